@@ -1,0 +1,88 @@
+"""Bounded reading and writing of wire fields, and the portable copy of bytes."""
+
+from dsoftbus.const import U30_MAX
+from dsoftbus.errors import MALFORMED, PeerError
+
+
+class Reader:
+    """Reads big-endian fields from `data[start:end]`; never past `end`.
+
+    Raises PeerError(MALFORMED) for anything that does not fit.
+    """
+
+    def __init__(self, data, start: int = 0, end: int = -1):
+        self._data = data
+        self.at = start
+        self._end = len(data) if end < 0 else end
+
+    def _take(self, n: int) -> int:
+        at = self.at
+        if n < 0 or at + n > self._end:
+            raise PeerError(MALFORMED, "truncated")
+        self.at = at + n
+        return at
+
+    @property
+    def left(self) -> int:
+        return self._end - self.at
+
+    def u8(self) -> int:
+        return self._data[self._take(1)]
+
+    def u16(self) -> int:
+        at = self._take(2)
+        return self._data[at] << 8 | self._data[at + 1]
+
+    def u32(self) -> int:
+        """A u32 that stays below 2**30, as all of the protocol's do."""
+        at = self._take(4)
+        value = get_u32(self._data, at)
+        if value < 0:
+            raise PeerError(MALFORMED, "number out of range")
+        return value
+
+    def raw(self, n: int) -> bytes:
+        at = self._take(n)
+        return bytes(self._data[at : at + n])
+
+    def text(self, n: int) -> str:
+        return text(self.raw(n))
+
+    def finish(self) -> None:
+        if self.at != self._end:
+            raise PeerError(MALFORMED, "trailing bytes")
+
+
+def text(raw) -> str:
+    """UTF-8 to str, or PeerError(MALFORMED)."""
+    try:
+        return str(bytes(raw), "utf-8")
+    except UnicodeError:
+        raise PeerError(MALFORMED, "bad UTF-8") from None
+
+
+def get_u32(data, at: int) -> int:
+    """The big-endian u32 at `at`, or -1 when it is 2**30 or more; makes no big int."""
+    if data[at] > 0x3F:
+        return -1
+    return data[at] << 24 | data[at + 1] << 16 | data[at + 2] << 8 | data[at + 3]
+
+
+def put_u32(data, at: int, value: int) -> int:
+    """Writes `value` (0..U30_MAX) at `at`, returns the index past it."""
+    data[at] = value >> 24
+    data[at + 1] = value >> 16 & 0xFF
+    data[at + 2] = value >> 8 & 0xFF
+    data[at + 3] = value & 0xFF
+    return at + 4
+
+
+def put_u16(data, at: int, value: int) -> int:
+    data[at] = value >> 8
+    data[at + 1] = value & 0xFF
+    return at + 2
+
+
+def copy(dst, at: int, src, start: int, n: int) -> None:
+    """`dst[at:at + n] = src[start:start + n]`; the portable twin of the kernels' copy."""
+    dst[at : at + n] = memoryview(src)[start : start + n]

@@ -1,0 +1,120 @@
+"""Wire codes, and the limits of each profile with the reason beside each number."""
+
+try:
+    from micropython import const
+except ImportError:
+
+    def const(value):
+        return value
+
+
+VERSION = const(1)
+
+# Record types of stream links (docs/wire-format.md).
+REC_INIT = const(1)
+REC_REPLY = const(2)
+REC_FINISH = const(3)
+REC_PROTECTED = const(4)
+REC_REFUSE = const(5)
+RECORD_HEADER = const(3)
+HANDSHAKE_RECORD_MAX = const(512)  # message 3 with the longest HELLO is 115 bytes; room to grow
+
+# Suites and patterns of Noise.
+SUITE_CHACHA_SHA256 = const(1)
+SUITE_CHACHA_BLAKE2S = const(2)
+SUITE_AESGCM_SHA256 = const(3)
+PATTERN_XK = const(0)
+PATTERN_XKPSK3 = const(1)
+LINK_STREAM = const(1)
+LINK_DATAGRAM = const(2)
+KEY_BYTES = const(32)
+TAG_BYTES = const(16)
+REKEY_RECORDS = const(16384)  # 512 MiB of full host records, 16 MiB of a board's
+
+# Frame types of Mux v2.
+OPEN = const(1)
+OPEN_ACK = const(2)
+DATA = const(3)
+WINDOW_UPDATE = const(4)
+RST = const(5)
+PING = const(6)
+PONG = const(7)
+CLOSE = const(8)
+FLAG_FIN = const(1)
+FRAME_HEADER = const(8)
+FRAME_PAYLOAD_MAX = const(32768)
+STREAM_NAME_MAX = const(64)
+KIND_BYTES = const(0)
+KIND_MESSAGES = const(1)
+MESSAGE_PREFIX = const(4)
+PRIORITIES = const(8)
+PRIORITY_BURST = const(8)  # after so many dequeues above it, a waiting lower class gets one
+U30_MAX = const(0x3FFFFFFF)  # the largest small int of a 32-bit board
+NODE_NAME_MAX = const(32)
+
+# Kinds of events.
+EV_ESTABLISHED = const(1)  # the peer is authenticated
+EV_OPENED = const(2)  # the peer opened `stream`: accept it or reset it
+EV_ACCEPTED = const(3)  # the peer accepted `stream`
+EV_READABLE = const(4)  # `stream` has bytes, or has reached its end
+EV_WRITABLE = const(5)  # a send on `stream` that would have blocked is worth a try
+EV_RESET = const(6)  # `stream` ended early, `code` says why
+EV_CLOSED = const(7)  # the session ended, once, `code` is its cause
+
+# Idle intervals: a probe after three, dead after nine (the field's usual contract).
+KEEPALIVE_PROBE = const(3)
+KEEPALIVE_DEAD = const(9)
+
+
+class HOST:
+    """Laptops and servers."""
+
+    streams = 128  # open at once in a session, per opening side
+    frame_payload = 32768  # the wire's own maximum
+    record_bytes = 33041  # one full frame, 256 bytes of control frames, type and tag
+    receive_bytes = 132164  # four records in one read: fewer system calls
+    stream_credit = 65536  # two full frames: one on the way while one is read
+    stream_buffer = 262144  # a stream whose reader keeps up grows to this
+    session_credit = 8388608  # 128 streams of 64 KiB: no reader can stall another
+    max_message = 65532  # stream_credit less the prefix
+    sessions = 1024
+    half_open = 64  # handshakes under way that a peer has not finished
+    handshake_ms = 10000
+    keepalive_ms = 5000  # probe after 15 s of silence, dead after 45 s
+    close_ms = 1000  # how long a closing session waits to hand out its last record
+
+
+class SMALL:
+    """Boards with 128 to 256 KB of heap."""
+
+    streams = 8
+    frame_payload = 1024
+    record_bytes = 1105  # one full frame, 56 bytes of control frames, type and tag
+    receive_bytes = 1107  # one record, with its length field
+    stream_credit = 2048
+    stream_buffer = 2048
+    session_credit = 16384
+    max_message = 2044
+    sessions = 4
+    half_open = 2
+    handshake_ms = 20000  # a slow board takes seconds for its scalar multiplications
+    keepalive_ms = 5000
+    close_ms = 1000
+
+
+class TINY:
+    """Boards with about 64 KB of heap."""
+
+    streams = 4
+    frame_payload = 256
+    record_bytes = 337
+    receive_bytes = 512  # not less than a handshake record
+    stream_credit = 512
+    stream_buffer = 512
+    session_credit = 2048
+    max_message = 508
+    sessions = 1
+    half_open = 1
+    handshake_ms = 30000
+    keepalive_ms = 5000
+    close_ms = 1000

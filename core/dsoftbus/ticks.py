@@ -1,0 +1,30 @@
+"""Time: plain ints in ms that never wrap, made from hardware ticks that do."""
+
+
+class Ticks:
+    """Extends a counter of `period` (a power of two) that wraps into one that does not.
+
+    `read()` gives the raw counter. It must be asked at least once per period; MicroPython's
+    `ticks_ms` has a period of 2**30 ms, more than twelve days.
+    """
+
+    def __init__(self, read, period: int = 1 << 30):
+        self._read = read
+        self._mask = period - 1
+        self._last = read() & self._mask
+        self._now = 0
+
+    def now(self) -> int:
+        raw = self._read() & self._mask
+        self._now += (raw - self._last) & self._mask
+        self._last = raw
+        return self._now
+
+
+def earliest(a, b):
+    """The earlier of two deadlines, where None means never."""
+    if a is None:
+        return b
+    if b is None or a <= b:
+        return a
+    return b
