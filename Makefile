@@ -1,0 +1,85 @@
+# `make demo` and `make test` do everything on a machine with python3 (and its venv), git and make;
+# with node and npm too, the tests also run on MicroPython's WebAssembly port.
+# Each target makes what it needs: .venv, and the WebAssembly port and type stubs in build/.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SECONDS ?= 60
+
+# The plain tag installs 1.27; this is the release that the unix port and mpy-cross match.
+WASM_PACKAGE := @micropython/micropython-webassembly-pyscript
+WASM_VERSION := >=1.29.0-6
+WASM_PORT := build/node/node_modules/$(WASM_PACKAGE)/micropython.mjs
+
+STUBS := micropython-unix-stubs>=1.29
+
+.PHONY: help demo test lint format bench bench-crypto soak sizes clean
+.DELETE_ON_ERROR:
+
+help:
+	@echo "make demo          start two nodes and let them talk"
+	@echo "make test          every test, on every interpreter that is here"
+	@echo "make lint          ruff and mypy"
+	@echo "make format        let ruff order the imports and mend what it can"
+	@echo "make bench         throughput and latency, as ratios"
+	@echo "make bench-crypto  the crypto kernels on MicroPython, as ratios"
+	@echo "make soak          new random examples for SECONDS=$(SECONDS)"
+	@echo "make sizes         write docs/sizes.md"
+	@echo "make clean         remove what the targets made"
+
+# A package that comes or goes is a reason to install anew, as pyproject.toml is.
+PACKAGES := $(sort $(wildcard core/*/__init__.py host/*/__init__.py))
+$(VENV)/.installed: pyproject.toml $(PACKAGES)
+	@echo "Installing dsoftbus and its tools in $(VENV)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch $@
+
+$(WASM_PORT):
+	@if command -v npm >/dev/null && command -v node >/dev/null; then \
+		echo "Installing MicroPython's WebAssembly port in build/node"; \
+		mkdir -p build/node && npm install --no-package-lock --no-audit --no-fund --silent \
+			--prefix build/node '$(WASM_PACKAGE)@$(WASM_VERSION)'; \
+	elif [ "$$CI" = true ]; then \
+		echo "node and npm are absent, and under CI=true the WebAssembly tests must run"; exit 1; \
+	else \
+		echo "node or npm is absent: the WebAssembly tests are left out"; \
+	fi
+
+build/typings/.installed: Makefile | $(VENV)/.installed
+	@echo "Installing MicroPython's type stubs in build/typings"
+	@rm -rf build/typings
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--target build/typings '$(STUBS)'
+	@touch $@
+
+demo: $(VENV)/.installed
+	@$(BIN)/dsoftbus demo
+
+test: $(VENV)/.installed $(WASM_PORT)
+	@$(BIN)/python -m pytest -q -n 2
+
+lint: $(VENV)/.installed build/typings/.installed
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/mypy --config-file mypy-micropython.ini
+
+format: $(VENV)/.installed
+	@$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.installed
+	@$(BIN)/python bench/bench.py
+
+bench-crypto: $(VENV)/.installed
+	@MICROPYPATH=core:micropython $(BIN)/micropython bench/bench_crypto.py
+
+soak: $(VENV)/.installed
+	@$(BIN)/python scripts/soak.py $(SECONDS)
+
+sizes: $(VENV)/.installed
+	@$(BIN)/python scripts/sizes.py
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
