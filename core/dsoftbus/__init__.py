@@ -1,0 +1,32 @@
+"""dsoftbus: the protocol as pure state machines; no sockets, files, clocks or randomness.
+
+Names load at their first use, so that a board pays only for what it imports.
+"""
+
+# Public name -> the module that defines it.
+_HOME = {
+    "BusError": "errors",
+    "LocalError": "errors",
+    "PeerError": "errors",
+    "Unsupported": "errors",
+}
+
+
+def __getattr__(name: str):
+    """A public name from its home, or the module `name` itself.
+
+    MicroPython asks here for modules too: its `from dsoftbus import errors` does not go on to
+    search the package after an AttributeError, as CPython's does.
+    """
+    if name[0] == "_":
+        raise AttributeError(name)
+    path = "dsoftbus." + _HOME.get(name, name)
+    try:
+        module = __import__(path, None, None, (name,))
+    except ImportError as error:
+        if path in str(error):  # anything else is a fault inside that module: let it show
+            raise AttributeError(name)
+        raise
+    value = getattr(module, name) if name in _HOME else module
+    globals()[name] = value
+    return value
