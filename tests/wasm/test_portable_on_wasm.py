@@ -1,0 +1,16 @@
+"""Each portable file on the MicroPython WebAssembly port: the small ints of a 32-bit board."""
+
+import os
+
+import pytest
+
+import portable
+
+
+@pytest.mark.parametrize("file", portable.FILES, ids=lambda file: file.stem)
+def test_portable_on_wasm(file, record_property):
+    reason = portable.wasm_missing()
+    if reason and os.environ.get("CI") != "true":
+        pytest.skip(reason)
+    assert not reason, f"{reason}, and under CI=true this leg must run"
+    portable.check(portable.WASM, portable.wasm_command(file), file, record_property)
