@@ -21,7 +21,7 @@ help:
 	@echo "make demo          start two nodes and let them talk"
 	@echo "make test          every test, on every interpreter that is here"
 	@echo "make lint          ruff and mypy"
-	@echo "make format        let ruff order the imports and mend what it can"
+	@echo "make format        let ruff mend and lay out what it can"
 	@echo "make bench         throughput and latency, as ratios"
 	@echo "make bench-crypto  the crypto kernels on MicroPython, as ratios"
 	@echo "make soak          new random examples for SECONDS=$(SECONDS)"
@@ -62,11 +62,13 @@ test: $(VENV)/.installed $(WASM_PORT)
 
 lint: $(VENV)/.installed build/typings/.installed
 	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/mypy --config-file mypy-micropython.ini
 
 format: $(VENV)/.installed
 	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
 
 bench: $(VENV)/.installed
 	@$(BIN)/python bench/bench.py
