@@ -10,7 +10,6 @@ SECONDS ?= 60
 # The plain tag installs 1.27; this is the release that the unix port and mpy-cross match.
 WASM_PACKAGE := @micropython/micropython-webassembly-pyscript
 WASM_VERSION := >=1.29.0-6
-WASM_PORT := build/node/node_modules/$(WASM_PACKAGE)/micropython.mjs
 
 STUBS := micropython-unix-stubs>=1.29
 
@@ -36,11 +35,11 @@ $(VENV)/.installed: pyproject.toml $(PACKAGES)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
 	@touch $@
 
-$(WASM_PORT):
+build/node/.installed: Makefile
 	@if command -v npm >/dev/null && command -v node >/dev/null; then \
 		echo "Installing MicroPython's WebAssembly port in build/node"; \
 		mkdir -p build/node && npm install --no-package-lock --no-audit --no-fund --silent \
-			--prefix build/node '$(WASM_PACKAGE)@$(WASM_VERSION)'; \
+			--prefix build/node '$(WASM_PACKAGE)@$(WASM_VERSION)' && touch $@; \
 	elif [ "$$CI" = true ]; then \
 		echo "node and npm are absent, and under CI=true the WebAssembly tests must run"; exit 1; \
 	else \
@@ -57,7 +56,7 @@ build/typings/.installed: Makefile | $(VENV)/.installed
 demo: $(VENV)/.installed
 	@$(BIN)/dsoftbus demo
 
-test: $(VENV)/.installed $(WASM_PORT)
+test: $(VENV)/.installed build/node/.installed
 	@$(BIN)/python -m pytest -q -n 2
 
 lint: $(VENV)/.installed build/typings/.installed
