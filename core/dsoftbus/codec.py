@@ -1,6 +1,5 @@
 """Bounded reading and writing of wire fields, and the portable copy of bytes."""
 
-from dsoftbus.const import U30_MAX
 from dsoftbus.errors import MALFORMED, PeerError
 
 
