@@ -31,7 +31,7 @@ help:
 PACKAGES := $(sort $(wildcard core/*/__init__.py host/*/__init__.py))
 $(VENV)/.installed: pyproject.toml $(PACKAGES)
 	@echo "Installing dsoftbus and its tools in $(VENV)"
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
 	@touch $@
 
