@@ -30,8 +30,11 @@ def portable_counts(terminalreporter) -> dict:
 
 
 def pytest_terminal_summary(terminalreporter):
+    counts = portable_counts(terminalreporter)
+    if not any(count.total() for count in counts.values()):
+        return  # other tests were chosen
     terminalreporter.section("portable tests by interpreter")
-    for interpreter, count in portable_counts(terminalreporter).items():
+    for interpreter, count in counts.items():
         left_out = f", {count['skipped']} left out" if count["skipped"] else ""
         terminalreporter.line(f"{interpreter}: {count['passed']} passed{left_out}")
     if reason := portable.wasm_missing():

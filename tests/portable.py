@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 TESTS = Path(__file__).parent
 ROOT = TESTS.parent
 CORE_FILES = sorted((TESTS / "core").glob("test_*.py"))
@@ -56,12 +58,25 @@ def test_functions(file: Path) -> int:
     return sum(isinstance(x, ast.FunctionDef) and x.name.startswith("test_") for x in body)
 
 
+def output_of(command: list, what: str) -> str:
+    """What the command printed; the test fails with it if the command fails or does not end."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    with subprocess.Popen(command, **pipes) as process:
+        try:
+            output = process.communicate(timeout=TIMEOUT_S)[0]
+        except subprocess.TimeoutExpired:
+            process.kill()
+            output = process.communicate()[0] + f"not done after {TIMEOUT_S} s\n"
+    if process.returncode:
+        pytest.fail(f"{what}:\n{output}", pytrace=False)
+    return output
+
+
 def check(interpreter: str, command: list, file: Path, record_property) -> None:
     """Run the command; every test function of the file must have passed, or been left out."""
-    run = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S)
-    output = run.stdout + run.stderr
-    count = re.search(r"^(\d+) passed, (\d+) failed, (\d+) skipped$", run.stdout, re.MULTILINE)
-    assert run.returncode == 0 and count, f"{file.name} on {interpreter}:\n{output}"
+    output = output_of(command, f"{file.name} on {interpreter}")
+    count = re.search(r"^(\d+) passed, (\d+) failed, (\d+) skipped$", output, re.MULTILINE)
+    assert count, output
     passed, failed, skipped = map(int, count.groups())
     assert failed == 0, output
     assert passed == test_functions(file) - skipped, output
