@@ -1,0 +1,1 @@
+"""Floor 2: records of stream links, serial framing, packet protection, reliability."""

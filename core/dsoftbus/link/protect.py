@@ -1,0 +1,36 @@
+"""Protection of established sessions: two types, for stream links and for datagram links."""
+
+from dsoftbus.const import REC_PROTECTED, RECORD_HEADER, REKEY_RECORDS, TAG_BYTES
+from dsoftbus.link.records import put_header
+
+RECORD_OVERHEAD = RECORD_HEADER + TAG_BYTES
+
+
+class StreamProtect:
+    """Implicit nonces, in place; both ends rekey by count, with no message.
+
+    `send` and `receive` are the CipherStates of Noise Split().
+    """
+
+    def __init__(self, send, receive, rekey_records: int = REKEY_RECORDS):
+        self._send = send
+        self._receive = receive
+        self._rekey_mask = rekey_records - 1  # a power of two
+
+    def seal(self, out, at: int, stop: int) -> int:
+        """Makes a record at `at` of the plaintext in `out[at + 3:stop]`; returns its end."""
+        start = put_header(out, at, REC_PROTECTED, stop - at - RECORD_HEADER + TAG_BYTES)
+        stop = self._send.seal(b"", out, start, stop, out, start)
+        if not self._send.n & self._rekey_mask:
+            self._send.rekey()
+        return stop
+
+    def open(self, buffer, at: int, stop: int) -> int:
+        """Opens the body `buffer[at:stop]` in place; returns the index past the plaintext.
+
+        Raises PeerError(DECRYPT_FAILED).
+        """
+        stop = self._receive.open(b"", buffer, at, stop, buffer, at)
+        if not self._receive.n & self._rekey_mask:
+            self._receive.rekey()
+        return stop
