@@ -5,6 +5,8 @@ Names load at their first use, so that a board pays only for what it imports.
 
 # Public name -> the module that defines it.
 _HOME = {
+    "Node": "node",
+    "Pump": "pump",
     "BusError": "errors",
     "LocalError": "errors",
     "PeerError": "errors",

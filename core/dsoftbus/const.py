@@ -76,7 +76,7 @@ class HOST:
     stream_credit = 65536  # two full frames: one on the way while one is read
     stream_buffer = 262144  # a stream whose reader keeps up grows to this
     session_credit = 8388608  # 128 streams of 64 KiB: no reader can stall another
-    max_message = 65532  # stream_credit less the prefix
+    max_message = 32764  # half of stream_credit, less the prefix
     sessions = 1024
     half_open = 64  # handshakes under way that a peer has not finished
     handshake_ms = 10000
@@ -94,7 +94,7 @@ class SMALL:
     stream_credit = 2048
     stream_buffer = 2048
     session_credit = 16384
-    max_message = 2044
+    max_message = 1020
     sessions = 4
     half_open = 2
     handshake_ms = 20000  # a slow board takes seconds for its scalar multiplications
@@ -108,11 +108,11 @@ class TINY:
     streams = 4
     frame_payload = 256
     record_bytes = 337
-    receive_bytes = 512  # not less than a handshake record
+    receive_bytes = 514  # not less than a handshake record
     stream_credit = 512
     stream_buffer = 512
     session_credit = 2048
-    max_message = 508
+    max_message = 252
     sessions = 1
     half_open = 1
     handshake_ms = 30000

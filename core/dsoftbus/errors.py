@@ -49,6 +49,7 @@ END_HANDSHAKE_TIMEOUT = const(0x53)
 END_LINK_DOWN = const(0x54)
 END_INTERNAL = const(0x55)
 END_NO_MEMORY = const(0x56)
+END_REFUSED = const(0x59)
 HALF_OPEN_LIMIT = const(0x57)
 SESSION_LIMIT = const(0x58)
 # local: misuse of the API, and what the platform cannot do
@@ -91,6 +92,7 @@ LABELS = {
     END_LINK_DOWN: "session.end.link_down",
     END_INTERNAL: "session.end.internal",
     END_NO_MEMORY: "session.end.no_memory",
+    END_REFUSED: "session.end.refused",
     HALF_OPEN_LIMIT: "session.reject.half_open_limit",
     SESSION_LIMIT: "session.reject.session_limit",
     BAD_ARGUMENT: "local.bad_argument",

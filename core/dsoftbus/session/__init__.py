@@ -1,0 +1,1 @@
+"""Floor 3: from handshake to established to closed; streams, credit, priority, keepalive."""

@@ -1,0 +1,115 @@
+"""The handshake of a session, apart from any link: Noise with HELLO in messages 2 and 3."""
+
+from dsoftbus.const import (
+    PATTERN_XK,
+    PATTERN_XKPSK3,
+    VERSION,
+)
+from dsoftbus.errors import (
+    MALFORMED,
+    UNSUPPORTED_SUITE,
+    UNSUPPORTED_VERSION,
+    PeerError,
+)
+from dsoftbus.identity import device_id
+from dsoftbus.noise import HandshakeState
+from dsoftbus.session import hello
+
+_PATTERNS = {PATTERN_XK: "XK", PATTERN_XKPSK3: "XKpsk3"}
+_OFFER = 3  # version, suite, pattern
+
+
+class Local:
+    """What one node brings to every session: its key, its suites, its limits.
+
+    `suites` maps wire codes to suites; `static` is the key pair of any of them (X25519 is common
+    to all); `random(n)` gives cryptographic bytes; `psk` is the 32-byte token of XKpsk3 or None.
+    """
+
+    def __init__(self, suites, static, random, profile, name="", psk=None):
+        self.suites = suites
+        self.static = static
+        self.random = random
+        self.profile = profile
+        self.name = name
+        self.psk = psk
+        self.hello = hello.own(profile, name).encode()
+
+
+class Handshake:
+    """One side. Bodies in, bodies out; a PeerError leaves it as it was."""
+
+    def __init__(self, local, link_kind: int, suite_code: int = 0, remote_static=None):
+        """With `remote_static` this is the initiator, under the suite of `suite_code`."""
+        self._local = local
+        self._link_kind = link_kind
+        self._noise = None
+        self.peer_hello = None
+        if remote_static is not None:
+            pattern = PATTERN_XK if local.psk is None else PATTERN_XKPSK3
+            self._offer = bytes((VERSION, suite_code, pattern))
+            self._begin(remote_static)
+
+    def _begin(self, remote_static) -> None:
+        local = self._local
+        prologue = b"dsoftbus" + self._offer + bytes((self._link_kind,))
+        self.suite = local.suites[self._offer[1]]
+        self._noise = HandshakeState(
+            self.suite,
+            _PATTERNS[self._offer[2]],
+            remote_static is not None,
+            prologue,
+            local.static,
+            remote_static,
+            local.random,
+            local.psk if self._offer[2] == PATTERN_XKPSK3 else None,
+        )
+
+    def init(self) -> bytes:
+        """The initiator's first body."""
+        return self._offer + self._noise.write_message()
+
+    def on_init(self, body) -> bytes:
+        """The responder's answer to the first body."""
+        if len(body) < _OFFER:
+            raise PeerError(MALFORMED, "init")
+        self._check_offer(body)
+        self._offer = bytes(body[:_OFFER])
+        self._begin(None)
+        self._noise.read_message(body[_OFFER:])
+        return self._noise.write_message(self._local.hello)
+
+    def _check_offer(self, body) -> None:
+        if body[0] != VERSION:
+            raise PeerError(UNSUPPORTED_VERSION, str(body[0]))
+        if body[1] not in self._local.suites:
+            raise PeerError(UNSUPPORTED_SUITE, str(body[1]))
+        if body[2] not in _PATTERNS or (body[2] == PATTERN_XKPSK3 and self._local.psk is None):
+            raise PeerError(UNSUPPORTED_SUITE, "pattern")
+
+    def on_reply(self, body) -> bytes:
+        """The initiator's last body; after it the peer is authenticated."""
+        payload = self._noise.read_message(body)
+        self.peer_hello = hello.decode(payload, self.peer_id)
+        return self._noise.write_message(self._local.hello)
+
+    def on_finish(self, body) -> None:
+        """After it the responder has authenticated the initiator."""
+        payload = self._noise.read_message(body)
+        self.peer_hello = hello.decode(payload, self.peer_id)
+
+    @property
+    def peer_public(self):
+        return self._noise.remote_static if self._noise else None
+
+    @property
+    def peer_id(self) -> str:
+        return device_id(self.peer_public)
+
+    @property
+    def handshake_hash(self) -> bytes:
+        return self._noise.handshake_hash
+
+    def split(self):
+        """(cipher to send with, cipher to receive with)."""
+        return self._noise.split()

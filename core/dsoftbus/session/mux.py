@@ -1,0 +1,494 @@
+"""Mux v2: named streams over one session (docs/wire-format.md, frames).
+
+`receive` reads frames from opened plaintext, `fill` writes frames into the room of the next
+record. Control frames go first and are bounded by the tables they speak of; data follows by
+priority. A PeerError out of `receive` ends the session; a stream's fault only resets the stream.
+"""
+
+from collections import deque
+
+from dsoftbus.codec import Reader, get_u32
+from dsoftbus.const import (
+    CLOSE,
+    DATA,
+    EV_ACCEPTED,
+    EV_OPENED,
+    EV_RESET,
+    FLAG_FIN,
+    FRAME_HEADER,
+    FRAME_PAYLOAD_MAX,
+    KIND_BYTES,
+    KIND_MESSAGES,
+    OPEN,
+    OPEN_ACK,
+    PING,
+    PONG,
+    PRIORITIES,
+    RST,
+    STREAM_NAME_MAX,
+    U30_MAX,
+    WINDOW_UPDATE,
+)
+from dsoftbus.errors import (
+    BAD_ARGUMENT,
+    DUPLICATE_STREAM_NAME,
+    FRAME_OVERSIZE,
+    INVALID_STREAM_NAME,
+    INVALID_STREAM_STATE,
+    MALFORMED,
+    STREAM_KIND_MISMATCH,
+    STREAM_LIMIT,
+    UNAUTHENTICATED_SESSION,
+    UNKNOWN_STREAM_FRAME,
+    WINDOW_CREDIT,
+    LocalError,
+    PeerError,
+)
+from dsoftbus.session.events import Event
+from dsoftbus.session.frames import (
+    CODE_FRAME,
+    NUMBER_FRAME,
+    OPEN_BODY,
+    put_code,
+    put_header,
+    put_number,
+    put_open,
+)
+from dsoftbus.session.schedule import Scheduler
+from dsoftbus.session.states import (
+    CLOSED,
+    IDLE,
+    RECV_DATA,
+    RECV_FIN,
+    RECV_OPEN,
+    RECV_OPEN_ACK,
+    RECV_RST,
+    RECV_WINDOW,
+    RESET,
+    SEND_OPEN,
+    TABLE,
+)
+from dsoftbus.session.streams import (
+    OWE_ACK,
+    OWE_FIN,
+    OWE_OPEN,
+    OWE_RST,
+    OWE_WINDOW,
+    Stream,
+    worth_giving,
+)
+
+_OPEN_FRAME_MAX = FRAME_HEADER + OPEN_BODY + STREAM_NAME_MAX
+_EVENTS_A_STREAM = 4  # opened or accepted, readable, writable, reset: each is queued once
+
+
+class Mux:
+    """One side of a session's streams. `keepalive` checks the pongs; `copy` moves payload."""
+
+    def __init__(self, initiator: bool, profile, copy, keepalive):
+        self.profile = profile
+        self.copy = copy
+        self._keepalive = keepalive
+        self._parity = 1 if initiator else 0
+        self._last_own = -1 if initiator else 0
+        self._last_peer = 0 if initiator else -1
+        self._streams = {}
+        limit = 2 * profile.streams
+        self._schedule = Scheduler(limit)
+        self._debtors = deque((), limit)  # streams that owe control frames, each once
+        self._refusals = deque((), limit)  # (id, code) of streams that never were
+        self._refusals_max = limit
+        self._events = deque((), _EVENTS_A_STREAM * limit)
+        self._peer_streams = 0  # how many the peer lets us hold open
+        self.initial_credit = 0
+        self._credit = 0  # what we may send on all streams together
+        self._receive_credit = profile.session_credit  # what the peer may
+        self._released = 0
+        self._windows = 0  # sum over live streams
+        self._ping = -1
+        self._pong = -1
+        self.peer_close = -1  # the code of the peer's CLOSE
+
+    def start(self, hello) -> None:
+        """The peer is authenticated, and this is what it can take."""
+        self._peer_streams = min(hello.streams, self.profile.streams)
+        self.initial_credit = hello.stream_credit
+        self._credit = hello.session_credit
+
+    # Commands
+
+    def open(self, name: str, priority: int, kind: int = KIND_BYTES) -> Stream:
+        """A new stream to the peer. Data may follow at once."""
+        if not self.initial_credit:
+            raise LocalError(UNAUTHENTICATED_SESSION)
+        raw = len(name.encode())
+        if not 1 <= raw <= STREAM_NAME_MAX:
+            raise LocalError(INVALID_STREAM_NAME, name)
+        if not 0 <= priority < PRIORITIES or kind not in (KIND_BYTES, KIND_MESSAGES):
+            raise LocalError(BAD_ARGUMENT, "priority 0..7, kind 0 or 1")
+        if self._count(self._parity) >= self._peer_streams or self._last_own > U30_MAX - 2:
+            raise LocalError(STREAM_LIMIT, "%d streams" % self._peer_streams)
+        if self._named(self._parity, name):
+            raise LocalError(DUPLICATE_STREAM_NAME, name)
+        self._last_own += 2
+        stream = self._add(self._last_own, name, priority, kind)
+        stream.state = TABLE[IDLE + SEND_OPEN]
+        self.owe(stream, OWE_OPEN)
+        return stream
+
+    def ping(self, now: int) -> None:
+        """Asks the peer for a sign of life."""
+        self._ping = self._keepalive.ask(now)
+
+    def end(self, code: int) -> None:
+        """The session has ended: every stream learns why."""
+        for stream in list(self._streams.values()):
+            stream.end_with_session(code)
+
+    # Inputs
+
+    def receive(self, buffer, at: int, stop: int, now: int) -> None:
+        """Takes the frames in `buffer[at:stop]`, which has been authenticated."""
+        if not self.initial_credit:
+            raise PeerError(UNAUTHENTICATED_SESSION)
+        while at < stop:
+            if stop - at < FRAME_HEADER:
+                raise PeerError(MALFORMED, "frame header")
+            n = buffer[at + 2] << 8 | buffer[at + 3]
+            body = at + FRAME_HEADER
+            if n > FRAME_PAYLOAD_MAX or body + n > stop:
+                raise PeerError(FRAME_OVERSIZE, str(n))
+            number = get_u32(buffer, at + 4)
+            if buffer[at] == DATA:
+                self._on_data(number, buffer[at + 1], buffer, body, n)
+            else:
+                self._on_control(buffer[at], number, buffer, body, n, now)
+            at = body + n
+
+    def _on_data(self, number: int, flags: int, buffer, at: int, n: int) -> None:
+        if flags > FLAG_FIN or (n == 0 and not flags):
+            raise PeerError(MALFORMED, "data frame")
+        stream = self._find(number)
+        if n > self._receive_credit or (stream and n > stream.receive_credit):
+            raise PeerError(WINDOW_CREDIT, "data beyond credit")
+        self._receive_credit -= n
+        if stream is None or stream.state == RESET:
+            self.release(n)  # it crossed the stream's end on the way
+            return
+        if not self._advance(stream, RECV_DATA):
+            self.release(n)
+            return
+        if n:
+            stream.take_data(buffer, at, n)
+        if flags:
+            self._advance(stream, RECV_FIN)
+            stream.note_readable()
+
+    def _on_control(self, kind: int, number: int, buffer, at: int, n: int, now: int) -> None:
+        reader = Reader(buffer, at, at + n)
+        if kind == WINDOW_UPDATE:
+            self._on_window(number, reader.u32())
+        elif kind == OPEN:
+            self._on_open(number, reader)
+        elif kind == OPEN_ACK:
+            self._on_open_ack(number, reader.u32())
+        elif kind == RST:
+            self._on_rst(number, reader.u8())
+        elif number:
+            raise PeerError(MALFORMED, "frame type")
+        elif kind == PING:
+            self._pong = reader.u32()  # a flood of pings is answered by its last
+        elif kind == PONG:
+            self._keepalive.answered(reader.u32(), now)
+        elif kind == CLOSE:
+            self.peer_close = reader.u8()
+        else:
+            raise PeerError(MALFORMED, "frame type")
+        reader.finish()
+
+    def _on_window(self, number: int, increment: int) -> None:
+        if number == 0:
+            self._credit = _add_credit(self._credit, increment)
+            return
+        stream = self._find(number)
+        if stream is None:
+            return
+        credit = _add_credit(stream.credit, increment)
+        if self._advance(stream, RECV_WINDOW):
+            stream.credit = credit
+            stream.note_writable()
+
+    def _on_open(self, number: int, reader: Reader) -> None:
+        if number in self._streams:
+            reader.raw(reader.left)
+            self._advance(self._streams[number], RECV_OPEN)
+            return
+        if number % 2 == self._parity or number <= self._last_peer:
+            raise PeerError(INVALID_STREAM_STATE, "stream id")
+        priority, kind, max_message = reader.u8(), reader.u8(), reader.u32()
+        raw = reader.raw(reader.left)
+        self._last_peer = number
+        try:
+            name = self._admit(priority, kind, raw)
+        except PeerError as refused:
+            self._refuse(number, refused.code)
+            return
+        stream = self._add(number, name, priority, kind)
+        stream.state = TABLE[IDLE + RECV_OPEN]
+        stream.allow_messages(max_message)
+        self.post(Event(EV_OPENED, stream))
+
+    def _admit(self, priority: int, kind: int, raw: bytes) -> str:
+        """The name of a stream that the peer may open, or PeerError with the reason."""
+        if priority >= PRIORITIES:
+            raise PeerError(MALFORMED, "priority")
+        if kind not in (KIND_BYTES, KIND_MESSAGES):
+            raise PeerError(STREAM_KIND_MISMATCH)
+        name = _stream_name(raw)
+        if self._count(1 - self._parity) >= self.profile.streams:
+            raise PeerError(STREAM_LIMIT)
+        if self._named(1 - self._parity, name):
+            raise PeerError(DUPLICATE_STREAM_NAME)
+        return name
+
+    def _refuse(self, number: int, code: int) -> None:
+        if len(self._refusals) >= self._refusals_max:
+            raise PeerError(STREAM_LIMIT, "refused streams keep coming")
+        self._refusals.append((number, code))
+
+    def _on_open_ack(self, number: int, max_message: int) -> None:
+        stream = self._find(number)
+        if stream is not None and self._advance(stream, RECV_OPEN_ACK) and stream.state != RESET:
+            stream.allow_messages(max_message)
+            self.post(Event(EV_ACCEPTED, stream))
+
+    def _on_rst(self, number: int, code: int) -> None:
+        stream = self._find(number)
+        if stream is None:
+            return
+        ended = stream.state in (RESET, CLOSED)
+        if self._advance(stream, RECV_RST) and not ended:
+            stream.abandon(code)
+            self.post(Event(EV_RESET, stream, code))
+
+    def _find(self, number: int):
+        """The live stream, None for one that has ended; PeerError for one that never was."""
+        stream = self._streams.get(number)
+        if stream is None:
+            last = self._last_own if number % 2 == self._parity else self._last_peer
+            if number <= 0 or number > last:
+                raise PeerError(UNKNOWN_STREAM_FRAME, str(number))
+        return stream
+
+    def _advance(self, stream: Stream, trigger: int) -> bool:
+        """Moves `stream` by the table; an illegal trigger resets it and returns False."""
+        state = TABLE.get(stream.state + trigger)
+        if state is None:
+            if stream.state < CLOSED:
+                stream.reset(INVALID_STREAM_STATE)
+                self.post(Event(EV_RESET, stream, INVALID_STREAM_STATE))
+            return False
+        stream.state = state
+        return True
+
+    # Outputs
+
+    @property
+    def has_output(self) -> bool:
+        """True when fill() has something to write now."""
+        return bool(
+            self._debtors
+            or (self._schedule and self._credit)
+            or self._pong >= 0
+            or self._ping >= 0
+            or self._refusals
+            or self._session_window_due
+        )
+
+    @property
+    def idle(self) -> bool:
+        """True when nothing that was taken for sending is left, credit or not."""
+        return not (self._schedule or self._debtors)
+
+    def fill(self, out, at: int, limit: int) -> int:
+        """Writes frames into `out[at:limit]`; returns the index past the last one."""
+        at = self._fill_session(out, at, limit)
+        while self._debtors and limit - at >= _OPEN_FRAME_MAX:
+            at = self._pay(self._debtors.popleft(), out, at)
+        if self._debtors:
+            return at
+        start = at
+        while self._schedule and self._credit:
+            room = limit - at - FRAME_HEADER
+            stream = self._schedule.peek()
+            n = min(stream.pending, self._credit, self.profile.frame_payload)
+            if n > room:
+                # A frame is cut to fit only where it is the record's first; else it waits for
+                # the next record, so that large writes are not shredded.
+                if at > start or room < 1:
+                    break
+                n = room
+            at = self._put_data(stream, out, at, n)
+        return at
+
+    def next_event(self):
+        """The oldest event, or None."""
+        if not self._events:
+            return None
+        event = self._events.popleft()
+        event.queued = False
+        stream = event.stream
+        stream.queued -= 1
+        if stream.state >= CLOSED:
+            self.forget_if_done(stream)
+        return event
+
+    def _fill_session(self, out, at: int, limit: int) -> int:
+        if self._pong >= 0 and limit - at >= NUMBER_FRAME:
+            at = put_number(out, at, PONG, 0, self._pong)
+            self._pong = -1
+        if self._ping >= 0 and limit - at >= NUMBER_FRAME:
+            at = put_number(out, at, PING, 0, self._ping)
+            self._ping = -1
+        if self._session_window_due and limit - at >= NUMBER_FRAME:
+            at = put_number(out, at, WINDOW_UPDATE, 0, self._released)
+            self._receive_credit += self._released
+            self._released = 0
+        while self._refusals and limit - at >= CODE_FRAME:
+            number, code = self._refusals.popleft()
+            at = put_code(out, at, RST, number, code)
+        return at
+
+    def _pay(self, stream: Stream, out, at: int) -> int:
+        """Writes the first control frame that `stream` owes."""
+        owes = stream.owes
+        if owes & OWE_OPEN:
+            owed = OWE_OPEN
+            at = put_open(out, at, stream, self._max_message(stream))
+        elif owes & OWE_ACK:
+            owed = OWE_ACK
+            at = put_number(out, at, OPEN_ACK, stream.id, self._max_message(stream))
+        elif owes & OWE_WINDOW:
+            owed = OWE_WINDOW
+            at = put_number(out, at, WINDOW_UPDATE, stream.id, stream.released)
+            stream.receive_credit += stream.released
+            stream.released = 0
+        elif owes & OWE_FIN:
+            owed = OWE_FIN
+            at = put_header(out, at, DATA, FLAG_FIN, 0, stream.id)
+        else:
+            owed = OWE_RST
+            at = put_code(out, at, RST, stream.id, stream.code)
+        stream.owes = owes & ~owed
+        if stream.owes:
+            self._debtors.append(stream)
+        else:
+            self.forget_if_done(stream)
+        return at
+
+    def _max_message(self, stream: Stream) -> int:
+        return self.profile.max_message if stream.kind == KIND_MESSAGES else 0
+
+    def _put_data(self, stream: Stream, out, at: int, n: int) -> int:
+        """Frames the next `n` bytes of the stream's loan."""
+        self._schedule.pop()
+        self._credit -= n
+        last = n == stream.pending
+        flags = FLAG_FIN if last and stream.finishing else 0
+        at = put_header(out, at, DATA, flags, n, stream.id)
+        stream.take_loan(out, at, n)
+        if not last:
+            self._schedule.push(stream)
+        elif flags:
+            self.forget_if_done(stream)
+        return at + n
+
+    # What streams ask of their mux
+
+    def owe(self, stream: Stream, what: int) -> None:
+        """`stream` owes a control frame of the kind `what`."""
+        if not stream.owes:
+            self._debtors.append(stream)
+        stream.owes |= what
+
+    def forgive(self, stream: Stream) -> None:
+        """Drops what `stream` owes, but for an OPEN that a RST must follow."""
+        if stream.owes and not stream.owes & OWE_OPEN:
+            for _ in range(len(self._debtors)):
+                other = self._debtors.popleft()
+                if other is not stream:
+                    self._debtors.append(other)
+        stream.owes &= OWE_OPEN
+
+    def schedule(self, stream: Stream) -> None:
+        self._schedule.push(stream)
+
+    def unschedule(self, stream: Stream) -> None:
+        self._schedule.remove(stream)
+
+    def post(self, event: Event) -> None:
+        """Queues `event` unless it is queued already."""
+        if not event.queued:
+            event.queued = True
+            event.stream.queued += 1
+            self._events.append(event)
+
+    def release(self, n: int) -> None:
+        """`n` received bytes have left this session's memory."""
+        self._released += n
+
+    def may_enlarge(self, extra: int, window: int) -> bool:
+        """Whether a stream's window may grow to `window`: half of the session's memory stays
+        with the credit that every new stream was promised."""
+        if window > self.profile.stream_buffer:
+            return False
+        if self._windows + extra > self.profile.session_credit // 2:
+            return False
+        self._windows += extra
+        return True
+
+    def forget_if_done(self, stream: Stream) -> None:
+        """Frees the place of a stream that has ended, sent all it owes and has been read."""
+        if stream.state < CLOSED or stream.owes or stream.pending or stream.queued:
+            return
+        if not stream.ring.used and self._streams.pop(stream.id, None):
+            self._windows -= stream.window
+
+    @property
+    def _session_window_due(self) -> bool:
+        return worth_giving(self._released, self._receive_credit, self.profile.session_credit)
+
+    def _add(self, number: int, name: str, priority: int, kind: int) -> Stream:
+        stream = Stream(self, number, name, priority, kind)
+        self._streams[number] = stream
+        self._windows += stream.window
+        return stream
+
+    def _count(self, parity: int) -> int:
+        """How many live streams the side with `parity` has opened."""
+        count = 0
+        for number in self._streams:
+            count += number % 2 == parity
+        return count
+
+    def _named(self, parity: int, name: str) -> bool:
+        for stream in self._streams.values():
+            if stream.name == name and stream.id % 2 == parity and stream.state < CLOSED:
+                return True
+        return False
+
+
+def _add_credit(credit: int, increment: int) -> int:
+    if increment == 0 or increment > U30_MAX - credit:
+        raise PeerError(WINDOW_CREDIT, "window update")
+    return credit + increment
+
+
+def _stream_name(raw: bytes) -> str:
+    try:
+        name = str(raw, "utf-8")
+    except UnicodeError:
+        name = ""
+    if not name or len(raw) > STREAM_NAME_MAX:
+        raise PeerError(INVALID_STREAM_NAME)
+    return name

@@ -1,0 +1,131 @@
+"""A session on a link that carries a stream of bytes (TCP)."""
+
+from dsoftbus.const import (
+    CLOSE,
+    FRAME_HEADER,
+    LINK_STREAM,
+    REC_PROTECTED,
+    REC_REFUSE,
+    RECORD_HEADER,
+    TAG_BYTES,
+)
+from dsoftbus.errors import BusError
+from dsoftbus.link.protect import RECORD_OVERHEAD, StreamProtect
+from dsoftbus.link.records import RecordReader, record
+from dsoftbus.session.frames import CODE_FRAME, put_code
+from dsoftbus.session.session import CLOSED, Session
+
+_LENGTH_FIELD = 2
+FAREWELL_BYTES = RECORD_OVERHEAD + CODE_FRAME
+
+
+class StreamSession(Session):
+    """Feed it with `receive_data`, or with `space()` and `filled(n)`; empty `poll_transmit`."""
+
+    link_kind = LINK_STREAM
+
+    def __init__(self, local, now: int, remote_static=None, suite=1):
+        copy = local.suites[suite].copy
+        self._reader = RecordReader(copy)
+        self._outbox = b""  # handshake records, or the farewell: few, short and whole
+        self._protect = None
+        self._record_bytes = 0
+        super().__init__(local, now, remote_static, suite)
+
+    # Inputs
+
+    def receive_data(self, data, now: int) -> None:
+        """Bytes from the link, in pieces of any size. Never raises for what the peer did."""
+        at = 0
+        n = len(data)
+        while at < n and self.state != CLOSED:
+            at += self._reader.push(data, at, n - at)
+            self._process(now)
+
+    def space(self):
+        """A view for the link to read into; `filled(n)` says how much it read."""
+        return self._reader.space()
+
+    def filled(self, n: int, now: int) -> None:
+        if self.state != CLOSED:
+            self._reader.filled(n)
+            self._process(now)
+
+    def _process(self, now: int) -> None:
+        reader = self._reader
+        try:
+            while self.state != CLOSED:
+                kind = reader.next()
+                if kind == 0:
+                    break
+                if kind == REC_PROTECTED and self._protect is not None:
+                    stop = self._protect.open(reader.buffer, reader.at, reader.stop)
+                    self._on_frames(reader.buffer, reader.at, stop, now)
+                else:
+                    self._on_message(kind, bytes(reader.buffer[reader.at : reader.stop]), now)
+        except (BusError, MemoryError) as error:
+            self._fail(error)
+
+    # Outputs
+
+    def poll_transmit(self, out, now: int) -> int:
+        """Fills `out` (at least one record long) with what is to be sent; returns how much.
+
+        The caller sends all of it, in order, and asks again until there is nothing.
+        """
+        at = 0
+        if self._outbox:
+            at = len(self._outbox)
+            out[:at] = self._outbox
+            self._outbox = b""
+        if self._protect is None or self.state == CLOSED:
+            return at
+        try:
+            at = self._fill_records(out, at)
+            self._close_when_idle(now)
+            return at
+        except (BusError, MemoryError) as error:
+            self._fail(error)
+            return at
+
+    def _fill_records(self, out, at: int) -> int:
+        size = min(self._record_bytes, len(out))
+        mux = self.mux
+        while mux.has_output and len(out) - at >= size:
+            stop = mux.fill(out, at + RECORD_HEADER, at + size - TAG_BYTES)
+            if stop == at + RECORD_HEADER:
+                break
+            at = self._protect.seal(out, at, stop)
+        return at
+
+    @property
+    def finished(self) -> bool:
+        """Closed, and the last byte has been handed out: the link may go."""
+        return self.state == CLOSED and not self._outbox
+
+    def link_lost(self) -> None:
+        """The link has ended under the session; nothing more can be told to the peer."""
+        super().link_lost()
+        self._outbox = b""
+
+    # What Session asks of its link
+
+    def _send(self, kind: int, body: bytes) -> None:
+        self._outbox += record(kind, body)
+
+    def _secure(self, handshake) -> None:
+        send, receive = handshake.split()
+        self._protect = StreamProtect(send, receive)
+        profile = self.local.profile
+        self._reader.enlarge(profile.receive_bytes, profile.record_bytes)
+        self._record_bytes = min(handshake.peer_hello.record_bytes, profile.record_bytes)
+        self._record_bytes += _LENGTH_FIELD
+
+    def _farewell(self, code: int, established: bool) -> None:
+        if not established:
+            self._send(REC_REFUSE, bytes((code,)))
+            return
+        out = bytearray(FAREWELL_BYTES)
+        stop = put_code(out, RECORD_HEADER, CLOSE, 0, code)
+        self._protect.seal(out, 0, stop)
+        self._outbox += bytes(out)

@@ -1,0 +1,70 @@
+"""Who sends next: strict priority with a bounded starvation budget, round robin within a class.
+
+Class 0 is the highest. A class that has waited through `PRIORITY_BURST` consecutive dequeues from
+classes above it gets one; of several such classes the highest goes first. With all eight classes
+saturated, each round of 15 is eight of class 0 and one of each other class.
+"""
+
+from collections import deque
+
+from dsoftbus.const import PRIORITIES, PRIORITY_BURST
+
+
+class Scheduler:
+    """Holds each waiting stream once; `limit` bounds how many there can be."""
+
+    def __init__(self, limit: int):
+        self._queues = [deque((), limit) for _ in range(PRIORITIES)]
+        self._passed = bytearray(PRIORITIES)  # dequeues above each waiting class
+        self._waiting = 0  # a bit per class that is not empty
+        self._chosen = 0
+
+    def __bool__(self):
+        return self._waiting != 0
+
+    def push(self, stream) -> None:
+        """Queues `stream` behind the others of its class."""
+        self._queues[stream.priority].append(stream)
+        self._waiting |= 1 << stream.priority
+
+    def peek(self):
+        """The stream whose turn it is; call only when there is one."""
+        self._chosen = self._choose()
+        return self._queues[self._chosen][0]
+
+    def pop(self) -> None:
+        """Takes the stream that peek() gave, and counts its turn against those below it."""
+        chosen = self._chosen
+        queue = self._queues[chosen]
+        queue.popleft()
+        self._passed[chosen] = 0
+        if not queue:
+            self._waiting &= ~(1 << chosen)
+        if self._waiting >> (chosen + 1):
+            self._count_below(chosen)
+
+    def remove(self, stream) -> None:
+        """Takes `stream` out wherever it stands; rare, so it may walk its class."""
+        queue = self._queues[stream.priority]
+        for _ in range(len(queue)):
+            other = queue.popleft()
+            if other is not stream:
+                queue.append(other)
+        if not queue:
+            self._waiting &= ~(1 << stream.priority)
+            self._passed[stream.priority] = 0
+
+    def _choose(self) -> int:
+        highest = -1
+        for level in range(PRIORITIES):
+            if self._waiting >> level & 1:
+                if highest < 0:
+                    highest = level
+                elif self._passed[level] >= PRIORITY_BURST:
+                    return level
+        return highest
+
+    def _count_below(self, chosen: int) -> None:
+        for level in range(chosen + 1, PRIORITIES):
+            if self._waiting >> level & 1 and self._passed[level] < PRIORITY_BURST:
+                self._passed[level] += 1

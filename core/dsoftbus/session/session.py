@@ -1,0 +1,262 @@
+"""A session: from the first handshake message to its one closing event.
+
+What all links share: the table of states, the timers, the streams and the end. How bytes come
+and go is the link's: `over_stream.StreamSession` and `over_datagram.DatagramSession`.
+"""
+
+try:
+    from micropython import const
+except ImportError:
+
+    def const(value):
+        return value
+
+
+from dsoftbus.const import (
+    EV_CLOSED,
+    EV_ESTABLISHED,
+    KIND_BYTES,
+    REC_FINISH,
+    REC_INIT,
+    REC_PROTECTED,
+    REC_REFUSE,
+    REC_REPLY,
+    SUITE_CHACHA_SHA256,
+)
+from dsoftbus.errors import (
+    BAD_STATE,
+    END_HANDSHAKE_TIMEOUT,
+    END_KEEPALIVE,
+    END_LINK_DOWN,
+    END_LOCAL,
+    END_NO_MEMORY,
+    END_PEER,
+    END_REFUSED,
+    INVALID_STATE_TRANSITION,
+    MALFORMED,
+    UNAUTHENTICATED,
+    UNAUTHENTICATED_SESSION,
+    BusError,
+    LocalError,
+    PeerError,
+)
+from dsoftbus.session.events import Event
+from dsoftbus.session.handshake import Handshake
+from dsoftbus.session.keepalive import DEAD, PROBE, Keepalive
+from dsoftbus.session.mux import Mux
+from dsoftbus.ticks import earliest
+
+# States, in steps of 16: state + trigger is a key of TABLE.
+AWAIT_INIT = const(0x10)
+AWAIT_REPLY = const(0x20)
+AWAIT_FINISH = const(0x30)
+ESTABLISHED = const(0x40)
+CLOSING = const(0x50)  # what was taken for sending still goes out
+CLOSED = const(0x60)
+
+# Triggers: the message types 1..5 of const.REC_*, and what this side does.
+SHUT = const(8)
+
+TABLE = {
+    AWAIT_INIT + REC_INIT: AWAIT_FINISH,
+    AWAIT_REPLY + REC_REPLY: ESTABLISHED,
+    AWAIT_REPLY + REC_REFUSE: CLOSED,
+    AWAIT_FINISH + REC_FINISH: ESTABLISHED,
+    AWAIT_FINISH + REC_REFUSE: CLOSED,
+    ESTABLISHED + REC_PROTECTED: ESTABLISHED,
+    ESTABLISHED + SHUT: CLOSING,
+    CLOSING + REC_PROTECTED: CLOSING,
+}
+
+
+class Session:
+    """One side of a session; with `remote_static` (32 bytes) the initiator, else the responder.
+
+    A subclass gives `link_kind`, `_send(kind, body)` for handshake messages, `_secure()` which
+    takes the transport keys, and `_farewell(code)` which tells the peer why this is the end.
+    """
+
+    link_kind = 0
+
+    def __init__(self, local, now: int, remote_static=None, suite=SUITE_CHACHA_SHA256):
+        self.local = local
+        self.initiator = remote_static is not None
+        self.state = AWAIT_REPLY if self.initiator else AWAIT_INIT
+        self.cause = 0  # once closed: the code that ended it
+        self.peer_code = 0  # and what the peer gave as its reason
+        self.mux = None
+        self.keepalive = None
+        self.handshake = Handshake(local, self.link_kind, suite, remote_static)
+        self._deadline = now + local.profile.handshake_ms
+        self._opened = None
+        self._closed = None
+        if self.initiator:
+            self._send(REC_INIT, self.handshake.init())
+
+    # Commands
+
+    def open(self, name: str, priority: int = 3, kind: int = KIND_BYTES):
+        """A new stream; priorities 0 (highest) to 7."""
+        if self.state != ESTABLISHED:
+            raise LocalError(UNAUTHENTICATED_SESSION if self.half_open else BAD_STATE, name)
+        return self.mux.open(name, priority, kind)
+
+    def ping(self, now: int) -> None:
+        """Asks for a sign of life; the answer sets `keepalive.rtt_ms`."""
+        if self.state == ESTABLISHED:
+            self.mux.ping(now)
+
+    def close(self, now: int) -> None:
+        """Sends what was taken for sending, then ends the session."""
+        if self.state == ESTABLISHED:
+            self.state = TABLE[self.state + SHUT]
+            self._deadline = now + self.local.profile.close_ms
+            self._close_when_idle(now)
+        elif self.half_open:
+            self._end(END_LOCAL)
+
+    # Inputs
+
+    def handle_timer(self, now: int) -> None:
+        """Does what is due: handshake deadline, keepalive, the end of closing."""
+        if self.half_open:
+            if now >= self._deadline:
+                self.refuse(END_HANDSHAKE_TIMEOUT)
+        elif self.state != CLOSED:
+            self._check_alive(now)
+            self._close_when_idle(now)
+
+    def link_lost(self) -> None:
+        """The link has ended under the session."""
+        if self.state != CLOSED:
+            self._end(END_LINK_DOWN)
+
+    # Outputs
+
+    def poll_timer(self):
+        """The next deadline in ms, or None."""
+        if self.half_open:
+            return self._deadline
+        if self.state == CLOSED:
+            return None
+        deadline = self.keepalive.deadline()
+        return earliest(deadline, self._deadline) if self.state == CLOSING else deadline
+
+    def next_event(self):
+        """The oldest event, or None. EV_ESTABLISHED comes first, EV_CLOSED last and once."""
+        event = self._opened
+        if event is not None:
+            self._opened = None
+            return event
+        if self.mux is not None:
+            event = self.mux.next_event()
+        if event is None:
+            event = self._closed
+            self._closed = None
+        return event
+
+    # Getters
+
+    @property
+    def half_open(self) -> bool:
+        return self.state < ESTABLISHED
+
+    @property
+    def closed(self) -> bool:
+        return self.state == CLOSED
+
+    @property
+    def peer_public(self):
+        """The peer's static public key, or None while it is not proved."""
+        return None if self.mux is None else self.handshake.peer_public
+
+    @property
+    def peer_id(self) -> str:
+        return self.handshake.peer_id
+
+    @property
+    def peer_name(self) -> str:
+        return self.handshake.peer_hello.name
+
+    # The handshake
+
+    def _on_message(self, kind: int, body, now: int) -> None:
+        """A handshake message; what does not belong in this state is refused."""
+        state = TABLE.get(self.state + kind)
+        if state is None:
+            self._reject_kind(kind)
+        handshake = self.handshake
+        if kind == REC_INIT:
+            self._send(REC_REPLY, handshake.on_init(body))
+        elif kind == REC_REPLY:
+            self._send(REC_FINISH, handshake.on_reply(body))
+        elif kind == REC_FINISH:
+            handshake.on_finish(body)
+        else:
+            self.peer_code = body[0] if body else 0
+            self._end(END_REFUSED)
+            return
+        self.state = state
+        if state == ESTABLISHED:
+            self._establish(now)
+
+    def _reject_kind(self, kind: int) -> None:
+        if kind == REC_PROTECTED:
+            raise PeerError(UNAUTHENTICATED, "protected before the handshake")
+        if REC_INIT <= kind <= REC_REFUSE:
+            raise PeerError(INVALID_STATE_TRANSITION, "message type %d" % kind)
+        raise PeerError(MALFORMED, "message type %d" % kind)
+
+    def _establish(self, now: int) -> None:
+        local = self.local
+        self.keepalive = Keepalive(local.profile.keepalive_ms, now)
+        copy = self.handshake.suite.copy
+        self.mux = Mux(self.initiator, local.profile, copy, self.keepalive)
+        self.mux.start(self.handshake.peer_hello)
+        self._secure(self.handshake)
+        self._opened = Event(EV_ESTABLISHED)
+
+    # Established
+
+    def _on_frames(self, buffer, at: int, stop: int, now: int) -> None:
+        """Authenticated frames in `buffer[at:stop]`."""
+        self.keepalive.heard = now
+        self.mux.receive(buffer, at, stop, now)
+        if self.mux.peer_close >= 0:
+            self.peer_code = self.mux.peer_close
+            self._end(END_PEER)
+
+    def _check_alive(self, now: int) -> None:
+        verdict = self.keepalive.check(now)
+        if verdict == PROBE:
+            self.mux.ping(now)
+        elif verdict == DEAD:
+            self.refuse(END_KEEPALIVE)
+
+    def _close_when_idle(self, now: int) -> None:
+        if self.state == CLOSING and (self.mux.idle or now >= self._deadline):
+            self.refuse(END_LOCAL)
+
+    # The end
+
+    def _fail(self, error) -> None:
+        """`error` escaped from an input or an output: it ends this session, and no more."""
+        code = error.code if isinstance(error, BusError) else END_NO_MEMORY
+        self.refuse(code)
+
+    def refuse(self, code: int) -> None:
+        """Ends the session from this side, and tells the peer."""
+        if self.state != CLOSED:
+            established = self.mux is not None
+            self._end(code)
+            try:
+                self._farewell(code, established)
+            except MemoryError:
+                pass  # the peer will notice the silence
+
+    def _end(self, code: int) -> None:
+        self.state = CLOSED
+        self.cause = code
+        self._closed = Event(EV_CLOSED, None, code, self.peer_code)
+        if self.mux is not None:
+            self.mux.end(code)

@@ -1,0 +1,301 @@
+"""One stream: its state, what it is about to send, and what has been received and not yet read."""
+
+from dsoftbus.codec import get_u32, put_u32
+from dsoftbus.const import (
+    EV_READABLE,
+    EV_RESET,
+    EV_WRITABLE,
+    KIND_MESSAGES,
+    MESSAGE_PREFIX,
+)
+from dsoftbus.errors import (
+    BAD_ARGUMENT,
+    BAD_STATE,
+    MESSAGE_OVERSIZE,
+    STREAM_CANCELLED,
+    LocalError,
+    PeerError,
+)
+from dsoftbus.session.events import Event
+from dsoftbus.session.ring import Ring
+from dsoftbus.session.states import (
+    CLOSED,
+    OFFERED_FINISHED,
+    REMOTE_FINISHED,
+    RESET,
+    SEND_DATA,
+    SEND_FIN,
+    SEND_OPEN_ACK,
+    SEND_RST,
+    TABLE,
+)
+
+# Control frames that a stream still owes, written in this order.
+OWE_OPEN = 1
+OWE_ACK = 2
+OWE_WINDOW = 4
+OWE_FIN = 8
+OWE_RST = 16
+
+_REMOTE_ENDED = (OFFERED_FINISHED, REMOTE_FINISHED, CLOSED, RESET)
+
+
+class Stream:
+    """Bytes in order in both directions, or whole messages (kind 1); made by its `Mux`.
+
+    Sending borrows: what `send` took must not change until `pending` is 0 again. Nothing is
+    queued beyond that one loan, so that back-pressure is always visible to the caller.
+    """
+
+    def __init__(self, mux, number: int, name: str, priority: int, kind: int):
+        self._mux = mux
+        self.id = number
+        self.name = name
+        self.priority = priority
+        self.kind = kind
+        self.state = 0
+        self.code = 0  # why it was reset, or why its session ended
+        self.context = None  # the driver's own, not read here
+        self.owes = 0
+        self.credit = mux.initial_credit  # what we may still send
+        self.pending = 0  # bytes on loan that no frame has taken yet, prefix included
+        self.loan = b""
+        self.loan_at = 0
+        self.prefix = bytearray(MESSAGE_PREFIX) if kind == KIND_MESSAGES else None
+        self.prefix_left = 0
+        self._head = bytearray(MESSAGE_PREFIX) if kind == KIND_MESSAGES else None
+        self.max_message = -1  # the longest the peer takes, once it has said so
+        self.finishing = False  # FIN goes with the last frame of the loan
+        self.queued = 0  # events that have not been taken
+        self._wants_writable = False
+        self.ring = Ring(mux.profile.stream_credit, mux.copy)
+        self.window = mux.profile.stream_credit
+        self.receive_credit = self.window  # what the peer may still send
+        self.released = 0  # read by the application, not yet given back to the peer
+        self._readable = Event(EV_READABLE, self)
+        self._writable = Event(EV_WRITABLE, self)
+
+    # Sending
+
+    def send(self, data, at: int = 0) -> int:
+        """Takes bytes from `data[at:]` on loan; returns how many, 0 when it would block.
+
+        After 0 an EV_WRITABLE follows as soon as there is something to gain.
+        """
+        self._require(SEND_DATA)
+        n = min(len(data) - at, self.credit)
+        if self.pending or n <= 0:
+            self._wants_writable = True
+            return 0
+        self._lend(data, at, n)
+        return n
+
+    def send_message(self, data) -> bool:
+        """Takes `data` on loan as one message, wholly or (False, it would block) not at all."""
+        self._require(SEND_DATA)
+        if self.kind != KIND_MESSAGES or len(data) > self.max_message >= 0:
+            raise LocalError(BAD_ARGUMENT, "message of at most %d bytes" % self.max_message)
+        n = len(data) + MESSAGE_PREFIX
+        if self.pending or n > self.credit or self.max_message < 0:
+            self._wants_writable = True
+            return False
+        put_u32(self.prefix, 0, len(data))
+        self.prefix_left = MESSAGE_PREFIX
+        self._lend(data, 0, n)
+        return True
+
+    def want_writable(self) -> None:
+        """Asks for an EV_WRITABLE when the loan has been returned."""
+        self._wants_writable = True
+
+    def finish(self) -> None:
+        """Ends this direction after what is on loan; the peer reads up to the end."""
+        self.state = self._require(SEND_FIN)
+        self.finishing = True
+        if not self.pending:
+            self._mux.owe(self, OWE_FIN)
+
+    def reset(self, code: int = STREAM_CANCELLED) -> None:
+        """Ends both directions at once; what was not delivered is dropped."""
+        if self.state in (RESET, CLOSED) and not self.ring.used:
+            return
+        tell = self.state != CLOSED
+        self.state = self._require(SEND_RST)
+        self.abandon(code)
+        if tell:
+            self._mux.owe(self, OWE_RST)
+        self._mux.forget_if_done(self)
+
+    def accept(self) -> None:
+        """Agrees to a stream that the peer opened."""
+        self.state = self._require(SEND_OPEN_ACK)
+        self._mux.owe(self, OWE_ACK)
+
+    def _require(self, trigger: int) -> int:
+        state = TABLE.get(self.state + trigger)
+        if state is None:
+            raise LocalError(BAD_STATE, "stream " + self.name)
+        return state
+
+    def _lend(self, data, at: int, n: int) -> None:
+        self.loan = data
+        self.loan_at = at
+        self.pending = n
+        self.credit -= n
+        self._mux.schedule(self)
+
+    def allow_messages(self, max_message: int) -> None:
+        """The peer takes messages of this size: never more than half its credit, for up to half
+        of it may be held back in the batching of window updates."""
+        self.max_message = min(max_message, self._mux.initial_credit // 2 - MESSAGE_PREFIX)
+        self.note_writable()
+
+    def take_loan(self, out, at: int, n: int) -> None:
+        """Moves the next `n` bytes of the loan into a frame; the last one ends the loan."""
+        self.pending -= n
+        if self.prefix_left:
+            k = min(n, self.prefix_left)
+            self._mux.copy(out, at, self.prefix, MESSAGE_PREFIX - self.prefix_left, k)
+            self.prefix_left -= k
+            at += k
+            n -= k
+        self._mux.copy(out, at, self.loan, self.loan_at, n)
+        self.loan_at += n
+        if not self.pending:
+            self.loan = b""
+            self.note_writable()
+
+    def note_writable(self) -> None:
+        if self._wants_writable and not self.pending:
+            self._wants_writable = False
+            self._mux.post(self._writable)
+
+    # Receiving
+
+    @property
+    def readable(self) -> int:
+        """Bytes that have been received and not read."""
+        return self.ring.used
+
+    @property
+    def at_end(self) -> bool:
+        """True when all has been read and nothing more will come."""
+        return not self.ring.used and self.state in _REMOTE_ENDED
+
+    @property
+    def message_bytes(self) -> int:
+        """The size of the next message if it is here wholly, else -1.
+
+        A message longer than was agreed resets the stream and raises PeerError.
+        """
+        ring = self.ring
+        if self.kind != KIND_MESSAGES or ring.used < MESSAGE_PREFIX:
+            return -1
+        for i in range(MESSAGE_PREFIX):
+            self._head[i] = ring.byte(i)
+        size = get_u32(self._head, 0)
+        if size < 0 or size > self._mux.profile.max_message:
+            self.reset(MESSAGE_OVERSIZE)
+            raise PeerError(MESSAGE_OVERSIZE, self.name)
+        return size if ring.used >= MESSAGE_PREFIX + size else -1
+
+    def recv_into(self, buffer, at: int = 0, n: int = -1) -> int:
+        """Moves up to `n` bytes (or what `buffer` holds) to `buffer[at:]`; returns how many."""
+        room = len(buffer) - at
+        n = min(self.ring.used, room if n < 0 else min(n, room))
+        if n > 0:
+            self.ring.take_into(buffer, at, n)
+            self._give_back(n)
+        return n
+
+    def recv(self, n: int) -> bytes:
+        """Up to `n` bytes; b"" when there are none now."""
+        out = bytearray(min(n, self.ring.used))
+        self.recv_into(out)
+        return bytes(out)
+
+    def recv_message_into(self, buffer) -> int:
+        """Moves the next whole message into `buffer`; returns its size, or -1 if none is here."""
+        size = self.message_bytes
+        if size < 0:
+            return -1
+        if size > len(buffer):
+            raise LocalError(BAD_ARGUMENT, "message of %d bytes" % size)
+        self.ring.drop(MESSAGE_PREFIX)
+        self.ring.take_into(buffer, 0, size)
+        self._give_back(MESSAGE_PREFIX + size)
+        return size
+
+    def peek(self):
+        """A view of received bytes, borrowed until the next call; `drop(n)` takes them."""
+        return self.ring.view()
+
+    def drop(self, n: int) -> None:
+        if not 0 <= n <= self.ring.used:
+            raise LocalError(BAD_ARGUMENT, "drop more than is there")
+        self.ring.drop(n)
+        self._give_back(n)
+
+    def _give_back(self, n: int) -> None:
+        """The application has read `n` bytes: credit for the stream, in steps, and session."""
+        self._mux.release(n)
+        if self.state in _REMOTE_ENDED:
+            self._mux.forget_if_done(self)
+            return
+        self.released += n
+        if worth_giving(self.released, self.receive_credit, self.window):
+            self._enlarge()
+            self._mux.owe(self, OWE_WINDOW)
+
+    def _enlarge(self) -> None:
+        """A reader that keeps up gets twice the window, while the profile has room."""
+        if self.ring.used or not self._mux.may_enlarge(self.window, self.window * 2):
+            return
+        self.released += self.window
+        self.window *= 2
+        self.ring.grow(self.window)
+
+    def take_data(self, src, start: int, n: int) -> None:
+        """Called by the mux for DATA that is within credit."""
+        self.receive_credit -= n
+        self.ring.put(src, start, n)
+        self.note_readable()
+
+    def note_readable(self) -> None:
+        self._mux.post(self._readable)
+
+    # Ending
+
+    def abandon(self, code: int) -> None:
+        """Drops what was to be sent and what was received."""
+        self.code = code
+        self.cancel_loan()
+        self._mux.forgive(self)
+        self._mux.release(self.ring.used)
+        self.ring.drop(self.ring.used)
+
+    def cancel_loan(self) -> None:
+        if self.pending:
+            self.pending = 0
+            self._mux.unschedule(self)
+        self.loan = b""
+        self.note_writable()
+
+    def end_with_session(self, code: int) -> None:
+        """The session is gone. What was received can still be read; then comes the end."""
+        if self.state == CLOSED or self.state == RESET:
+            return
+        if self.state not in _REMOTE_ENDED:
+            self.code = code
+        self.state = RESET
+        self.cancel_loan()
+        self._mux.post(Event(EV_RESET, self, code))
+
+
+def worth_giving(released: int, credit: int, window: int) -> bool:
+    """Whether `released` bytes of a window deserve a WINDOW_UPDATE now.
+
+    As soon as they are as much as the peer has left, so that it never waits for less than half;
+    but not in crumbs when the window is nearly full (RFC 9293 section 3.8.6.2.2 has the reason).
+    """
+    return released >= credit and released * 8 >= window
