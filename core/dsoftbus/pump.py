@@ -26,9 +26,11 @@ class Pump:
         self.blocked = False  # the link took less than it was given: call again when it can
 
     def run(self, now: int):
-        """One turn: read, timers, events, write. Returns the next deadline in ms, or None."""
+        """Read, do what is due, answer. Returns the next deadline in ms, or None."""
         self.read(now)
-        return self.turn(now)
+        self.session.handle_timer(now)
+        self.turn(now)
+        return self.session.poll_timer()
 
     def read(self, now: int) -> int:
         """Feeds the session what one read gives; returns how many bytes that was."""
@@ -42,10 +44,9 @@ class Pump:
             self.session.link_lost()
         return n or 0
 
-    def turn(self, now: int):
-        """What follows from an input or a command. Returns the next deadline, or None."""
+    def turn(self, now: int) -> None:
+        """What follows from an input or a command: events to the program, bytes to the link."""
         session = self.session
-        session.handle_timer(now)
         self._write(now)
         event = session.next_event()
         while event is not None:
@@ -54,7 +55,6 @@ class Pump:
         self._write(now)
         if self.finished:
             self.link.close()
-        return session.poll_timer()
 
     @property
     def finished(self) -> bool:

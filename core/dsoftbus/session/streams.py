@@ -209,10 +209,10 @@ class Stream:
         return n
 
     def recv(self, n: int) -> bytes:
-        """Up to `n` bytes; b"" when there are none now."""
-        out = bytearray(min(n, self.ring.used))
-        self.recv_into(out)
-        return bytes(out)
+        """At most `n` bytes, as many as lie together in the ring; b"" when there are none."""
+        out = bytes(self.ring.view()[:n])
+        self.drop(len(out))
+        return out
 
     def recv_message_into(self, buffer) -> int:
         """Moves the next whole message into `buffer`; returns its size, or -1 if none is here."""
