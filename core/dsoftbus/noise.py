@@ -149,7 +149,9 @@ class HandshakeState:
     (the initiator of XK must know it), `random(n)` gives the ephemeral secret.
     """
 
-    def __init__(self, suite, pattern, initiator, prologue, static, remote_static, random, psk=None):
+    def __init__(
+        self, suite, pattern, initiator, prologue, static, remote_static, random, psk=None
+    ):
         if (psk is not None) != ("psk" in pattern) or (psk is not None and len(psk) != KEY_BYTES):
             raise LocalError(BAD_ARGUMENT, "a psk of 32 bytes goes with a psk pattern")
         if initiator and (remote_static is None or len(remote_static) != KEY_BYTES):

@@ -1,4 +1,7 @@
-"""Writing of frames: `type u8 | flags u8 | length u16 | stream u32 | body` (docs/wire-format.md)."""
+"""Writing of frames: `type u8 | flags u8 | length u16 | stream u32 | body`.
+
+docs/wire-format.md has the body of each type.
+"""
 
 import struct
 

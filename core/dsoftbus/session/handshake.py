@@ -43,8 +43,8 @@ class Handshake:
         """With `remote_static` this is the initiator, under the suite of `suite_code`."""
         self._local = local
         self._link_kind = link_kind
-        self._noise = None
-        self.peer_hello = None
+        self._noise: HandshakeState = None
+        self.peer_hello: hello.Hello = None
         if remote_static is not None:
             pattern = PATTERN_XK if local.psk is None else PATTERN_XKPSK3
             self._offer = bytes((VERSION, suite_code, pattern))

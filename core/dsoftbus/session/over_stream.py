@@ -2,7 +2,6 @@
 
 from dsoftbus.const import (
     CLOSE,
-    FRAME_HEADER,
     LINK_STREAM,
     REC_PROTECTED,
     REC_REFUSE,
@@ -28,7 +27,7 @@ class StreamSession(Session):
         copy = local.suites[suite].copy
         self._reader = RecordReader(copy)
         self._outbox = b""  # handshake records, or the farewell: few, short and whole
-        self._protect = None
+        self._protect: StreamProtect = None
         self._record_bytes = 0
         super().__init__(local, now, remote_static, suite)
 

@@ -72,8 +72,7 @@ TABLE = {
 class Session:
     """One side of a session; with `remote_static` (32 bytes) the initiator, else the responder.
 
-    A subclass gives `link_kind`, `_send(kind, body)` for handshake messages, `_secure()` which
-    takes the transport keys, and `_farewell(code)` which tells the peer why this is the end.
+    A subclass gives `link_kind`, `_send`, `_secure` and `_farewell`.
     """
 
     link_kind = 0
@@ -84,12 +83,12 @@ class Session:
         self.state = AWAIT_REPLY if self.initiator else AWAIT_INIT
         self.cause = 0  # once closed: the code that ended it
         self.peer_code = 0  # and what the peer gave as its reason
-        self.mux = None
-        self.keepalive = None
+        self.mux: Mux = None
+        self.keepalive: Keepalive = None
         self.handshake = Handshake(local, self.link_kind, suite, remote_static)
         self._deadline = now + local.profile.handshake_ms
-        self._opened = None
-        self._closed = None
+        self._opened: Event = None
+        self._closed: Event = None
         if self.initiator:
             self._send(REC_INIT, self.handshake.init())
 
@@ -260,3 +259,14 @@ class Session:
         self._closed = Event(EV_CLOSED, None, code, self.peer_code)
         if self.mux is not None:
             self.mux.end(code)
+
+    # What a subclass supplies
+
+    def _send(self, kind: int, body: bytes) -> None:
+        """Hands out a handshake message, or a refusal before there are keys."""
+
+    def _secure(self, handshake: Handshake) -> None:
+        """Takes the transport keys: from here on, all is protected."""
+
+    def _farewell(self, code: int, established: bool) -> None:
+        """Tells the peer why this is the end."""
