@@ -1,0 +1,87 @@
+"""A suite: the functions that a Noise protocol name stands for, from one provider.
+
+`Suite.keypair(secret)` gives a handle with `.public` and `.exchange(public)`, `Suite.cipher(key)`
+one with `.seal` and `.open` (see `chachapoly.ChaChaPoly` for their contract); `Suite.hash` is a
+`Hash` and `Suite.copy(dst, at, src, start, n)` moves bytes. `portable` is the provider that runs
+everywhere; a backend has its own `suite(code)` with the same signature.
+"""
+
+from hashlib import sha256
+
+from dsoftbus.codec import copy
+from dsoftbus.const import SUITE_AESGCM_SHA256, SUITE_CHACHA_BLAKE2S, SUITE_CHACHA_SHA256
+from dsoftbus.crypto import hkdf
+from dsoftbus.errors import Unsupported
+
+NAMES = {
+    SUITE_CHACHA_SHA256: b"25519_ChaChaPoly_SHA256",
+    SUITE_CHACHA_BLAKE2S: b"25519_ChaChaPoly_BLAKE2s",
+    SUITE_AESGCM_SHA256: b"25519_AESGCM_SHA256",
+}
+
+
+class Suite:
+    """`name` follows the pattern in the protocol name; `code` stands for it on the wire."""
+
+    def __init__(self, code: int, keypair, cipher, hash, copy):
+        self.code = code
+        self.name = NAMES[code]
+        self.keypair = keypair
+        self.cipher = cipher
+        self.hash = hash
+        self.copy = copy
+
+
+class Hash:
+    """A hash of 32-byte digests over 64-byte blocks: `digest(data)` and HMAC over it."""
+
+    hash_len = 32
+    block_len = 64
+
+    def __init__(self, name: bytes, digest, hmac=None):
+        self.name = name
+        self.digest = digest
+        self.hmac = hmac or self._hmac  # a provider may have its own hmac(key, data)
+
+    def _hmac(self, key, data) -> bytes:
+        return hkdf.hmac(self.digest, self.block_len, key, data)
+
+
+class KeyPair:
+    """An X25519 key over `multiply(scalar, point)`, which maps 32 bytes and 32 bytes to 32."""
+
+    def __init__(self, secret, multiply, base: bytes):
+        self._secret = bytes(secret)
+        self._multiply = multiply
+        self.public = multiply(self._secret, base)
+
+    def exchange(self, public) -> bytes:
+        """The 32-byte shared secret; all zeros for a point of low order."""
+        return self._multiply(self._secret, public)
+
+
+def digest_sha256(data) -> bytes:
+    return sha256(data).digest()
+
+
+SHA256 = Hash(b"SHA256", digest_sha256)
+
+
+def portable(code: int = SUITE_CHACHA_SHA256) -> Suite:
+    """The suite `code` in portable code. Raises Unsupported for AES-GCM and unknown codes."""
+    from dsoftbus.crypto.chachapoly import ChaChaPoly
+
+    if code == SUITE_CHACHA_SHA256:
+        return Suite(code, keypair, ChaChaPoly, SHA256, copy)
+    if code == SUITE_CHACHA_BLAKE2S:
+        from dsoftbus.crypto import blake2s
+
+        return Suite(code, keypair, ChaChaPoly, Hash(b"BLAKE2s", blake2s.digest), copy)
+    raise Unsupported("portable suite %d" % code)
+
+
+def keypair(secret) -> KeyPair:
+    """The portable key pair of a 32-byte secret."""
+    from dsoftbus.crypto import x25519
+
+    return KeyPair(secret, x25519.exchange, x25519.BASE)

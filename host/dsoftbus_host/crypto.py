@@ -1,0 +1,104 @@
+"""The suites through OpenSSL, by `cryptography` (its `encrypt_into` writes to our buffers)."""
+
+import hashlib
+import hmac
+from struct import Struct
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
+
+from dsoftbus.codec import copy
+from dsoftbus.const import SUITE_AESGCM_SHA256, SUITE_CHACHA_BLAKE2S, SUITE_CHACHA_SHA256
+from dsoftbus.crypto.suite import Hash, Suite, digest_sha256
+from dsoftbus.errors import Unsupported
+
+_TAG = 16
+
+
+class _Aead:
+    """The contract of `dsoftbus.crypto.chachapoly.ChaChaPoly` over one OpenSSL context.
+
+    `nonce(n)` gives the 12 bytes. On small records every attribute and call here shows.
+    """
+
+    __slots__ = ("_decrypt_into", "_encrypt_into", "_nonce")
+
+    def __init__(self, cipher, nonce):
+        self._encrypt_into = cipher.encrypt_into
+        self._decrypt_into = cipher.decrypt_into
+        self._nonce = nonce
+
+    def seal(self, n: int, ad, src, start: int, end: int, dst, at: int) -> int:
+        stop = at + end - start + _TAG
+        out = memoryview(dst)[at:stop]
+        self._encrypt_into(self._nonce(n), memoryview(src)[start:end], ad, out)
+        return stop
+
+    def open(self, n: int, ad, src, start: int, end: int, dst, at: int) -> int:
+        stop = at + end - start - _TAG
+        if stop < at:
+            return -1
+        out = memoryview(dst)[at:stop]
+        try:
+            self._decrypt_into(self._nonce(n), memoryview(src)[start:end], ad, out)
+        except InvalidTag:
+            return -1
+        return stop
+
+
+# The nonces of Noise section 12: four zero bytes, then n little-endian or big-endian.
+_little_nonce = Struct("<4xQ").pack
+_big_nonce = Struct(">4xQ").pack
+
+
+def _chachapoly(key) -> _Aead:
+    return _Aead(ChaCha20Poly1305(key), _little_nonce)
+
+
+def _aesgcm(key) -> _Aead:
+    return _Aead(AESGCM(key), _big_nonce)
+
+
+class KeyPair:
+    """An X25519 key held by OpenSSL; making one costs a scalar multiplication, so keep it."""
+
+    __slots__ = ("_key", "public")
+
+    def __init__(self, secret):
+        self._key = X25519PrivateKey.from_private_bytes(secret)
+        self.public = self._key.public_key().public_bytes_raw()
+
+    def exchange(self, public) -> bytes:
+        """The 32-byte shared secret; all zeros for a point of low order, which OpenSSL refuses."""
+        try:
+            return self._key.exchange(X25519PublicKey.from_public_bytes(public))
+        except ValueError:
+            return bytes(32)
+
+
+def _hmac_sha256(key, data) -> bytes:
+    return hmac.digest(key, data, "sha256")
+
+
+def _digest_blake2s(data) -> bytes:
+    return hashlib.blake2s(data).digest()
+
+
+def _hmac_blake2s(key, data) -> bytes:
+    return hmac.digest(key, data, "blake2s")
+
+
+_SHA256 = Hash(b"SHA256", digest_sha256, _hmac_sha256)
+_BLAKE2S = Hash(b"BLAKE2s", _digest_blake2s, _hmac_blake2s)
+
+
+def suite(code: int = SUITE_CHACHA_SHA256) -> Suite:
+    """The suite `code` through OpenSSL. Raises Unsupported for an unknown code."""
+    if code == SUITE_CHACHA_SHA256:
+        return Suite(code, KeyPair, _chachapoly, _SHA256, copy)
+    if code == SUITE_CHACHA_BLAKE2S:
+        return Suite(code, KeyPair, _chachapoly, _BLAKE2S, copy)
+    if code == SUITE_AESGCM_SHA256:
+        return Suite(code, KeyPair, _aesgcm, _SHA256, copy)
+    raise Unsupported(f"suite {code}")
