@@ -50,6 +50,7 @@ END_LINK_DOWN = const(0x54)
 END_INTERNAL = const(0x55)
 END_NO_MEMORY = const(0x56)
 END_REFUSED = const(0x59)
+PEER_NOT_ALLOWED = const(0x5A)
 HALF_OPEN_LIMIT = const(0x57)
 SESSION_LIMIT = const(0x58)
 # local: misuse of the API, and what the platform cannot do
@@ -93,6 +94,7 @@ LABELS = {
     END_INTERNAL: "session.end.internal",
     END_NO_MEMORY: "session.end.no_memory",
     END_REFUSED: "session.end.refused",
+    PEER_NOT_ALLOWED: "session.reject.peer_not_allowed",
     HALF_OPEN_LIMIT: "session.reject.half_open_limit",
     SESSION_LIMIT: "session.reject.session_limit",
     BAD_ARGUMENT: "local.bad_argument",

@@ -1,0 +1,243 @@
+"""The bus for programs on asyncio: listen, connect, and sessions with streams."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+from collections.abc import Awaitable, Callable, Collection
+from typing import TYPE_CHECKING
+
+from dsoftbus.const import HOST, SUITE_AESGCM_SHA256, SUITE_CHACHA_BLAKE2S, SUITE_CHACHA_SHA256
+from dsoftbus.errors import (
+    END_HANDSHAKE_TIMEOUT,
+    NO_SUCH_SERVICE,
+    PEER_NOT_ALLOWED,
+    BusError,
+    LocalError,
+    PeerError,
+)
+from dsoftbus.node import Node
+from dsoftbus_host import crypto
+from dsoftbus_host.clock import now_ms
+from dsoftbus_host.connection import Connection
+from dsoftbus_host.stream import BusStream
+from dsoftbus_host.tcp import TcpLink
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from types import TracebackType
+
+    from dsoftbus.session.session import Session
+
+Handler = Callable[[Connection, BusStream], Awaitable[None]]
+SUITES = (SUITE_CHACHA_SHA256, SUITE_CHACHA_BLAKE2S, SUITE_AESGCM_SHA256)
+BACKLOG = 128
+log = logging.getLogger("dsoftbus")
+
+
+class Bus:
+    """One node on this host.
+
+    `key` is its 32-byte static secret (`keys.load` keeps one on disk). `allow`: the public keys
+    that may have a session, or None for everyone who proves a key; a stream's handler decides
+    what they may do.
+    """
+
+    def __init__(
+        self,
+        key: bytes,
+        name: str = "",
+        profile: type[HOST] = HOST,
+        allow: Collection[bytes] | None = None,
+        psk: bytes | None = None,
+    ) -> None:
+        suites = {code: crypto.suite(code) for code in SUITES}
+        static = suites[SUITE_CHACHA_SHA256].keypair(key)
+        self.node = Node(suites, static, os.urandom, profile, name, psk)
+        self._allow = allow
+        self._handlers: dict[str, Handler] = {}
+        self._listeners: list[socket.socket] = []
+        self._connections: dict[Session, Connection] = {}
+        self._incoming: asyncio.Queue[Connection] = asyncio.Queue()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def id(self) -> str:
+        return str(self.node.id)
+
+    @property
+    def public(self) -> bytes:
+        return bytes(self.node.public)
+
+    # Sessions
+
+    async def listen(self, host: str = "127.0.0.1", port: int = 0) -> int:
+        """Takes sessions on this address from now on; returns the port."""
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
+        listener.setblocking(False)
+        self._listeners.append(listener)
+        asyncio.get_running_loop().add_reader(listener.fileno(), self._on_incoming, listener)
+        return int(listener.getsockname()[1])
+
+    async def connect(
+        self,
+        host: str,
+        port: int,
+        peer_public: bytes,
+        timeout_ms: int = 10000,
+        suite: int = SUITE_CHACHA_SHA256,
+    ) -> Connection:
+        """A session with the node whose public key is `peer_public`, or BusError; OSError where
+        nobody listens."""
+        handshake = self._connect(host, port, peer_public, suite)
+        try:
+            return await asyncio.wait_for(handshake, timeout_ms / 1000)
+        except (TimeoutError, asyncio.TimeoutError):  # two classes before Python 3.11
+            raise PeerError(END_HANDSHAKE_TIMEOUT, f"{host}:{port}") from None
+
+    async def _connect(self, host: str, port: int, public: bytes, suite: int) -> Connection:
+        sock = await _connect_socket(host, port)
+        connection = self._adopt(self.node.connect(public, now_ms(), suite), sock)
+        try:
+            await asyncio.shield(connection.established)
+        except asyncio.CancelledError:
+            await connection.close()
+            raise
+        return connection
+
+    async def accept(self) -> Connection:
+        """The next session that a peer has established."""
+        return await self._incoming.get()
+
+    async def __aiter__(self) -> AsyncIterator[Connection]:
+        while True:
+            yield await self.accept()
+
+    def on_stream(self, name: str, handler: Handler) -> None:
+        """`handler(connection, stream)` runs as a task for every stream that a peer opens with
+        this name, or, when it ends with "*", with this beginning.
+
+        A bus with handlers answers its streams itself: names without a handler are refused.
+        """
+        self._handlers[name] = handler
+
+    async def close(self) -> None:
+        """Ends every session in order and stops listening."""
+        loop = asyncio.get_running_loop()
+        for listener in self._listeners:
+            loop.remove_reader(listener.fileno())
+            listener.close()
+        self._listeners.clear()
+        await asyncio.gather(*[c.close() for c in list(self._connections.values())])
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def __aenter__(self) -> Bus:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    # Connections
+
+    def _on_incoming(self, listener: socket.socket) -> None:
+        for _ in range(BACKLOG):
+            try:
+                sock, _address = listener.accept()
+            except OSError:  # nobody waits any more, or this one is gone already
+                return
+            try:
+                session = self.node.accept(now_ms())
+            except PeerError as error:
+                log.warning("connection refused: %s", error)
+                sock.close()
+                continue
+            self._adopt(session, sock)
+            self._turn_evicted()
+
+    def _turn_evicted(self) -> None:
+        for connection in list(self._connections.values()):
+            if connection.session.closed:
+                connection.turn()
+
+    def _adopt(self, session: Session, sock: socket.socket) -> Connection:
+        connection = Connection(session, TcpLink(sock), self._on_change)
+        self._connections[session] = connection
+        return connection
+
+    def _on_change(self, connection: Connection) -> None:
+        """`connection` has been established, or is gone."""
+        session = connection.session
+        if connection.closed.done():
+            self.node.forget(session)
+            self._connections.pop(session, None)
+        elif self._allow is not None and connection.peer_public not in self._allow:
+            session.refuse(PEER_NOT_ALLOWED)
+        elif self._handlers:
+            self._spawn(self._serve(connection))
+        elif not session.initiator:
+            self._incoming.put_nowait(connection)
+
+    async def _serve(self, connection: Connection) -> None:
+        async for stream in connection:
+            self._spawn(self._run(self._handler(stream.name), connection, stream))
+
+    def _handler(self, name: str) -> Handler | None:
+        if name in self._handlers:
+            return self._handlers[name]
+        for pattern, handler in self._handlers.items():
+            if pattern.endswith("*") and name.startswith(pattern[:-1]):
+                return handler
+        return None
+
+    async def _run(
+        self, handler: Handler | None, connection: Connection, stream: BusStream
+    ) -> None:
+        """A handler's fault ends its stream, and nothing else."""
+        if handler is None:
+            stream.reset(NO_SUCH_SERVICE)
+            return
+        try:
+            async with stream:
+                await handler(connection, stream)
+        except (BusError, OSError) as error:
+            log.warning("stream %s of %s: %s", stream.name, connection.peer_id, error)
+        except Exception:
+            log.exception("stream %s of %s", stream.name, connection.peer_id)
+
+    def _spawn(self, coroutine: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+async def _connect_socket(host: str, port: int) -> socket.socket:
+    """Tries each address that the name has; the last failure is the one that is raised."""
+    loop = asyncio.get_running_loop()
+    failure: OSError = OSError(f"{host} has no address")
+    for family, kind, protocol, _, address in await loop.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM
+    ):
+        sock = socket.socket(family, kind, protocol)
+        sock.setblocking(False)
+        try:
+            await loop.sock_connect(sock, address)
+        except OSError as error:
+            sock.close()
+            failure = error
+        except BaseException:
+            sock.close()
+            raise
+        else:
+            return sock
+    raise failure

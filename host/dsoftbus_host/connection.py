@@ -1,0 +1,212 @@
+"""A session on its link, driven by asyncio's loop: a thin wrapper of the core's pump."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+from dsoftbus.const import (
+    EV_CLOSED,
+    EV_ESTABLISHED,
+    EV_OPENED,
+    KIND_BYTES,
+)
+from dsoftbus.errors import END_LOCAL, BusError, LocalError, PeerError, label
+from dsoftbus.pump import Pump
+from dsoftbus_host.clock import now_ms
+from dsoftbus_host.stream import BusStream
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from types import TracebackType
+
+    from dsoftbus.session.events import Event
+    from dsoftbus.session.session import Session
+    from dsoftbus.session.streams import Stream
+    from dsoftbus_host.tcp import TcpLink
+
+
+class Connection:
+    """An established session, for programs; before that, its bus's own.
+
+    Iterate over it for the streams that the peer opens.
+    """
+
+    def __init__(self, session: Session, link: TcpLink, on_change: Any) -> None:
+        self.session = session
+        self._on_change = on_change
+        self._loop = asyncio.get_running_loop()
+        self._pump = Pump(session, link, self._on_event)
+        self._fd = link.fileno()
+        self._writing = False
+        self._lingering = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._incoming: asyncio.Queue[BusStream | None] = asyncio.Queue()
+        self.established: asyncio.Future[None] = self._loop.create_future()
+        self.closed: asyncio.Future[None] = self._loop.create_future()
+        self._loop.add_reader(self._fd, self._on_readable)
+        self.turn()
+
+    # For programs
+
+    @property
+    def peer_id(self) -> str:
+        return str(self.session.peer_id)
+
+    @property
+    def peer_name(self) -> str:
+        return str(self.session.peer_name)
+
+    @property
+    def peer_public(self) -> bytes:
+        return bytes(self.session.peer_public)
+
+    @property
+    def cause(self) -> BusError | None:
+        """Why the session ended, or None while it lives."""
+        session = self.session
+        if not session.closed:
+            return None
+        detail = f"the peer says {label(session.peer_code)}" if session.peer_code else ""
+        return (LocalError if session.cause == END_LOCAL else PeerError)(session.cause, detail)
+
+    async def open(self, name: str, priority: int = 3, kind: int = KIND_BYTES) -> BusStream:
+        """A stream to the peer's service `name`; priority 0 (highest) to 7.
+
+        Writing may start at once; a refusal shows as PeerError at the next read or write.
+        """
+        stream = BusStream(self, self.session.open(name, priority, kind))
+        self.turn()
+        return stream
+
+    async def accept(self) -> BusStream:
+        """The next stream that the peer opens; raises the session's cause at its end."""
+        while True:
+            stream = await self._incoming.get()
+            if stream is None:
+                self._incoming.put_nowait(None)  # for whoever else waits
+                raise self.cause or LocalError(END_LOCAL)
+            if stream.accept():
+                return stream
+
+    async def __aiter__(self) -> AsyncIterator[BusStream]:
+        with contextlib.suppress(BusError):
+            while True:
+                yield await self.accept()
+
+    async def ping(self) -> None:
+        """Asks for a sign of life; `session.keepalive.rtt_ms` has the answer's time."""
+        self.session.ping(now_ms())
+        self.turn()
+
+    async def close(self) -> None:
+        """Sends what was written, tells the peer, and returns when the link is gone."""
+        self.session.close(now_ms())
+        self.turn()
+        self._arm()
+        await asyncio.shield(self.closed)
+
+    async def __aenter__(self) -> Connection:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    # The pump
+
+    def turn(self) -> None:
+        """After every command: what can move, moves."""
+        self._pump.turn(now_ms())
+        self._follow_up()
+
+    def turn_if_owed(self) -> None:
+        """After a read: only where it gave the peer new credit."""
+        mux = self.session.mux
+        if mux is not None and mux.has_output:
+            self.turn()
+
+    def _on_readable(self) -> None:
+        now = now_ms()
+        self._pump.read(now)
+        self._pump.turn(now)
+        self._follow_up()
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        self.session.handle_timer(now_ms())
+        self.turn()
+
+    def _follow_up(self) -> None:
+        if self.session.closed:
+            self._stop()
+        elif self._timer is None:
+            self._arm()
+        if self._pump.blocked != self._writing and not self.closed.done():
+            self._watch_writing(self._pump.blocked)
+
+    def _watch_writing(self, on: bool) -> None:
+        self._writing = on
+        if on:
+            self._loop.add_writer(self._fd, self.turn)
+        else:
+            self._loop.remove_writer(self._fd)
+
+    def _arm(self) -> None:
+        """Sets the timer. A deadline that has moved away since fires early and looks again."""
+        self._disarm()
+        deadline = self.session.poll_timer()
+        if deadline is not None:
+            delay = max(deadline - now_ms(), 0) / 1000
+            self._timer = self._loop.call_later(delay, self._on_timer)
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    # The end
+
+    def _stop(self) -> None:
+        """The session has ended. Its last bytes get a moment to leave, then the link goes."""
+        if self.closed.done():
+            return
+        self._loop.remove_reader(self._fd)
+        if self._pump.finished:
+            self._release()
+        elif self._timer is None or not self._lingering:
+            self._lingering = True
+            self._disarm()
+            linger = self.session.local.profile.close_ms / 1000
+            self._timer = self._loop.call_later(linger, self._release)
+
+    def _release(self) -> None:
+        self._disarm()
+        self._loop.remove_writer(self._fd)
+        self._pump.link.close()
+        self._incoming.put_nowait(None)
+        self.closed.set_result(None)
+        self._on_change(self)
+
+    # Events
+
+    def _on_event(self, event: Event) -> None:
+        if event.stream is not None:
+            self._on_stream_event(event.kind, event.stream)
+        elif event.kind == EV_ESTABLISHED:
+            self.established.set_result(None)
+            self._on_change(self)
+        elif event.kind == EV_CLOSED and not self.established.done():
+            self.established.set_exception(self.cause or PeerError(event.code))
+            self.established.exception()  # an incoming connection has nobody who waits for it
+
+    def _on_stream_event(self, kind: int, stream: Stream) -> None:
+        if kind == EV_OPENED:
+            self._incoming.put_nowait(BusStream(self, stream))
+        elif stream.context is not None:
+            stream.context.notify(kind)

@@ -1,0 +1,223 @@
+"""Streams for programs: reading, writing and their back-pressure, on asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from dsoftbus.const import EV_ACCEPTED, EV_READABLE, EV_RESET, KIND_MESSAGES
+from dsoftbus.errors import (
+    BAD_ARGUMENT,
+    END_LOCAL,
+    MALFORMED,
+    STREAM_CANCELLED,
+    BusError,
+    LocalError,
+    PeerError,
+)
+from dsoftbus.session.states import CLOSED, RESET
+from dsoftbus.session.streams import Stream
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from types import TracebackType
+
+    from dsoftbus_host.connection import Connection
+
+CHUNK_BYTES = 65536
+
+
+class BusStream:
+    """One stream of a session: bytes in order, or whole messages, in both directions.
+
+    One task at a time may read and one may write. As a context manager it finishes at the end
+    of the block, and resets when the block raises.
+    """
+
+    def __init__(self, connection: Connection, stream: Stream) -> None:
+        self._connection = connection
+        self._stream = stream
+        self._reader: asyncio.Future[None] | None = None
+        self._writer: asyncio.Future[None] | None = None
+        self._accepted = False
+        stream.context = self
+
+    @property
+    def name(self) -> str:
+        return self._stream.name
+
+    @property
+    def priority(self) -> int:
+        return self._stream.priority
+
+    # Bytes
+
+    async def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Sends all of `data`; waits while the peer's credit or the link is used up.
+
+        `data` may be changed again once this returns. Raises BusError when the stream or its
+        session has ended.
+        """
+        stream = self._stream
+        view = memoryview(data).cast("B") if isinstance(data, memoryview) else data
+        at, end = 0, len(view)
+        while at < end or stream.pending:
+            if at < end:
+                at += self._checked(stream.send, view, at)
+                self._connection.turn()
+            if stream.pending or (at < end and not stream.credit):
+                await self._writable()
+
+    async def read(self, n: int = -1) -> bytes:
+        """At most `n` bytes, at least one; b"" at the end. With -1, all up to the end."""
+        if n < 0:
+            return b"".join([chunk async for chunk in self])
+        stream = self._stream
+        while not stream.ring.used:
+            if stream.at_end:
+                self._check_end()
+                return b""
+            await self._readable()
+        data = stream.recv(n)
+        self._connection.turn_if_owed()
+        return data
+
+    async def readinto(self, buffer: bytearray | memoryview) -> int:
+        """Fills `buffer` with what is there, at least one byte; 0 at the end."""
+        stream = self._stream
+        while not stream.ring.used:
+            if stream.at_end:
+                self._check_end()
+                return 0
+            await self._readable()
+        n: int = stream.recv_into(buffer)
+        self._connection.turn_if_owed()
+        return n
+
+    async def readexactly(self, n: int) -> bytes:
+        """`n` bytes; raises PeerError(MALFORMED) when the stream ends before."""
+        out = bytearray(n)
+        view = memoryview(out)
+        at = 0
+        while at < n:
+            got = await self.readinto(view[at:])
+            if not got:
+                raise PeerError(MALFORMED, f"{self.name} ended after {at} of {n} bytes")
+            at += got
+        return bytes(out)
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while chunk := await self.read(CHUNK_BYTES):
+            yield chunk
+
+    # Messages
+
+    async def send(self, message: bytes | bytearray | memoryview) -> None:
+        """Sends one whole message, on a stream that was opened for messages."""
+        stream = self._stream
+        while not self._checked(stream.send_message, message):
+            await self._writable()
+        self._connection.turn()
+        while stream.pending:
+            await self._writable()
+
+    async def receive(self) -> bytes | None:
+        """The next whole message, or None at the end."""
+        stream = self._stream
+        if stream.kind != KIND_MESSAGES:
+            raise LocalError(BAD_ARGUMENT, f"{self.name} carries bytes")
+        while (size := self._checked(lambda: stream.message_bytes)) < 0:
+            if stream.state in (CLOSED, RESET) or stream.at_end:
+                self._check_end()
+                return None
+            await self._readable()
+        out = bytearray(size)
+        stream.recv_message_into(out)
+        self._connection.turn_if_owed()
+        return bytes(out)
+
+    # Ending
+
+    async def finish(self) -> None:
+        """Ends this direction; the peer reads up to here and then the end."""
+        self._checked(self._stream.finish)
+        self._connection.turn()
+
+    def reset(self, code: int = STREAM_CANCELLED) -> None:
+        """Ends both directions at once; what was not delivered is dropped."""
+        if self._stream.state not in (CLOSED, RESET) or self._stream.ring.used:
+            self._stream.reset(code)
+            self._connection.turn()
+
+    async def __aenter__(self) -> BusStream:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is not None:
+            self.reset()
+        elif not self._stream.finishing and self._stream.state not in (CLOSED, RESET):
+            await self.finish()
+
+    # What its connection tells it
+
+    def notify(self, kind: int) -> None:
+        """An event of the core's stream."""
+        if kind == EV_READABLE:
+            _wake(self._reader)
+        elif kind == EV_ACCEPTED:
+            self._accepted = True
+            _wake(self._writer)
+        elif kind == EV_RESET:
+            _wake(self._reader)
+            _wake(self._writer)
+        else:
+            _wake(self._writer)
+
+    def accept(self) -> bool:
+        """Agrees to a stream that the peer opened; False when it has ended since."""
+        if self._stream.state in (CLOSED, RESET):
+            return False
+        self._stream.accept()
+        self._connection.turn()
+        return True
+
+    async def accepted(self) -> None:
+        """Returns when the peer has accepted the stream; raises when it refuses."""
+        while not self._accepted:
+            self._check_end()
+            await self._writable()
+
+    async def _readable(self) -> None:
+        self._reader = asyncio.get_running_loop().create_future()
+        await self._reader
+
+    async def _writable(self) -> None:
+        self._check_end()
+        self._stream.want_writable()
+        self._writer = asyncio.get_running_loop().create_future()
+        await self._writer
+        self._check_end()
+
+    def _check_end(self) -> None:
+        """Raises when the stream did not end in order."""
+        code = self._stream.code
+        if code:
+            raise (LocalError if code == END_LOCAL else PeerError)(code, self.name)
+
+    def _checked(self, call, *args):  # type: ignore[no-untyped-def] # passes a core call through
+        """Calls the core; a stream that has ended says why rather than `local.bad_state`."""
+        try:
+            return call(*args)
+        except BusError:
+            self._check_end()
+            raise
+
+
+def _wake(waiter: asyncio.Future[None] | None) -> None:
+    if waiter is not None and not waiter.done():
+        waiter.set_result(None)

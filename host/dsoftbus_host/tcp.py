@@ -1,0 +1,36 @@
+"""TCP links on non-blocking sockets: the contract of `dsoftbus.pump`."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+
+
+class TcpLink:
+    """A connected stream socket as a link. Owns the socket."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        sock.setblocking(False)
+        with contextlib.suppress(OSError):  # a socket pair in a test has no such option
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._sock = sock
+        self._recv_into = sock.recv_into
+        self._send = sock.send
+
+    def readinto(self, view: memoryview) -> int | None:
+        try:
+            return self._recv_into(view)
+        except BlockingIOError:
+            return None
+
+    def write(self, buffer: bytearray, at: int, stop: int) -> int | None:
+        try:
+            return self._send(memoryview(buffer)[at:stop])
+        except BlockingIOError:
+            return None
+
+    def fileno(self) -> int:
+        return self._sock.fileno()
+
+    def close(self) -> None:
+        self._sock.close()
