@@ -57,7 +57,7 @@ demo: $(VENV)/.installed
 	@$(BIN)/dsoftbus demo
 
 test: $(VENV)/.installed build/node/.installed
-	@$(BIN)/python -m pytest -q -n 2
+	@$(BIN)/python -m pytest -q -n 2 --dist worksteal
 
 lint: $(VENV)/.installed build/typings/.installed
 	@$(BIN)/ruff check .
