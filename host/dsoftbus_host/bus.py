@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 import socket
@@ -16,7 +15,6 @@ from dsoftbus.errors import (
     NO_SUCH_SERVICE,
     PEER_NOT_ALLOWED,
     BusError,
-    LocalError,
     PeerError,
 )
 from dsoftbus.node import Node

@@ -208,5 +208,5 @@ class Connection:
     def _on_stream_event(self, kind: int, stream: Stream) -> None:
         if kind == EV_OPENED:
             self._incoming.put_nowait(BusStream(self, stream))
-        elif stream.context is not None:
+        elif isinstance(stream.context, BusStream):
             stream.context.notify(kind)

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+from collections.abc import Callable
 from struct import Struct
 
 from cryptography.exceptions import InvalidTag
@@ -14,6 +15,7 @@ from dsoftbus.crypto.suite import Hash, Suite, digest_sha256
 from dsoftbus.errors import Unsupported
 
 _TAG = 16
+Bytes = bytes | bytearray | memoryview
 
 
 class _Aead:
@@ -24,18 +26,22 @@ class _Aead:
 
     __slots__ = ("_decrypt_into", "_encrypt_into", "_nonce")
 
-    def __init__(self, cipher, nonce):
+    def __init__(self, cipher: ChaCha20Poly1305 | AESGCM, nonce: Callable[[int], bytes]) -> None:
         self._encrypt_into = cipher.encrypt_into
         self._decrypt_into = cipher.decrypt_into
         self._nonce = nonce
 
-    def seal(self, n: int, ad, src, start: int, end: int, dst, at: int) -> int:
+    def seal(
+        self, n: int, ad: Bytes, src: Bytes, start: int, end: int, dst: Bytes, at: int
+    ) -> int:
         stop = at + end - start + _TAG
         out = memoryview(dst)[at:stop]
         self._encrypt_into(self._nonce(n), memoryview(src)[start:end], ad, out)
         return stop
 
-    def open(self, n: int, ad, src, start: int, end: int, dst, at: int) -> int:
+    def open(
+        self, n: int, ad: Bytes, src: Bytes, start: int, end: int, dst: Bytes, at: int
+    ) -> int:
         stop = at + end - start - _TAG
         if stop < at:
             return -1
@@ -52,11 +58,11 @@ _little_nonce = Struct("<4xQ").pack
 _big_nonce = Struct(">4xQ").pack
 
 
-def _chachapoly(key) -> _Aead:
+def _chachapoly(key: Bytes) -> _Aead:
     return _Aead(ChaCha20Poly1305(key), _little_nonce)
 
 
-def _aesgcm(key) -> _Aead:
+def _aesgcm(key: Bytes) -> _Aead:
     return _Aead(AESGCM(key), _big_nonce)
 
 
@@ -65,11 +71,11 @@ class KeyPair:
 
     __slots__ = ("_key", "public")
 
-    def __init__(self, secret):
+    def __init__(self, secret: Bytes) -> None:
         self._key = X25519PrivateKey.from_private_bytes(secret)
         self.public = self._key.public_key().public_bytes_raw()
 
-    def exchange(self, public) -> bytes:
+    def exchange(self, public: bytes) -> bytes:
         """The 32-byte shared secret; all zeros for a point of low order, which OpenSSL refuses."""
         try:
             return self._key.exchange(X25519PublicKey.from_public_bytes(public))
@@ -77,15 +83,15 @@ class KeyPair:
             return bytes(32)
 
 
-def _hmac_sha256(key, data) -> bytes:
+def _hmac_sha256(key: Bytes, data: Bytes) -> bytes:
     return hmac.digest(key, data, "sha256")
 
 
-def _digest_blake2s(data) -> bytes:
+def _digest_blake2s(data: Bytes) -> bytes:
     return hashlib.blake2s(data).digest()
 
 
-def _hmac_blake2s(key, data) -> bytes:
+def _hmac_blake2s(key: Bytes, data: Bytes) -> bytes:
     return hmac.digest(key, data, "blake2s")
 
 

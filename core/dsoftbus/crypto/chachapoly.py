@@ -144,11 +144,11 @@ class ChaChaPoly:
 
 def _interleaved(first: bytes, second: int, blocks: int) -> bytearray:
     """The first and second halves of every block, in the order of the stream."""
-    second = second.to_bytes(32 * blocks, "little")
+    halves = second.to_bytes(32 * blocks, "little")
     stream = bytearray(_BLOCK * blocks)
     for i in range(blocks):
         stream[64 * i : 64 * i + 32] = first[32 * i : 32 * i + 32]
-        stream[64 * i + 32 : 64 * i + 64] = second[32 * i : 32 * i + 32]
+        stream[64 * i + 32 : 64 * i + 64] = halves[32 * i : 32 * i + 32]
     return stream
 
 
