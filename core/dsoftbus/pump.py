@@ -11,6 +11,9 @@ A link gives three non-blocking calls:
 An OSError from `readinto` or `write` is the end of the link.
 """
 
+from dsoftbus.link.records import SMALL_BUFFER
+from dsoftbus.session.session import CLOSED
+
 
 class Pump:
     """Moves a session's bytes, timers and events. `on_event(event)` is the program's."""
@@ -19,8 +22,7 @@ class Pump:
         self.session = session
         self.link = link
         self._on_event = on_event
-        # Long enough for what one read can answer; the session fills it record by record.
-        self._out = bytearray(session.local.profile.receive_bytes)
+        self._out = bytearray(SMALL_BUFFER)  # grows with the first turn that has much to send
         self._at = 0
         self._stop = 0
         self.blocked = False  # the link took less than it was given: call again when it can
@@ -47,12 +49,21 @@ class Pump:
     def turn(self, now: int) -> None:
         """What follows from an input or a command: events to the program, bytes to the link."""
         session = self.session
-        self._write(now)
         event = session.next_event()
         while event is not None:
             self._on_event(event)
             event = session.next_event()
-        self._write(now)
+        if self._at == self._stop or self._flush():
+            self._write(now)
+        if session.state == CLOSED:
+            self._end(now)
+
+    def _end(self, now: int) -> None:
+        """Writing may have ended the session: its last event is still to be told."""
+        event = self.session.next_event()
+        while event is not None:
+            self._on_event(event)
+            event = self.session.next_event()
         if self.finished:
             self.link.close()
 
@@ -62,23 +73,33 @@ class Pump:
         return self.session.finished and self._at == self._stop
 
     def _write(self, now: int) -> None:
-        try:
-            while self._flush():
-                self._at = 0
-                self._stop = self.session.poll_transmit(self._out, now)
-                if not self._stop:
-                    break
-        except OSError:
-            self._at = self._stop = 0
-            self.session.link_lost()
+        n = self.session.poll_transmit(self._out, now)
+        while n:
+            self._at = 0
+            self._stop = n
+            if not self._flush():
+                return
+            if n * 2 > len(self._out):
+                self._grow()
+            n = self.session.poll_transmit(self._out, now) if self.session.has_output else 0
+
+    def _grow(self) -> None:
+        """Much to send: room for several records, so that fewer writes carry them."""
+        full = self.session.local.profile.receive_bytes
+        if len(self._out) < full:
+            self._out = bytearray(full)
 
     def _flush(self) -> bool:
         """Hands the link what is left; True when it took all."""
-        while self._at < self._stop:
-            n = self.link.write(self._out, self._at, self._stop)
-            if not n:
-                self.blocked = True
-                return False
-            self._at += n
+        try:
+            while self._at < self._stop:
+                n = self.link.write(self._out, self._at, self._stop)
+                if not n:
+                    self.blocked = True
+                    return False
+                self._at += n
+        except OSError:
+            self._at = self._stop = 0
+            self.session.link_lost()
         self.blocked = False
         return True

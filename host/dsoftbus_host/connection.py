@@ -36,16 +36,16 @@ class Connection:
     def __init__(self, session: Session, link: TcpLink, on_change: Any) -> None:
         self.session = session
         self._on_change = on_change
-        self._loop = asyncio.get_running_loop()
+        self.loop = asyncio.get_running_loop()
         self._pump = Pump(session, link, self._on_event)
         self._fd = link.fileno()
         self._writing = False
         self._lingering = False
         self._timer: asyncio.TimerHandle | None = None
         self._incoming: asyncio.Queue[BusStream | None] = asyncio.Queue()
-        self.established: asyncio.Future[None] = self._loop.create_future()
-        self.closed: asyncio.Future[None] = self._loop.create_future()
-        self._loop.add_reader(self._fd, self._on_readable)
+        self.established: asyncio.Future[None] = self.loop.create_future()
+        self.closed: asyncio.Future[None] = self.loop.create_future()
+        self.loop.add_reader(self._fd, self._on_readable)
         self.turn()
 
     # For programs
@@ -153,9 +153,9 @@ class Connection:
     def _watch_writing(self, on: bool) -> None:
         self._writing = on
         if on:
-            self._loop.add_writer(self._fd, self.turn)
+            self.loop.add_writer(self._fd, self.turn)
         else:
-            self._loop.remove_writer(self._fd)
+            self.loop.remove_writer(self._fd)
 
     def _arm(self) -> None:
         """Sets the timer. A deadline that has moved away since fires early and looks again."""
@@ -163,7 +163,7 @@ class Connection:
         deadline = self.session.poll_timer()
         if deadline is not None:
             delay = max(deadline - now_ms(), 0) / 1000
-            self._timer = self._loop.call_later(delay, self._on_timer)
+            self._timer = self.loop.call_later(delay, self._on_timer)
 
     def _disarm(self) -> None:
         if self._timer is not None:
@@ -176,18 +176,18 @@ class Connection:
         """The session has ended. Its last bytes get a moment to leave, then the link goes."""
         if self.closed.done():
             return
-        self._loop.remove_reader(self._fd)
+        self.loop.remove_reader(self._fd)
         if self._pump.finished:
             self._release()
         elif self._timer is None or not self._lingering:
             self._lingering = True
             self._disarm()
             linger = self.session.local.profile.close_ms / 1000
-            self._timer = self._loop.call_later(linger, self._release)
+            self._timer = self.loop.call_later(linger, self._release)
 
     def _release(self) -> None:
         self._disarm()
-        self._loop.remove_writer(self._fd)
+        self.loop.remove_writer(self._fd)
         self._pump.link.close()
         self._incoming.put_nowait(None)
         self.closed.set_result(None)

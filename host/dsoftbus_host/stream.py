@@ -63,7 +63,11 @@ class BusStream:
         at, end = 0, len(view)
         while at < end or stream.pending:
             if at < end:
-                at += self._checked(stream.send, view, at)
+                try:
+                    at += stream.send(view, at)
+                except BusError:
+                    self._check_end()
+                    raise
                 self._connection.turn()
             if stream.pending or (at < end and not stream.credit):
                 await self._writable()
@@ -193,13 +197,13 @@ class BusStream:
             await self._writable()
 
     async def _readable(self) -> None:
-        self._reader = asyncio.get_running_loop().create_future()
+        self._reader = self._connection.loop.create_future()
         await self._reader
 
     async def _writable(self) -> None:
         self._check_end()
         self._stream.want_writable()
-        self._writer = asyncio.get_running_loop().create_future()
+        self._writer = self._connection.loop.create_future()
         await self._writer
         self._check_end()
 

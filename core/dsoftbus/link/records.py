@@ -4,11 +4,11 @@
 came over the wire.
 """
 
-from dsoftbus.codec import put_u16
 from dsoftbus.const import HANDSHAKE_RECORD_MAX, RECORD_HEADER
 from dsoftbus.errors import MALFORMED, OVERSIZE, PeerError
 
 _LENGTH_FIELD = 2
+SMALL_BUFFER = _LENGTH_FIELD + HANDSHAKE_RECORD_MAX
 
 
 class RecordReader:
@@ -18,8 +18,9 @@ class RecordReader:
         self._copy = copy
         self._start = 0
         self._end = 0
-        self._use(HANDSHAKE_RECORD_MAX + _LENGTH_FIELD)
-        self.limit = HANDSHAKE_RECORD_MAX
+        self._use(SMALL_BUFFER)
+        self._limit = HANDSHAKE_RECORD_MAX
+        self._capacity = SMALL_BUFFER
         self.at = 0  # the body of the record that next() found is buffer[at:stop]
         self.stop = 0
 
@@ -27,21 +28,27 @@ class RecordReader:
         self.buffer = bytearray(capacity)
         self._view = memoryview(self.buffer)
 
-    def enlarge(self, capacity: int, limit: int) -> None:
-        """From now on records of up to `limit` bytes, in a buffer of `capacity`."""
-        self.limit = limit
-        if capacity <= len(self.buffer):
-            return
+    def allow(self, limit: int, capacity: int) -> None:
+        """From now on records of up to `limit` bytes.
+
+        The buffer becomes `capacity` bytes long with the first record that needs it: a session
+        that only ever says little costs little.
+        """
+        self._limit = limit
+        self._capacity = capacity
+
+    def _enlarge(self) -> None:
         old = self.buffer
         kept = self._end - self._start
-        self._use(capacity)
+        self._use(self._capacity)
         self._copy(self._view, 0, old, self._start, kept)
         self._start = 0
         self._end = kept
 
     def space(self):
         """A view of the free room, never empty once next() has returned 0."""
-        self._compact()
+        if self._start:
+            self._compact()
         return self._view[self._end :] if self._end else self._view
 
     def filled(self, n: int) -> None:
@@ -50,7 +57,8 @@ class RecordReader:
 
     def push(self, data, start: int, n: int) -> int:
         """Copies in what fits of `data[start:start + n]`; returns how much."""
-        self._compact()
+        if self._start:
+            self._compact()
         room = len(self.buffer) - self._end
         if n > room:
             n = room
@@ -68,11 +76,13 @@ class RecordReader:
             return 0
         at = self._start
         length = self.buffer[at] << 8 | self.buffer[at + 1]
-        if length > self.limit:
+        if length > self._limit:
             raise PeerError(OVERSIZE, str(length))
         if length == 0:
             raise PeerError(MALFORMED, "empty record")
         if held < _LENGTH_FIELD + length:
+            if _LENGTH_FIELD + length > len(self.buffer):
+                self._enlarge()
             return 0
         self._start = self.stop = at + _LENGTH_FIELD + length
         self.at = at + RECORD_HEADER
@@ -83,8 +93,6 @@ class RecordReader:
 
     def _compact(self) -> None:
         """Moves an incomplete record to the front, once there is anything to gain."""
-        if self._start == 0:
-            return
         kept = self._end - self._start
         if kept:
             self._copy(self._view, 0, self._view, self._start, kept)
@@ -94,7 +102,9 @@ class RecordReader:
 
 def put_header(out, at: int, kind: int, body: int) -> int:
     """Writes the header of a record whose body has `body` bytes; returns the index past it."""
-    put_u16(out, at, body + 1)
+    body += 1
+    out[at] = body >> 8
+    out[at + 1] = body & 0xFF
     out[at + 2] = kind
     return at + RECORD_HEADER
 

@@ -90,13 +90,13 @@ class Handshake:
     def on_reply(self, body) -> bytes:
         """The initiator's last body; after it the peer is authenticated."""
         payload = self._noise.read_message(body)
-        self.peer_hello = hello.decode(payload, self.peer_id)
+        self.peer_hello = hello.decode(payload, self.peer_public)
         return self._noise.write_message(self._local.hello)
 
     def on_finish(self, body) -> None:
         """After it the responder has authenticated the initiator."""
         payload = self._noise.read_message(body)
-        self.peer_hello = hello.decode(payload, self.peer_id)
+        self.peer_hello = hello.decode(payload, self.peer_public)
 
     @property
     def peer_public(self):

@@ -7,7 +7,7 @@ features u32 | name length u8 | name` (docs/wire-format.md).
 from dsoftbus.codec import Reader, put_u16, put_u32
 from dsoftbus.const import NODE_NAME_MAX
 from dsoftbus.errors import BAD_ARGUMENT, MALFORMED, LocalError, PeerError
-from dsoftbus.identity import check_claim, looks_like_id
+from dsoftbus.identity import check_claim, device_id, looks_like_id
 
 HELLO_VERSION = 1
 _FIXED = 18
@@ -54,8 +54,8 @@ def own(profile, name: str) -> Hello:
     )
 
 
-def decode(data, sender_id: str) -> Hello:
-    """The peer's HELLO. `sender_id` is the device id that the handshake has proved.
+def decode(data, sender_public) -> Hello:
+    """The peer's HELLO. `sender_public` is the key that the handshake has proved.
 
     Raises PeerError: MALFORMED, or IDENTITY_SPOOF for a name that poses as another's id.
     """
@@ -70,7 +70,7 @@ def decode(data, sender_id: str) -> Hello:
     if min(hello.stream_credit, hello.session_credit) < _CREDIT_MIN:
         raise PeerError(MALFORMED, "hello credit")
     if looks_like_id(hello.name):
-        check_claim(hello.name, sender_id)
+        check_claim(hello.name, device_id(sender_public))
     return hello
 
 

@@ -87,6 +87,7 @@ class Mux:
 
     def __init__(self, initiator: bool, profile, copy, keepalive):
         self.profile = profile
+        self._frame_payload = profile.frame_payload
         self.copy = copy
         self._keepalive = keepalive
         self._parity = 1 if initiator else 0
@@ -94,7 +95,7 @@ class Mux:
         self._last_peer = 0 if initiator else -1
         self._streams = {}
         limit = 2 * profile.streams
-        self._schedule = Scheduler(limit)
+        self.schedule = Scheduler(limit)
         self._debtors = deque((), limit)  # streams that owe control frames, each once
         self._refusals = deque((), limit)  # (id, code) of streams that never were
         self._refusals_max = limit
@@ -107,6 +108,7 @@ class Mux:
         self._windows = 0  # sum over live streams
         self._ping = -1
         self._pong = -1
+        self._control_due = False  # something other than data waits for fill()
         self.peer_close = -1  # the code of the peer's CLOSE
 
     def start(self, hello) -> None:
@@ -139,6 +141,7 @@ class Mux:
     def ping(self, now: int) -> None:
         """Asks the peer for a sign of life."""
         self._ping = self._keepalive.ask(now)
+        self._control_due = True
 
     def end(self, code: int) -> None:
         """The session has ended: every stream learns why."""
@@ -168,14 +171,15 @@ class Mux:
     def _on_data(self, number: int, flags: int, buffer, at: int, n: int) -> None:
         if flags > FLAG_FIN or (n == 0 and not flags):
             raise PeerError(MALFORMED, "data frame")
-        stream = self._find(number)
-        if n > self._receive_credit or (stream and n > stream.receive_credit):
+        stream = self._streams.get(number) or self._find(number)
+        if n > self._receive_credit or (stream is not None and n > stream.receive_credit):
             raise PeerError(WINDOW_CREDIT, "data beyond credit")
         self._receive_credit -= n
         if stream is None or stream.state == RESET:
             self.release(n)  # it crossed the stream's end on the way
             return
-        if not self._advance(stream, RECV_DATA):
+        if stream.state + RECV_DATA not in TABLE:
+            self._advance(stream, RECV_DATA)
             self.release(n)
             return
         if n:
@@ -198,6 +202,7 @@ class Mux:
             raise PeerError(MALFORMED, "frame type")
         elif kind == PING:
             self._pong = reader.u32()  # a flood of pings is answered by its last
+            self._control_due = True
         elif kind == PONG:
             self._keepalive.answered(reader.u32(), now)
         elif kind == CLOSE:
@@ -255,6 +260,7 @@ class Mux:
         if len(self._refusals) >= self._refusals_max:
             raise PeerError(STREAM_LIMIT, "refused streams keep coming")
         self._refusals.append((number, code))
+        self._control_due = True
 
     def _on_open_ack(self, number: int, max_message: int) -> None:
         stream = self._find(number)
@@ -296,32 +302,29 @@ class Mux:
     @property
     def has_output(self) -> bool:
         """True when fill() has something to write now."""
-        return bool(
-            self._debtors
-            or (self._schedule and self._credit)
-            or self._pong >= 0
-            or self._ping >= 0
-            or self._refusals
-            or self._session_window_due
-        )
+        return self._control_due or (self.schedule.waiting != 0 and self._credit > 0)
 
     @property
     def idle(self) -> bool:
         """True when nothing that was taken for sending is left, credit or not."""
-        return not (self._schedule or self._debtors)
+        return not (self.schedule.waiting or self._debtors)
 
     def fill(self, out, at: int, limit: int) -> int:
         """Writes frames into `out[at:limit]`; returns the index past the last one."""
-        at = self._fill_session(out, at, limit)
-        while self._debtors and limit - at >= _OPEN_FRAME_MAX:
-            at = self._pay(self._debtors.popleft(), out, at)
-        if self._debtors:
-            return at
+        if self._control_due:
+            at = self._fill_control(out, at, limit)
+            if self._control_due:
+                return at  # the record is full
         start = at
-        while self._schedule and self._credit:
+        schedule = self.schedule
+        while schedule.waiting and self._credit > 0:
             room = limit - at - FRAME_HEADER
-            stream = self._schedule.peek()
-            n = min(stream.pending, self._credit, self.profile.frame_payload)
+            stream = schedule.peek()
+            n = stream.pending
+            if n > self._frame_payload:
+                n = self._frame_payload
+            if n > self._credit:
+                n = self._credit
             if n > room:
                 # A frame is cut to fit only where it is the record's first; else it waits for
                 # the next record, so that large writes are not shredded.
@@ -329,6 +332,15 @@ class Mux:
                     break
                 n = room
             at = self._put_data(stream, out, at, n)
+        return at
+
+    def _fill_control(self, out, at: int, limit: int) -> int:
+        at = self._fill_session(out, at, limit)
+        while self._debtors and limit - at >= _OPEN_FRAME_MAX:
+            at = self._pay(self._debtors.popleft(), out, at)
+        self._control_due = bool(
+            self._debtors or self._refusals or self._pong >= 0 or self._ping >= 0
+        )
         return at
 
     def next_event(self):
@@ -391,14 +403,14 @@ class Mux:
 
     def _put_data(self, stream: Stream, out, at: int, n: int) -> int:
         """Frames the next `n` bytes of the stream's loan."""
-        self._schedule.pop()
+        self.schedule.pop()
         self._credit -= n
         last = n == stream.pending
         flags = FLAG_FIN if last and stream.finishing else 0
         at = put_header(out, at, DATA, flags, n, stream.id)
         stream.take_loan(out, at, n)
         if not last:
-            self._schedule.push(stream)
+            self.schedule.push(stream)
         elif flags:
             self.forget_if_done(stream)
         return at + n
@@ -410,6 +422,7 @@ class Mux:
         if not stream.owes:
             self._debtors.append(stream)
         stream.owes |= what
+        self._control_due = True
 
     def forgive(self, stream: Stream) -> None:
         """Drops what `stream` owes, but for an OPEN that a RST must follow."""
@@ -419,12 +432,6 @@ class Mux:
                 if other is not stream:
                     self._debtors.append(other)
         stream.owes &= OWE_OPEN
-
-    def schedule(self, stream: Stream) -> None:
-        self._schedule.push(stream)
-
-    def unschedule(self, stream: Stream) -> None:
-        self._schedule.remove(stream)
 
     def post(self, event: Event) -> None:
         """Queues `event` unless it is queued already."""
@@ -436,6 +443,8 @@ class Mux:
     def release(self, n: int) -> None:
         """`n` received bytes have left this session's memory."""
         self._released += n
+        if self._released >= self._receive_credit and self._session_window_due:
+            self._control_due = True
 
     def may_enlarge(self, extra: int, window: int) -> bool:
         """Whether a stream's window may grow to `window`: half of the session's memory stays

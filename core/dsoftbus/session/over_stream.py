@@ -12,7 +12,7 @@ from dsoftbus.errors import BusError
 from dsoftbus.link.protect import RECORD_OVERHEAD, StreamProtect
 from dsoftbus.link.records import RecordReader, record
 from dsoftbus.session.frames import CODE_FRAME, put_code
-from dsoftbus.session.session import CLOSED, Session
+from dsoftbus.session.session import CLOSED, CLOSING, Session
 
 _LENGTH_FIELD = 2
 FAREWELL_BYTES = RECORD_OVERHEAD + CODE_FRAME
@@ -80,8 +80,10 @@ class StreamSession(Session):
         if self._protect is None or self.state == CLOSED:
             return at
         try:
-            at = self._fill_records(out, at)
-            self._close_when_idle(now)
+            if self.mux.has_output:
+                at = self._fill_records(out, at)
+            if self.state == CLOSING:
+                self._close_when_idle(now)
             return at
         except (BusError, MemoryError) as error:
             self._fail(error)
@@ -89,13 +91,22 @@ class StreamSession(Session):
 
     def _fill_records(self, out, at: int) -> int:
         size = min(self._record_bytes, len(out))
+        end = len(out) - size
         mux = self.mux
-        while mux.has_output and len(out) - at >= size:
+        while at <= end:
             stop = mux.fill(out, at + RECORD_HEADER, at + size - TAG_BYTES)
             if stop == at + RECORD_HEADER:
                 break
             at = self._protect.seal(out, at, stop)
+            if not mux.has_output:
+                break
         return at
+
+    @property
+    def has_output(self) -> bool:
+        """True when poll_transmit() may have something to give now."""
+        mux = self.mux
+        return bool(self._outbox) or (mux is not None and mux.has_output)
 
     @property
     def finished(self) -> bool:
@@ -116,7 +127,7 @@ class StreamSession(Session):
         send, receive = handshake.split()
         self._protect = StreamProtect(send, receive)
         profile = self.local.profile
-        self._reader.enlarge(profile.receive_bytes, profile.record_bytes)
+        self._reader.allow(profile.record_bytes, profile.receive_bytes)
         self._record_bytes = min(handshake.peer_hello.record_bytes, profile.record_bytes)
         self._record_bytes += _LENGTH_FIELD
 

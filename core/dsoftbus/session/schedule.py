@@ -16,20 +16,18 @@ class Scheduler:
     def __init__(self, limit: int):
         self._queues = [deque((), limit) for _ in range(PRIORITIES)]
         self._passed = bytearray(PRIORITIES)  # dequeues above each waiting class
-        self._waiting = 0  # a bit per class that is not empty
+        self.waiting = 0  # a bit per class that is not empty
         self._chosen = 0
-
-    def __bool__(self):
-        return self._waiting != 0
 
     def push(self, stream) -> None:
         """Queues `stream` behind the others of its class."""
         self._queues[stream.priority].append(stream)
-        self._waiting |= 1 << stream.priority
+        self.waiting |= 1 << stream.priority
 
     def peek(self):
         """The stream whose turn it is; call only when there is one."""
-        self._chosen = self._choose()
+        if self.waiting != 1 << self._chosen:
+            self._chosen = self._choose()
         return self._queues[self._chosen][0]
 
     def pop(self) -> None:
@@ -39,8 +37,8 @@ class Scheduler:
         queue.popleft()
         self._passed[chosen] = 0
         if not queue:
-            self._waiting &= ~(1 << chosen)
-        if self._waiting >> (chosen + 1):
+            self.waiting &= ~(1 << chosen)
+        if self.waiting >> (chosen + 1):
             self._count_below(chosen)
 
     def remove(self, stream) -> None:
@@ -51,20 +49,29 @@ class Scheduler:
             if other is not stream:
                 queue.append(other)
         if not queue:
-            self._waiting &= ~(1 << stream.priority)
+            self.waiting &= ~(1 << stream.priority)
             self._passed[stream.priority] = 0
 
     def _choose(self) -> int:
-        highest = -1
-        for level in range(PRIORITIES):
-            if self._waiting >> level & 1:
-                if highest < 0:
-                    highest = level
-                elif self._passed[level] >= PRIORITY_BURST:
-                    return level
+        highest = _lowest_bit(self.waiting)
+        lower = self.waiting & (self.waiting - 1)
+        while lower:
+            level = _lowest_bit(lower)
+            if self._passed[level] >= PRIORITY_BURST:
+                return level
+            lower &= lower - 1
         return highest
 
     def _count_below(self, chosen: int) -> None:
         for level in range(chosen + 1, PRIORITIES):
-            if self._waiting >> level & 1 and self._passed[level] < PRIORITY_BURST:
+            if self.waiting >> level & 1 and self._passed[level] < PRIORITY_BURST:
                 self._passed[level] += 1
+
+
+def _lowest_bit(bits: int) -> int:
+    """The index of the lowest bit that is set (some bit of the eight is)."""
+    level = 0
+    while not bits & 1:
+        bits >>= 1
+        level += 1
+    return level

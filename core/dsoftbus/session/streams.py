@@ -82,8 +82,11 @@ class Stream:
 
         After 0 an EV_WRITABLE follows as soon as there is something to gain.
         """
-        self._require(SEND_DATA)
-        n = min(len(data) - at, self.credit)
+        if self.state + SEND_DATA not in TABLE:
+            self._require(SEND_DATA)
+        n = len(data) - at
+        if n > self.credit:
+            n = self.credit
         if self.pending or n <= 0:
             self._wants_writable = True
             return 0
@@ -142,7 +145,7 @@ class Stream:
         self.loan_at = at
         self.pending = n
         self.credit -= n
-        self._mux.schedule(self)
+        self._mux.schedule.push(self)
 
     def allow_messages(self, max_message: int) -> None:
         """The peer takes messages of this size: never more than half its credit, for up to half
@@ -163,7 +166,8 @@ class Stream:
         self.loan_at += n
         if not self.pending:
             self.loan = b""
-            self.note_writable()
+            if self._wants_writable:
+                self.note_writable()
 
     def note_writable(self) -> None:
         if self._wants_writable and not self.pending:
@@ -243,6 +247,8 @@ class Stream:
             self._mux.forget_if_done(self)
             return
         self.released += n
+        if self.released < self.receive_credit:
+            return  # the common case, without a call
         if worth_giving(self.released, self.receive_credit, self.window):
             self._enlarge()
             self._mux.owe(self, OWE_WINDOW)
@@ -259,7 +265,8 @@ class Stream:
         """Called by the mux for DATA that is within credit."""
         self.receive_credit -= n
         self.ring.put(src, start, n)
-        self.note_readable()
+        if not self._readable.queued:
+            self._mux.post(self._readable)
 
     def note_readable(self) -> None:
         self._mux.post(self._readable)
@@ -277,7 +284,7 @@ class Stream:
     def cancel_loan(self) -> None:
         if self.pending:
             self.pending = 0
-            self._mux.unschedule(self)
+            self._mux.schedule.remove(self)
         self.loan = b""
         self.note_writable()
 
