@@ -72,7 +72,7 @@ class HOST:
     streams = 128  # open at once in a session, per opening side
     frame_payload = 32768  # the wire's own maximum
     record_bytes = 33041  # one full frame, 256 bytes of control frames, type and tag
-    receive_bytes = 132164  # four records in one read: fewer system calls
+    receive_bytes = 132172  # four records in one read: fewer system calls
     stream_credit = 65536  # two full frames: one on the way while one is read
     stream_buffer = 262144  # a stream whose reader keeps up grows to this
     session_credit = 8388608  # 128 streams of 64 KiB: no reader can stall another

@@ -23,9 +23,9 @@ class Pump:
         self.link = link
         self._on_event = on_event
         self._out = bytearray(SMALL_BUFFER)  # grows with the first turn that has much to send
-        self._at = 0
+        self._at = 0  # out[at:stop] is what the link has not taken yet
         self._stop = 0
-        self.blocked = False  # the link took less than it was given: call again when it can
+        self.blocked = False  # the link took less than it was given: turn again when it can
 
     def run(self, now: int):
         """Read, do what is due, answer. Returns the next deadline in ms, or None."""
@@ -46,48 +46,50 @@ class Pump:
             self.session.link_lost()
         return n or 0
 
-    def turn(self, now: int) -> None:
-        """What follows from an input or a command: events to the program, bytes to the link."""
+    def turn(self, now: int, gather: bool = False) -> None:
+        """What follows from an input or a command: events to the program, bytes to the link.
+
+        With `gather` the bytes wait for a turn without, as long as there is room for more.
+        """
+        session = self.session
+        self._tell()
+        if self.blocked and not self._flush():
+            return
+        if session.has_output:
+            self._write(now)
+        if self._stop and not gather:
+            self._flush()
+        if session.state == CLOSED:
+            self._tell()  # the writing may have ended it
+            if self.finished:
+                self.link.close()
+
+    @property
+    def finished(self) -> bool:
+        """The session has ended, and its last byte is with the link."""
+        return self.session.finished and not self._stop
+
+    @property
+    def waiting(self) -> bool:
+        """True while gathered bytes wait for a turn."""
+        return self._stop > 0
+
+    def _tell(self) -> None:
         session = self.session
         event = session.next_event()
         while event is not None:
             self._on_event(event)
             event = session.next_event()
-        if self._at == self._stop or self._flush():
-            self._write(now)
-        if session.state == CLOSED:
-            self._end(now)
-
-    def _end(self, now: int) -> None:
-        """Writing may have ended the session: its last event is still to be told."""
-        event = self.session.next_event()
-        while event is not None:
-            self._on_event(event)
-            event = self.session.next_event()
-        if self.finished:
-            self.link.close()
-
-    @property
-    def finished(self) -> bool:
-        """The session has ended, and its last byte is with the link."""
-        return self.session.finished and self._at == self._stop
 
     def _write(self, now: int) -> None:
-        n = self.session.poll_transmit(self._out, now)
-        while n:
-            self._at = 0
-            self._stop = n
-            if not self._flush():
-                return
-            if n * 2 > len(self._out):
-                self._grow()
-            n = self.session.poll_transmit(self._out, now) if self.session.has_output else 0
-
-    def _grow(self) -> None:
-        """Much to send: room for several records, so that fewer writes carry them."""
-        full = self.session.local.profile.receive_bytes
-        if len(self._out) < full:
-            self._out = bytearray(full)
+        """Takes what the session has to say; whenever the buffer is full, it goes to the link."""
+        session = self.session
+        while session.has_output:
+            stop = session.poll_transmit(self._out, now, self._stop)
+            if stop > self._stop:
+                self._stop = stop
+            elif not (self._stop and self._flush()):
+                return  # the link is full; or the session's credit is used up after all
 
     def _flush(self) -> bool:
         """Hands the link what is left; True when it took all."""
@@ -99,7 +101,13 @@ class Pump:
                     return False
                 self._at += n
         except OSError:
-            self._at = self._stop = 0
             self.session.link_lost()
-        self.blocked = False
+        self._empty()
         return True
+
+    def _empty(self) -> None:
+        """After much, there is room for several records, so that fewer writes carry them."""
+        if self._stop * 2 > len(self._out) < self.session.local.profile.receive_bytes:
+            self._out = bytearray(self.session.local.profile.receive_bytes)
+        self._at = self._stop = 0
+        self.blocked = False

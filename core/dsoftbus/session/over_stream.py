@@ -67,16 +67,19 @@ class StreamSession(Session):
 
     # Outputs
 
-    def poll_transmit(self, out, now: int) -> int:
-        """Fills `out` (at least one record long) with what is to be sent; returns how much.
+    def poll_transmit(self, out, now: int, at: int = 0) -> int:
+        """Writes what is to be sent into `out[at:]`; returns the index past it.
 
-        The caller sends all of it, in order, and asks again until there is nothing.
+        The caller sends all of it, in order, and asks again until nothing is added. An `out` of
+        one record's length, and empty, always takes something.
         """
-        at = 0
         if self._outbox:
-            at = len(self._outbox)
-            out[:at] = self._outbox
+            stop = at + len(self._outbox)
+            if stop > len(out):
+                return at
+            out[at:stop] = self._outbox
             self._outbox = b""
+            at = stop
         if self._protect is None or self.state == CLOSED:
             return at
         try:
