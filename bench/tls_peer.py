@@ -1,0 +1,144 @@
+"""The reference: asyncio streams over TLS 1.3, one process, the same shape as the buses."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime
+import ssl
+import tempfile
+import time
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+WRITE_BYTES = 32768
+ECHO_BYTES = 32
+
+
+def certificate() -> tuple[bytes, bytes]:
+    """A self-signed P-256 certificate for localhost and its key, both PEM."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    cert = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=2))
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    return cert.public_bytes(serialization.Encoding.PEM), private
+
+
+def server_context() -> ssl.SSLContext:
+    """TLS 1.3 with a fresh certificate."""
+    cert, key = certificate()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    with tempfile.TemporaryDirectory() as folder:
+        pem = Path(folder, "pem")
+        pem.write_bytes(cert + key)
+        context.load_cert_chain(pem)
+    return context
+
+
+def client_context() -> ssl.SSLContext:
+    """Takes any certificate: a check would only slow the reference down."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+class TlsPair:
+    """A TLS server and its client in one process."""
+
+    async def __aenter__(self) -> TlsPair:
+        self._accepted: asyncio.Queue[tuple[asyncio.StreamReader, asyncio.StreamWriter]]
+        self._accepted = asyncio.Queue()
+        self._client_context = client_context()
+        self._server = await asyncio.start_server(
+            lambda r, w: self._accepted.put_nowait((r, w)),
+            "127.0.0.1",
+            0,
+            ssl=server_context(),
+        )
+        self._port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+
+    async def _open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return await asyncio.open_connection("127.0.0.1", self._port, ssl=self._client_context)
+
+    async def bulk(self, total: int) -> float:
+        """MB/s of `total` bytes on one connection."""
+        _, writer = await self._open()
+        reader, back = await self._accepted.get()
+        data = bytes(WRITE_BYTES)
+
+        async def send() -> None:
+            for _ in range(total // WRITE_BYTES):
+                writer.write(data)
+                await writer.drain()
+
+        async def drain() -> None:
+            left = total
+            while left > 0:
+                left -= len(await reader.read(65536))
+
+        start = time.perf_counter()
+        await asyncio.gather(send(), drain())
+        spent = time.perf_counter() - start
+        await _close(writer, back)
+        return total / 1e6 / spent
+
+    async def round_trip(self, count: int) -> float:
+        """us from a write of 32 bytes to its echo."""
+        reader, writer = await self._open()
+        far_reader, far_writer = await self._accepted.get()
+
+        async def echo() -> None:
+            while data := await far_reader.read(65536):
+                far_writer.write(data)
+
+        task = asyncio.ensure_future(echo())
+        data = bytes(ECHO_BYTES)
+        start = time.perf_counter()
+        for _ in range(count):
+            writer.write(data)
+            await reader.readexactly(ECHO_BYTES)
+        spent = time.perf_counter() - start
+        task.cancel()
+        await _close(writer, far_writer)
+        return spent / count * 1e6
+
+    async def connects(self, count: int) -> float:
+        """Connections opened and closed, a second."""
+        start = time.perf_counter()
+        for _ in range(count):
+            _, writer = await self._open()
+            _, back = await self._accepted.get()
+            await _close(writer, back)
+        return count / (time.perf_counter() - start)
+
+
+async def _close(*writers: asyncio.StreamWriter) -> None:
+    for writer in writers:
+        writer.close()
+    for writer in writers:
+        with contextlib.suppress(OSError, ssl.SSLError):
+            await writer.wait_closed()
