@@ -57,10 +57,13 @@ class Pump:
             return
         if session.has_output:
             self._write(now)
+        # Writing ends loans: that is told in this turn, since none may follow for long.
+        while self._tell() and session.has_output and not self.blocked:
+            self._write(now)
         if self._stop and not gather:
             self._flush()
         if session.state == CLOSED:
-            self._tell()  # the writing may have ended it
+            self._tell()  # the link may have ended it
             if self.finished:
                 self.link.close()
 
@@ -74,12 +77,15 @@ class Pump:
         """True while gathered bytes wait for a turn."""
         return self._stop > 0
 
-    def _tell(self) -> None:
+    def _tell(self) -> bool:
+        """Gives the program what has happened; False when nothing has."""
         session = self.session
         event = session.next_event()
+        told = event is not None
         while event is not None:
             self._on_event(event)
             event = session.next_event()
+        return told
 
     def _write(self, now: int) -> None:
         """Takes what the session has to say; whenever the buffer is full, it goes to the link."""
