@@ -111,6 +111,13 @@ class Stream:
         """Asks for an EV_WRITABLE when the loan has been returned."""
         self._wants_writable = True
 
+    def keep_loan(self) -> None:
+        """The lender takes its buffer back early: what is pending is copied."""
+        if self.pending:
+            end = self.loan_at + self.pending - self.prefix_left
+            self.loan = bytes(memoryview(self.loan)[self.loan_at : end])
+            self.loan_at = 0
+
     def finish(self) -> None:
         """Ends this direction after what is on loan; the peer reads up to the end."""
         self.state = self._require(SEND_FIN)
@@ -122,8 +129,9 @@ class Stream:
         """Ends both directions at once; what was not delivered is dropped."""
         if self.state in (RESET, CLOSED) and not self.ring.used:
             return
-        tell = self.state != CLOSED
-        self.state = self._require(SEND_RST)
+        tell = self.state < CLOSED
+        if self.state != RESET:  # as the end of its session leaves it, with bytes to read
+            self.state = self._require(SEND_RST)
         self.abandon(code)
         if tell:
             self._mux.owe(self, OWE_RST)
