@@ -14,21 +14,28 @@ _HOME = {
 }
 
 
-def __getattr__(name: str):
-    """A public name from its home, or the module `name` itself.
+def lazy(package: str, home: dict, names: dict):
+    """The `__getattr__` of `package`: a public name from its home, or the module of that name.
 
     MicroPython asks here for modules too: its `from dsoftbus import errors` does not go on to
     search the package after an AttributeError, as CPython's does.
     """
-    if name[0] == "_":
-        raise AttributeError(name)
-    path = "dsoftbus." + _HOME.get(name, name)
-    try:
-        module = __import__(path, None, None, (name,))
-    except ImportError as error:
-        if path in str(error):  # anything else is a fault inside that module: let it show
+
+    def find(name: str):
+        if name[0] == "_":
             raise AttributeError(name)
-        raise
-    value = getattr(module, name) if name in _HOME else module
-    globals()[name] = value
-    return value
+        path = package + "." + home.get(name, name)
+        try:
+            module = __import__(path, None, None, (name,))
+        except ImportError as error:
+            if path in str(error):  # anything else is a fault inside that module: let it show
+                raise AttributeError(name)
+            raise
+        value = getattr(module, name) if name in home else module
+        names[name] = value
+        return value
+
+    return find
+
+
+__getattr__ = lazy("dsoftbus", _HOME, globals())
