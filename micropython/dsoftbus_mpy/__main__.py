@@ -1,0 +1,127 @@
+"""A node as a program: `micropython -m dsoftbus_mpy`."""
+
+import asyncio
+import binascii
+import sys
+
+from dsoftbus.errors import BAD_ARGUMENT, BusError, LocalError
+from dsoftbus_mpy import entropy, files, keyfile, profiles
+from dsoftbus_mpy.bus import Bus
+
+_USAGE = """\
+id [--key FILE]                                  this node's id and public key
+serve [--port N] [--host HOST] [--key FILE] [--name NAME] [--allow HEXKEY] [--dir DIR]
+send FILE HOST:PORT HEXKEY [--key FILE]          stores a file with a node that serves
+fetch NAME HOST:PORT HEXKEY [--key FILE] [--dir DIR]
+
+`serve` prints `listening PORT HEXKEY ID` when it is ready, and runs until it is interrupted."""
+_DEFAULTS = {
+    "--key": "dsoftbus.key",
+    "--name": "",
+    "--host": "0.0.0.0",
+    "--port": "0",
+    "--allow": "",
+    "--dir": ".",
+}
+
+
+def parse(arguments) -> tuple:
+    """(positional arguments, options by name); every option takes a value."""
+    options = dict(_DEFAULTS)
+    words = []
+    at = 0
+    while at < len(arguments):
+        word = arguments[at]
+        if word.startswith("--"):
+            if word not in options or at + 1 == len(arguments):
+                raise LocalError(BAD_ARGUMENT, word)
+            at += 1
+            options[word] = arguments[at]
+        else:
+            words.append(word)
+        at += 1
+    return words, options
+
+
+def public_key(text: str) -> bytes:
+    """The 32 bytes of a key in hexadecimal."""
+    try:
+        key = binascii.unhexlify(text)
+    except ValueError:
+        key = b""
+    if len(key) != 32:
+        raise LocalError(BAD_ARGUMENT, "a public key is 64 hex digits")
+    return key
+
+
+def number(text: str) -> int:
+    if not text.isdigit():
+        raise LocalError(BAD_ARGUMENT, "a number, not " + text)
+    return int(text)
+
+
+def make_bus(options) -> Bus:
+    secret = keyfile.load_or_make(options["--key"], entropy.source())
+    allow = (public_key(options["--allow"]),) if options["--allow"] else None
+    return Bus(secret, options["--name"], profiles.fitting(), allow)
+
+
+async def serve(options) -> None:
+    async with make_bus(options) as bus:
+        files.FileService(bus, options["--dir"])
+        files.serve_echo(bus)
+        port = await bus.listen(options["--host"], number(options["--port"]))
+        print("listening", port, hex_of(bus.public), bus.id)
+        await asyncio.Event().wait()
+
+
+async def send(path: str, address: str, key: str, options) -> None:
+    async with make_bus(options) as bus, await connect(bus, address, key) as connection:
+        print(hex_of(await files.send(connection, path)), path)
+
+
+async def fetch(name: str, address: str, key: str, options) -> None:
+    async with make_bus(options) as bus, await connect(bus, address, key) as connection:
+        print(hex_of(await files.fetch(connection, name, options["--dir"])), name)
+
+
+async def connect(bus: Bus, address: str, key: str):
+    host, _, port = address.rpartition(":")
+    return await bus.connect(host, number(port), public_key(key))
+
+
+def show_id(options) -> None:
+    bus = make_bus(options)
+    print(bus.id, hex_of(bus.public))
+
+
+def hex_of(data: bytes) -> str:
+    return binascii.hexlify(data).decode()
+
+
+def main(arguments) -> int:
+    """Runs one command; the exit status."""
+    try:
+        words, options = parse(arguments)
+        command = words.pop(0) if words else ""
+        if command == "id" and not words:
+            show_id(options)
+        elif command == "serve" and not words:
+            asyncio.run(serve(options))
+        elif command == "send" and len(words) == 3:
+            asyncio.run(send(words[0], words[1], words[2], options))
+        elif command == "fetch" and len(words) == 3:
+            asyncio.run(fetch(words[0], words[1], words[2], options))
+        else:
+            print(_USAGE, file=sys.stderr)
+            return 2
+    except (BusError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,275 @@
+"""The bus for programs on MicroPython's asyncio: listen, connect, and sessions with streams."""
+
+import asyncio
+import sys
+
+from dsoftbus.const import SMALL, SUITE_CHACHA_SHA256
+from dsoftbus.errors import (
+    BAD_STATE,
+    END_HANDSHAKE_TIMEOUT,
+    END_INTERNAL,
+    END_LOCAL,
+    PEER_NOT_ALLOWED,
+    LocalError,
+    PeerError,
+)
+from dsoftbus.node import Node
+from dsoftbus.ticks import earliest
+from dsoftbus_mpy import crypto, entropy, tcp
+from dsoftbus_mpy.clock import clock
+from dsoftbus_mpy.connection import Connection
+from dsoftbus_mpy.waiting import change, readable, writable
+
+_ACCEPT_PAUSE_MS = 100  # after a failed accept: no sockets or no memory left, for the moment
+
+
+class Bus:
+    """One node. `key` is its 32-byte static secret (`keyfile.load_or_make` keeps one).
+
+    `allow`: the public keys that may have a session, or None for everyone who proves a key; a
+    stream's handler decides what they may do. `on_error(error)` may be replaced: it is told of
+    what a handler raised.
+    """
+
+    def __init__(self, key: bytes, name: str = "", profile=SMALL, allow=None, psk=None):
+        suite = crypto.suite(SUITE_CHACHA_SHA256)
+        static = suite.keypair(key)
+        self.node = Node({suite.code: suite}, static, entropy.source(), profile, name, psk)
+        self.now = clock()
+        self.on_error = _print_error
+        self._allow = allow
+        self._handlers = {}
+        self._listeners = []
+        self._connections = []
+        self._incoming = []  # no more than there are sessions
+        self._arrived = asyncio.Event()
+        self._closed = False
+        self._due = None  # when the timer task looks next
+        self._rearmed = asyncio.Event()
+        self._tasks = []  # all but those of connections
+        self._timers = None
+
+    @property
+    def id(self) -> str:
+        return self.node.id
+
+    @property
+    def public(self) -> bytes:
+        return self.node.public
+
+    async def __aenter__(self):
+        return self
+
+    async def __aexit__(self, kind, error, trace):
+        await self.close()
+
+    # Sessions
+
+    async def listen(self, host: str = "0.0.0.0", port: int = 0) -> int:
+        """Takes sessions on this address from now on; returns the port."""
+        self._start()
+        listener = tcp.Listener(host, port)
+        self._listeners.append(listener)
+        self._tasks.append(self.spawn(self._accept_links(listener)))
+        return listener.port
+
+    async def connect(self, host: str, port: int, peer_public: bytes, timeout_ms: int = 20000):
+        """A session with the node whose public key is `peer_public`, or BusError; OSError where
+        the address does not resolve."""
+        self._start()
+        try:
+            return await asyncio.wait_for_ms(self._connect(host, port, peer_public), timeout_ms)
+        except asyncio.TimeoutError:
+            raise PeerError(END_HANDSHAKE_TIMEOUT, "%s:%d" % (host, port))
+
+    async def _connect(self, host: str, port: int, peer_public: bytes) -> Connection:
+        link = tcp.connect(host, port)
+        connection = None
+        try:
+            await writable(link.socket)
+            connection = self._adopt(self.node.connect(peer_public, self.now()), link)
+            connection.turn()
+            await connection.established()
+            return connection
+        except asyncio.CancelledError:
+            if connection is not None:
+                connection.abort(END_LOCAL)
+            raise
+        finally:
+            if connection is None:
+                link.close()
+
+    async def accept(self) -> Connection:
+        """The next session that a peer has established."""
+        while not self._incoming:
+            if self._closed:
+                raise LocalError(BAD_STATE, "the bus is closed")
+            await change(self._arrived)
+        return self._incoming.pop(0)
+
+    def __aiter__(self):
+        return self
+
+    async def __anext__(self) -> Connection:
+        try:
+            return await self.accept()
+        except LocalError:
+            raise StopAsyncIteration
+
+    def on_stream(self, name: str, handler) -> None:
+        """`handler(connection, stream)` runs as a task for every stream that a peer opens with
+        this name, or, when it ends with "*", with this beginning.
+
+        A bus with handlers answers its streams itself: names without a handler are refused.
+        """
+        self._handlers[name] = handler
+
+    async def close(self) -> None:
+        """Ends every session in order and stops listening."""
+        for connection in list(self._connections):
+            connection.session.close(self.now())
+            connection.turn()
+        for connection in list(self._connections):
+            await connection.close()  # bounded by the profile's close_ms
+        self._closed = True
+        self._arrived.set()
+        for task in self._tasks:
+            if task is not asyncio.current_task():
+                task.cancel()
+        self._tasks.clear()
+        for listener in self._listeners:
+            listener.close()
+        self._listeners.clear()
+
+    # Links
+
+    async def _accept_links(self, listener) -> None:
+        while True:
+            await readable(listener.socket)
+            try:
+                self._take(listener.accept())
+            except (OSError, MemoryError) as error:
+                self.on_error(error)
+                await asyncio.sleep_ms(_ACCEPT_PAUSE_MS)
+
+    def _take(self, link) -> None:
+        try:
+            self._adopt(self.node.accept(self.now()), link)
+        except PeerError:  # all places are taken
+            link.close()
+        except MemoryError:
+            link.close()
+            raise
+        for connection in list(self._connections):
+            if connection.session.closed:
+                connection.turn()  # it gave its place to the new one
+
+    def _adopt(self, session, link) -> Connection:
+        try:
+            connection = Connection(self, session, link)
+        except MemoryError:
+            self.node.forget(session)
+            raise
+        self._connections.append(connection)
+        self.wake_by(session.poll_timer())
+        return connection
+
+    # What connections tell their bus
+
+    def on_established(self, connection: Connection) -> None:
+        if self._allow is not None and connection.peer_public not in self._allow:
+            connection.session.refuse(PEER_NOT_ALLOWED)
+        elif not connection.session.initiator and not self.serves:
+            self._incoming.append(connection)
+            self._arrived.set()
+
+    def on_released(self, connection: Connection) -> None:
+        self.node.forget(connection.session)
+        self._connections.remove(connection)
+        if connection in self._incoming:
+            self._incoming.remove(connection)
+
+    # Services
+
+    @property
+    def serves(self) -> bool:
+        """Whether this bus answers the streams of its peers by itself."""
+        return bool(self._handlers)
+
+    def handler(self, name: str):
+        """What serves streams of this name, or None."""
+        if name in self._handlers:
+            return self._handlers[name]
+        for pattern, handler in self._handlers.items():
+            if pattern.endswith("*") and name.startswith(pattern[:-1]):
+                return handler
+        return None
+
+    def serve(self, handler, connection: Connection, stream) -> None:
+        """Runs `handler` on `stream`, as a task."""
+        self._tasks.append(self.spawn(self._serve(handler, connection, stream)))
+
+    async def _serve(self, handler, connection: Connection, stream) -> None:
+        """A handler's fault ends its stream, and nothing else."""
+        try:
+            if stream.accept():
+                async with stream:
+                    await handler(connection, stream)
+        finally:
+            task = asyncio.current_task()
+            if task in self._tasks:  # close() has taken them all
+                self._tasks.remove(task)
+
+    # Tasks and timers
+
+    def spawn(self, coroutine, connection=None):
+        """A task whose fault ends at most `connection`."""
+        return asyncio.create_task(self._guard(coroutine, connection))
+
+    async def _guard(self, coroutine, connection) -> None:
+        try:
+            await coroutine
+        except Exception as error:  # noqa: BLE001 - the program's own, or a fault of ours
+            self.on_error(error)
+            if connection is not None:
+                connection.abort(END_INTERNAL)
+
+    def _start(self) -> None:
+        if self._closed:
+            raise LocalError(BAD_STATE, "the bus is closed")
+        if self._timers is None:
+            self._timers = self.spawn(self._run_timers())
+            self._tasks.append(self._timers)
+
+    def wake_by(self, deadline) -> None:
+        """The timers are to look at `deadline` at the latest."""
+        if deadline is not None and (self._due is None or deadline < self._due):
+            self._due = deadline
+            self._rearmed.set()
+
+    async def _run_timers(self) -> None:
+        while True:
+            now = self.now()
+            self._due = None
+            self._rearmed.clear()
+            for connection in list(self._connections):
+                self._due = earliest(self._due, connection.handle_timer(now))
+            await self._until_due()
+
+    async def _until_due(self) -> None:
+        while self._due is not None:
+            delay = self._due - self.now()
+            if delay <= 0:
+                return
+            self._rearmed.clear()
+            try:
+                await asyncio.wait_for_ms(self._rearmed.wait(), delay)
+            except asyncio.TimeoutError:
+                return
+        await change(self._rearmed)
+
+
+def _print_error(error) -> None:
+    """What peers do wrong is theirs and expected; anything else is worth a look."""
+    if not isinstance(error, PeerError):
+        sys.print_exception(error)

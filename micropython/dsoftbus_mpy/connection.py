@@ -1,0 +1,216 @@
+"""A session on its TCP link, on MicroPython's asyncio: a thin wrapper of the core's pump."""
+
+import asyncio
+from collections import deque
+
+from dsoftbus.const import EV_OPENED, KIND_BYTES
+from dsoftbus.errors import (
+    END_LOCAL,
+    END_NO_MEMORY,
+    NO_SUCH_SERVICE,
+    STREAM_REFUSED,
+    LocalError,
+    PeerError,
+    label,
+)
+from dsoftbus.pump import Pump
+from dsoftbus_mpy.stream import BusStream
+from dsoftbus_mpy.waiting import change, readable, writable
+
+
+class Connection:
+    """An established session, for programs; before that, its bus's own.
+
+    Iterate over it for the streams that the peer opens.
+    """
+
+    def __init__(self, bus, session, link):
+        self.session = session
+        self.released = False  # the link is gone
+        self._bus = bus
+        self._pump = Pump(session, link, self._on_event)
+        self._linger_until = None
+        self._incoming = deque((), session.local.profile.streams)  # accept() empties it
+        self._changed = asyncio.Event()  # established, a stream came, or the link went
+        self._blocked = asyncio.Event()  # the writer's cue
+        self._tasks = (bus.spawn(self._read_link(), self), bus.spawn(self._write_link(), self))
+
+    # For programs
+
+    @property
+    def peer_id(self) -> str:
+        return self.session.peer_id
+
+    @property
+    def peer_name(self) -> str:
+        return self.session.peer_name
+
+    @property
+    def peer_public(self) -> bytes:
+        return self.session.peer_public
+
+    @property
+    def cause(self):
+        """Why the session ended, as a BusError, or None while it lives."""
+        session = self.session
+        if not session.closed:
+            return None
+        detail = "the peer says " + label(session.peer_code) if session.peer_code else ""
+        return (LocalError if session.cause == END_LOCAL else PeerError)(session.cause, detail)
+
+    async def open(self, name: str, priority: int = 3, kind: int = KIND_BYTES) -> BusStream:
+        """A stream to the peer's service `name`; priority 0 (highest) to 7.
+
+        Writing may start at once; a refusal shows as PeerError at the next read or write.
+        """
+        stream = BusStream(self, self.session.open(name, priority, kind))
+        self.turn()
+        return stream
+
+    async def accept(self) -> BusStream:
+        """The next stream that the peer opens; raises the session's cause at its end."""
+        while True:
+            while self._incoming:
+                stream = self._incoming.popleft()
+                if stream.accept():
+                    return stream
+            if self.session.closed:
+                raise self.cause
+            await change(self._changed)
+
+    def __aiter__(self):
+        return self
+
+    async def __anext__(self) -> BusStream:
+        try:
+            return await self.accept()
+        except (LocalError, PeerError):
+            raise StopAsyncIteration
+
+    async def close(self) -> None:
+        """Sends what was written, tells the peer, and returns when the link is gone."""
+        self.session.close(self._bus.now())
+        self.turn()
+        while not self.released:
+            await change(self._changed)
+
+    async def __aenter__(self):
+        return self
+
+    async def __aexit__(self, kind, error, trace):
+        await self.close()
+
+    async def established(self) -> None:
+        """Returns when the handshake has ended well; raises the cause when it has not."""
+        while self.session.half_open:
+            await change(self._changed)
+        if self.session.closed:
+            raise self.cause
+
+    # The pump
+
+    def turn(self) -> None:
+        """After every command: what can move, moves."""
+        if self.released:
+            return
+        try:
+            self._pump.turn(self._bus.now())
+        except MemoryError:
+            self.abort(END_NO_MEMORY)
+            return
+        if self.session.closed:
+            self._stop()
+        else:
+            self._bus.wake_by(self.session.poll_timer())
+        if self._pump.blocked:
+            self._blocked.set()
+
+    def turn_if_owed(self) -> None:
+        """After a read: only where it gave the peer new credit."""
+        mux = self.session.mux
+        if mux is not None and mux.has_output:
+            self.turn()
+
+    def handle_timer(self, now: int):
+        """Does what is due; returns the next deadline in ms, or None."""
+        if self._linger_until is not None:
+            if now >= self._linger_until:
+                self._release()
+            return None if self.released else self._linger_until
+        deadline = self.session.poll_timer()
+        if deadline is not None and now >= deadline:
+            self.session.handle_timer(now)
+            self.turn()
+            deadline = self.session.poll_timer()
+        return deadline if self._linger_until is None else self._linger_until
+
+    async def _read_link(self) -> None:
+        sock = self._pump.link.socket
+        while not self.session.closed:
+            await readable(sock)
+            self._pump.read(self._bus.now())
+            self.turn()
+
+    async def _write_link(self) -> None:
+        sock = self._pump.link.socket
+        while not self.released:
+            if self._pump.blocked:
+                await writable(sock)
+                self.turn()
+            else:
+                await change(self._blocked)
+
+    # The end
+
+    def abort(self, code: int) -> None:
+        """Ends the session without a last word: something is wrong on this side."""
+        self.session.refuse(code)
+        self._release()
+
+    def _stop(self) -> None:
+        """The session has ended. Its last bytes get a moment to leave, then the link goes."""
+        self._changed.set()
+        if self._pump.finished:
+            self._release()
+        elif self._linger_until is None:
+            self._linger_until = self._bus.now() + self.session.local.profile.close_ms
+            self._bus.wake_by(self._linger_until)
+
+    def _release(self) -> None:
+        if self.released:
+            return
+        self.released = True
+        self._pump.link.close()
+        for task in self._tasks:
+            if task is not asyncio.current_task():
+                task.cancel()
+        self._changed.set()
+        self._bus.on_released(self)
+
+    # Events
+
+    def _on_event(self, event) -> None:
+        stream = event.stream
+        if stream is None:
+            self._changed.set()
+            if not self.session.closed:
+                self._bus.on_established(self)
+        elif event.kind == EV_OPENED:
+            self._on_opened(stream)
+        elif stream.context is not None:
+            stream.context.notify(event.kind)
+
+    def _on_opened(self, core_stream) -> None:
+        bus = self._bus
+        try:
+            if not bus.serves:
+                self._incoming.append(BusStream(self, core_stream))
+                self._changed.set()
+                return
+            handler = bus.handler(core_stream.name)
+            if handler is None:
+                core_stream.reset(NO_SUCH_SERVICE)
+            else:
+                bus.serve(handler, self, BusStream(self, core_stream))
+        except MemoryError:
+            core_stream.reset(STREAM_REFUSED)

@@ -1,0 +1,186 @@
+"""The file streams of the command line (docs/wire-format.md): both ends, and the echo.
+
+| stream       | opener                 | answer                            |
+|--------------|------------------------|-----------------------------------|
+| `file/NAME`  | size u32, bytes, `FIN` | SHA-256 of what was stored, `FIN` |
+| `fetch/NAME` | `FIN`                  | size u32, bytes, SHA-256, `FIN`   |
+| `echo`       | bytes, `FIN`           | the same bytes, `FIN`             |
+"""
+
+import hashlib
+import os
+
+from dsoftbus.codec import get_u32, put_u32
+from dsoftbus.const import U30_MAX
+from dsoftbus.errors import (
+    BAD_STATE,
+    MALFORMED,
+    NO_SUCH_SERVICE,
+    OVERSIZE,
+    STREAM_REFUSED,
+    BusError,
+    LocalError,
+    PeerError,
+)
+
+_FILE = "file/"
+_FETCH = "fetch/"
+_ECHO = "echo"
+_NAME_MAX = 58  # of a stream's 64, less the longer prefix
+_SIZE_BYTES = 4
+_HASH_BYTES = 32
+_ST_SIZE = 6  # of os.stat's tuple
+
+
+class FileService:
+    """Serves `folder` to every peer of `bus`: they may store files there, and fetch them."""
+
+    def __init__(self, bus, folder: str):
+        self._folder = folder
+        self._storing = []  # names: one at a time has the `.part` file of a name
+        bus.on_stream(_FILE + "*", self._store)
+        bus.on_stream(_FETCH + "*", self._fetch)
+
+    async def _store(self, connection, stream) -> None:
+        name = stream.name[len(_FILE) :]
+        if not allowed(name) or name in self._storing:
+            stream.reset(STREAM_REFUSED)
+            return
+        self._storing.append(name)
+        try:
+            digest = await receive_file(connection, stream, self._folder, name)
+        except PeerError as error:
+            stream.reset(error.code)
+            raise
+        except OSError:
+            stream.reset(STREAM_REFUSED)
+            raise
+        finally:
+            self._storing.remove(name)
+        await stream.write(digest)
+
+    async def _fetch(self, connection, stream) -> None:
+        name = stream.name[len(_FETCH) :]
+        if not allowed(name):
+            stream.reset(STREAM_REFUSED)
+            return
+        try:
+            digest = await _write_file(connection, stream, self._folder + "/" + name)
+        except OSError:
+            stream.reset(NO_SUCH_SERVICE)
+            return
+        await stream.write(digest)
+
+
+def serve_echo(bus) -> None:
+    bus.on_stream(_ECHO, _echo)
+
+
+async def _echo(connection, stream) -> None:
+    buffer = bytearray(_chunk_bytes(connection))
+    view = memoryview(buffer)
+    n = await stream.readinto(buffer)
+    while n:
+        await stream.write(view[:n])
+        n = await stream.readinto(buffer)
+
+
+async def send(connection, path: str) -> bytes:
+    """Stores the file at `path` with the peer, under its own name; returns its SHA-256.
+
+    Raises PeerError(MALFORMED) when the peer stored something else, BusError, OSError.
+    """
+    async with await connection.open(_FILE + path.split("/")[-1]) as stream:
+        digest = await _write_file(connection, stream, path)
+        await stream.finish()
+        if await stream.readexactly(_HASH_BYTES) != digest:
+            raise PeerError(MALFORMED, "the peer stored something else")
+    return digest
+
+
+async def fetch(connection, name: str, folder: str) -> bytes:
+    """Fetches the peer's file `name` into `folder`; returns its SHA-256."""
+    if not allowed(name):
+        raise LocalError(STREAM_REFUSED, name)
+    async with await connection.open(_FETCH + name) as stream:
+        await stream.finish()
+        return await receive_file(connection, stream, folder, name, _HASH_BYTES)
+
+
+def allowed(name: str) -> bool:
+    """Whether a peer may name a file so: nothing that leaves the folder, nothing hidden."""
+    if not 1 <= len(name.encode()) <= _NAME_MAX or name[0] == ".":
+        return False
+    return not any(c in "/\\" or ord(c) < 0x20 for c in name)
+
+
+async def receive_file(connection, stream, folder: str, name: str, hash_bytes: int = 0) -> bytes:
+    """Stores what `stream` brings; returns its SHA-256. Whole or not at all.
+
+    With `hash_bytes` the sender's hash follows the bytes, and has to agree.
+    """
+    part = "%s/.%s.part" % (folder, name)
+    try:
+        with open(part, "wb") as file:
+            digest = await _read_file(connection, stream, file)
+            if hash_bytes and await stream.readexactly(hash_bytes) != digest:
+                raise PeerError(MALFORMED, "the file and its hash differ")
+            if await stream.read(1):
+                raise PeerError(MALFORMED, "more bytes than announced")
+            file.flush()
+        os.rename(part, folder + "/" + name)
+    except (BusError, OSError):
+        _remove(part)
+        raise
+    return digest
+
+
+async def _read_file(connection, stream, file) -> bytes:
+    size = get_u32(await stream.readexactly(_SIZE_BYTES), 0)
+    if size < 0:
+        raise PeerError(OVERSIZE, "a file of 1 GiB or more")
+    sha = hashlib.sha256()
+    view = memoryview(bytearray(_chunk_bytes(connection)))
+    left = size
+    while left:
+        n = await stream.readinto(view if left >= len(view) else view[:left])
+        if not n:
+            raise PeerError(MALFORMED, "fewer bytes than announced")
+        sha.update(view[:n])
+        file.write(view[:n])
+        left -= n
+    return sha.digest()
+
+
+async def _write_file(connection, stream, path: str) -> bytes:
+    """Writes size and bytes of the file; returns its SHA-256. Raises LocalError, OSError."""
+    with open(path, "rb") as file:
+        size = os.stat(path)[_ST_SIZE]
+        if size > U30_MAX:
+            raise LocalError(OVERSIZE, "a file of 1 GiB or more")
+        head = bytearray(_SIZE_BYTES)
+        put_u32(head, 0, size)
+        await stream.write(head)
+        sha = hashlib.sha256()
+        view = memoryview(bytearray(_chunk_bytes(connection)))
+        left = size
+        while left:
+            n = file.readinto(view if left >= len(view) else view[:left])
+            if not n:
+                raise LocalError(BAD_STATE, path + " has become shorter")
+            sha.update(view[:n])
+            await stream.write(view[:n])
+            left -= n
+    return sha.digest()
+
+
+def _chunk_bytes(connection) -> int:
+    """A stream's first window: what a peer surely may send at once."""
+    return connection.session.local.profile.stream_credit
+
+
+def _remove(path: str) -> None:
+    try:
+        os.remove(path)
+    except OSError:
+        pass  # it was not even made

@@ -1,0 +1,37 @@
+"""The limits that fit this machine's memory."""
+
+import gc
+
+from dsoftbus.const import HOST, SMALL, TINY
+
+_KIB = 1024
+
+
+class ROOMY:
+    """Boards with external RAM, and the unix port (2 MB of heap unless told otherwise)."""
+
+    streams = 16
+    frame_payload = 16384  # half the wire's maximum: two sessions fit where HOST has one
+    record_bytes = 16657  # one full frame, 256 bytes of control frames, type and tag
+    receive_bytes = 33318  # two records in one read
+    stream_credit = 32768  # two full frames: one on the way while one is read
+    stream_buffer = 131072
+    session_credit = 524288  # 16 streams of 32 KiB
+    max_message = 16380  # half of stream_credit, less the prefix
+    sessions = 8
+    half_open = 4
+    handshake_ms = 10000
+    keepalive_ms = 5000
+    close_ms = 1000
+
+
+def fitting(free_bytes: int = -1):
+    """The largest profile for `free_bytes` of heap; by default what is free now."""
+    if free_bytes < 0:
+        gc.collect()
+        free_bytes = gc.mem_free()
+    if free_bytes < 96 * _KIB:
+        return TINY
+    if free_bytes < 1024 * _KIB:
+        return SMALL
+    return ROOMY if free_bytes < 32768 * _KIB else HOST

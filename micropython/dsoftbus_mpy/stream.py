@@ -1,0 +1,220 @@
+"""Streams for programs: reading, writing and their back-pressure, on MicroPython's asyncio."""
+
+import asyncio
+
+from dsoftbus.const import EV_READABLE, EV_RESET, KIND_MESSAGES
+from dsoftbus.errors import (
+    BAD_ARGUMENT,
+    END_LOCAL,
+    MALFORMED,
+    STREAM_CANCELLED,
+    BusError,
+    LocalError,
+    PeerError,
+)
+from dsoftbus.session.states import CLOSED, RESET
+from dsoftbus_mpy.waiting import change
+
+_CHUNK_BYTES = 4096
+
+
+class BusStream:
+    """One stream of a session: bytes in order, or whole messages, in both directions.
+
+    One task at a time may read and one may write. As a context manager it finishes at the end
+    of the block, and resets when the block raises.
+    """
+
+    def __init__(self, connection, stream):
+        self._connection = connection
+        self._stream = stream
+        self._readable = asyncio.Event()
+        self._writable = asyncio.Event()
+        stream.context = self
+
+    @property
+    def name(self) -> str:
+        return self._stream.name
+
+    @property
+    def priority(self) -> int:
+        return self._stream.priority
+
+    # Bytes
+
+    async def write(self, data) -> None:
+        """Sends all of `data`; waits while the peer's credit or the link is used up.
+
+        `data` may be changed again once this returns. Raises BusError when the stream or its
+        session has ended.
+        """
+        stream = self._stream
+        at = 0
+        end = len(data)
+        try:
+            while at < end or stream.pending:
+                n = self._send(data, at) if at < end else 0
+                at += n
+                if stream.pending or not n:
+                    await self._until_writable()
+        except asyncio.CancelledError:
+            stream.keep_loan()
+            raise
+
+    def _send(self, data, at: int) -> int:
+        n = self._checked(self._stream.send, data, at)
+        if n:
+            self._connection.turn()
+        return n
+
+    async def read(self, n: int = -1) -> bytes:
+        """At most `n` bytes, at least one; b"" at the end. With -1, all up to the end."""
+        if n < 0:
+            return await self._read_all()
+        if not await self._until_readable():
+            return b""
+        data = self._stream.recv(n)
+        self._connection.turn_if_owed()
+        return data
+
+    async def _read_all(self) -> bytes:
+        chunks = []
+        chunk = await self.read(_CHUNK_BYTES)
+        while chunk:
+            chunks.append(chunk)
+            chunk = await self.read(_CHUNK_BYTES)
+        return b"".join(chunks)
+
+    async def readinto(self, buffer, at: int = 0) -> int:
+        """Fills `buffer[at:]` with what is there, at least one byte; returns how many, 0 at the
+        end."""
+        if not await self._until_readable():
+            return 0
+        n = self._stream.recv_into(buffer, at)
+        self._connection.turn_if_owed()
+        return n
+
+    async def readexactly(self, n: int) -> bytes:
+        """`n` bytes; raises PeerError(MALFORMED) when the stream ends before."""
+        out = bytearray(n)
+        at = 0
+        while at < n:
+            got = await self.readinto(out, at)
+            if not got:
+                raise PeerError(MALFORMED, "%s ended after %d of %d bytes" % (self.name, at, n))
+            at += got
+        return bytes(out)
+
+    def __aiter__(self):
+        return self
+
+    async def __anext__(self) -> bytes:
+        chunk = await self.read(_CHUNK_BYTES)
+        if not chunk:
+            raise StopAsyncIteration
+        return chunk
+
+    # Messages
+
+    async def send(self, message) -> None:
+        """Sends one whole message, on a stream that was opened for messages."""
+        stream = self._stream
+        while not self._checked(stream.send_message, message):
+            await self._until_writable()
+        self._connection.turn()
+        try:
+            while stream.pending:
+                await self._until_writable()
+        except asyncio.CancelledError:
+            stream.keep_loan()
+            raise
+
+    async def receive(self):
+        """The next whole message, or None at the end."""
+        stream = self._stream
+        if stream.kind != KIND_MESSAGES:
+            raise LocalError(BAD_ARGUMENT, self.name + " carries bytes")
+        size = self._checked(self._message_bytes)
+        while size < 0:
+            if stream.state in (CLOSED, RESET) or stream.at_end:
+                self._check_end()
+                return None
+            await change(self._readable)
+            size = self._checked(self._message_bytes)
+        out = bytearray(size)
+        stream.recv_message_into(out)
+        self._connection.turn_if_owed()
+        return bytes(out)
+
+    def _message_bytes(self) -> int:
+        return self._stream.message_bytes
+
+    # Ending
+
+    async def finish(self) -> None:
+        """Ends this direction; the peer reads up to here and then the end."""
+        self._checked(self._stream.finish)
+        self._connection.turn()
+
+    def reset(self, code: int = STREAM_CANCELLED) -> None:
+        """Ends both directions at once; what was not delivered is dropped."""
+        stream = self._stream
+        if stream.state not in (CLOSED, RESET) or stream.readable:
+            stream.reset(code)
+            self._connection.turn()
+
+    async def __aenter__(self):
+        return self
+
+    async def __aexit__(self, kind, error, trace):
+        if kind is not None:
+            self.reset()
+        elif not self._stream.finishing and self._stream.state not in (CLOSED, RESET):
+            await self.finish()
+
+    # What its connection tells it
+
+    def notify(self, kind: int) -> None:
+        """An event of the core's stream."""
+        if kind in (EV_READABLE, EV_RESET):
+            self._readable.set()
+        if kind != EV_READABLE:
+            self._writable.set()
+
+    def accept(self) -> bool:
+        """Agrees to a stream that the peer opened; False when it has ended since."""
+        if self._stream.state in (CLOSED, RESET):
+            return False
+        self._stream.accept()
+        self._connection.turn()
+        return True
+
+    async def _until_readable(self) -> bool:
+        """True when there are bytes, False at the end; raises where that came before its time."""
+        stream = self._stream
+        while not stream.readable:
+            if stream.at_end:
+                self._check_end()
+                return False
+            await change(self._readable)
+        return True
+
+    async def _until_writable(self) -> None:
+        self._check_end()
+        self._stream.want_writable()
+        await change(self._writable)
+        self._check_end()
+
+    def _check_end(self) -> None:
+        """Raises when the stream did not end in order."""
+        code = self._stream.code
+        if code:
+            raise (LocalError if code == END_LOCAL else PeerError)(code, self.name)
+
+    def _checked(self, call, *args):
+        """Calls the core; a stream that has ended says why rather than `local.bad_state`."""
+        try:
+            return call(*args)
+        except BusError:
+            self._check_end()
+            raise
