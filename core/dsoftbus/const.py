@@ -61,6 +61,28 @@ EV_WRITABLE = const(5)  # a send on `stream` that would have blocked is worth a 
 EV_RESET = const(6)  # `stream` ended early, `code` says why
 EV_CLOSED = const(7)  # the session ended, once, `code` is its cause
 
+# Kinds of a node's events.
+EV_ONLINE = const(16)  # `peer` has been heard of, and was not there before
+EV_OFFLINE = const(17)  # its lifetime has passed, or it said goodbye
+EV_DENIED = const(18)  # `peer` (or a program here) was refused the stream `name`
+EV_PAIR_DIGITS = const(19)  # show the digits of `pairing`, and confirm or cancel
+EV_PAIRED = const(20)  # `peer` is trusted now
+EV_PAIR_FAILED = const(21)  # `code` says why
+EV_NAME_WARNING = const(22)  # a known name came with a key that is not known
+EV_UNPAIRED = const(23)  # `peer` is trusted no more
+EV_KEY_MOVED = const(24)  # `peer` follows from the id `name`, by its next key
+
+# Announcements (docs/wire-format.md).
+DISCOVERY_PORT = const(37020)
+ANNOUNCE_MAX = const(1200)
+SERVICES_MAX = const(16)
+SERVICE_NAME_MAX = const(64)
+
+# The bus's own streams; programs cannot open names with this prefix.
+RESERVED_PREFIX = "dsoftbus."
+PAIR_STREAM = "dsoftbus.pair"
+KEYS_STREAM = "dsoftbus.keys"
+
 # Idle intervals: a probe after three, dead after nine (the field's usual contract).
 KEEPALIVE_PROBE = const(3)
 KEEPALIVE_DEAD = const(9)
@@ -82,6 +104,10 @@ class HOST:
     handshake_ms = 10000
     keepalive_ms = 5000  # probe after 15 s of silence, dead after 45 s
     close_ms = 1000  # how long a closing session waits to hand out its last record
+    peer_services = 16  # what a packet can hold
+    peers = 256  # a home or an office; 256 entries are about 200 KB
+    trusted = 1024  # hosts keep what boards around them cannot
+    rules = 256  # of the node, and of each trusted peer
 
 
 class SMALL:
@@ -100,6 +126,10 @@ class SMALL:
     handshake_ms = 20000  # a slow board takes seconds for its scalar multiplications
     keepalive_ms = 5000
     close_ms = 1000
+    peer_services = 4  # a stranger fills what is kept: 16 peers x 4 x 64 bytes
+    peers = 16  # the field's table of small nodes
+    trusted = 16  # about 300 bytes of heap each
+    rules = 16
 
 
 class TINY:
@@ -118,3 +148,7 @@ class TINY:
     handshake_ms = 30000
     keepalive_ms = 5000
     close_ms = 1000
+    peer_services = 2
+    peers = 8  # one room
+    trusted = 4  # a hub, and a few who may take its place
+    rules = 8

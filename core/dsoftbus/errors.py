@@ -60,6 +60,36 @@ BAD_STATE = const(0x62)
 ENTROPY_UNAVAILABLE = const(0x63)
 KEY_FILE = const(0x64)
 UNSUPPORTED = const(0x65)
+# discovery.reject: what an announcement was dropped for
+ANNOUNCE_MAGIC = const(0x70)
+ANNOUNCE_VERSION = const(0x71)
+ANNOUNCE_TRUNCATED = const(0x72)
+ANNOUNCE_INVALID = const(0x73)
+ANNOUNCE_UTF8 = const(0x74)
+ANNOUNCE_OVERSIZE = const(0x75)
+ANNOUNCE_LIFETIME = const(0x76)
+ANNOUNCE_REPLAYED = const(0x77)
+ANNOUNCE_RATE = const(0x78)
+IDENTITY_MISMATCH = const(0x79)
+PEER_TABLE_FULL = const(0x7A)
+# discovery.wait: why there is no connection to a peer now
+STALE_PEER = const(0x7B)
+CONNECT_BACKOFF = const(0x7C)
+HANDSHAKE_RATE = const(0x7D)
+# trust
+NOT_PAIRED = const(0x80)
+OUTSIDE_ACL = const(0x81)
+WRONG_CODE = const(0x82)
+COMMITMENT_MISMATCH = const(0x83)
+PAIRING_CLOSED = const(0x84)
+PAIRING_LIMIT = const(0x85)
+PAIRING_TIMEOUT = const(0x86)
+PAIRING_CANCELLED = const(0x87)
+NEXT_KEY_UNPROVEN = const(0x88)
+TRUST_REVOKED = const(0x89)
+STORE_DAMAGED = const(0x8A)
+STORE_FULL = const(0x8B)
+BAD_PAIRING_URI = const(0x8C)
 
 LABELS = {
     INVALID_STATE_TRANSITION: "core.reject.invalid_state_transition",
@@ -103,6 +133,33 @@ LABELS = {
     ENTROPY_UNAVAILABLE: "local.entropy_unavailable",
     KEY_FILE: "local.key_file",
     UNSUPPORTED: "local.unsupported",
+    ANNOUNCE_MAGIC: "discovery.reject.bad_magic",
+    ANNOUNCE_VERSION: "discovery.reject.unsupported_version",
+    ANNOUNCE_TRUNCATED: "discovery.reject.truncated",
+    ANNOUNCE_INVALID: "discovery.reject.invalid_input",
+    ANNOUNCE_UTF8: "discovery.reject.bad_utf8",
+    ANNOUNCE_OVERSIZE: "discovery.reject.oversize_packet",
+    ANNOUNCE_LIFETIME: "discovery.reject.lifetime_out_of_bounds",
+    ANNOUNCE_REPLAYED: "discovery.reject.replayed_announcement",
+    ANNOUNCE_RATE: "discovery.reject.rate_limit_exceeded",
+    IDENTITY_MISMATCH: "discovery.reject.identity_mismatch",
+    PEER_TABLE_FULL: "discovery.reject.peer_table_full",
+    STALE_PEER: "discovery.reject.stale_peer",
+    CONNECT_BACKOFF: "discovery.wait.connect_backoff",
+    HANDSHAKE_RATE: "discovery.wait.handshake_rate",
+    NOT_PAIRED: "trust.reject.not_paired",
+    OUTSIDE_ACL: "trust.reject.outside_acl",
+    WRONG_CODE: "trust.reject.wrong_code",
+    COMMITMENT_MISMATCH: "trust.reject.commitment_mismatch",
+    PAIRING_CLOSED: "trust.reject.pairing_closed",
+    PAIRING_LIMIT: "trust.reject.pairing_attempts_exceeded",
+    PAIRING_TIMEOUT: "trust.reject.pairing_timeout",
+    PAIRING_CANCELLED: "trust.reject.pairing_cancelled",
+    NEXT_KEY_UNPROVEN: "trust.reject.next_key_unproven",
+    TRUST_REVOKED: "trust.end.revoked",
+    STORE_DAMAGED: "trust.store.damaged",
+    STORE_FULL: "trust.store.full",
+    BAD_PAIRING_URI: "trust.reject.pairing_uri",
 }
 
 
