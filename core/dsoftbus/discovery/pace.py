@@ -1,0 +1,38 @@
+"""How often: token buckets and exponential backoff, in injected ms."""
+
+_FIRST_MS = 1000
+_LAST_MS = 60000  # the field's usual bounds of a connect backoff
+
+
+class TokenBucket:
+    """`tokens` at once, refilled evenly over `period_ms`. Both small, so that all stays small."""
+
+    def __init__(self, tokens: int, period_ms: int):
+        self._tokens = tokens
+        self._period = period_ms
+        self._level = tokens * period_ms
+        self._at = 0
+
+    def take(self, now: int) -> bool:
+        """Takes a token; False when there is none."""
+        elapsed = min(now - self._at, self._period)
+        self._at = now
+        level = min(self._level + elapsed * self._tokens, self._tokens * self._period)
+        enough = level >= self._period
+        self._level = level - self._period if enough else level
+        return enough
+
+
+class Backoff:
+    """Waits 1 s after the first failure, doubling to 60 s."""
+
+    def __init__(self):
+        self._delay_ms = 0
+        self.until = 0  # no attempt before this time
+
+    def failed(self, now: int) -> None:
+        self._delay_ms = min(self._delay_ms * 2 or _FIRST_MS, _LAST_MS)
+        self.until = now + self._delay_ms
+
+    def reset(self) -> None:
+        self._delay_ms = self.until = 0
