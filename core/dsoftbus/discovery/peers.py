@@ -43,18 +43,18 @@ class Peer:
         self.services = ()
         self.flags = 0
         self.links = ()
-        self.source = None  # where the last announcement came from
-        self.proved = None  # (kind, host, port) under which a handshake last succeeded
-        self.fixed = None  # (kind, host, port) from the configuration
+        self.source: tuple = None  # where the last announcement came from
+        self.proved: tuple = None  # (kind, host, port) under which a handshake last succeeded
+        self.fixed: tuple = None  # (kind, host, port) from the configuration
         self.sequence = -1
         self.heard = 0
         self.expires = 0  # what was announced holds until then
         self.repeated = False  # heard more than once
         self.online = False
         self.connected = 0  # live sessions
-        self.packets = None  # a known peer's own TokenBucket
-        self.handshakes = None  # made at the first attempt to connect
-        self.backoff = None
+        self.packets: TokenBucket = None  # a known peer's own TokenBucket
+        self.handshakes: TokenBucket = None  # made at the first attempt to connect
+        self.backoff: Backoff = None
         self.reported = False  # what the last event said
 
     @property
