@@ -6,29 +6,37 @@ file runs on MicroPython too, where a board prints the same table.
 
 import json
 
-_COLUMNS = ("name", "value", "unit", "reference", "reference_value", "ratio")
-
 
 def row(name, value, unit, reference, reference_value):
-    """One row, as `_COLUMNS` names its fields."""
-    ratio = value / reference_value if reference_value else None
-    return dict(zip(_COLUMNS, (name, value, unit, reference, reference_value, ratio)))
+    """One row; `reference` says what `reference_value` (in the same unit) was measured on."""
+    return {
+        "name": name,
+        "value": value,
+        "unit": unit,
+        "reference": reference,
+        "reference_value": reference_value,
+        "ratio": value / reference_value if reference_value else None,
+    }
 
 
 def show(rows):
     """Prints the rows."""
-    print("%-34s %10s %-8s %8s  %s" % ("", "value", "unit", "ratio", "to"))
+    print(_line("", "value", "unit", "ratio", "to"))
     for r in rows:
-        ratio = "" if r["ratio"] is None else "%.2f" % r["ratio"]
-        against = "" if not r["reference"] else "%s (%s)" % (r["reference"], number(r["reference_value"]))
-        print("%-34s %10s %-8s %8s  %s" % (r["name"], number(r["value"]), r["unit"], ratio, against))
+        ratio = "" if r["ratio"] is None else f"{r['ratio']:.2f}"
+        to = f"{r['reference']} ({number(r['reference_value'])})" if r["reference"] else ""
+        print(_line(r["name"], number(r["value"]), r["unit"], ratio, to))
+
+
+def _line(name, value, unit, ratio, to):
+    return f"{name:<34} {value:>10} {unit:<8} {ratio:>6}  {to}"
 
 
 def number(value):
     """Three significant digits, without an exponent."""
     if value is None:
         return ""
-    return "%.0f" % value if value >= 100 else "%.3g" % value
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def write(rows, path):

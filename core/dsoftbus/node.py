@@ -17,6 +17,7 @@ class Node:
         self.local = Local(suites, static, random, profile, name, psk)
         self.profile = profile
         self.sessions = []
+        self.evicted = None  # by the last accept()
 
     @property
     def public(self) -> bytes:
@@ -36,8 +37,8 @@ class Node:
         """A session for a stream link that a peer has opened.
 
         Raises PeerError(SESSION_LIMIT): the driver closes the link. Where too many handshakes
-        are under way the oldest gives way (the driver sees it closed): an honest peer needs its
-        place for a moment, one that says nothing does not get to keep it.
+        are under way the oldest gives way (`evicted`, for the driver to pump): an honest peer
+        needs its place for a moment, one that says nothing does not get to keep it.
         """
         self._evict_half_open()
         if len(self.sessions) >= self.profile.sessions:
@@ -55,5 +56,7 @@ class Node:
 
     def _evict_half_open(self) -> None:
         waiting = [s for s in self.sessions if s.half_open and not s.initiator]
+        self.evicted = None
         if len(waiting) >= self.profile.half_open:
-            waiting[0].refuse(HALF_OPEN_LIMIT)
+            self.evicted = waiting[0]
+            self.evicted.refuse(HALF_OPEN_LIMIT)

@@ -55,11 +55,11 @@ class Pump:
         self._tell()
         if self.blocked and not self._flush():
             return
-        if session.has_output:
+        while session.has_output:
             self._write(now)
-        # Writing ends loans: that is told in this turn, since none may follow for long.
-        while self._tell() and session.has_output and not self.blocked:
-            self._write(now)
+            # Writing ends loans: that is told in this turn, since none may follow for long.
+            if not self._tell() or self.blocked:
+                break
         if self._stop and not gather:
             self._flush()
         if session.state == CLOSED:
@@ -90,12 +90,14 @@ class Pump:
     def _write(self, now: int) -> None:
         """Takes what the session has to say; whenever the buffer is full, it goes to the link."""
         session = self.session
-        while session.has_output:
+        more = True
+        while more:
             stop = session.poll_transmit(self._out, now, self._stop)
             if stop > self._stop:
                 self._stop = stop
             elif not (self._stop and self._flush()):
                 return  # the link is full; or the session's credit is used up after all
+            more = session.has_output
 
     def _flush(self) -> bool:
         """Hands the link what is left; True when it took all."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import ipaddress
 import logging
 import os
 import socket
+import sys
 from collections.abc import Awaitable, Callable, Collection
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dsoftbus.const import HOST, SUITE_AESGCM_SHA256, SUITE_CHACHA_BLAKE2S, SUITE_CHACHA_SHA256
 from dsoftbus.errors import (
@@ -23,6 +26,11 @@ from dsoftbus_host.clock import now_ms
 from dsoftbus_host.connection import Connection
 from dsoftbus_host.stream import BusStream
 from dsoftbus_host.tcp import TcpLink
+
+if sys.version_info >= (3, 11):
+    from asyncio import timeout
+else:
+    from async_timeout import timeout
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -91,9 +99,9 @@ class Bus:
     ) -> Connection:
         """A session with the node whose public key is `peer_public`, or BusError; OSError where
         nobody listens."""
-        handshake = self._connect(host, port, peer_public, suite)
         try:
-            return await asyncio.wait_for(handshake, timeout_ms / 1000)
+            async with timeout(timeout_ms / 1000):
+                return await self._connect(host, port, peer_public, suite)
         except (TimeoutError, asyncio.TimeoutError):  # two classes before Python 3.11
             raise PeerError(END_HANDSHAKE_TIMEOUT, f"{host}:{port}") from None
 
@@ -101,10 +109,12 @@ class Bus:
         sock = await _connect_socket(host, port)
         connection = self._adopt(self.node.connect(public, now_ms(), suite), sock)
         try:
-            await asyncio.shield(connection.established)
+            await connection.ready.wait()
         except asyncio.CancelledError:
             await connection.close()
             raise
+        if connection.cause:
+            raise connection.cause
         return connection
 
     async def accept(self) -> Connection:
@@ -161,12 +171,8 @@ class Bus:
                 sock.close()
                 continue
             self._adopt(session, sock)
-            self._turn_evicted()
-
-    def _turn_evicted(self) -> None:
-        for connection in list(self._connections.values()):
-            if connection.session.closed:
-                connection.turn()
+            if self.node.evicted is not None:
+                self._connections[self.node.evicted].turn()
 
     def _adopt(self, session: Session, sock: socket.socket) -> Connection:
         connection = Connection(session, TcpLink(sock), self._on_change)
@@ -176,7 +182,7 @@ class Bus:
     def _on_change(self, connection: Connection) -> None:
         """`connection` has been established, or is gone."""
         session = connection.session
-        if connection.closed.done():
+        if connection.closed.is_set():
             self.node.forget(session)
             self._connections.pop(session, None)
         elif self._allow is not None and connection.peer_public not in self._allow:
@@ -221,15 +227,12 @@ class Bus:
 
 async def _connect_socket(host: str, port: int) -> socket.socket:
     """Tries each address that the name has; the last failure is the one that is raised."""
-    loop = asyncio.get_running_loop()
-    failure: OSError = OSError(f"{host} has no address")
-    for family, kind, protocol, _, address in await loop.getaddrinfo(
-        host, port, type=socket.SOCK_STREAM
-    ):
-        sock = socket.socket(family, kind, protocol)
+    failure = OSError(f"{host} has no address")
+    for family, address in await _addresses(host, port):
+        sock = socket.socket(family, socket.SOCK_STREAM)
         sock.setblocking(False)
         try:
-            await loop.sock_connect(sock, address)
+            await asyncio.get_running_loop().sock_connect(sock, address)
         except OSError as error:
             sock.close()
             failure = error
@@ -239,3 +242,12 @@ async def _connect_socket(host: str, port: int) -> socket.socket:
         else:
             return sock
     raise failure
+
+
+async def _addresses(host: str, port: int) -> list[tuple[int, Any]]:
+    """(family, address) of `host`; a literal address needs no resolver, and no thread."""
+    with contextlib.suppress(ValueError):
+        version = ipaddress.ip_address(host).version
+        return [(socket.AF_INET if version == 4 else socket.AF_INET6, (host, port))]
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [(entry[0], entry[4]) for entry in found]

@@ -7,13 +7,13 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 from dsoftbus.const import (
-    EV_CLOSED,
     EV_ESTABLISHED,
     EV_OPENED,
     KIND_BYTES,
 )
 from dsoftbus.errors import END_LOCAL, BusError, LocalError, PeerError, label
 from dsoftbus.pump import Pump
+from dsoftbus.session.session import CLOSED
 from dsoftbus_host.clock import now_ms
 from dsoftbus_host.stream import BusStream
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from dsoftbus.session.events import Event
     from dsoftbus.session.session import Session
-    from dsoftbus.session.streams import Stream
     from dsoftbus_host.tcp import TcpLink
 
 
@@ -45,10 +44,11 @@ class Connection:
         self._lingering = False
         self._timer: asyncio.TimerHandle | None = None
         self._incoming: asyncio.Queue[BusStream | None] = asyncio.Queue()
-        self.established: asyncio.Future[None] = self.loop.create_future()
-        self.closed: asyncio.Future[None] = self.loop.create_future()
+        self.ready = asyncio.Event()  # established, or it never will be
+        self.closed = asyncio.Event()  # and the link is gone
         self.loop.add_reader(self._fd, self._on_readable)
         self.turn()
+        self._arm()
 
     # For programs
 
@@ -107,7 +107,7 @@ class Connection:
         self.session.close(now_ms())
         self._flush()
         self._arm()
-        await asyncio.shield(self.closed)
+        await self.closed.wait()
 
     async def __aenter__(self) -> Connection:
         return self
@@ -135,7 +135,8 @@ class Connection:
             self._flushing = True
             self.loop.call_soon(self._flush)
         self._gather = True
-        self._follow_up()
+        if pump.blocked or self._writing or self.session.state == CLOSED:
+            self._follow_up()
 
     def _flush(self) -> None:
         self._flushing = self._gather = False
@@ -152,19 +153,19 @@ class Connection:
         self._gather = False
         self._pump.read(now)
         self._pump.turn(now)
-        self._follow_up()
+        if self._pump.blocked or self._writing or self.session.state == CLOSED:
+            self._follow_up()
 
     def _on_timer(self) -> None:
-        self._timer = None
         self.session.handle_timer(now_ms())
         self._flush()
+        if not self.session.closed:
+            self._arm()
 
     def _follow_up(self) -> None:
         if self.session.closed:
             self._stop()
-        elif self._timer is None:
-            self._arm()
-        if self._pump.blocked != self._writing and not self.closed.done():
+        if self._pump.blocked != self._writing and not self.closed.is_set():
             self._watch_writing(self._pump.blocked)
 
     def _watch_writing(self, on: bool) -> None:
@@ -191,12 +192,12 @@ class Connection:
 
     def _stop(self) -> None:
         """The session has ended. Its last bytes get a moment to leave, then the link goes."""
-        if self.closed.done():
+        if self.closed.is_set():
             return
         self.loop.remove_reader(self._fd)
         if self._pump.finished:
             self._release()
-        elif self._timer is None or not self._lingering:
+        elif not self._lingering:
             self._lingering = True
             self._disarm()
             linger = self.session.local.profile.close_ms / 1000
@@ -207,23 +208,17 @@ class Connection:
         self.loop.remove_writer(self._fd)
         self._pump.link.close()
         self._incoming.put_nowait(None)
-        self.closed.set_result(None)
+        self.closed.set()
         self._on_change(self)
 
     # Events
 
     def _on_event(self, event: Event) -> None:
-        if event.stream is not None:
-            self._on_stream_event(event.kind, event.stream)
-        elif event.kind == EV_ESTABLISHED:
-            self.established.set_result(None)
-            self._on_change(self)
-        elif event.kind == EV_CLOSED and not self.established.done():
-            self.established.set_exception(self.cause or PeerError(event.code))
-            self.established.exception()  # an incoming connection has nobody who waits for it
-
-    def _on_stream_event(self, kind: int, stream: Stream) -> None:
-        if kind == EV_OPENED:
-            self._incoming.put_nowait(BusStream(self, stream))
-        elif isinstance(stream.context, BusStream):
-            stream.context.notify(kind)
+        if event.kind == EV_OPENED:
+            self._incoming.put_nowait(BusStream(self, event.stream))
+        elif event.stream is not None:
+            event.stream.context.notify(event.kind)
+        else:
+            if event.kind == EV_ESTABLISHED:
+                self._on_change(self)
+            self.ready.set()

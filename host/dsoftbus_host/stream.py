@@ -172,7 +172,9 @@ class BusStream:
     def notify(self, kind: int) -> None:
         """An event of the core's stream."""
         if kind == EV_READABLE:
-            _wake(self._reader)
+            reader = self._reader
+            if reader is not None and not reader.done():
+                reader.set_result(None)
         elif kind == EV_ACCEPTED:
             self._accepted = True
             _wake(self._writer)

@@ -73,6 +73,8 @@ class RecordReader:
         """
         held = self._end - self._start
         if held < _LENGTH_FIELD:
+            if held == 0:
+                self._start = self._end = 0
             return 0
         at = self._start
         length = self.buffer[at] << 8 | self.buffer[at + 1]

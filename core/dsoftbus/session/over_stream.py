@@ -83,8 +83,7 @@ class StreamSession(Session):
         if self._protect is None or self.state == CLOSED:
             return at
         try:
-            if self.mux.has_output:
-                at = self._fill_records(out, at)
+            at = self._fill_records(out, at)
             if self.state == CLOSING:
                 self._close_when_idle(now)
             return at
@@ -93,8 +92,9 @@ class StreamSession(Session):
             return at
 
     def _fill_records(self, out, at: int) -> int:
-        size = min(self._record_bytes, len(out))
-        end = len(out) - size
+        room = len(out)
+        size = self._record_bytes if self._record_bytes < room else room
+        end = room - size
         mux = self.mux
         while at <= end:
             stop = mux.fill(out, at + RECORD_HEADER, at + size - TAG_BYTES)
@@ -108,8 +108,9 @@ class StreamSession(Session):
     @property
     def has_output(self) -> bool:
         """True when poll_transmit() may have something to give now."""
-        mux = self.mux
-        return bool(self._outbox) or (mux is not None and mux.has_output)
+        if self._protect is None:
+            return len(self._outbox) > 0
+        return self.mux.has_output or len(self._outbox) > 0
 
     @property
     def finished(self) -> bool:
