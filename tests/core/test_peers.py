@@ -2,7 +2,6 @@
 
 from dsoftbus.const import EV_OFFLINE, EV_ONLINE, LINK_DATAGRAM, LINK_STREAM, SMALL
 from dsoftbus.discovery.announce import Announcement
-from dsoftbus.discovery.pace import Backoff, TokenBucket
 from dsoftbus.discovery.peers import Peers
 from dsoftbus.errors import (
     ANNOUNCE_OVERSIZE,
@@ -16,6 +15,7 @@ from dsoftbus.errors import (
     label,
 )
 from dsoftbus.identity import device_id
+from dsoftbus.pace import Backoff, TokenBucket
 from support import raises
 
 OWN = device_id(bytes(32))

@@ -9,7 +9,6 @@ from collections import deque
 
 from dsoftbus.const import ANNOUNCE_MAX, EV_OFFLINE, EV_ONLINE
 from dsoftbus.discovery.announce import claimed_id, decode
-from dsoftbus.discovery.pace import Backoff, TokenBucket
 from dsoftbus.errors import (
     ANNOUNCE_OVERSIZE,
     ANNOUNCE_RATE,
@@ -23,6 +22,7 @@ from dsoftbus.errors import (
     PeerError,
 )
 from dsoftbus.identity import device_id
+from dsoftbus.pace import Backoff, TokenBucket
 
 # The field's hardening: at most 50 packets in 5 s, at most 3 handshakes in 30 s for each peer.
 _PACKETS = 50
