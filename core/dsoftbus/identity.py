@@ -2,7 +2,7 @@
 
 import hashlib
 
-from dsoftbus.errors import IDENTITY_SPOOF, PeerError
+from dsoftbus.errors import IDENTITY_SPOOF, MALFORMED, PeerError
 
 ID_CHARS = 26  # 128 bits, 5 a character
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
@@ -11,7 +11,7 @@ _DOMAIN = b"dsoftbus-id-1"
 
 def device_id(public) -> str:
     """`base32(SHA-256("dsoftbus-id-1" || public)[:16])`, lower case, 26 characters."""
-    return _base32(hashlib.sha256(_DOMAIN + bytes(public)).digest()[:16])
+    return base32(hashlib.sha256(_DOMAIN + bytes(public)).digest()[:16])
 
 
 def short_id(device: str) -> str:
@@ -35,7 +35,7 @@ def check_claim(claimed: str, channel_id: str) -> None:
         raise PeerError(IDENTITY_SPOOF, claimed)
 
 
-def _base32(raw: bytes) -> str:
+def base32(raw: bytes) -> str:
     """RFC 4648 base32 without padding, lower case."""
     chars = []
     bits = 0
@@ -50,3 +50,23 @@ def _base32(raw: bytes) -> str:
     if held:
         chars.append(_ALPHABET[bits << (5 - held) & 31])
     return "".join(chars)
+
+
+def from_base32(chars: str) -> bytes:
+    """What `base32` made, in either case. Raises PeerError(MALFORMED) for anything else."""
+    out = bytearray()
+    bits = 0
+    held = 0
+    for char in chars.lower():
+        value = _ALPHABET.find(char)
+        if value < 0:
+            raise PeerError(MALFORMED, "base32")
+        bits = bits << 5 | value
+        held += 5
+        if held >= 8:
+            held -= 8
+            out.append(bits >> held)
+            bits &= (1 << held) - 1
+    if bits or held >= 5:
+        raise PeerError(MALFORMED, "base32")
+    return bytes(out)

@@ -44,7 +44,7 @@ def events(peers: Peers) -> list:
     found = []
     event = peers.next_event()
     while event is not None:
-        found.append((event.kind, event.peer.id))
+        found.append((event.kind, event.peer))
         event = peers.next_event()
     return found
 

@@ -23,6 +23,7 @@ from dsoftbus.errors import (
 )
 from dsoftbus.identity import device_id
 from dsoftbus.pace import Backoff, TokenBucket
+from dsoftbus.session.events import NodeEvent
 
 # The field's hardening: at most 50 packets in 5 s, at most 3 handshakes in 30 s for each peer.
 _PACKETS = 50
@@ -67,14 +68,6 @@ class Peer:
         if self.source:
             routes += [(kind, self.source[0], port) for kind, port in self.links]
         return routes
-
-
-class Event:
-    """`kind` is const.EV_ONLINE or EV_OFFLINE."""
-
-    def __init__(self, kind: int, peer: Peer):
-        self.kind = kind
-        self.peer = peer
 
 
 class Peers:
@@ -190,12 +183,12 @@ class Peers:
     def next_event(self):
         """The oldest change of who is there, or None."""
         if self._gone:
-            return Event(EV_OFFLINE, self._gone.popleft())
+            return _event(self._gone.popleft(), False)
         if self._changed:
             for peer in self._table.values():
                 if peer.online != peer.reported:
                     peer.reported = peer.online
-                    return Event(EV_ONLINE if peer.online else EV_OFFLINE, peer)
+                    return _event(peer, peer.online)
             self._changed = False
         return None
 
@@ -320,6 +313,10 @@ def _may_go(peer: Peer, for_known: bool) -> bool:
 
 def _rank(peer: Peer) -> tuple:
     return peer.known, peer.repeated and peer.online, peer.heard
+
+
+def _event(peer: Peer, online: bool) -> NodeEvent:
+    return NodeEvent(EV_ONLINE if online else EV_OFFLINE, peer.id, peer.name)
 
 
 def _for_nobody(device: str) -> bool:

@@ -13,3 +13,18 @@ class Event:
         self.code = code
         self.peer_code = peer_code
         self.queued = False  # streams keep one object a kind, and queue it once
+
+
+class NodeEvent:
+    """What concerns the node and not one session: const.EV_ONLINE and those after it.
+
+    `peer` is a device id, `name` the peer's or the stream's, `code` says why, `about` is the
+    `Pairing` or the direction that the event speaks of.
+    """
+
+    def __init__(self, kind: int, peer: str, name: str = "", code: int = 0, about=None):
+        self.kind = kind
+        self.peer = peer
+        self.name = name
+        self.code = code
+        self.about = about

@@ -1,0 +1,1 @@
+"""Floor 4: who is trusted, how trust begins and moves, and what it allows."""
