@@ -110,6 +110,7 @@ class Mux:
         self._pong = -1
         self._control_due = False  # something other than data waits for fill()
         self.peer_close = -1  # the code of the peer's CLOSE
+        self.gate = None  # gate(outgoing, name) -> 0, or the code to refuse a stream with
 
     def start(self, hello) -> None:
         """The peer is authenticated, and this is what it can take."""
@@ -128,6 +129,9 @@ class Mux:
             raise LocalError(INVALID_STREAM_NAME, name)
         if not 0 <= priority < PRIORITIES or kind not in (KIND_BYTES, KIND_MESSAGES):
             raise LocalError(BAD_ARGUMENT, "priority 0..7, kind 0 or 1")
+        refused = self._refusal(True, name)
+        if refused:
+            raise LocalError(refused, name)
         if self._count(self._parity) >= self._peer_streams or self._last_own > U30_MAX - 2:
             raise LocalError(STREAM_LIMIT, "%d streams" % self._peer_streams)
         if self._named(self._parity, name):
@@ -250,11 +254,18 @@ class Mux:
         if kind not in (KIND_BYTES, KIND_MESSAGES):
             raise PeerError(STREAM_KIND_MISMATCH)
         name = _stream_name(raw)
+        refused = self._refusal(False, name)
+        if refused:
+            raise PeerError(refused)
         if self._count(1 - self._parity) >= self.profile.streams:
             raise PeerError(STREAM_LIMIT)
         if self._named(1 - self._parity, name):
             raise PeerError(DUPLICATE_STREAM_NAME)
         return name
+
+    def _refusal(self, outgoing: bool, name: str) -> int:
+        """Asked before a stream exists, and before anything of the others shows."""
+        return self.gate(outgoing, name) if self.gate else 0
 
     def _refuse(self, number: int, code: int) -> None:
         if len(self._refusals) >= self._refusals_max:
