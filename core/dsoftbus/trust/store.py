@@ -163,9 +163,10 @@ def decode(text: str, profile) -> TrustStore:
         raise LocalError(STORE_DAMAGED, "cut or changed")
     try:
         store = _load(json.loads(text), profile)
+        same = store.encode() == text
     except _ODD as error:
         raise LocalError(STORE_DAMAGED, repr(error))
-    if store.encode() != text:
+    if not same:
         raise LocalError(STORE_DAMAGED, "not as it was written")
     store.revision = 0
     return store

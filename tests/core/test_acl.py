@@ -1,0 +1,174 @@
+"""Access rules: deny by default, deny before allow, and the gate in front of every stream."""
+
+from dsoftbus.const import DATA, EV_DENIED, EV_OPENED, RST, SMALL
+from dsoftbus.errors import BAD_ARGUMENT, NOT_PAIRED, OUTSIDE_ACL, label
+from dsoftbus.identity import device_id
+from dsoftbus.session.frames import put_header, put_open
+from dsoftbus.session.hello import own
+from dsoftbus.session.keepalive import Keepalive
+from dsoftbus.session.mux import Mux
+from dsoftbus.trust.acl import IN, OUT, Acl, grant, rule
+from dsoftbus.trust.store import Entry, TrustStore
+from support import raises
+
+KEY = b"\1" * 32
+PEER = device_id(KEY)
+STRANGER = device_id(b"\2" * 32)
+
+
+def acl(*rules, grants=()):
+    store = TrustStore(SMALL)
+    store.add(Entry(KEY, "peer", [grant(text) for text in grants]))
+    for text in rules:
+        store.add_rule(rule(text))
+    return Acl(store)
+
+
+def mux(gate) -> Mux:
+    """The responder's side, so that the peer's streams are odd."""
+    made = Mux(False, SMALL, copy, Keepalive(0, 0))
+    made.start(own(SMALL, ""))
+    made.gate = gate
+    return made
+
+
+def copy(dst, at, src, start, n):
+    dst[at : at + n] = memoryview(src)[start : start + n]
+
+
+class Wanted:
+    """As much of a stream as its OPEN shows."""
+
+    priority = 3
+    kind = 0
+
+    def __init__(self, number, name):
+        self.id = number
+        self.name = name
+
+
+def open_frame(number: int, name: str) -> bytes:
+    out = bytearray(100)
+    return bytes(out[: put_open(out, 0, Wanted(number, name), 0)])
+
+
+def data_frame(number: int, payload: bytes) -> bytes:
+    out = bytearray(8)
+    put_header(out, 0, DATA, 0, len(payload), number)
+    return bytes(out) + payload
+
+
+def feed(to: Mux, frames: bytes) -> bytes:
+    """What `to` answers to `frames`."""
+    to.receive(frames, 0, len(frames), 0)
+    out = bytearray(1000)
+    return bytes(out[: to.fill(out, 0, len(out))])
+
+
+def test_nothing_is_allowed_that_no_rule_allows():
+    rules = acl()
+    assert rules.check(PEER, IN, "echo") == OUTSIDE_ACL
+    assert rules.check(PEER, OUT, "echo") == OUTSIDE_ACL
+    assert rules.check(STRANGER, IN, "echo") == NOT_PAIRED
+
+
+def test_rules_tell_peer_direction_and_name_apart():
+    rules = acl("allow in %s echo" % PEER)
+    assert rules.check(PEER, IN, "echo") == 0
+    assert rules.check(PEER, OUT, "echo") == OUTSIDE_ACL
+    assert rules.check(PEER, IN, "echo2") == OUTSIDE_ACL
+    assert rules.check(STRANGER, IN, "echo") == NOT_PAIRED
+
+
+def test_a_prefix_matches_what_begins_with_it():
+    rules = acl(grants=("allow in sensor/*", "allow out *"))
+    assert rules.allows(PEER, IN, "sensor/1")
+    assert rules.allows(PEER, IN, "sensor/")
+    assert not rules.allows(PEER, IN, "sensor")
+    assert rules.allows(PEER, OUT, "anything")
+
+
+def test_deny_outweighs_allow_wherever_it_stands():
+    rules = acl("deny both paired secret/*", "allow in * *", grants=("allow both *", "deny in x"))
+    assert rules.allows(PEER, IN, "echo")
+    assert not rules.allows(PEER, IN, "x")
+    assert not rules.allows(PEER, OUT, "secret/1")
+    assert rules.allows(STRANGER, IN, "secret/1")  # was said of the paired ones alone
+    assert rules.allows(STRANGER, IN, "x")
+
+
+def test_paired_and_anyone():
+    rules = acl("allow in paired a", "allow in * b")
+    assert rules.allows(PEER, IN, "a")
+    assert not rules.allows(STRANGER, IN, "a")
+    assert rules.allows(PEER, IN, "b")
+    assert rules.allows(STRANGER, IN, "b")
+
+
+def test_denials_are_counted_and_told():
+    rules = acl()
+    for n in range(40):
+        rules.check(STRANGER, IN, "s%d" % n)
+    rules.check(PEER, OUT, "s")
+    assert rules.denied == {NOT_PAIRED: 40, OUTSIDE_ACL: 1}
+    event = rules.next_event()
+    assert (event.kind, event.peer, event.name) == (EV_DENIED, STRANGER, "s0")
+    assert (event.code, event.about) == (NOT_PAIRED, IN)
+    told = 1
+    while rules.next_event():
+        told += 1
+    assert told == 16
+    rules.check(PEER, OUT, "t")
+    assert rules.next_event().name == "t"
+
+
+def test_rules_read_as_they_are_written():
+    for text in ("allow in * echo", "deny both paired a b*", "allow out %s *" % PEER):
+        assert str(rule(text)) == text
+    assert str(grant("deny out x")) == "deny out x"
+    assert rule("allow in * a") == rule("allow in * a") != rule("allow in * b")
+    for text in (
+        "",
+        "allow",
+        "allow in echo",
+        "allow in nobody echo",
+        "permit in * echo",
+        "allow up * echo",
+        "allow in * a*b",
+        "allow in * ",
+        "allow in * " + "x" * 65,
+    ):
+        raises(BAD_ARGUMENT, rule, text)
+    raises(BAD_ARGUMENT, grant, "allow in")
+
+
+def test_reject_peer_outside_acl():
+    rules = acl(grants=("allow in echo",))
+    to = mux(lambda outgoing, name: rules.check(PEER, OUT if outgoing else IN, name))
+    answer = feed(to, open_frame(1, "files") + data_frame(1, b"early"))
+    assert answer[:9] == bytes((RST, 0, 0, 1, 0, 0, 0, 1, OUTSIDE_ACL))
+    assert to.next_event() is None
+    assert label(OUTSIDE_ACL) == "trust.reject.outside_acl"
+    feed(to, open_frame(3, "echo"))
+    assert to.next_event().kind == EV_OPENED
+    raises(OUTSIDE_ACL, to.open, "echo", 3)
+    assert rules.denied[OUTSIDE_ACL] == 2
+
+
+def test_reject_stream_open_without_pairing():
+    rules = acl()
+    to = mux(lambda outgoing, name: rules.check(STRANGER, OUT if outgoing else IN, name))
+    answer = feed(to, open_frame(1, "echo"))
+    assert answer == bytes((RST, 0, 0, 1, 0, 0, 0, 1, NOT_PAIRED))
+    assert to.next_event() is None
+    assert label(NOT_PAIRED) == "trust.reject.not_paired"
+    assert rules.denied[NOT_PAIRED] == 1
+
+
+def test_a_refused_stream_leaves_the_session_whole():
+    to = mux(lambda outgoing, name: 0 if name == "good" else OUTSIDE_ACL)
+    feed(to, open_frame(1, "bad") + data_frame(1, b"x") + open_frame(3, "good"))
+    stream = to.next_event().stream
+    stream.accept()
+    feed(to, data_frame(3, b"hello"))
+    assert stream.recv(10) == b"hello"

@@ -1,0 +1,115 @@
+"""Rotation: the next key is proved, bound to its session, and followed."""
+
+from dsoftbus.const import SMALL
+from dsoftbus.crypto.suite import portable
+from dsoftbus.errors import BAD_ARGUMENT, MALFORMED, NEXT_KEY_UNPROVEN
+from dsoftbus.trust import rotation
+from dsoftbus.trust.acl import grant
+from dsoftbus.trust.store import Entry, TrustStore
+from support import raises
+
+SUITE = portable()
+MINE = SUITE.keypair(b"\1" * 32)
+PEERS = SUITE.keypair(b"\2" * 32)
+NEXT = SUITE.keypair(b"\3" * 32)
+
+
+class View:
+    """One side of a session, as far as rotation looks."""
+
+    class Part:
+        pass
+
+    def __init__(self, own, peer, handshake_hash=b"h" * 32):
+        self.local = self.Part()
+        self.local.static = own
+        self.peer_public = peer.public
+        self.handshake = self.Part()
+        self.handshake.handshake_hash = handshake_hash
+
+
+def announced(**session) -> bytes:
+    return rotation.announce(SUITE, View(MINE, PEERS, **session), NEXT, 3600)
+
+
+def test_a_peer_takes_a_proved_next_key():
+    message = announced()
+    assert rotation.accept(SUITE, View(PEERS, MINE), message) == (NEXT.public, 3600)
+
+
+def test_a_next_key_is_good_in_its_session_alone():
+    message = announced(handshake_hash=b"i" * 32)
+    raises(NEXT_KEY_UNPROVEN, rotation.accept, SUITE, View(PEERS, MINE), message)
+    third = SUITE.keypair(b"\4" * 32)
+    raises(NEXT_KEY_UNPROVEN, rotation.accept, SUITE, View(PEERS, third), announced())
+    raises(NEXT_KEY_UNPROVEN, rotation.accept, SUITE, View(third, MINE), announced())
+
+
+def test_every_byte_of_the_announcement_counts():
+    message = announced()
+    for at in (1, 32, 33, 36, 37, 68):
+        bent = bytearray(message)
+        bent[at] ^= 1
+        raises(NEXT_KEY_UNPROVEN, rotation.accept, SUITE, View(PEERS, MINE), bytes(bent))
+
+
+def test_a_key_that_is_not_held_cannot_be_announced():
+    class Claimed:
+        """Someone else's public key, with a secret that is not its own."""
+
+        public = NEXT.public
+        exchange = MINE.exchange
+
+    message = rotation.announce(SUITE, View(MINE, PEERS), Claimed, 60)
+    raises(NEXT_KEY_UNPROVEN, rotation.accept, SUITE, View(PEERS, MINE), message)
+
+
+def test_a_point_of_low_order_is_no_key():
+    message = bytearray(announced())
+    message[1:33] = bytes(32)
+    raises(NEXT_KEY_UNPROVEN, rotation.accept, SUITE, View(PEERS, MINE), bytes(message))
+
+
+def test_odd_messages_are_malformed():
+    view = View(PEERS, MINE)
+    for message in (b"", b"\2", announced()[:-1], announced() + b"\0", b"\3" + announced()[1:]):
+        raises(MALFORMED, rotation.accept, SUITE, view, message)
+    for grace in (bytes(4), b"\x40\0\0\0"):
+        raises(MALFORMED, rotation.accept, SUITE, view, announced()[:33] + grace + bytes(32))
+    raises(BAD_ARGUMENT, rotation.announce, SUITE, View(MINE, PEERS), NEXT, 0)
+
+
+def test_an_entry_follows_its_next_key_and_the_old_one_is_trusted_no_more():
+    store = TrustStore(SMALL)
+    old = Entry(MINE.public, "hall", [grant("allow in echo")], 1700000000)
+    store.add(old)
+    assert rotation.follow(store, NEXT.public) is None
+    rotation.take(store, old.id, NEXT.public, 3600)
+    assert old.next_for_s == 7200
+    revision = store.revision
+    assert rotation.follow(store, NEXT.public) is old
+    assert store.revision > revision
+    assert store.get(old.id) is None
+    (entry,) = store
+    assert (entry.public, entry.name, entry.paired_at) == (NEXT.public, "hall", 1700000000)
+    assert [str(g) for g in entry.grants] == ["allow in echo"]
+    assert entry.next_public == b""
+    assert rotation.follow(store, NEXT.public) is None
+
+
+def test_a_revoked_entry_takes_its_next_key_along():
+    store = TrustStore(SMALL)
+    store.add(Entry(MINE.public))
+    (entry,) = store
+    rotation.take(store, entry.id, NEXT.public, 60)
+    store.remove(entry.id)
+    assert rotation.follow(store, NEXT.public) is None
+
+
+def test_a_rotation_is_due_when_its_grace_is_over():
+    change = rotation.Rotation(NEXT, 60, 1000)
+    assert change.grace_s(1000) == 60
+    assert change.grace_s(60999) == 1
+    assert not change.due(60999)
+    assert change.due(61000)
+    assert change.poll_timer() == 61000
