@@ -26,13 +26,14 @@ class Pump:
         self._at = 0  # out[at:stop] is what the link has not taken yet
         self._stop = 0
         self.blocked = False  # the link took less than it was given: turn again when it can
+        self._linger_until = None  # once the session has ended: how long its last bytes may take
 
     def run(self, now: int):
         """Read, do what is due, answer. Returns the next deadline in ms, or None."""
         self.read(now)
         self.session.handle_timer(now)
         self.turn(now)
-        return self.session.poll_timer()
+        return self.poll_timer()
 
     def read(self, now: int) -> int:
         """Feeds the session what one read gives; returns how many bytes that was."""
@@ -51,10 +52,14 @@ class Pump:
 
         With `gather` the bytes wait for a turn without, as long as there is room for more.
         """
-        session = self.session
         self._tell()
-        if self.blocked and not self._flush():
-            return
+        if not self.blocked or self._flush():
+            self._move(now, gather)
+        if self.session.state == CLOSED:
+            self._end(now)
+
+    def _move(self, now: int, gather: bool) -> None:
+        session = self.session
         while session.has_output:
             self._write(now)
             # Writing ends loans: that is told in this turn, since none may follow for long.
@@ -62,10 +67,23 @@ class Pump:
                 break
         if self._stop and not gather:
             self._flush()
-        if session.state == CLOSED:
-            self._tell()  # the link may have ended it
-            if self.finished:
-                self.link.close()
+
+    def _end(self, now: int) -> None:
+        """Closes the link behind the last byte, or when that has had its time to leave."""
+        self._tell()  # the link may have ended the session
+        if self._linger_until is None:
+            self._linger_until = now + self.session.local.profile.close_ms
+        elif now >= self._linger_until:
+            self.session.link_lost()
+            self._empty()
+        if self.finished:
+            self.link.close()
+
+    def poll_timer(self):
+        """The next deadline in ms, or None: then the session's `handle_timer`, and a turn."""
+        if self._linger_until is None:
+            return self.session.poll_timer()
+        return None if self.finished else self._linger_until
 
     @property
     def finished(self) -> bool:
