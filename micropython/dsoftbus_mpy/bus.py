@@ -3,7 +3,7 @@
 import asyncio
 import sys
 
-from dsoftbus.const import SMALL, SUITE_CHACHA_SHA256
+from dsoftbus.const import SMALL
 from dsoftbus.errors import (
     BAD_STATE,
     END_HANDSHAKE_TIMEOUT,
@@ -13,9 +13,8 @@ from dsoftbus.errors import (
     LocalError,
     PeerError,
 )
-from dsoftbus.node import Node
 from dsoftbus.ticks import earliest
-from dsoftbus_mpy import crypto, entropy, tcp
+from dsoftbus_mpy import node, tcp
 from dsoftbus_mpy.clock import clock
 from dsoftbus_mpy.connection import Connection
 from dsoftbus_mpy.waiting import change, readable, writable
@@ -32,9 +31,7 @@ class Bus:
     """
 
     def __init__(self, key: bytes, name: str = "", profile=SMALL, allow=None, psk=None):
-        suite = crypto.suite(SUITE_CHACHA_SHA256)
-        static = suite.keypair(key)
-        self.node = Node({suite.code: suite}, static, entropy.source(), profile, name, psk)
+        self.node = node.make(key, name, profile, psk)
         self.now = clock()
         self.on_error = _print_error
         self._allow = allow

@@ -29,7 +29,6 @@ class Connection:
         self.released = False  # the link is gone
         self._bus = bus
         self._pump = Pump(session, link, self._on_event)
-        self._linger_until = None
         self._incoming = deque((), session.local.profile.streams)  # accept() empties it
         self._changed = asyncio.Event()  # established, a stream came, or the link went
         self._blocked = asyncio.Event()  # the writer's cue
@@ -118,10 +117,10 @@ class Connection:
         except MemoryError:
             self.abort(END_NO_MEMORY)
             return
-        if self.session.closed:
-            self._stop()
-        else:
-            self._bus.wake_by(self.session.poll_timer())
+        if self._pump.finished:
+            self._release()
+            return
+        self._bus.wake_by(self._pump.poll_timer())
         if self._pump.blocked:
             self._blocked.set()
 
@@ -133,16 +132,12 @@ class Connection:
 
     def handle_timer(self, now: int):
         """Does what is due; returns the next deadline in ms, or None."""
-        if self._linger_until is not None:
-            if now >= self._linger_until:
-                self._release()
-            return None if self.released else self._linger_until
-        deadline = self.session.poll_timer()
+        deadline = self._pump.poll_timer()
         if deadline is not None and now >= deadline:
             self.session.handle_timer(now)
             self.turn()
-            deadline = self.session.poll_timer()
-        return deadline if self._linger_until is None else self._linger_until
+            deadline = self._pump.poll_timer()
+        return deadline
 
     async def _read_link(self) -> None:
         sock = self._pump.link.socket
@@ -166,15 +161,6 @@ class Connection:
         """Ends the session without a last word: something is wrong on this side."""
         self.session.refuse(code)
         self._release()
-
-    def _stop(self) -> None:
-        """The session has ended. Its last bytes get a moment to leave, then the link goes."""
-        self._changed.set()
-        if self._pump.finished:
-            self._release()
-        elif self._linger_until is None:
-            self._linger_until = self._bus.now() + self.session.local.profile.close_ms
-            self._bus.wake_by(self._linger_until)
 
     def _release(self) -> None:
         if self.released:

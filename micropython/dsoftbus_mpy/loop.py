@@ -1,0 +1,141 @@
+"""A bare `poll()` loop, for programs without asyncio: the core's pump and nothing more.
+
+The program gets `on_event(session, event)` for every event of the core, and uses the core's
+sessions and streams; what it does outside of `on_event` goes out with the next `run_once`.
+"""
+
+import select
+
+from dsoftbus.errors import PeerError
+from dsoftbus.pump import Pump
+from dsoftbus.ticks import earliest
+from dsoftbus_mpy import tcp
+from dsoftbus_mpy.clock import clock
+
+_IN = select.POLLIN
+_OUT = select.POLLOUT
+_FAILED = select.POLLERR | select.POLLHUP
+
+
+class _Driven:
+    """A session on its link, and what poll() is to tell of it."""
+
+    def __init__(self, session, link, on_event, connecting: bool):
+        self.session = session
+        self.pump = Pump(session, link, lambda event: on_event(session, event))
+        self.socket = link.socket
+        self.connecting = connecting  # nothing may be written yet
+        self.mask = _OUT if connecting else _IN
+
+    def on_ready(self, flags: int, now: int) -> None:
+        if self.connecting:
+            self.connecting = False
+        elif flags & (_IN | _FAILED):
+            self.pump.read(now)
+
+    def turn(self, now: int):
+        """The next deadline in ms, or None."""
+        self.session.handle_timer(now)
+        if not self.connecting or self.session.closed:
+            self.pump.turn(now)
+        return self.pump.poll_timer()
+
+    @property
+    def wanted(self) -> int:
+        if self.connecting:
+            return _OUT
+        return _IN | _OUT if self.pump.blocked else _IN
+
+
+class Loop:
+    """Drives the sessions of `node` (see `node.make`)."""
+
+    def __init__(self, node, on_event):
+        self.node = node
+        self.now = clock()
+        self._on_event = on_event
+        self._poll = select.poll()
+        self._driven = []
+        self._listener = None
+
+    def listen(self, host: str = "0.0.0.0", port: int = 0) -> int:
+        """Takes sessions on this address from now on; returns the port. Raises OSError."""
+        self._listener = tcp.Listener(host, port)
+        self._poll.register(self._listener.socket, _IN)
+        return self._listener.port
+
+    def connect(self, host: str, port: int, peer_public: bytes):
+        """Begins a session with the node whose public key is `peer_public`, and returns it.
+
+        Its events tell how that goes. Raises OSError, LocalError.
+        """
+        link = tcp.connect(host, port)
+        session = None
+        try:
+            session = self.node.connect(peer_public, self.now())
+        finally:
+            if session is None:
+                link.close()
+        self._drive(session, link, True)
+        return session
+
+    def run_once(self, timeout_ms: int = -1) -> None:
+        """Waits for the next thing to do, at most `timeout_ms` (-1: for ever), and does it."""
+        deadline = self._turn_all()
+        if deadline is not None:
+            until = max(deadline - self.now(), 0)
+            timeout_ms = until if timeout_ms < 0 else min(until, timeout_ms)
+        for sock, flags in self._poll.ipoll(timeout_ms):
+            self._on_ready(sock, flags)
+        self._turn_all()
+
+    def close(self) -> None:
+        """Ends every session in order, within the profile's close_ms, and stops listening."""
+        if self._listener is not None:
+            self._poll.unregister(self._listener.socket)
+            self._listener.close()
+            self._listener = None
+        for driven in self._driven:
+            driven.session.close(self.now())
+        while self._driven:
+            self.run_once()
+
+    def _on_ready(self, sock, flags: int) -> None:
+        if self._listener is not None and sock is self._listener.socket:
+            self._accept()
+            return
+        for driven in self._driven:
+            if driven.socket is sock:
+                driven.on_ready(flags, self.now())
+
+    def _accept(self) -> None:
+        try:
+            link = self._listener.accept()
+        except OSError:
+            return  # the peer is gone already
+        try:
+            self._drive(self.node.accept(self.now()), link, False)
+        except PeerError:
+            link.close()  # all places are taken
+
+    def _drive(self, session, link, connecting: bool) -> None:
+        driven = _Driven(session, link, self._on_event, connecting)
+        self._driven.append(driven)
+        self._poll.register(driven.socket, driven.mask)
+
+    def _turn_all(self):
+        """The next deadline in ms, or None."""
+        deadline = None
+        for driven in list(self._driven):
+            deadline = earliest(deadline, driven.turn(self.now()))
+            if driven.pump.finished:
+                self._release(driven)
+            elif driven.wanted != driven.mask:
+                driven.mask = driven.wanted
+                self._poll.modify(driven.socket, driven.mask)
+        return deadline
+
+    def _release(self, driven) -> None:
+        self._poll.unregister(driven.socket)
+        self._driven.remove(driven)
+        self.node.forget(driven.session)

@@ -1,0 +1,14 @@
+"""This machine's node: the core's, with the suites and the entropy that the platform has."""
+
+from dsoftbus.const import SMALL, SUITE_CHACHA_SHA256
+from dsoftbus.node import Node
+from dsoftbus_mpy import crypto, entropy
+
+
+def make(key: bytes, name: str = "", profile=SMALL, psk=None) -> Node:
+    """A node whose 32-byte secret is `key` (`keyfile.load_or_make` keeps one).
+
+    Raises Unsupported or LocalError(ENTROPY_UNAVAILABLE) where there are no random bytes.
+    """
+    suite = crypto.suite(SUITE_CHACHA_SHA256)
+    return Node({suite.code: suite}, suite.keypair(key), entropy.source(), profile, name, psk)
