@@ -9,7 +9,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 
-from dsoftbus.codec import copy
+from dsoftbus.codec import SLICE_MAX, copy
 from dsoftbus.const import SUITE_AESGCM_SHA256, SUITE_CHACHA_BLAKE2S, SUITE_CHACHA_SHA256
 from dsoftbus.crypto.suite import Hash, Suite, digest_sha256
 from dsoftbus.errors import Unsupported
@@ -21,12 +21,16 @@ Bytes = bytes | bytearray | memoryview
 class _Aead:
     """The contract of `dsoftbus.crypto.chachapoly.ChaChaPoly` over one OpenSSL context.
 
+    Little goes by slices and much by views, for the reason given in `dsoftbus.codec.copy`.
+
     `nonce(n)` gives the 12 bytes. On small records every attribute and call here shows.
     """
 
-    __slots__ = ("_decrypt_into", "_encrypt_into", "_nonce")
+    __slots__ = ("_decrypt", "_decrypt_into", "_encrypt", "_encrypt_into", "_nonce")
 
     def __init__(self, cipher: ChaCha20Poly1305 | AESGCM, nonce: Callable[[int], bytes]) -> None:
+        self._encrypt = cipher.encrypt
+        self._decrypt = cipher.decrypt
         self._encrypt_into = cipher.encrypt_into
         self._decrypt_into = cipher.decrypt_into
         self._nonce = nonce
@@ -35,6 +39,9 @@ class _Aead:
         self, n: int, ad: Bytes, src: Bytes, start: int, end: int, dst: Bytes, at: int
     ) -> int:
         stop = at + end - start + _TAG
+        if stop - at <= SLICE_MAX:
+            dst[at:stop] = self._encrypt(self._nonce(n), src[start:end], ad)
+            return stop
         out = memoryview(dst)[at:stop]
         self._encrypt_into(self._nonce(n), memoryview(src)[start:end], ad, out)
         return stop
@@ -45,8 +52,11 @@ class _Aead:
         stop = at + end - start - _TAG
         if stop < at:
             return -1
-        out = memoryview(dst)[at:stop]
         try:
+            if stop - at <= SLICE_MAX:
+                dst[at:stop] = self._decrypt(self._nonce(n), src[start:end], ad)
+                return stop
+            out = memoryview(dst)[at:stop]
             self._decrypt_into(self._nonce(n), memoryview(src)[start:end], ad, out)
         except InvalidTag:
             return -1

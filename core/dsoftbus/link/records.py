@@ -23,6 +23,7 @@ class RecordReader:
         self._capacity = SMALL_BUFFER
         self.at = 0  # the body of the record that next() found is buffer[at:stop]
         self.stop = 0
+        self.empty = True  # nothing is held after that record
 
     def _use(self, capacity: int) -> None:
         self.buffer = bytearray(capacity)
@@ -73,8 +74,6 @@ class RecordReader:
         """
         held = self._end - self._start
         if held < _LENGTH_FIELD:
-            if held == 0:
-                self._start = self._end = 0
             return 0
         at = self._start
         length = self.buffer[at] << 8 | self.buffer[at + 1]
@@ -86,8 +85,13 @@ class RecordReader:
             if _LENGTH_FIELD + length > len(self.buffer):
                 self._enlarge()
             return 0
-        self._start = self.stop = at + _LENGTH_FIELD + length
+        self.stop = at + _LENGTH_FIELD + length
         self.at = at + RECORD_HEADER
+        self.empty = self.stop == self._end
+        self._start = self.stop
+        if self.empty:
+            # The record stays where it is until more is read.
+            self._start = self._end = 0
         return self.buffer[at + _LENGTH_FIELD] or self._untyped()
 
     def _untyped(self):

@@ -8,7 +8,7 @@ from struct import pack_into
 from dsoftbus.codec import put_u32
 from dsoftbus.const import FRAME_HEADER, OPEN
 
-_HEADER = ">BBHI"
+HEADER = ">BBHI"
 NUMBER_FRAME = FRAME_HEADER + 4
 CODE_FRAME = FRAME_HEADER + 1
 OPEN_BODY = 6  # priority, kind, max_message; the name follows
@@ -16,7 +16,7 @@ OPEN_BODY = 6  # priority, kind, max_message; the name follows
 
 def put_header(out, at: int, kind: int, flags: int, length: int, stream: int) -> int:
     """Writes a frame's header at `at`; returns the index of its body."""
-    pack_into(_HEADER, out, at, kind, flags, length, stream)
+    pack_into(HEADER, out, at, kind, flags, length, stream)
     return at + FRAME_HEADER
 
 

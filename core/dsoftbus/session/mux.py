@@ -6,6 +6,7 @@ priority. A PeerError out of `receive` ends the session; a stream's fault only r
 """
 
 from collections import deque
+from struct import pack_into
 
 from dsoftbus.codec import Reader, get_u32
 from dsoftbus.const import (
@@ -47,6 +48,7 @@ from dsoftbus.errors import (
 from dsoftbus.session.events import Event
 from dsoftbus.session.frames import (
     CODE_FRAME,
+    HEADER,
     NUMBER_FRAME,
     OPEN_BODY,
     put_code,
@@ -418,7 +420,8 @@ class Mux:
         self._credit -= n
         last = n == stream.pending
         flags = FLAG_FIN if last and stream.finishing else 0
-        at = put_header(out, at, DATA, flags, n, stream.id)
+        pack_into(HEADER, out, at, DATA, flags, n, stream.id)
+        at += FRAME_HEADER
         stream.take_loan(out, at, n)
         if not last:
             self.schedule.push(stream)

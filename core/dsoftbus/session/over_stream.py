@@ -62,6 +62,8 @@ class StreamSession(Session):
                     self._on_frames(reader.buffer, reader.at, stop, now)
                 else:
                     self._on_message(kind, bytes(reader.buffer[reader.at : reader.stop]), now)
+                if reader.empty:
+                    break
         except (BusError, MemoryError) as error:
             self._fail(error)
 

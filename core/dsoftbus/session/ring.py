@@ -5,10 +5,14 @@ class Ring:
     """Bytes in arrival order, at most `capacity`. The caller checks the room (credit does)."""
 
     def __init__(self, capacity: int, copy):
-        self._buffer = bytearray(capacity)
+        self._use(capacity)
         self._copy = copy
         self._head = 0
         self.used = 0
+
+    def _use(self, capacity: int) -> None:
+        self._buffer = bytearray(capacity)
+        self._view = memoryview(self._buffer)
 
     @property
     def capacity(self) -> int:
@@ -46,7 +50,15 @@ class Ring:
     def view(self):
         """The first contiguous run, borrowed until the next call that changes the ring."""
         stop = min(self._head + self.used, len(self._buffer))
-        return memoryview(self._buffer)[self._head : stop]
+        return self._view[self._head : stop]
+
+    def take(self, n: int) -> bytes:
+        """The first `n` bytes, or as many as lie together at the front."""
+        head = self._head
+        n = min(n, self.used, len(self._buffer) - head)
+        data = bytes(self._view[head : head + n])
+        self.drop(n)
+        return data
 
     def drop(self, n: int) -> None:
         """Forgets the first `n` bytes (n <= used)."""
@@ -58,9 +70,5 @@ class Ring:
             self._head = 0  # so that the next put needs one copy, not two
 
     def grow(self, capacity: int) -> None:
-        held = self.used
-        bigger = bytearray(capacity)
-        self.take_into(bigger, 0, held)
-        self._buffer = bigger
-        self._head = 0
-        self.used = held
+        """A bigger buffer; only while nothing is held."""
+        self._use(capacity)

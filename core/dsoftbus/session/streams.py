@@ -222,9 +222,9 @@ class Stream:
 
     def recv(self, n: int) -> bytes:
         """At most `n` bytes, as many as lie together in the ring; b"" when there are none."""
-        out = bytes(self.ring.view()[:n])
-        self.drop(len(out))
-        return out
+        data = self.ring.take(n)
+        self._give_back(len(data))
+        return data
 
     def recv_message_into(self, buffer) -> int:
         """Moves the next whole message into `buffer`; returns its size, or -1 if none is here."""
