@@ -1,7 +1,6 @@
 """Protection of established sessions: two types, for stream links and for datagram links."""
 
 from dsoftbus.const import REC_PROTECTED, RECORD_HEADER, REKEY_RECORDS, TAG_BYTES
-from dsoftbus.link.records import put_header
 
 RECORD_OVERHEAD = RECORD_HEADER + TAG_BYTES
 
@@ -19,7 +18,11 @@ class StreamProtect:
 
     def seal(self, out, at: int, stop: int) -> int:
         """Makes a record at `at` of the plaintext in `out[at + 3:stop]`; returns its end."""
-        start = put_header(out, at, REC_PROTECTED, stop - at - RECORD_HEADER + TAG_BYTES)
+        start = at + RECORD_HEADER
+        length = stop - start + TAG_BYTES + 1
+        out[at] = length >> 8
+        out[at + 1] = length & 0xFF
+        out[at + 2] = REC_PROTECTED
         stop = self._send.seal(b"", out, start, stop, out, start)
         if not self._send.n & self._rekey_mask:
             self._send.rekey()

@@ -101,7 +101,7 @@ class Mux:
         self._debtors = deque((), limit)  # streams that owe control frames, each once
         self._refusals = deque((), limit)  # (id, code) of streams that never were
         self._refusals_max = limit
-        self._events = deque((), _EVENTS_A_STREAM * limit)
+        self.events = deque((), _EVENTS_A_STREAM * limit)
         self._peer_streams = 0  # how many the peer lets us hold open
         self.initial_credit = 0
         self._credit = 0  # what we may send on all streams together
@@ -189,10 +189,13 @@ class Mux:
             self.release(n)
             return
         if n:
-            stream.take_data(buffer, at, n)
+            stream.receive_credit -= n
+            stream.ring.put(buffer, at, n)
+            if not stream.readable_event.queued:
+                self.post(stream.readable_event)
         if flags:
             self._advance(stream, RECV_FIN)
-            stream.note_readable()
+            self.post(stream.readable_event)
 
     def _on_control(self, kind: int, number: int, buffer, at: int, n: int, now: int) -> None:
         reader = Reader(buffer, at, at + n)
@@ -358,9 +361,9 @@ class Mux:
 
     def next_event(self):
         """The oldest event, or None."""
-        if not self._events:
+        if not self.events:
             return None
-        event = self._events.popleft()
+        event = self.events.popleft()
         event.queued = False
         stream = event.stream
         stream.queued -= 1
@@ -452,7 +455,7 @@ class Mux:
         if not event.queued:
             event.queued = True
             event.stream.queued += 1
-            self._events.append(event)
+            self.events.append(event)
 
     def release(self, n: int) -> None:
         """`n` received bytes have left this session's memory."""

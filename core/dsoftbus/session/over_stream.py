@@ -46,6 +46,7 @@ class StreamSession(Session):
         return self._reader.space()
 
     def filled(self, n: int, now: int) -> None:
+        """The link has read `n` bytes into the view of `space()`."""
         if self.state != CLOSED:
             self._reader.filled(n)
             self._process(now)

@@ -143,16 +143,15 @@ class Session:
 
     def next_event(self):
         """The oldest event, or None. EV_ESTABLISHED comes first, EV_CLOSED last and once."""
-        event = self._opened
-        if event is not None:
+        opened = self._opened
+        if opened is not None:
             self._opened = None
-            return event
-        if self.mux is not None:
-            event = self.mux.next_event()
-        if event is None:
-            event = self._closed
-            self._closed = None
-        return event
+            return opened
+        if self.mux is not None and self.mux.events:
+            return self.mux.next_event()
+        closed = self._closed
+        self._closed = None
+        return closed
 
     # Getters
 

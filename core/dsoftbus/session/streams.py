@@ -72,7 +72,7 @@ class Stream:
         self.window = mux.profile.stream_credit
         self.receive_credit = self.window  # what the peer may still send
         self.released = 0  # read by the application, not yet given back to the peer
-        self._readable = Event(EV_READABLE, self)
+        self.readable_event = Event(EV_READABLE, self)
         self._writable = Event(EV_WRITABLE, self)
 
     # Sending
@@ -268,16 +268,6 @@ class Stream:
         self.released += self.window
         self.window *= 2
         self.ring.grow(self.window)
-
-    def take_data(self, src, start: int, n: int) -> None:
-        """Called by the mux for DATA that is within credit."""
-        self.receive_credit -= n
-        self.ring.put(src, start, n)
-        if not self._readable.queued:
-            self._mux.post(self._readable)
-
-    def note_readable(self) -> None:
-        self._mux.post(self._readable)
 
     # Ending
 
