@@ -27,6 +27,7 @@ class Pump:
         self._stop = 0
         self.blocked = False  # the link took less than it was given: turn again when it can
         self._linger_until = None  # once the session has ended: how long its last bytes may take
+        self._link_ended = False
 
     def run(self, now: int):
         """Read, do what is due, answer. Returns the next deadline in ms, or None."""
@@ -44,6 +45,7 @@ class Pump:
         if n:
             self.session.filled(n, now)
         elif n == 0:
+            self._link_ended = True
             self.session.link_lost()
         return n or 0
 
@@ -74,6 +76,7 @@ class Pump:
         if self._linger_until is None:
             self._linger_until = now + self.session.local.profile.close_ms
         elif now >= self._linger_until:
+            self._link_ended = True
             self.session.link_lost()
             self._empty()
         if self.finished:
@@ -87,8 +90,13 @@ class Pump:
 
     @property
     def finished(self) -> bool:
-        """The session has ended, and its last byte is with the link."""
-        return self.session.finished and not self._stop
+        """The session has ended, its last byte is with the link, and the peer has read it.
+
+        That shows in the end of the link. Closing before it would make a reset of whatever is
+        still on its way here (RFC 2525 section 2.17), and a reset may overtake the last words.
+        """
+        session = self.session
+        return session.finished and not self._stop and (self._link_ended or not session.parting)
 
     @property
     def waiting(self) -> bool:
@@ -127,6 +135,7 @@ class Pump:
                     return False
                 self._at += n
         except OSError:
+            self._link_ended = True
             self.session.link_lost()
         self._empty()
         return True

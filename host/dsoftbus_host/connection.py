@@ -41,7 +41,6 @@ class Connection:
         self._writing = False
         self._gather = False
         self._flushing = False
-        self._lingering = False
         self._timer: asyncio.TimerHandle | None = None
         self._incoming: asyncio.Queue[BusStream | None] = asyncio.Queue()
         self.ready = asyncio.Event()  # established, or it never will be
@@ -159,7 +158,7 @@ class Connection:
     def _on_timer(self) -> None:
         self.session.handle_timer(now_ms())
         self._flush()
-        if not self.session.closed:
+        if not self.closed.is_set():
             self._arm()
 
     def _follow_up(self) -> None:
@@ -178,7 +177,7 @@ class Connection:
     def _arm(self) -> None:
         """Sets the timer. A deadline that has moved away since fires early and looks again."""
         self._disarm()
-        deadline = self.session.poll_timer()
+        deadline = self._pump.poll_timer()
         if deadline is not None:
             delay = max(deadline - now_ms(), 0) / 1000
             self._timer = self.loop.call_later(delay, self._on_timer)
@@ -194,17 +193,14 @@ class Connection:
         """The session has ended. Its last bytes get a moment to leave, then the link goes."""
         if self.closed.is_set():
             return
-        self.loop.remove_reader(self._fd)
         if self._pump.finished:
             self._release()
-        elif not self._lingering:
-            self._lingering = True
-            self._disarm()
-            linger = self.session.local.profile.close_ms / 1000
-            self._timer = self.loop.call_later(linger, self._release)
+        else:
+            self._arm()
 
     def _release(self) -> None:
         self._disarm()
+        self.loop.remove_reader(self._fd)
         self.loop.remove_writer(self._fd)
         self._pump.link.close()
         self._incoming.put_nowait(None)

@@ -141,7 +141,7 @@ class Connection:
 
     async def _read_link(self) -> None:
         sock = self._pump.link.socket
-        while not self.session.closed:
+        while not self.released:
             await readable(sock)
             self._pump.read(self._bus.now())
             self.turn()

@@ -164,6 +164,11 @@ class Session:
         return self.state == CLOSED
 
     @property
+    def parting(self) -> bool:
+        """Whether an authenticated peer has yet to read why this side ended the session."""
+        return self.mux is not None and self.cause not in (0, END_PEER, END_LINK_DOWN)
+
+    @property
     def peer_public(self):
         """The peer's static public key, or None while it is not proved."""
         return None if self.mux is None else self.handshake.peer_public
