@@ -1,6 +1,6 @@
-"""ChaCha20 (RFC 8439 section 2.3) for the viper emitter; portable twin: dsoftbus.crypto.chachapoly.
+"""ChaCha20 (RFC 8439 section 2.3) for the viper emitter.
 
-What the emitter makes of it, on ARM Thumb and much the same elsewhere. The first two locals live in
+What the emitter makes of it, on ARM Thumb and much the same elsewhere: the first two locals are in
 registers (here `p` and `y`), all others on the stack; a word at a constant index of `p` is one
 load, as dear as a local. Reaching a third local for every word would cost more than it saves, so
 that the rounds are written with these two alone. `y` is always the right operand, because a left
@@ -9,6 +9,7 @@ is then 23 instructions, three of them memory, and a block about 7900.
 
 Words are 32 bits in memory and perhaps 64 in `y`. A sum is stored and loaded again before it is
 shifted to the right, which cuts it to 32 bits on a 64-bit machine and costs one load on a board.
+The portable twin is in dsoftbus.crypto.chachapoly.
 """
 
 import micropython

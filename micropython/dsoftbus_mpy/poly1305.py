@@ -1,15 +1,15 @@
-"""Poly1305 (RFC 8439 section 2.5) for the viper emitter; portable twin: dsoftbus.crypto.chachapoly.
+"""Poly1305 (RFC 8439 section 2.5) for the viper emitter.
 
 Ten limbs of 13 bits, so that products and their sums fit 32 bits: a limb of `r` or 5 * r times one
 of `h` below 2**14 + 2**9, ten to a column. Clamping keeps r4 and r9 below 2**8, which bounds
-columns 2 to 9 by 230371 * 16896 < 2**32; columns 0 and 1 could pass it and are carried in the middle.
+columns 2 to 9 by 230371 * 16896 < 2**32; columns 0 and 1 could pass it and are carried halfway.
 Sums use all 32 bits, so that they are shifted as `uint`.
 
 A product is added up in `acc`, the first register, with `x`, the second, as its right operand:
 five instructions on ARM Thumb and two to load `x`, which the zigzag saves at every turn.
 
 State, in words: h 0..9, r 10..19, then s as 16 bytes from word 20. All tests of secret values are
-arithmetic.
+arithmetic. The portable twin is in dsoftbus.crypto.chachapoly.
 """
 
 import micropython

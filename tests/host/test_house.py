@@ -32,6 +32,16 @@ FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 BACKENDS = ("dsoftbus_sim", "dsoftbus_host", "dsoftbus_mpy")
 FUNCTION_LINES = 60
 FILE_LINES = 550
+# Kernels: one function of straight code each, because unrolling pays (docs/decisions.md).
+UNROLLED = {
+    ROOT / "micropython/dsoftbus_mpy" / name
+    for name in (
+        "blake2s.py",
+        "chacha20.py",
+        "field.py",
+        "poly1305.py",
+    )
+}
 
 
 def name_of(file: Path) -> str:
@@ -117,7 +127,7 @@ def test_backends_do_not_reach_into_each_other(file):
         assert used <= {home} & set(BACKENDS), f"{ids(file)} imports {used}"
 
 
-@pytest.mark.parametrize("file", SOURCES, ids=ids)
+@pytest.mark.parametrize("file", sorted(set(SOURCES) - UNROLLED), ids=ids)
 def test_files_and_functions_are_short(file):
     text = file.read_text()
     assert text.count("\n") <= FILE_LINES

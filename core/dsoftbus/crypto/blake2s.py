@@ -10,7 +10,7 @@ BLOCK_LEN = 64
 DIGEST_LEN = 32
 
 # fmt: off
-_SIGMA = (
+SIGMA = (
     b"\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f"
     b"\x0e\x0a\x04\x08\x09\x0f\x0d\x06\x01\x0c\x00\x02\x0b\x07\x05\x03"
     b"\x0b\x08\x0c\x00\x05\x02\x0f\x0d\x0a\x0e\x03\x06\x07\x01\x09\x04"
@@ -80,7 +80,7 @@ def _compress(low: int, high: int, block, count: int, final: int) -> tuple:
 
 def _scheduled(m: tuple, at: int) -> int:
     """A row of the message words that every other entry of the schedule from `at` names."""
-    return _row(m[_SIGMA[at]], m[_SIGMA[at + 2]], m[_SIGMA[at + 4]], m[_SIGMA[at + 6]])
+    return _row(m[SIGMA[at]], m[SIGMA[at + 2]], m[SIGMA[at + 4]], m[SIGMA[at + 6]])
 
 
 def _quarter(a: int, b: int, c: int, d: int, x: int, y: int) -> tuple:
