@@ -1,0 +1,217 @@
+"""The key file under power cuts, on the file systems of boards: littlefs and FAT in RAM."""
+
+import os
+
+from dsoftbus.errors import KEY_FILE
+from support import Random, Skip, raises
+
+if not hasattr(os, "VfsLfs2") or not hasattr(os, "VfsFat"):
+    raise Skip("this port has no littlefs or no FAT")
+
+from dsoftbus_mpy import keyfile
+
+OLD, NEW = Random(1)(32), Random(2)(32)
+PATH = "/flash/dsoftbus.key"
+
+
+class PowerCut(Exception):
+    pass
+
+
+class Flash:
+    """A block device that loses power in the middle of its `cut`-th write (-1: never).
+
+    That write leaves the first `torn` bytes of its data. From then on nothing reaches it, which
+    goes unnoticed: what remains of the program is not to stumble over it.
+    """
+
+    def __init__(self, block_bytes: int, blocks: int):
+        self.block_bytes = block_bytes
+        self.blocks = blocks
+        self.data = bytearray(b"\xff" * (block_bytes * blocks))
+        self.cut = -1
+        self.dead = False
+        self.torn = 0
+
+    def readblocks(self, block, buffer, offset=0):
+        if not self.dead:
+            at = block * self.block_bytes + offset
+            buffer[:] = self.data[at : at + len(buffer)]
+
+    def writeblocks(self, block, buffer, offset=0):
+        if not self.dead:
+            at = block * self.block_bytes + offset
+            n = min(self.torn, len(buffer)) if self.cut == 0 else len(buffer)
+            self.data[at : at + n] = buffer[:n]
+            self._spend()
+
+    def ioctl(self, operation, argument):
+        if operation == 4:
+            return self.blocks
+        if operation == 5:
+            return self.block_bytes
+        if operation == 6 and not self.dead:  # erase
+            at = argument * self.block_bytes
+            self.data[at : at + self.block_bytes] = b"\xff" * self.block_bytes
+            self._spend()
+        return 0
+
+    def _spend(self):
+        if self.cut == 0:
+            self.dead = True
+            raise PowerCut
+        self.cut -= 1
+
+
+class Fat:
+    """FAT writes sectors, which a card takes wholly or not at all."""
+
+    vfs = os.VfsFat
+    blocks = (512, 64)
+    torn = (0, 512)
+
+
+class Littlefs:
+    """littlefs knows that any part of what it programs may be lost."""
+
+    vfs = os.VfsLfs2
+    blocks = (512, 16)
+    torn = (0, 1, 8, 100, 512)
+
+
+def prepared(system, secret) -> Flash:
+    """Formatted, with `secret` in its key file unless that is None."""
+    flash = Flash(*system.blocks)
+    system.vfs.mkfs(flash)
+    if secret is not None:
+        with Mounted(system, flash):
+            keyfile.store(PATH, secret)
+    return flash
+
+
+class Mounted:
+    """The file system on the flash, as after power-up."""
+
+    def __init__(self, system, flash):
+        self._vfs = system.vfs(flash)
+
+    def __enter__(self):
+        os.mount(self._vfs, "/flash")
+
+    def __exit__(self, kind, error, trace):
+        os.umount("/flash")
+
+
+def after_a_cut(system, flash, cut: int, torn: int):
+    """Stores NEW and loses power at the write number `cut`, of which `torn` bytes remain.
+
+    Returns the flash as it is after power-up, or None where all was over before.
+    """
+    try:
+        with Mounted(system, flash):
+            flash.cut, flash.torn = cut, torn
+            keyfile.store(PATH, NEW)
+        return None
+    except (PowerCut, OSError):  # closing the file on dead flash is the second error
+        assert flash.dead
+    revived = Flash(*system.blocks)
+    revived.data[:] = flash.data
+    return revived
+
+
+def loaded(system, flash):
+    with Mounted(system, flash):
+        return keyfile.load(PATH)
+
+
+def check_cuts(system, before, torn: int) -> int:
+    """After a cut at any write there is the old secret or the new one; how many writes."""
+    cut = 0
+    while True:
+        flash = after_a_cut(system, prepared(system, before), cut, torn)
+        if flash is None:
+            return cut
+        secret = loaded(system, flash)
+        assert secret in (before, NEW), (system.__name__, cut, torn, secret)
+        assert loaded(system, flash) == secret
+        assert cut or secret == before
+        cut += 1
+
+
+def check_every_cut(system, before):
+    for torn in system.torn:
+        assert check_cuts(system, before, torn) > 3
+    flash = prepared(system, before)
+    assert after_a_cut(system, flash, -1, 0) is None
+    assert loaded(system, flash) == NEW
+
+
+def test_littlefs_first_key():
+    check_every_cut(Littlefs, None)
+
+
+def test_littlefs_new_key():
+    check_every_cut(Littlefs, OLD)
+
+
+def test_fat_first_key():
+    check_every_cut(Fat, None)
+
+
+def test_fat_new_key():
+    check_every_cut(Fat, OLD)
+
+
+def in_memory(files: dict):
+    """Mounts littlefs with these files."""
+    flash = prepared(Littlefs, None)
+    os.mount(Littlefs.vfs(flash), "/flash")
+    for name, data in files.items():
+        with open(name, "wb") as file:
+            file.write(data)
+
+
+def check_files(files: dict, expected):
+    """`load` gives `expected`: a secret, None, or raises KEY_FILE and leaves all as it was."""
+    in_memory(files)
+    try:
+        if expected == KEY_FILE:
+            raises(KEY_FILE, keyfile.load, PATH)
+            raises(KEY_FILE, keyfile.load_or_make, PATH, Random(3))
+            for name, data in files.items():
+                with open(name, "rb") as file:
+                    assert file.read() == data
+        else:
+            assert keyfile.load(PATH) == expected
+    finally:
+        os.umount("/flash")
+
+
+def test_a_new_file_cut_at_every_byte():
+    whole = keyfile.encode(NEW)
+    for n in range(len(whole)):
+        check_files({PATH: keyfile.encode(OLD), PATH + ".new": whole[:n]}, OLD)
+        check_files({PATH + ".new": whole[:n]}, None)
+    check_files({PATH + ".new": whole}, NEW)
+
+
+def test_a_damaged_file_is_an_error_and_stays():
+    whole = keyfile.encode(OLD)
+    for n in range(len(whole)):
+        check_files({PATH: whole[:n]}, KEY_FILE)
+    for n in range(0, len(whole), 5):
+        damaged = bytearray(whole)
+        damaged[n] ^= 1
+        check_files({PATH: damaged}, KEY_FILE)
+    check_files({PATH: whole + b"\n"}, KEY_FILE)
+
+
+def test_a_key_is_made_once():
+    in_memory({})
+    try:
+        secret = keyfile.load_or_make(PATH, Random(5))
+        assert secret == Random(5)(32)
+        assert keyfile.load_or_make(PATH, None) == secret
+        assert os.listdir("/flash") == ["dsoftbus.key"]
+    finally:
+        os.umount("/flash")
