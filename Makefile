@@ -73,7 +73,7 @@ bench: $(VENV)/.installed
 	@$(BIN)/python bench/bench.py
 
 bench-crypto: $(VENV)/.installed
-	@MICROPYPATH=core:micropython $(BIN)/micropython bench/bench_crypto.py
+	@$(BIN)/python bench/bench_crypto.py
 
 soak: $(VENV)/.installed
 	@$(BIN)/python scripts/soak.py $(SECONDS)
