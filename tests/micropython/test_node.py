@@ -1,0 +1,132 @@
+"""`micropython -m dsoftbus_mpy`: real processes, real files, and peers that misbehave."""
+
+import contextlib
+import hashlib
+import random
+import socket
+
+import pytest
+
+import nodes
+from dsoftbus.errors import OVERSIZE, UNAUTHENTICATED
+
+MB = 1 << 20
+RECORD_REFUSE = 5
+
+
+@pytest.fixture
+def serving(tmp_path):
+    with nodes.ServingNode(tmp_path / "served") as node:
+        yield node
+
+
+def digest(path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def make_file(path, size: int):
+    path.write_bytes(random.Random(size).randbytes(size))
+    return path
+
+
+def answer_to(node, data: bytes) -> bytes:
+    """What the node says to a peer that sends `data`, until it closes the link."""
+    with socket.create_connection(("127.0.0.1", node.port), timeout=nodes.TIMEOUT_S) as peer:
+        peer.sendall(data)
+        answer = b""
+        # A link that is closed with bytes unread is reset, which may overtake the refusal.
+        with contextlib.suppress(ConnectionResetError):
+            while chunk := peer.recv(4096):
+                answer += chunk
+    return answer
+
+
+def test_id_is_made_once(tmp_path):
+    key = tmp_path / "node.key"
+    first = nodes.run("id", "--key", key)
+    assert first.returncode == 0
+    assert nodes.run("id", "--key", key).stdout == first.stdout
+    key.write_text("damaged")
+    damaged = nodes.run("id", "--key", key)
+    assert damaged.returncode == 1
+    assert "local.key_file" in damaged.stderr
+    assert key.read_text() == "damaged"
+
+
+def test_eight_megabytes_each_way(tmp_path, serving):
+    file = make_file(tmp_path / "sent.bin", 8 * MB)
+    peer = (serving.address, serving.key, "--key", tmp_path / "client.key")
+    sent = nodes.run("send", file, *peer)
+    assert sent.returncode == 0, sent.stderr
+    assert sent.stdout.split()[0] == digest(file) == digest(serving.folder / file.name)
+    (tmp_path / "fetched").mkdir()
+    fetched = nodes.run("fetch", file.name, *peer, "--dir", tmp_path / "fetched")
+    assert fetched.returncode == 0, fetched.stderr
+    assert fetched.stdout.split()[0] == digest(file) == digest(tmp_path / "fetched" / file.name)
+
+
+@pytest.mark.parametrize("size", [0, 1, 32768, 100_001])
+def test_files_of_any_size(tmp_path, serving, size):
+    file = make_file(tmp_path / "sent.bin", size)
+    peer = (serving.address, serving.key, "--key", tmp_path / "client.key")
+    (tmp_path / "fetched").mkdir()
+    assert nodes.run("send", file, *peer).stdout.split()[0] == digest(file)
+    fetched = nodes.run("fetch", file.name, *peer, "--dir", tmp_path / "fetched")
+    assert fetched.returncode == 0, fetched.stderr
+    assert (tmp_path / "fetched" / file.name).read_bytes() == file.read_bytes()
+    assert [path.name for path in serving.folder.iterdir()] == [file.name]
+
+
+def test_a_small_heap_serves_too(tmp_path):
+    with nodes.ServingNode(tmp_path / "small", heap="300k") as node:
+        file = make_file(tmp_path / "sent.bin", 200_000)
+        sent = nodes.run("send", file, node.address, node.key, "--key", tmp_path / "client.key")
+        assert sent.returncode == 0, sent.stderr
+        assert digest(node.folder / file.name) == digest(file)
+
+
+def test_a_wrong_pinned_key(tmp_path, serving):
+    file = make_file(tmp_path / "sent.bin", 10)
+    wrong = nodes.run("id", "--key", tmp_path / "other.key").stdout.split()[1]
+    sent = nodes.run("send", file, serving.address, wrong, "--key", tmp_path / "client.key")
+    assert sent.returncode == 1
+    assert "noise.reject.decrypt_failed" in sent.stderr
+
+
+def test_a_peer_that_is_not_allowed(tmp_path):
+    allowed = nodes.run("id", "--key", tmp_path / "allowed.key").stdout.split()[1]
+    file = make_file(tmp_path / "sent.bin", 10)
+    with nodes.ServingNode(tmp_path / "served", "--allow", allowed) as node:
+        peer = (node.address, node.key)
+        denied = nodes.run("send", file, *peer, "--key", tmp_path / "stranger.key")
+        assert denied.returncode == 1
+        assert "session.end.peer" in denied.stderr
+        admitted = nodes.run("send", file, *peer, "--key", tmp_path / "allowed.key")
+        assert admitted.returncode == 0, admitted.stderr
+
+
+def test_a_file_that_is_not_there(tmp_path, serving):
+    peer = (serving.address, serving.key, "--key", tmp_path / "client.key")
+    missing = nodes.run("fetch", "missing", *peer, "--dir", tmp_path)
+    assert missing.returncode == 1
+    assert "stream.reset.no_such_service" in missing.stderr
+    assert not (tmp_path / ".missing.part").exists()
+
+
+def test_garbage_and_frames_before_the_handshake(tmp_path, serving):
+    assert answer_to(serving, b"GET / HTTP/1.1\r\n") == bytes((0, 2, RECORD_REFUSE, OVERSIZE))
+    unauthenticated = bytes((0, 9, 4)) + bytes(8)
+    refusal = bytes((0, 2, RECORD_REFUSE, UNAUTHENTICATED))
+    assert answer_to(serving, unauthenticated) == refusal
+    for seed in range(20):
+        answer_to(serving, random.Random(seed).randbytes(600))
+    file = make_file(tmp_path / "sent.bin", 1000)
+    sent = nodes.run("send", file, serving.address, serving.key, "--key", tmp_path / "client.key")
+    assert sent.returncode == 0, sent.stderr
+
+
+@pytest.mark.parametrize("words", [(), ("serve", "--port"), ("send", "x"), ("id", "--what", "x")])
+def test_usage(words):
+    result = nodes.run(*words)
+    assert result.returncode in (1, 2)
+    assert result.stderr

@@ -1,0 +1,69 @@
+"""MicroPython nodes as processes of their own, for tests of both backends."""
+
+import os
+import subprocess
+from pathlib import Path
+from types import TracebackType
+
+from portable import ROOT, TIMEOUT_S, micropython
+
+HEAP = "2M"  # what the unix port has unless it is told otherwise
+
+
+def command(*arguments: object, heap: str = HEAP) -> list:
+    return [micropython(), "-X", f"heapsize={heap}", "-m", "dsoftbus_mpy", *map(str, arguments)]
+
+
+def environment() -> dict:
+    return {**os.environ, "MICROPYPATH": f"{ROOT / 'core'}:{ROOT / 'micropython'}:.frozen"}
+
+
+def run(*arguments: object, heap: str = HEAP) -> subprocess.CompletedProcess:
+    """One command of the MicroPython node, to its end."""
+    return subprocess.run(
+        command(*arguments, heap=heap),
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+
+
+class ServingNode:
+    """A MicroPython node that serves `folder`; its key is beside it."""
+
+    def __init__(self, folder: Path, *options: object, heap: str = HEAP) -> None:
+        self.folder = folder
+        folder.mkdir(exist_ok=True)
+        key = folder.with_suffix(".key")
+        arguments = ("serve", "--host", "127.0.0.1", "--key", key, "--dir", folder, *options)
+        self._command = command(*arguments, heap=heap)
+
+    def __enter__(self) -> "ServingNode":
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        self._process = subprocess.Popen(self._command, env=environment(), **pipes)
+        words = self._process.stdout.readline().split()
+        assert words[:1] == ["listening"], self._process.communicate()
+        self.port = int(words[1])
+        self.key = words[2]
+        self.id = words[3]
+        return self
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """The node has to be alive still, and to have complained of nothing."""
+        alive = self._process.poll() is None
+        self._process.terminate()
+        _, complaints = self._process.communicate(timeout=TIMEOUT_S)
+        if kind is None:
+            assert alive, complaints
+            assert complaints == ""
