@@ -8,6 +8,7 @@ from support import Random, Skip, raises
 if not hasattr(os, "VfsLfs2") or not hasattr(os, "VfsFat"):
     raise Skip("this port has no littlefs or no FAT")
 
+from dsoftbus.identity import encode_secret
 from dsoftbus_mpy import keyfile
 
 OLD, NEW = Random(1)(32), Random(2)(32)
@@ -188,15 +189,15 @@ def check_files(files: dict, expected):
 
 
 def test_a_new_file_cut_at_every_byte():
-    whole = keyfile.encode(NEW)
+    whole = encode_secret(NEW)
     for n in range(len(whole)):
-        check_files({PATH: keyfile.encode(OLD), PATH + ".new": whole[:n]}, OLD)
+        check_files({PATH: encode_secret(OLD), PATH + ".new": whole[:n]}, OLD)
         check_files({PATH + ".new": whole[:n]}, None)
     check_files({PATH + ".new": whole}, NEW)
 
 
 def test_a_damaged_file_is_an_error_and_stays():
-    whole = keyfile.encode(OLD)
+    whole = encode_secret(OLD)
     for n in range(len(whole)):
         check_files({PATH: whole[:n]}, KEY_FILE)
     for n in range(0, len(whole), 5):

@@ -1,0 +1,190 @@
+"""The file streams of the command line (docs/wire-format.md): both ends, and the echo."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from dsoftbus.codec import get_u32, put_u32
+from dsoftbus.const import U30_MAX
+from dsoftbus.errors import (
+    BAD_STATE,
+    MALFORMED,
+    NO_SUCH_SERVICE,
+    OVERSIZE,
+    STREAM_REFUSED,
+    LocalError,
+    PeerError,
+)
+from dsoftbus_host.bus import Bus
+from dsoftbus_host.connection import Connection
+from dsoftbus_host.stream import BusStream
+
+Progress = Callable[[int, int], None]  # bytes done, bytes in all
+NAME_MAX = 58  # of a stream's 64, less the longer prefix
+SIZE_BYTES = 4
+HASH_BYTES = 32
+CHUNK_BYTES = 65536
+
+
+def _ignore(_done: int, _total: int) -> None:
+    """For callers who do not want to know."""
+
+
+class FileService:
+    """Serves `folder` to the peers of `bus`: they may store files there, and fetch them.
+
+    `on_stored(peer id, path)` is called for every file that has arrived whole.
+    """
+
+    def __init__(
+        self, bus: Bus, folder: Path, on_stored: Callable[[str, Path], None] | None = None
+    ) -> None:
+        self._folder = folder
+        self._on_stored = on_stored
+        self._storing: set[str] = set()  # one at a time has the `.part` file of a name
+        bus.on_stream("file/*", self._store)
+        bus.on_stream("fetch/*", self._fetch)
+
+    async def _store(self, connection: Connection, stream: BusStream) -> None:
+        name = stream.name.removeprefix("file/")
+        if not allowed(name) or name in self._storing:
+            stream.reset(STREAM_REFUSED)
+            return
+        self._storing.add(name)
+        try:
+            digest = await receive_file(stream, self._folder / name)
+        except PeerError as error:
+            stream.reset(error.code)
+            raise
+        except OSError:
+            stream.reset(STREAM_REFUSED)
+            raise
+        finally:
+            self._storing.discard(name)
+        await stream.write(digest)
+        if self._on_stored:
+            self._on_stored(connection.peer_id, self._folder / name)
+
+    async def _fetch(self, connection: Connection, stream: BusStream) -> None:
+        name = stream.name.removeprefix("fetch/")
+        if not allowed(name):
+            stream.reset(STREAM_REFUSED)
+            return
+        try:
+            digest = await _write_file(stream, self._folder / name, _ignore)
+        except OSError:
+            stream.reset(NO_SUCH_SERVICE)
+            return
+        await stream.write(digest)
+
+
+def serve_echo(bus: Bus) -> None:
+    """Answers the stream `echo` with what it brings."""
+
+    async def echo(_connection: Connection, stream: BusStream) -> None:
+        async for chunk in stream:
+            await stream.write(chunk)
+
+    bus.on_stream("echo", echo)
+
+
+async def send(connection: Connection, path: Path, progress: Progress = _ignore) -> bytes:
+    """Stores the file at `path` with the peer, under its own name; returns its SHA-256.
+
+    Raises PeerError(MALFORMED) when the peer stored something else, BusError, OSError.
+    """
+    if not allowed(path.name):
+        raise LocalError(STREAM_REFUSED, f"{path.name} is no name for a peer's file")
+    async with await connection.open("file/" + path.name) as stream:
+        digest = await _write_file(stream, path, progress)
+        await stream.finish()
+        if await stream.readexactly(HASH_BYTES) != digest:
+            raise PeerError(MALFORMED, "the peer stored something else")
+    return digest
+
+
+async def fetch(
+    connection: Connection, name: str, folder: Path, progress: Progress = _ignore
+) -> bytes:
+    """Fetches the peer's file `name` into `folder`; returns its SHA-256."""
+    if not allowed(name):
+        raise LocalError(STREAM_REFUSED, f"{name} is no name for a peer's file")
+    async with await connection.open("fetch/" + name) as stream:
+        await stream.finish()
+        return await receive_file(stream, folder / name, progress, hash_follows=True)
+
+
+def allowed(name: str) -> bool:
+    """Whether a peer may name a file so: nothing that leaves the folder, nothing hidden."""
+    if not 1 <= len(name.encode()) <= NAME_MAX or name[0] == ".":
+        return False
+    return not any(c in "/\\" or ord(c) < 0x20 for c in name)
+
+
+async def receive_file(
+    stream: BusStream, path: Path, progress: Progress = _ignore, hash_follows: bool = False
+) -> bytes:
+    """Stores at `path` what `stream` brings; returns its SHA-256. Whole or not at all.
+
+    With `hash_follows` the sender's hash comes after the bytes, and has to agree.
+    """
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with part.open("wb") as file:
+            digest = await _read_file(stream, file, progress)
+            if hash_follows and await stream.readexactly(HASH_BYTES) != digest:
+                raise PeerError(MALFORMED, "the file and its hash differ")
+            if await stream.read(1):
+                raise PeerError(MALFORMED, "more bytes than announced")
+            file.flush()
+            await asyncio.to_thread(os.fsync, file.fileno())
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    return digest
+
+
+async def _read_file(stream: BusStream, file, progress: Progress) -> bytes:  # type: ignore[no-untyped-def] # BinaryIO of open()
+    size = get_u32(await stream.readexactly(SIZE_BYTES), 0)
+    if size < 0:
+        raise PeerError(OVERSIZE, "a file of 1 GiB or more")
+    sha = hashlib.sha256()
+    done = 0
+    progress(0, size)
+    while done < size:
+        chunk = await stream.read(min(CHUNK_BYTES, size - done))
+        if not chunk:
+            raise PeerError(MALFORMED, "fewer bytes than announced")
+        sha.update(chunk)
+        file.write(chunk)
+        done += len(chunk)
+        progress(done, size)
+    return sha.digest()
+
+
+async def _write_file(stream: BusStream, path: Path, progress: Progress) -> bytes:
+    """Writes size and bytes of the file; returns its SHA-256. Raises LocalError, OSError."""
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > U30_MAX:
+            raise LocalError(OVERSIZE, f"{path}: a file of 1 GiB or more")
+        head = bytearray(SIZE_BYTES)
+        put_u32(head, 0, size)
+        await stream.write(head)
+        sha = hashlib.sha256()
+        done = 0
+        progress(0, size)
+        while done < size:
+            chunk = file.read(min(CHUNK_BYTES, size - done))
+            if not chunk:
+                raise LocalError(BAD_STATE, f"{path} has become shorter")
+            sha.update(chunk)
+            await stream.write(chunk)
+            done += len(chunk)
+            progress(done, size)
+    return sha.digest()

@@ -1,0 +1,78 @@
+"""The node's secret on disk: mode 0600, replaced in one step, never lost and never halved."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+
+import platformdirs
+
+from dsoftbus.const import KEY_BYTES
+from dsoftbus.errors import KEY_FILE, LocalError
+from dsoftbus.identity import KEY_FILE_BYTES, decode_secret, encode_secret
+
+
+def default_path() -> Path:
+    """Where this user's node keeps its secret."""
+    return Path(platformdirs.user_config_dir("dsoftbus")) / "node.key"
+
+
+def load_or_make(path: Path) -> bytes:
+    """The secret in the file at `path`, which is made if it does not exist.
+
+    Raises LocalError(KEY_FILE) for a damaged file, and for one that others may read; both are
+    left as they are. OSError where the file cannot be used.
+    """
+    try:
+        return load(path)
+    except FileNotFoundError:
+        pass
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # Where another process is quicker, its secret is the node's.
+    with contextlib.suppress(FileExistsError):
+        _place(path, encode_secret(os.urandom(KEY_BYTES)), os.link)
+    return load(path)
+
+
+def load(path: Path) -> bytes:
+    """The secret, or FileNotFoundError, or LocalError(KEY_FILE)."""
+    with path.open("rb") as file:
+        if os.name == "posix" and os.fstat(file.fileno()).st_mode & 0o077:
+            raise LocalError(KEY_FILE, f"{path}: others may read it; run: chmod 600 {path}")
+        data = file.read(KEY_FILE_BYTES + 1)
+    try:
+        return decode_secret(data)
+    except LocalError as error:
+        raise LocalError(KEY_FILE, f"{path}: {error.detail}") from None
+
+
+def store(path: Path, secret: bytes) -> None:
+    """Puts `secret` in the place of what the file holds: afterwards it is wholly old or new."""
+    _place(path, encode_secret(secret), os.replace)
+
+
+def _place(path: Path, data: bytes, step) -> None:  # type: ignore[no-untyped-def] # os.link, os.replace
+    """Writes `data` to a file beside `path`, to the medium, and then takes the one step."""
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        step(name, path)
+        _sync_folder(path.parent)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """A new name is safe only once its folder is on the medium too."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
