@@ -37,8 +37,13 @@ class Keepalive:
         self._probed = now
         return PROBE
 
+    @property
+    def waiting(self) -> bool:
+        """A ping is under way. A second one would make the answer to the first a stale reply."""
+        return self._asked >= 0
+
     def ask(self, now: int) -> int:
-        """The nonce for a new ping, which takes the place of one under way."""
+        """The nonce for a new ping; only while none is under way."""
         self._asked = self._next_nonce
         self._asked_at = now
         self._next_nonce = (self._next_nonce + 1) & U30_MAX

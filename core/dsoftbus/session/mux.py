@@ -145,7 +145,9 @@ class Mux:
         return stream
 
     def ping(self, now: int) -> None:
-        """Asks the peer for a sign of life."""
+        """Asks the peer for a sign of life, unless a ping is under way already."""
+        if self._keepalive.waiting:
+            return
         self._ping = self._keepalive.ask(now)
         self._control_due = True
 
