@@ -172,6 +172,8 @@ class Mux:
             number = get_u32(buffer, at + 4)
             if buffer[at] == DATA:
                 self._on_data(number, buffer[at + 1], buffer, body, n)
+            elif buffer[at + 1]:
+                raise PeerError(MALFORMED, "flags of a control frame")
             else:
                 self._on_control(buffer[at], number, buffer, body, n, now)
             at = body + n
@@ -299,8 +301,10 @@ class Mux:
         """The live stream, None for one that has ended; PeerError for one that never was."""
         stream = self._streams.get(number)
         if stream is None:
+            if number < 0:
+                raise PeerError(MALFORMED, "stream id")
             last = self._last_own if number % 2 == self._parity else self._last_peer
-            if number <= 0 or number > last:
+            if number == 0 or number > last:
                 raise PeerError(UNKNOWN_STREAM_FRAME, str(number))
         return stream
 
