@@ -77,7 +77,6 @@ from dsoftbus.session.streams import (
     OWE_RST,
     OWE_WINDOW,
     Stream,
-    worth_giving,
 )
 
 _OPEN_FRAME_MAX = FRAME_HEADER + OPEN_BODY + STREAM_NAME_MAX
@@ -107,6 +106,9 @@ class Mux:
         self._credit = 0  # what we may send on all streams together
         self._receive_credit = profile.session_credit  # what the peer may
         self._released = 0
+        # A reader that stands still must not hold back what others have read: at most a frame
+        # of it waits for company.
+        self._release_step = min(profile.session_credit // 8, profile.frame_payload)
         self._windows = 0  # sum over live streams
         self._ping = -1
         self._pong = -1
@@ -185,6 +187,8 @@ class Mux:
         if n > self._receive_credit or (stream is not None and n > stream.receive_credit):
             raise PeerError(WINDOW_CREDIT, "data beyond credit")
         self._receive_credit -= n
+        if self._released >= self._receive_credit:
+            self._note_released()
         if stream is None or stream.state == RESET:
             self.release(n)  # it crossed the stream's end on the way
             return
@@ -384,7 +388,7 @@ class Mux:
         if self._ping >= 0 and limit - at >= NUMBER_FRAME:
             at = put_number(out, at, PING, 0, self._ping)
             self._ping = -1
-        if self._session_window_due and limit - at >= NUMBER_FRAME:
+        if self._window_due and limit - at >= NUMBER_FRAME:
             at = put_number(out, at, WINDOW_UPDATE, 0, self._released)
             self._receive_credit += self._released
             self._released = 0
@@ -466,18 +470,18 @@ class Mux:
     def release(self, n: int) -> None:
         """`n` received bytes have left this session's memory."""
         self._released += n
-        if self._released >= self._receive_credit and self._session_window_due:
-            self._control_due = True
+        if self._released >= self._receive_credit:
+            self._note_released()
 
     def may_enlarge(self, extra: int, window: int) -> bool:
-        """Whether a stream's window may grow to `window`: half of the session's memory stays
-        with the credit that every new stream was promised."""
-        if window > self.profile.stream_buffer:
-            return False
-        if self._windows + extra > self.profile.session_credit // 2:
-            return False
+        """Whether a stream's window may grow by `extra` to `window`: half of the session's memory
+        stays with the credit that every new stream was promised."""
+        room = self.profile.session_credit // 2 - self._windows
+        return window <= self.profile.stream_buffer and extra <= room
+
+    def enlarged(self, extra: int) -> None:
+        """A stream's window has grown by `extra`."""
         self._windows += extra
-        return True
 
     def forget_if_done(self, stream: Stream) -> None:
         """Frees the place of a stream that has ended, sent all it owes and has been read."""
@@ -486,9 +490,14 @@ class Mux:
         if not stream.ring.used and self._streams.pop(stream.id, None):
             self._windows -= stream.window
 
+    def _note_released(self) -> None:
+        """As much has been released as the peer has left: worth a WINDOW_UPDATE, unless tiny."""
+        if self._released >= self._release_step:
+            self._control_due = True
+
     @property
-    def _session_window_due(self) -> bool:
-        return worth_giving(self._released, self._receive_credit, self.profile.session_credit)
+    def _window_due(self) -> bool:
+        return self._released >= max(self._receive_credit, self._release_step)
 
     def _add(self, number: int, name: str, priority: int, kind: int) -> Stream:
         stream = Stream(self, number, name, priority, kind)
