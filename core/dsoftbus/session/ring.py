@@ -23,13 +23,13 @@ class Ring:
         tail = self._head + self.used
         if tail >= size:
             tail -= size
-        self.used += n
         first = size - tail
         if n <= first:
             self._copy(self._buffer, tail, src, start, n)
         else:
             self._copy(self._buffer, tail, src, start, first)
             self._copy(self._buffer, 0, src, start + first, n - first)
+        self.used += n
 
     def byte(self, index: int) -> int:
         """The byte `index` places from the front, without taking it."""

@@ -263,11 +263,16 @@ class Stream:
 
     def _enlarge(self) -> None:
         """A reader that keeps up gets twice the window, while the profile has room."""
-        if self.ring.used or not self._mux.may_enlarge(self.window, self.window * 2):
+        extra = self.window
+        if self.ring.used or not self._mux.may_enlarge(extra, extra * 2):
             return
-        self.released += self.window
-        self.window *= 2
-        self.ring.grow(self.window)
+        try:
+            self.ring.grow(extra * 2)
+        except MemoryError:
+            return  # it goes on with the window that it has
+        self._mux.enlarged(extra)
+        self.released += extra
+        self.window += extra
 
     # Ending
 
