@@ -213,7 +213,7 @@ class Stream:
 
     def recv_into(self, buffer, at: int = 0, n: int = -1) -> int:
         """Moves up to `n` bytes (or what `buffer` holds) to `buffer[at:]`; returns how many."""
-        room = len(buffer) - at
+        room = max(len(buffer) - at, 0)
         n = min(self.ring.used, room if n < 0 else min(n, room))
         if n > 0:
             self.ring.take_into(buffer, at, n)
