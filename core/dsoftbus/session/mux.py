@@ -14,7 +14,6 @@ from dsoftbus.const import (
     DATA,
     EV_ACCEPTED,
     EV_OPENED,
-    EV_RESET,
     FLAG_FIN,
     FRAME_HEADER,
     FRAME_PAYLOAD_MAX,
@@ -140,8 +139,8 @@ class Mux:
             raise LocalError(STREAM_LIMIT, "%d streams" % self._peer_streams)
         if self._named(self._parity, name):
             raise LocalError(DUPLICATE_STREAM_NAME, name)
+        stream = self._add(self._last_own + 2, name, priority, kind)
         self._last_own += 2
-        stream = self._add(self._last_own, name, priority, kind)
         stream.state = TABLE[IDLE + SEND_OPEN]
         self.owe(stream, OWE_OPEN)
         return stream
@@ -154,9 +153,10 @@ class Mux:
         self._control_due = True
 
     def end(self, code: int) -> None:
-        """The session has ended: every stream learns why."""
-        for stream in list(self._streams.values()):
-            stream.end_with_session(code)
+        """The session has ended: every stream learns why. Allocates nothing."""
+        for number in self._streams:
+            self._streams[number].end_with_session(code)
+        self._control_due = False
 
     # Inputs
 
@@ -294,12 +294,9 @@ class Mux:
 
     def _on_rst(self, number: int, code: int) -> None:
         stream = self._find(number)
-        if stream is None:
-            return
-        ended = stream.state in (RESET, CLOSED)
-        if self._advance(stream, RECV_RST) and not ended:
+        if stream is not None and not stream.over and self._advance(stream, RECV_RST):
             stream.abandon(code)
-            self.post(Event(EV_RESET, stream, code))
+            stream.note_reset()
 
     def _find(self, number: int):
         """The live stream, None for one that has ended; PeerError for one that never was."""
@@ -317,8 +314,7 @@ class Mux:
         state = TABLE.get(stream.state + trigger)
         if state is None:
             if stream.state < CLOSED:
-                stream.reset(INVALID_STREAM_STATE)
-                self.post(Event(EV_RESET, stream, INVALID_STREAM_STATE))
+                stream.fail(INVALID_STREAM_STATE)
             return False
         stream.state = state
         return True

@@ -74,10 +74,10 @@ TABLE = {
     REMOTE_FINISHED + SEND_FIN: CLOSED,
     REMOTE_FINISHED + SEND_RST: RESET,
     REMOTE_FINISHED + RECV_RST: RESET,
-    # Both sides have finished, but our application has not read all of it.
+    # Both sides have finished, but the last of our data has not left yet.
     CLOSED + RECV_WINDOW: CLOSED,
     CLOSED + SEND_RST: RESET,
-    CLOSED + RECV_RST: CLOSED,
+    CLOSED + RECV_RST: RESET,
     # What was on the way when we reset.
     RESET + RECV_OPEN_ACK: RESET,
     RESET + RECV_DATA: RESET,

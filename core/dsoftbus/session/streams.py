@@ -11,10 +11,10 @@ from dsoftbus.const import (
 from dsoftbus.errors import (
     BAD_ARGUMENT,
     BAD_STATE,
+    MALFORMED,
     MESSAGE_OVERSIZE,
     STREAM_CANCELLED,
     LocalError,
-    PeerError,
 )
 from dsoftbus.session.events import Event
 from dsoftbus.session.ring import Ring
@@ -74,6 +74,7 @@ class Stream:
         self.released = 0  # read by the application, not yet given back to the peer
         self.readable_event = Event(EV_READABLE, self)
         self._writable = Event(EV_WRITABLE, self)
+        self._ended = Event(EV_RESET, self)  # made now: the end may be a lack of memory
 
     # Sending
 
@@ -126,16 +127,23 @@ class Stream:
             self._mux.owe(self, OWE_FIN)
 
     def reset(self, code: int = STREAM_CANCELLED) -> None:
-        """Ends both directions at once; what was not delivered is dropped."""
-        if self.state in (RESET, CLOSED) and not self.ring.used:
-            return
-        tell = self.state < CLOSED
-        if self.state != RESET:  # as the end of its session leaves it, with bytes to read
+        """Ends both directions at once; what was not delivered is dropped. `code`: 1..255."""
+        if not 0 < code < 256:
+            raise LocalError(BAD_ARGUMENT, "code %d" % code)
+        if self.over:
+            self._discard()
+        else:
             self.state = self._require(SEND_RST)
-        self.abandon(code)
-        if tell:
+            self.abandon(code)
             self._mux.owe(self, OWE_RST)
         self._mux.forget_if_done(self)
+
+    def fail(self, code: int) -> None:
+        """The peer broke the rules of this stream: reset it, and let the program know."""
+        if self.state != RESET:
+            self.code = code
+            self.note_reset()  # first, for it keeps the stream's place until it has been told
+        self.reset(code)
 
     def accept(self) -> None:
         """Agrees to a stream that the peer opened."""
@@ -198,18 +206,24 @@ class Stream:
     def message_bytes(self) -> int:
         """The size of the next message if it is here wholly, else -1.
 
-        A message longer than was agreed resets the stream and raises PeerError.
+        One that is longer than was agreed, or that the stream's end cuts off, resets the stream.
         """
-        ring = self.ring
-        if self.kind != KIND_MESSAGES or ring.used < MESSAGE_PREFIX:
+        used = self.ring.used
+        if self.kind != KIND_MESSAGES or not used:
             return -1
-        for i in range(MESSAGE_PREFIX):
-            self._head[i] = ring.byte(i)
-        size = get_u32(self._head, 0)
+        size = self._next_size() if used >= MESSAGE_PREFIX else 0
         if size < 0 or size > self._mux.profile.max_message:
-            self.reset(MESSAGE_OVERSIZE)
-            raise PeerError(MESSAGE_OVERSIZE, self.name)
-        return size if ring.used >= MESSAGE_PREFIX + size else -1
+            self.fail(MESSAGE_OVERSIZE)
+        elif used >= MESSAGE_PREFIX + size:
+            return size
+        elif self.state in _REMOTE_ENDED:
+            self.fail(MALFORMED)
+        return -1
+
+    def _next_size(self) -> int:
+        for i in range(MESSAGE_PREFIX):
+            self._head[i] = self.ring.byte(i)
+        return get_u32(self._head, 0)
 
     def recv_into(self, buffer, at: int = 0, n: int = -1) -> int:
         """Moves up to `n` bytes (or what `buffer` holds) to `buffer[at:]`; returns how many."""
@@ -281,6 +295,9 @@ class Stream:
         self.code = code
         self.cancel_loan()
         self._mux.forgive(self)
+        self._discard()
+
+    def _discard(self) -> None:
         self._mux.release(self.ring.used)
         self.ring.drop(self.ring.used)
 
@@ -293,13 +310,25 @@ class Stream:
 
     def end_with_session(self, code: int) -> None:
         """The session is gone. What was received can still be read; then comes the end."""
-        if self.state == CLOSED or self.state == RESET:
+        if self.over:
             return
         if self.state not in _REMOTE_ENDED:
             self.code = code
         self.state = RESET
         self.cancel_loan()
-        self._mux.post(Event(EV_RESET, self, code))
+        self._ended.code = code
+        self._mux.post(self._ended)
+
+    def note_reset(self) -> None:
+        self._ended.code = self.code
+        self._mux.post(self._ended)
+
+    @property
+    def over(self) -> bool:
+        """Nothing of it is to be sent any more, nor to come."""
+        if self.state == CLOSED:
+            return not (self.pending or self.owes & OWE_FIN)
+        return self.state == RESET
 
 
 def worth_giving(released: int, credit: int, window: int) -> bool:
