@@ -76,7 +76,8 @@ class Handshake:
         self._check_offer(body)
         self._offer = bytes(body[:_OFFER])
         self._begin(None)
-        self._noise.read_message(body[_OFFER:])
+        if self._noise.read_message(body[_OFFER:]):
+            raise PeerError(MALFORMED, "init with a payload")
         return self._noise.write_message(self._local.hello)
 
     def _check_offer(self, body) -> None:
