@@ -138,8 +138,8 @@ class StreamSession(Session):
         self._record_bytes = min(handshake.peer_hello.record_bytes, profile.record_bytes)
         self._record_bytes += _LENGTH_FIELD
 
-    def _farewell(self, code: int, established: bool) -> None:
-        if not established:
+    def _farewell(self, code: int) -> None:
+        if self._protect is None:
             self._send(REC_REFUSE, bytes((code,)))
             return
         out = bytearray(FAREWELL_BYTES)

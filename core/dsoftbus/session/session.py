@@ -66,6 +66,9 @@ TABLE = {
     ESTABLISHED + REC_PROTECTED: ESTABLISHED,
     ESTABLISHED + SHUT: CLOSING,
     CLOSING + REC_PROTECTED: CLOSING,
+    # The answer to an initiator's last message, until it has heard its first protected record.
+    ESTABLISHED + REC_REFUSE: CLOSED,
+    CLOSING + REC_REFUSE: CLOSED,
 }
 
 
@@ -89,6 +92,8 @@ class Session:
         self._deadline = now + local.profile.handshake_ms
         self._opened: Event = None
         self._closed: Event = None
+        self._last_event = Event(EV_CLOSED)  # made now: the end may be a lack of memory
+        self._confirmed = False  # the peer has shown that it has the session's keys
         if self.initiator:
             self._send(REC_INIT, self.handshake.init())
 
@@ -174,19 +179,21 @@ class Session:
         return None if self.mux is None else self.handshake.peer_public
 
     @property
-    def peer_id(self) -> str:
-        return self.handshake.peer_id
+    def peer_id(self):
+        """The peer's device id, or None while it is not proved."""
+        return None if self.mux is None else self.handshake.peer_id
 
     @property
     def peer_name(self) -> str:
-        return self.handshake.peer_hello.name
+        """What the peer calls itself; empty while it is not proved."""
+        return "" if self.mux is None else self.handshake.peer_hello.name
 
     # The handshake
 
     def _on_message(self, kind: int, body, now: int) -> None:
         """A handshake message; what does not belong in this state is refused."""
-        state = TABLE.get(self.state + kind)
-        if state is None:
+        state = TABLE.get(self.state + kind) if kind <= REC_REFUSE else None
+        if state is None or (kind == REC_REFUSE and self._confirmed):
             self._reject_kind(kind)
         handshake = self.handshake
         if kind == REC_INIT:
@@ -195,6 +202,7 @@ class Session:
             self._send(REC_FINISH, handshake.on_reply(body))
         elif kind == REC_FINISH:
             handshake.on_finish(body)
+            self._confirmed = True
         else:
             self.peer_code = body[0] if body else 0
             self._end(END_REFUSED)
@@ -211,19 +219,21 @@ class Session:
         raise PeerError(MALFORMED, "message type %d" % kind)
 
     def _establish(self, now: int) -> None:
-        local = self.local
-        self.keepalive = Keepalive(local.profile.keepalive_ms, now)
-        copy = self.handshake.suite.copy
-        self.mux = Mux(self.initiator, local.profile, copy, self.keepalive)
-        self.mux.start(self.handshake.peer_hello)
+        profile = self.local.profile
+        opened = Event(EV_ESTABLISHED)
+        self.keepalive = Keepalive(profile.keepalive_ms, now)
+        mux = Mux(self.initiator, profile, self.handshake.suite.copy, self.keepalive)
+        mux.start(self.handshake.peer_hello)
         self._secure(self.handshake)
-        self._opened = Event(EV_ESTABLISHED)
+        self.mux = mux  # last: whatever failed above, there is no half of a session
+        self._opened = opened
 
     # Established
 
     def _on_frames(self, buffer, at: int, stop: int, now: int) -> None:
         """Authenticated frames in `buffer[at:stop]`."""
         self.keepalive.heard = now
+        self._confirmed = True
         self.mux.receive(buffer, at, stop, now)
         if self.mux.peer_close >= 0:
             self.peer_code = self.mux.peer_close
@@ -250,17 +260,18 @@ class Session:
     def refuse(self, code: int) -> None:
         """Ends the session from this side, and tells the peer."""
         if self.state != CLOSED:
-            established = self.mux is not None
             self._end(code)
             try:
-                self._farewell(code, established)
+                self._farewell(code)
             except MemoryError:
                 pass  # the peer will notice the silence
 
     def _end(self, code: int) -> None:
         self.state = CLOSED
         self.cause = code
-        self._closed = Event(EV_CLOSED, None, code, self.peer_code)
+        self._closed = self._last_event
+        self._closed.code = code
+        self._closed.peer_code = self.peer_code
         if self.mux is not None:
             self.mux.end(code)
 
@@ -272,5 +283,5 @@ class Session:
     def _secure(self, handshake: Handshake) -> None:
         """Takes the transport keys: from here on, all is protected."""
 
-    def _farewell(self, code: int, established: bool) -> None:
+    def _farewell(self, code: int) -> None:
         """Tells the peer why this is the end."""
