@@ -3,7 +3,7 @@
 from hashlib import sha256
 
 from dsoftbus.codec import copy
-from dsoftbus.const import CLOSE, DATA, HOST, OPEN, SMALL
+from dsoftbus.const import DATA, OPEN, SMALL
 from dsoftbus.crypto.suite import SHA256
 from dsoftbus.node import Node
 from dsoftbus.session.frames import put_header
@@ -212,7 +212,3 @@ def seal(session, frames: bytes) -> bytes:
     out[3 : 3 + len(frames)] = frames
     session._protect.seal(out, 0, 3 + len(frames))
     return bytes(out)
-
-
-CLOSE_FRAME = CLOSE
-WIDE = HOST
