@@ -29,7 +29,7 @@ class Node:
 
     def connect(self, peer_public: bytes, now: int, suite: int = SUITE_CHACHA_SHA256):
         """A session to the node whose key is `peer_public`, over a stream link."""
-        if len(self.sessions) >= self.profile.sessions:
+        if self._full:
             raise LocalError(SESSION_LIMIT)
         return self._add(StreamSession(self.local, now, peer_public, suite))
 
@@ -41,7 +41,7 @@ class Node:
         needs its place for a moment, one that says nothing does not get to keep it.
         """
         self._evict_half_open()
-        if len(self.sessions) >= self.profile.sessions:
+        if self._full:
             raise PeerError(SESSION_LIMIT)
         return self._add(StreamSession(self.local, now))
 
@@ -49,6 +49,19 @@ class Node:
         """The driver has closed the link of `session`."""
         if session in self.sessions:
             self.sessions.remove(session)
+
+    @property
+    def _full(self) -> bool:
+        """Whether there is no place for one more session.
+
+        One that has ended and whose driver has yet to let go of its link counts no longer, or a
+        node with few places would be closed to its peers meanwhile; but these too are bounded.
+        """
+        live = 0
+        for session in self.sessions:
+            live += not session.closed
+        most = self.profile.sessions
+        return live >= most or len(self.sessions) >= most + self.profile.half_open
 
     def _add(self, session):
         self.sessions.append(session)
