@@ -10,6 +10,7 @@ from dsoftbus.errors import (
     UNSUPPORTED_SUITE,
     UNSUPPORTED_VERSION,
     PeerError,
+    Unsupported,
 )
 from dsoftbus.identity import device_id
 from dsoftbus.noise import HandshakeState
@@ -35,6 +36,12 @@ class Local:
         self.psk = psk
         self.hello = hello.own(profile, name).encode()
 
+    def suite(self, code: int):
+        """The suite of this wire code, or Unsupported."""
+        if code not in self.suites:
+            raise Unsupported("suite %d" % code)
+        return self.suites[code]
+
 
 class Handshake:
     """One side. Bodies in, bodies out; a PeerError leaves it as it was."""
@@ -53,7 +60,7 @@ class Handshake:
     def _begin(self, remote_static) -> None:
         local = self._local
         prologue = b"dsoftbus" + self._offer + bytes((self._link_kind,))
-        self.suite = local.suites[self._offer[1]]
+        self.suite = local.suite(self._offer[1])
         self._noise = HandshakeState(
             self.suite,
             _PATTERNS[self._offer[2]],

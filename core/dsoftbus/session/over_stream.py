@@ -24,8 +24,7 @@ class StreamSession(Session):
     link_kind = LINK_STREAM
 
     def __init__(self, local, now: int, remote_static=None, suite=1):
-        copy = local.suites[suite].copy
-        self._reader = RecordReader(copy)
+        self._reader = RecordReader(local.suite(suite).copy)
         self._outbox = b""  # handshake records, or the farewell: few, short and whole
         self._protect: StreamProtect = None
         self._record_bytes = 0
