@@ -52,6 +52,11 @@ class RecordReader:
             self._compact()
         return self._view[self._end :] if self._end else self._view
 
+    def forget(self):
+        """Drops what is held; a view of all the room."""
+        self._start = self._end = 0
+        return self._view
+
     def filled(self, n: int) -> None:
         """`n` bytes of the view that `space()` gave have been filled."""
         self._end += n

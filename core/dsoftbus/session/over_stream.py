@@ -36,13 +36,21 @@ class StreamSession(Session):
         """Bytes from the link, in pieces of any size. Never raises for what the peer did."""
         at = 0
         n = len(data)
-        while at < n and self.state != CLOSED:
-            at += self._reader.push(data, at, n - at)
-            self._process(now)
+        try:
+            while at < n and self.state != CLOSED:
+                at += self._reader.push(data, at, n - at)
+                self._process(now)
+        except MemoryError as error:
+            self._fail(error)
 
     def space(self):
-        """A view for the link to read into; `filled(n)` says how much it read."""
-        return self._reader.space()
+        """A view for the link to read into, never empty; `filled(n)` says how much it read."""
+        if self.state != CLOSED:
+            try:
+                return self._reader.space()
+            except MemoryError as error:
+                self._fail(error)
+        return self._reader.forget()  # what still comes is not looked at
 
     def filled(self, n: int, now: int) -> None:
         """The link has read `n` bytes into the view of `space()`."""
@@ -84,28 +92,28 @@ class StreamSession(Session):
             at = stop
         if self._protect is None or self.state == CLOSED:
             return at
-        try:
-            at = self._fill_records(out, at)
-            if self.state == CLOSING:
-                self._close_when_idle(now)
-            return at
-        except (BusError, MemoryError) as error:
-            self._fail(error)
-            return at
+        at = self._fill_records(out, at)
+        if self.state == CLOSING:
+            self._close_when_idle(now)
+        return at
 
     def _fill_records(self, out, at: int) -> int:
+        """As many whole records as there is room for, or output; a fault ends the session."""
         room = len(out)
         size = self._record_bytes if self._record_bytes < room else room
         end = room - size
         mux = self.mux
-        while at <= end:
-            stop = mux.fill(out, at + RECORD_HEADER, at + size - TAG_BYTES)
-            if stop == at + RECORD_HEADER:
-                break
-            at = self._protect.seal(out, at, stop)
-            if not mux.has_output:
-                break
-        return at
+        try:
+            while at <= end:
+                stop = mux.fill(out, at + RECORD_HEADER, at + size - TAG_BYTES)
+                if stop == at + RECORD_HEADER:
+                    break
+                at = self._protect.seal(out, at, stop)
+                if not mux.has_output:
+                    break
+        except (BusError, MemoryError) as error:
+            self._fail(error)
+        return at  # with the records that are sealed: the peer counts them
 
     @property
     def has_output(self) -> bool:
