@@ -293,6 +293,8 @@ class Mux:
             self.post(Event(EV_ACCEPTED, stream))
 
     def _on_rst(self, number: int, code: int) -> None:
+        if code == 0:
+            raise PeerError(MALFORMED, "reset without a code")
         stream = self._find(number)
         if stream is not None and not stream.over and self._advance(stream, RECV_RST):
             stream.abandon(code)

@@ -55,7 +55,7 @@ class Ring:
     def take(self, n: int) -> bytes:
         """The first `n` bytes, or as many as lie together at the front."""
         head = self._head
-        n = min(n, self.used, len(self._buffer) - head)
+        n = max(min(n, self.used, len(self._buffer) - head), 0)
         data = bytes(self._view[head : head + n])
         self.drop(n)
         return data
