@@ -2,18 +2,28 @@
 
 from hashlib import sha256
 
+from dsoftbus import errors
 from dsoftbus.codec import copy
-from dsoftbus.const import DATA, OPEN, SMALL
+from dsoftbus.const import DATA, EV_CLOSED, OPEN, SMALL
 from dsoftbus.crypto.suite import SHA256
 from dsoftbus.node import Node
 from dsoftbus.session.frames import put_header
 from dsoftbus.session.hello import own
 from dsoftbus.session.keepalive import Keepalive
 from dsoftbus.session.mux import Mux
+from dsoftbus.session.session import (
+    AWAIT_FINISH,
+    AWAIT_INIT,
+    AWAIT_REPLY,
+    CLOSED,
+    CLOSING,
+    ESTABLISHED,
+)
 from support import Random
 
 _PRIME = (1 << 61) - 1
 TAG = 16
+AWAITING = (AWAIT_INIT, AWAIT_REPLY, AWAIT_FINISH)
 
 
 class ToyPair:
@@ -31,7 +41,7 @@ class ToyPair:
 
 
 class ToyAead:
-    """Seals in clear, with a true tag over key, nonce, associated data and text."""
+    """Hides the first 32 bytes, with a true tag over key, nonce, associated data and text."""
 
     def __init__(self, key):
         self._key = bytes(key)
@@ -39,8 +49,12 @@ class ToyAead:
     def _tag(self, n, ad, text) -> bytes:
         return sha256(self._key + n.to_bytes(8, "little") + bytes(ad) + bytes(text)).digest()[:TAG]
 
+    def _hide(self, n, text) -> bytes:
+        pad = sha256(n.to_bytes(8, "little") + self._key).digest()
+        return bytes([a ^ b for a, b in zip(text, pad)]) + text[32:]
+
     def seal(self, n, ad, src, start, end, dst, at) -> int:
-        text = bytes(src[start:end])
+        text = self._hide(n, bytes(src[start:end]))
         stop = at + len(text)
         dst[at : stop + TAG] = text + self._tag(n, ad, text)
         return stop + TAG
@@ -49,7 +63,7 @@ class ToyAead:
         text = bytes(src[start : end - TAG])
         if self._tag(n, ad, text) != bytes(src[end - TAG : end]):
             return -1
-        dst[at : at + len(text)] = text
+        dst[at : at + len(text)] = self._hide(n, text)
         return at + len(text)
 
 
@@ -144,6 +158,36 @@ def feed(session, data, now: int = 0, chunk: int = 0) -> None:
     step = chunk or len(data) or 1
     for at in range(0, len(data), step):
         session.receive_data(data[at : at + step], now)
+
+
+def session_in(state: int):
+    """A pair, and the side of it that is in `state`."""
+    pair = Sessions(SMALL)
+    if state == AWAIT_REPLY:
+        return pair, pair.a
+    if state >= AWAIT_FINISH:
+        pair.move(pair.a, pair.b)
+    if state >= ESTABLISHED:
+        pair.established()
+    if state == CLOSING:
+        pair.b.open("held").send(b"x")
+        pair.b.close(0)
+    if state == CLOSED:
+        pair.b.close(0)
+        drain(pair.b)
+        events(pair.b)
+    assert pair.b.state == state
+    return pair, pair.b
+
+
+def ended(session, cause: int) -> None:
+    """`session` has ended for `cause`, and says so once and last."""
+    assert session.closed and session.cause == cause, errors.label(session.cause)
+    found = all_events(session)
+    assert [e.code for e in found if e.kind == EV_CLOSED] == [cause]
+    assert found[-1].kind == EV_CLOSED
+    assert events(session) == []
+    assert session.poll_timer() is None
 
 
 class Muxes:

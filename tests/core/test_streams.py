@@ -392,16 +392,16 @@ def test_a_ring_is_a_queue_at_every_head_and_length():
             assert ring.used == len(model)
 
 
-def test_a_ring_grows_without_losing_its_order():
+def test_a_ring_grows_while_it_is_empty():
     ring = Ring(8, copy)
     ring.put(b"01234567", 0, 8)
-    ring.drop(5)
-    ring.put(b"89abc", 0, 5)
+    ring.drop(8)
     ring.grow(16)
-    ring.put(b"defghijk", 0, 8)
-    sink = bytearray(16)
-    ring.take_into(sink, 0, 16)
-    assert bytes(sink) == b"56789abcdefghijk"
+    ring.put(b"0123456789abcdef", 0, 16)
+    assert ring.take(-1) == b"" and ring.take(10) == b"0123456789"
+    ring.put(b"ghij", 0, 4)
+    assert ring.take(99) == b"abcdef"  # as many as lie together
+    assert ring.take(99) == b"ghij" and ring.take(99) == b""
 
 
 def test_data_frames_are_no_larger_than_the_profile_says():
