@@ -80,9 +80,11 @@ class ToySuite:
 
 
 def node(profile=SMALL, name: str = "", seed: int = 1, suite=None, psk=None) -> Node:
+    """A node that has `suite`, or else the toy."""
     suite = suite or ToySuite()
     random = Random(seed)
-    return Node({1: suite}, suite.keypair(random(32)), random, profile, name, psk)
+    suites = {1: ToySuite(), suite.code: suite}
+    return Node(suites, suite.keypair(random(32)), random, profile, name, psk)
 
 
 def limits(base=SMALL, **changes):
@@ -119,7 +121,8 @@ class Sessions:
         self.node_a = node(profile, "alice", 1, **options)
         self.node_b = node(other or profile, "bob", 2, **options)
         self.b = self.node_b.accept(0)
-        self.a = self.node_a.connect(self.node_b.public, 0)
+        code = options["suite"].code if "suite" in options else 1
+        self.a = self.node_a.connect(self.node_b.public, 0, code)
 
     def established(self) -> "Sessions":
         self.drive()

@@ -66,16 +66,7 @@ def test_a_session_is_established_whole_and_byte_by_byte():
 
 def test_a_session_with_the_real_suites():
     for code in (1, 2):
-        suite = portable(code)
-        b = node(TINY, "bob", 2, suite)
-        a = node(TINY, "alice", 1, suite)
-        for each in (a, b):
-            each.local.suites[code] = suite
-        pair = Sessions.__new__(Sessions)
-        pair.now, pair.chunk = 0, 0
-        pair.b = b.accept(0)
-        pair.a = a.connect(b.public, 0, code)
-        pair.established()
+        pair = Sessions(TINY, suite=portable(code)).established()
         stream = pair.a.open("s")
         stream.send(b"in secret")
         wire = drain(pair.a)
