@@ -189,7 +189,14 @@ class LocalError(BusError):
 
 
 class PeerError(BusError):
-    """The wire misbehaved; the state that read it is as it was before."""
+    """The wire misbehaved; the state that read it is as it was before.
+
+    `peer_code` is what the peer gave as its reason, or 0.
+    """
+
+    def __init__(self, code: int, detail: str = "", peer_code: int = 0):
+        super().__init__(code, detail)
+        self.peer_code = peer_code
 
 
 class Unsupported(LocalError):

@@ -17,6 +17,7 @@ from dsoftbus.errors import (
     END_HANDSHAKE_TIMEOUT,
     NO_SUCH_SERVICE,
     PEER_NOT_ALLOWED,
+    UNSUPPORTED_SUITE,
     BusError,
     PeerError,
 )
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 Handler = Callable[[Connection, BusStream], Awaitable[None]]
 SUITES = (SUITE_CHACHA_SHA256, SUITE_CHACHA_BLAKE2S, SUITE_AESGCM_SHA256)
 BACKLOG = 128
+SUITES_REMEMBERED = 1024  # one peer more costs it a second attempt, and no memory here
 log = logging.getLogger("dsoftbus")
 
 
@@ -64,6 +66,7 @@ class Bus:
         static = suites[SUITE_CHACHA_SHA256].keypair(key)
         self.node = Node(suites, static, os.urandom, profile, name, psk)
         self._allow = allow
+        self._suite_of: dict[bytes, int] = {}  # peers that lack this host's fastest
         self._handlers: dict[str, Handler] = {}
         self._listeners: list[socket.socket] = []
         self._connections: dict[Session, Connection] = {}
@@ -95,15 +98,35 @@ class Bus:
         port: int,
         peer_public: bytes,
         timeout_ms: int = 10000,
-        suite: int = SUITE_CHACHA_SHA256,
+        suite: int | None = None,
     ) -> Connection:
         """A session with the node whose public key is `peer_public`, or BusError; OSError where
-        nobody listens."""
+        nobody listens.
+
+        Without `suite` the faster one of this host is tried first, and once more with the suite
+        that every node has, where the peer refuses it.
+        """
         try:
             async with timeout(timeout_ms / 1000):
-                return await self._connect(host, port, peer_public, suite)
+                if suite is not None:
+                    return await self._connect(host, port, peer_public, suite)
+                return await self._connect_any(host, port, peer_public)
         except (TimeoutError, asyncio.TimeoutError):  # two classes before Python 3.11
             raise PeerError(END_HANDSHAKE_TIMEOUT, f"{host}:{port}") from None
+
+    async def _connect_any(self, host: str, port: int, public: bytes) -> Connection:
+        suite = self._suite_of.get(public) or crypto.fastest()
+        try:
+            return await self._connect(host, port, public, suite)
+        except PeerError as error:
+            if suite == SUITE_CHACHA_SHA256 or error.peer_code != UNSUPPORTED_SUITE:
+                raise
+        log.info("%s lacks suite %d: falling back to %d", host, suite, SUITE_CHACHA_SHA256)
+        # Who forged that refusal gains nothing: either suite is as strong.
+        connection = await self._connect(host, port, public, SUITE_CHACHA_SHA256)
+        if len(self._suite_of) < SUITES_REMEMBERED:
+            self._suite_of[public] = SUITE_CHACHA_SHA256
+        return connection
 
     async def _connect(self, host: str, port: int, public: bytes, suite: int) -> Connection:
         sock = await _connect_socket(host, port)

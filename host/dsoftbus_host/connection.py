@@ -69,8 +69,10 @@ class Connection:
         session = self.session
         if not session.closed:
             return None
+        if session.cause == END_LOCAL:
+            return LocalError(session.cause)
         detail = f"the peer says {label(session.peer_code)}" if session.peer_code else ""
-        return (LocalError if session.cause == END_LOCAL else PeerError)(session.cause, detail)
+        return PeerError(session.cause, detail, session.peer_code)
 
     async def open(self, name: str, priority: int = 3, kind: int = KIND_BYTES) -> BusStream:
         """A stream to the peer's service `name`; priority 0 (highest) to 7.

@@ -1,7 +1,9 @@
 """The suites through OpenSSL, by `cryptography` (its `encrypt_into` writes to our buffers)."""
 
+import functools
 import hashlib
 import hmac
+import time
 from collections.abc import Callable
 from struct import Struct
 
@@ -15,7 +17,10 @@ from dsoftbus.crypto.suite import Hash, Suite, digest_sha256
 from dsoftbus.errors import Unsupported
 
 _TAG = 16
+_PROBE_BYTES = 16384
+_PROBES = 5
 Bytes = bytes | bytearray | memoryview
+Buffer = bytearray | memoryview
 
 
 class _Aead:
@@ -36,7 +41,7 @@ class _Aead:
         self._nonce = nonce
 
     def seal(
-        self, n: int, ad: Bytes, src: Bytes, start: int, end: int, dst: Bytes, at: int
+        self, n: int, ad: Bytes, src: Bytes, start: int, end: int, dst: Buffer, at: int
     ) -> int:
         stop = at + end - start + _TAG
         if stop - at <= SLICE_MAX:
@@ -47,7 +52,7 @@ class _Aead:
         return stop
 
     def open(
-        self, n: int, ad: Bytes, src: Bytes, start: int, end: int, dst: Bytes, at: int
+        self, n: int, ad: Bytes, src: Bytes, start: int, end: int, dst: Buffer, at: int
     ) -> int:
         stop = at + end - start - _TAG
         if stop < at:
@@ -107,6 +112,28 @@ def _hmac_blake2s(key: Bytes, data: Bytes) -> bytes:
 
 _SHA256 = Hash(b"SHA256", digest_sha256, _hmac_sha256)
 _BLAKE2S = Hash(b"BLAKE2s", _digest_blake2s, _hmac_blake2s)
+
+
+@functools.cache
+def fastest() -> int:
+    """The suite whose cipher is the faster one here; measured once, in well under 1 ms.
+
+    AES-GCM where the processor has instructions for it, else ChaCha20-Poly1305.
+    """
+    codes = (SUITE_AESGCM_SHA256, SUITE_CHACHA_SHA256)
+    times = {_seal_ns(suite(code).cipher(bytes(32))): code for code in codes}
+    return times[min(times)]
+
+
+def _seal_ns(aead: _Aead) -> int:
+    """The shortest of a few seals of 16 KiB."""
+    out = bytearray(_PROBE_BYTES + _TAG)
+    spent = []
+    for n in range(_PROBES):
+        start = time.perf_counter_ns()
+        aead.seal(n, b"", out, 0, _PROBE_BYTES, out, 0)
+        spent.append(time.perf_counter_ns() - start)
+    return min(spent)
 
 
 def suite(code: int = SUITE_CHACHA_SHA256) -> Suite:
