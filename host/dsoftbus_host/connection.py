@@ -132,22 +132,26 @@ class Connection:
         """
         pump = self._pump
         pump.turn(now_ms(), self._gather)
-        if pump.waiting and not self._flushing and not pump.blocked:
-            self._flushing = True
-            self.loop.call_soon(self._flush)
+        if pump.waiting and not pump.blocked:
+            self._flush_soon()
         self._gather = True
         if pump.blocked or self._writing or self.session.state == CLOSED:
             self._follow_up()
+
+    def _flush_soon(self) -> None:
+        if not self._flushing:
+            self._flushing = True
+            self.loop.call_soon(self._flush)
 
     def _flush(self) -> None:
         self._flushing = self._gather = False
         self.turn()
 
     def turn_if_owed(self) -> None:
-        """After a read: only where it gave the peer new credit."""
+        """After a read: where it gave the peer new credit, that leaves with what others read."""
         mux = self.session.mux
         if mux is not None and mux.has_output:
-            self.turn()
+            self._flush_soon()
 
     def _on_readable(self) -> None:
         now = now_ms()
