@@ -12,9 +12,13 @@ class Reader:
     """
 
     def __init__(self, data, start: int = 0, end: int = -1):
+        self.over(data, start, len(data) if end < 0 else end)
+
+    def over(self, data, start: int, end: int) -> None:
+        """Begins anew, with `data[start:end]`."""
         self._data = data
         self.at = start
-        self._end = len(data) if end < 0 else end
+        self._end = end
 
     def _take(self, n: int) -> int:
         at = self.at

@@ -89,6 +89,7 @@ class Mux:
         self.profile = profile
         self._frame_payload = profile.frame_payload
         self.copy = copy
+        self._reader = Reader(b"")  # of control frames: one for all, so that none allocates
         self._keepalive = keepalive
         self._parity = 1 if initiator else 0
         self._last_own = -1 if initiator else 0
@@ -206,7 +207,8 @@ class Mux:
             self.post(stream.readable_event)
 
     def _on_control(self, kind: int, number: int, buffer, at: int, n: int, now: int) -> None:
-        reader = Reader(buffer, at, at + n)
+        reader = self._reader
+        reader.over(buffer, at, at + n)
         if kind == WINDOW_UPDATE:
             self._on_window(number, reader.u32())
         elif kind == OPEN:
