@@ -75,7 +75,7 @@ def best_us(*calls) -> list:
     """The best time of each call, over ROUNDS in which they take turns."""
     best = [once_us(call) for call in calls]
     for _ in range(ROUNDS - 1):
-        best = [min(b, once_us(call)) for b, call in zip(best, calls)]
+        best = [min(best[i], once_us(call)) for i, call in enumerate(calls)]
     return best
 
 
@@ -126,7 +126,7 @@ def aead_rows(size: int) -> list:
     sha = RECORD / times[0]
     rows = []
     for verb, kernel, twin in (("seal", times[1], times[3]), ("open", times[2], times[4])):
-        name = "ChaCha20-Poly1305 %s %d B" % (verb, size)
+        name = f"ChaCha20-Poly1305 {verb} {size} B"
         rows.append(table.row(name, size / kernel, "MB/s", "C hashlib.sha256, 4 KiB", sha))
         rows.append(table.row(name, size / kernel, "MB/s", "portable code", size / twin))
     return rows

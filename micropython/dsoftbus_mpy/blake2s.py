@@ -32,6 +32,7 @@ def absorb(p: ptr32, y: int, h: ptr32, iv: ptr32, sigma: ptr8, data: ptr8, size:
     `p` is the room of _work, `y` a register: any int.
     """
     block = ptr8(int(p) + 128)
+    m = ptr32(block)
     at = 0
     while True:
         y = 0
@@ -49,13 +50,43 @@ def absorb(p: ptr32, y: int, h: ptr32, iv: ptr32, sigma: ptr8, data: ptr8, size:
         p[12] = p[12] ^ at
         if at == size:
             p[14] = p[14] ^ -1
-        order = 0
-        while order < 160:
-            y = 0
-            while y < 16:
-                p[y + 16] = p[sigma[order] + 32]
-                order += 1
-                y += 1
+        order = sigma
+        rounds = 10
+        while rounds:
+            y = order[0]
+            p[16] = m[y]
+            y = order[1]
+            p[17] = m[y]
+            y = order[2]
+            p[18] = m[y]
+            y = order[3]
+            p[19] = m[y]
+            y = order[4]
+            p[20] = m[y]
+            y = order[5]
+            p[21] = m[y]
+            y = order[6]
+            p[22] = m[y]
+            y = order[7]
+            p[23] = m[y]
+            y = order[8]
+            p[24] = m[y]
+            y = order[9]
+            p[25] = m[y]
+            y = order[10]
+            p[26] = m[y]
+            y = order[11]
+            p[27] = m[y]
+            y = order[12]
+            p[28] = m[y]
+            y = order[13]
+            p[29] = m[y]
+            y = order[14]
+            p[30] = m[y]
+            y = order[15]
+            p[31] = m[y]
+            order = ptr8(int(order) + 16)
+            rounds -= 1
             y = p[4]
             y = p[16] + y
             p[0] = p[0] + y

@@ -25,10 +25,22 @@ def crypt(p: ptr32, y: int, init: ptr32, src: ptr8, start: int, dst: ptr8, at: i
     s = ptr8(int(src) + start)
     d = ptr8(int(dst) + at)
     while True:
-        y = 0
-        while y < 16:
-            p[y] = init[y]
-            y += 1
+        p[0] = init[0]
+        p[1] = init[1]
+        p[2] = init[2]
+        p[3] = init[3]
+        p[4] = init[4]
+        p[5] = init[5]
+        p[6] = init[6]
+        p[7] = init[7]
+        p[8] = init[8]
+        p[9] = init[9]
+        p[10] = init[10]
+        p[11] = init[11]
+        p[12] = init[12]
+        p[13] = init[13]
+        p[14] = init[14]
+        p[15] = init[15]
         rounds = 10
         while rounds:
             y = p[4]
@@ -200,27 +212,101 @@ def crypt(p: ptr32, y: int, init: ptr32, src: ptr8, start: int, dst: ptr8, at: i
             y = y << 7 | int(uint(y) >> 25)
             p[4] = y
             rounds -= 1
-        y = 0
-        while y < 16:
-            p[y] = p[y] + init[y]
-            y += 1
+        y = init[0]
+        p[0] = p[0] + y
+        y = init[1]
+        p[1] = p[1] + y
+        y = init[2]
+        p[2] = p[2] + y
+        y = init[3]
+        p[3] = p[3] + y
+        y = init[4]
+        p[4] = p[4] + y
+        y = init[5]
+        p[5] = p[5] + y
+        y = init[6]
+        p[6] = p[6] + y
+        y = init[7]
+        p[7] = p[7] + y
+        y = init[8]
+        p[8] = p[8] + y
+        y = init[9]
+        p[9] = p[9] + y
+        y = init[10]
+        p[10] = p[10] + y
+        y = init[11]
+        p[11] = p[11] + y
+        y = init[12]
+        p[12] = p[12] + y
+        y = init[13]
+        p[13] = p[13] + y
+        y = init[14]
+        p[14] = p[14] + y
+        y = init[15]
+        p[15] = p[15] + y
         init[12] = init[12] + 1
-        size = n
-        if size > 64:
-            size = 64
-        y = 0
-        if (int(s) | int(d)) & 3 == 0:
-            words = size & 60
-            while y < words:
-                ptr32(d)[y >> 2] = ptr32(s)[y >> 2] ^ p[y >> 2]
-                y += 4
-        while y < size:
-            d[y] = s[y] ^ ptr8(p)[y]
-            y += 1
-        s = ptr8(int(s) + 64)
-        d = ptr8(int(d) + 64)
+        part = 4
+        if n < 64:
+            y = 0
+            while y < n:
+                d[y] = s[y] ^ ptr8(p)[y]
+                y += 1
+            break
+        if (int(s) | int(d)) & 3:  # a board may not load words off their boundary
+            while part:
+                y = s[0]
+                d[0] = ptr8(p)[0] ^ y
+                y = s[1]
+                d[1] = ptr8(p)[1] ^ y
+                y = s[2]
+                d[2] = ptr8(p)[2] ^ y
+                y = s[3]
+                d[3] = ptr8(p)[3] ^ y
+                y = s[4]
+                d[4] = ptr8(p)[4] ^ y
+                y = s[5]
+                d[5] = ptr8(p)[5] ^ y
+                y = s[6]
+                d[6] = ptr8(p)[6] ^ y
+                y = s[7]
+                d[7] = ptr8(p)[7] ^ y
+                y = s[8]
+                d[8] = ptr8(p)[8] ^ y
+                y = s[9]
+                d[9] = ptr8(p)[9] ^ y
+                y = s[10]
+                d[10] = ptr8(p)[10] ^ y
+                y = s[11]
+                d[11] = ptr8(p)[11] ^ y
+                y = s[12]
+                d[12] = ptr8(p)[12] ^ y
+                y = s[13]
+                d[13] = ptr8(p)[13] ^ y
+                y = s[14]
+                d[14] = ptr8(p)[14] ^ y
+                y = s[15]
+                d[15] = ptr8(p)[15] ^ y
+                p = ptr32(int(p) + 16)
+                s = ptr8(int(s) + 16)
+                d = ptr8(int(d) + 16)
+                part -= 1
+        else:
+            while part:
+                y = ptr32(s)[0]
+                ptr32(d)[0] = p[0] ^ y
+                y = ptr32(s)[1]
+                ptr32(d)[1] = p[1] ^ y
+                y = ptr32(s)[2]
+                ptr32(d)[2] = p[2] ^ y
+                y = ptr32(s)[3]
+                ptr32(d)[3] = p[3] ^ y
+                p = ptr32(int(p) + 16)
+                s = ptr8(int(s) + 16)
+                d = ptr8(int(d) + 16)
+                part -= 1
+        p = ptr32(int(p) - 64)
         n -= 64
-        if n <= 0:
+        if n == 0:
             break
 
 

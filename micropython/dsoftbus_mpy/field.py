@@ -54,7 +54,16 @@ def run(acc: int, x: int, memory: ptr32, program: ptr8, size: int, scalar: ptr8,
                 a0 = (ptr32(acc)[0] ^ ptr32(acc)[20]) & mask
                 ptr32(acc)[0] = ptr32(acc)[0] ^ a0
                 ptr32(acc)[20] = ptr32(acc)[20] ^ a0
-                acc += 4
+                a0 = (ptr32(acc)[1] ^ ptr32(acc)[21]) & mask
+                ptr32(acc)[1] = ptr32(acc)[1] ^ a0
+                ptr32(acc)[21] = ptr32(acc)[21] ^ a0
+                a0 = (ptr32(acc)[2] ^ ptr32(acc)[22]) & mask
+                ptr32(acc)[2] = ptr32(acc)[2] ^ a0
+                ptr32(acc)[22] = ptr32(acc)[22] ^ a0
+                a0 = (ptr32(acc)[3] ^ ptr32(acc)[23]) & mask
+                ptr32(acc)[3] = ptr32(acc)[3] ^ a0
+                ptr32(acc)[23] = ptr32(acc)[23] ^ a0
+                acc += 16
             acc = x + 80
             part -= 1
         pc = int(program)
@@ -146,11 +155,23 @@ def run(acc: int, x: int, memory: ptr32, program: ptr8, size: int, scalar: ptr8,
                     out = ptr32(int(out) + 16)
                     part -= 1
             else:
-                x = 0
-                while x < 10:
-                    sums[x] = pa[x] + pa[x + 10]
-                    sums[x + 10] = pb[x] + pb[x + 10]
-                    x += 1
+                acc = int(sums)
+                x = int(pa)
+                part = 2 - op  # a square has one operand
+                while part:
+                    ptr32(acc)[0] = ptr32(x)[0] + ptr32(x)[10]
+                    ptr32(acc)[1] = ptr32(x)[1] + ptr32(x)[11]
+                    ptr32(acc)[2] = ptr32(x)[2] + ptr32(x)[12]
+                    ptr32(acc)[3] = ptr32(x)[3] + ptr32(x)[13]
+                    ptr32(acc)[4] = ptr32(x)[4] + ptr32(x)[14]
+                    ptr32(acc)[5] = ptr32(x)[5] + ptr32(x)[15]
+                    ptr32(acc)[6] = ptr32(x)[6] + ptr32(x)[16]
+                    ptr32(acc)[7] = ptr32(x)[7] + ptr32(x)[17]
+                    ptr32(acc)[8] = ptr32(x)[8] + ptr32(x)[18]
+                    ptr32(acc)[9] = ptr32(x)[9] + ptr32(x)[19]
+                    acc += 40
+                    x = int(pb)
+                    part -= 1
                 c = columns
                 part = 3
                 while part:
@@ -538,8 +559,11 @@ def run(acc: int, x: int, memory: ptr32, program: ptr8, size: int, scalar: ptr8,
                     a0 = ptr32(acc)[10] - ptr32(acc)[20]
                     ptr32(acc)[10] = a0 + ptr32(x)[0] - ptr32(acc)[0]
                     ptr32(acc)[20] = ptr32(x)[10] - a0 - ptr32(acc)[30]
-                    acc += 4
-                    x += 4
+                    a0 = ptr32(acc)[11] - ptr32(acc)[21]
+                    ptr32(acc)[11] = a0 + ptr32(x)[1] - ptr32(acc)[1]
+                    ptr32(acc)[21] = ptr32(x)[11] - a0 - ptr32(acc)[31]
+                    acc += 8
+                    x += 8
                 # `acc` carries the upper half, `x` the lower half with 608 times the upper.
                 acc = 0
                 x = 0

