@@ -1,0 +1,134 @@
+"""The bare poll() loop: two nodes in one process, over loopback, without asyncio."""
+
+from dsoftbus.const import (
+    EV_CLOSED,
+    EV_ESTABLISHED,
+    EV_OPENED,
+    EV_READABLE,
+    EV_WRITABLE,
+    SMALL,
+)
+from dsoftbus.errors import END_HANDSHAKE_TIMEOUT, END_LINK_DOWN, END_LOCAL, END_PEER
+from support import Random, Skip
+
+try:
+    import socket
+except ImportError:
+    raise Skip("this port has no sockets")
+
+from dsoftbus_mpy import node
+from dsoftbus_mpy.loop import Loop
+
+HOST = "127.0.0.1"
+TURNS = 100_000  # ends what hangs
+
+
+class Hasty(SMALL):
+    handshake_ms = 100
+
+
+class Brief(SMALL):
+    close_ms = 50
+
+
+class Receiver:
+    """Serves: keeps what its streams bring, and answers the end with an end."""
+
+    def __init__(self, profile=SMALL):
+        self.loop = Loop(node.make(Random(1)(32), "receiver", profile), self.on_event)
+        self.received = bytearray()
+        self.causes = []
+
+    def on_event(self, session, event):
+        stream = event.stream
+        if event.kind == EV_OPENED:
+            stream.accept()
+        elif event.kind == EV_READABLE:
+            self.received.extend(stream.recv(stream.readable))
+            if stream.at_end and not session.closed:
+                stream.finish()
+        elif event.kind == EV_CLOSED:
+            self.causes.append(event.code)
+
+
+class Sender:
+    """Opens a stream, sends `data`, and closes its session at the stream's end."""
+
+    def __init__(self, data: bytes, profile=SMALL):
+        self.loop = Loop(node.make(Random(2)(32), "sender", profile), self.on_event)
+        self.causes = []
+        self._data = data
+        self._at = 0
+
+    def on_event(self, session, event):
+        if event.kind == EV_ESTABLISHED:
+            self._send(session.open("loop"))
+        elif event.kind == EV_WRITABLE and not event.stream.finishing:
+            self._send(event.stream)
+        elif event.kind == EV_READABLE and event.stream.at_end:
+            session.close(self.loop.now())
+        elif event.kind == EV_CLOSED:
+            self.causes.append(event.code)
+
+    def _send(self, stream):
+        self._at += stream.send(self._data, self._at)
+        if self._at == len(self._data):
+            stream.finish()
+        else:
+            stream.send(self._data, self._at)  # would block: asks for EV_WRITABLE
+
+
+def run(*loops, until) -> None:
+    for _ in range(TURNS):
+        for loop in loops:
+            loop.run_once(1)
+        if until():
+            return
+    raise AssertionError("nothing more happens")
+
+
+def test_more_than_the_credit_arrives_and_the_session_ends():
+    data = Random(3)(20_000)
+    receiver, sender = Receiver(), Sender(data)
+    port = receiver.loop.listen(HOST)
+    session = sender.loop.connect(HOST, port, receiver.loop.node.public)
+    run(receiver.loop, sender.loop, until=lambda: session.closed and receiver.causes)
+    assert receiver.received == data
+    assert (sender.causes, receiver.causes) == ([END_LOCAL], [END_PEER])
+    run(receiver.loop, sender.loop, until=lambda: not sender.loop.node.sessions)
+    assert receiver.loop.node.sessions == []
+    receiver.loop.close()
+
+
+def test_nobody_listens():
+    receiver, sender = Receiver(), Sender(b"")
+    port = receiver.loop.listen(HOST)
+    receiver.loop.close()
+    sender.loop.connect(HOST, port, receiver.loop.node.public)
+    run(sender.loop, until=lambda: sender.causes)
+    assert sender.causes == [END_LINK_DOWN]
+    assert sender.loop.node.sessions == []
+
+
+def test_silence_has_a_deadline():
+    receiver = Receiver(Hasty)
+    port = receiver.loop.listen(HOST)
+    sock = socket.socket()
+    sock.connect(socket.getaddrinfo(HOST, port)[0][-1])
+    run(receiver.loop, until=lambda: receiver.causes)
+    assert receiver.causes == [END_HANDSHAKE_TIMEOUT]
+    assert sock.read(5) == bytes((0, 2, 5, END_HANDSHAKE_TIMEOUT))
+    sock.close()
+    receiver.loop.close()
+
+
+def test_close_ends_what_is_open():
+    receiver, sender = Receiver(), Sender(Random(4)(500), Brief)
+    port = receiver.loop.listen(HOST)
+    sender.loop.connect(HOST, port, receiver.loop.node.public)
+    run(receiver.loop, sender.loop, until=lambda: receiver.received)
+    sender.loop.close()  # waits for the receiver, which does not run meanwhile
+    run(receiver.loop, until=lambda: receiver.causes)
+    receiver.loop.close()
+    assert sender.causes == [END_LOCAL]
+    assert receiver.causes == [END_PEER]
