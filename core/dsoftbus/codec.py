@@ -60,10 +60,29 @@ class Reader:
 
 def text(raw) -> str:
     """UTF-8 to str, or PeerError(MALFORMED)."""
+    raw = bytes(raw)
     try:
-        return str(bytes(raw), "utf-8")
+        found = str(raw, "utf-8")
     except UnicodeError:
         raise PeerError(MALFORMED, "bad UTF-8") from None
+    if len(found) != len(raw) and _utf8_bytes(found) != len(raw):
+        raise PeerError(MALFORMED, "bad UTF-8")
+    return found
+
+
+def _utf8_bytes(found: str) -> int:
+    """How long the one right encoding of `found` is, or -1 when it has none (RFC 3629).
+
+    MicroPython decodes overlong forms, surrogates and what lies beyond Unicode; a name that one
+    node takes and another refuses, or that has two spellings, would be a way to deceive.
+    """
+    size = 0
+    for char in found:
+        point = ord(char)
+        if 0xD800 <= point < 0xE000 or point > 0x10FFFF:
+            return -1
+        size += 1 + (point > 0x7F) + (point > 0x7FF) + (point > 0xFFFF)
+    return size
 
 
 def get_u32(data, at: int) -> int:

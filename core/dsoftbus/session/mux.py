@@ -8,7 +8,7 @@ priority. A PeerError out of `receive` ends the session; a stream's fault only r
 from collections import deque
 from struct import pack_into
 
-from dsoftbus.codec import Reader, get_u32
+from dsoftbus.codec import Reader, get_u32, text
 from dsoftbus.const import (
     CLOSE,
     DATA,
@@ -526,10 +526,9 @@ def _add_credit(credit: int, increment: int) -> int:
 
 
 def _stream_name(raw: bytes) -> str:
-    try:
-        name = str(raw, "utf-8")
-    except UnicodeError:
-        name = ""
-    if not name or len(raw) > STREAM_NAME_MAX:
+    if not 1 <= len(raw) <= STREAM_NAME_MAX:
         raise PeerError(INVALID_STREAM_NAME)
-    return name
+    try:
+        return text(raw)
+    except PeerError:
+        raise PeerError(INVALID_STREAM_NAME) from None
