@@ -8,7 +8,7 @@ Decoding is total, and only what `encode` could have made is taken: either gives
 bytes.
 """
 
-from dsoftbus.codec import Reader, put_u16, put_u32
+from dsoftbus.codec import Reader, put_u16, put_u32, text
 from dsoftbus.const import (
     ANNOUNCE_MAX,
     KEY_BYTES,
@@ -167,8 +167,8 @@ class _Packet(Reader):
             raise PeerError(ANNOUNCE_INVALID, "length")
         raw = self.raw(n)
         try:
-            return str(raw, "utf-8")
-        except UnicodeError:
+            return text(raw)
+        except PeerError:
             raise PeerError(ANNOUNCE_UTF8)
 
     def link(self) -> tuple:
