@@ -145,7 +145,15 @@ def refusal(mux, opening: bytes) -> int:
 def test_reject_invalid_stream_name():
     mux = peer_of_initiator()
     number = 1
-    for name in (b"", bytes(STREAM_NAME_MAX + 1), b"\xff", b"ok\xc3", b"\x80abc"):
+    for name in (
+        b"",
+        bytes(STREAM_NAME_MAX + 1),
+        b"\xff",
+        b"ok\xc3",
+        b"\x80abc",
+        b"\xc0\xaf",
+        b"\xed\xa0\x80",
+    ):
         assert refusal(mux, open_frame(number, name)) == errors.INVALID_STREAM_NAME
         number += 2
     take(mux, open_frame(number, b"fine"))
