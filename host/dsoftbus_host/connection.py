@@ -11,7 +11,7 @@ from dsoftbus.const import (
     EV_OPENED,
     KIND_BYTES,
 )
-from dsoftbus.errors import END_LOCAL, BusError, LocalError, PeerError, label
+from dsoftbus.errors import END_LOCAL, BusError, LocalError
 from dsoftbus.pump import Pump
 from dsoftbus.session.session import CLOSED
 from dsoftbus_host.clock import now_ms
@@ -66,13 +66,8 @@ class Connection:
     @property
     def cause(self) -> BusError | None:
         """Why the session ended, or None while it lives."""
-        session = self.session
-        if not session.closed:
-            return None
-        if session.cause == END_LOCAL:
-            return LocalError(session.cause)
-        detail = f"the peer says {label(session.peer_code)}" if session.peer_code else ""
-        return PeerError(session.cause, detail, session.peer_code)
+        failure: BusError | None = self.session.failure
+        return failure
 
     async def open(self, name: str, priority: int = 3, kind: int = KIND_BYTES) -> BusStream:
         """A stream to the peer's service `name`; priority 0 (highest) to 7.

@@ -5,13 +5,11 @@ from collections import deque
 
 from dsoftbus.const import EV_OPENED, KIND_BYTES
 from dsoftbus.errors import (
-    END_LOCAL,
     END_NO_MEMORY,
     NO_SUCH_SERVICE,
     STREAM_REFUSED,
     LocalError,
     PeerError,
-    label,
 )
 from dsoftbus.pump import Pump
 from dsoftbus_mpy.stream import BusStream
@@ -51,11 +49,7 @@ class Connection:
     @property
     def cause(self):
         """Why the session ended, as a BusError, or None while it lives."""
-        session = self.session
-        if not session.closed:
-            return None
-        detail = "the peer says " + label(session.peer_code) if session.peer_code else ""
-        return (LocalError if session.cause == END_LOCAL else PeerError)(session.cause, detail)
+        return self.session.failure
 
     async def open(self, name: str, priority: int = 3, kind: int = KIND_BYTES) -> BusStream:
         """A stream to the peer's service `name`; priority 0 (highest) to 7.

@@ -39,6 +39,7 @@ from dsoftbus.errors import (
     BusError,
     LocalError,
     PeerError,
+    label,
 )
 from dsoftbus.session.events import Event
 from dsoftbus.session.handshake import Handshake
@@ -101,6 +102,8 @@ class Session:
 
     def open(self, name: str, priority: int = 3, kind: int = KIND_BYTES):
         """A new stream; priorities 0 (highest) to 7."""
+        if self.state == CLOSED:
+            raise self.failure
         if self.state != ESTABLISHED:
             raise LocalError(UNAUTHENTICATED_SESSION if self.half_open else BAD_STATE, name)
         return self.mux.open(name, priority, kind)
@@ -172,6 +175,16 @@ class Session:
     def parting(self) -> bool:
         """Whether an authenticated peer has yet to read why this side ended the session."""
         return self.mux is not None and self.cause not in (0, END_PEER, END_LINK_DOWN)
+
+    @property
+    def failure(self):
+        """Why the session ended, as a BusError for the program, or None while it lives."""
+        if self.state != CLOSED:
+            return None
+        if self.cause == END_LOCAL:
+            return LocalError(END_LOCAL)
+        detail = "the peer says " + label(self.peer_code) if self.peer_code else ""
+        return PeerError(self.cause, detail, self.peer_code)
 
     @property
     def peer_public(self):
