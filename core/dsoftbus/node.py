@@ -5,17 +5,24 @@ from dsoftbus.errors import HALF_OPEN_LIMIT, SESSION_LIMIT, LocalError, PeerErro
 from dsoftbus.identity import device_id
 from dsoftbus.session.handshake import Local
 from dsoftbus.session.over_stream import StreamSession
+from dsoftbus.ticks import earliest
 
 
 class Node:
     """Makes sessions within the profile's bounds; a driver pumps them.
 
-    `suites`, `static`, `random`, `psk`: see `Local`.
+    `suites`, `static`, `random`, `psk`: see `Local`. With a `guard` (a `trust.guard.Guard`) it
+    denies by default; without one, whoever proves a key may have a session, and the program
+    decides what for.
     """
 
-    def __init__(self, suites, static, random, profile, name="", psk=None):
+    def __init__(self, suites, static, random, profile, name="", psk=None, guard=None):
         self.local = Local(suites, static, random, profile, name, psk)
+        self.local.gatekeeper = self
         self.profile = profile
+        self.guard = guard
+        self.peers = None  # a discovery.peers.Peers, made by discover()
+        self._met = []  # sessions that `peers` knows of
         self.sessions = []
         self.evicted = None  # by the last accept()
 
@@ -27,11 +34,22 @@ class Node:
     def id(self) -> str:
         return device_id(self.public)
 
-    def connect(self, peer_public: bytes, now: int, suite: int = SUITE_CHACHA_SHA256):
-        """A session to the node whose key is `peer_public`, over a stream link."""
+    # Sessions
+
+    def connect(
+        self, peer_public: bytes, now: int, suite: int = SUITE_CHACHA_SHA256, psk=None, route=None
+    ):
+        """A session to the node whose key is `peer_public`, over a stream link.
+
+        `psk`: the token of an invitation. `route` (kind, host, port): where that node was sought;
+        if it is there, it will be sought there again.
+        """
         if self._full:
             raise LocalError(SESSION_LIMIT)
-        return self._add(StreamSession(self.local, now, peer_public, suite))
+        local = self.local if psk is None else self.local.with_psk(psk)
+        session = StreamSession(local, now, peer_public, suite)
+        session.route = route
+        return self._add(session)
 
     def accept(self, now: int):
         """A session for a stream link that a peer has opened.
@@ -49,6 +67,11 @@ class Node:
         """The driver has closed the link of `session`."""
         if session in self.sessions:
             self.sessions.remove(session)
+        if session in self._met:
+            self._met.remove(session)
+            self.peers.left(session.peer_id, session.keepalive.heard)
+        if self.guard is not None:
+            self.guard.leave(session)
 
     @property
     def _full(self) -> bool:
@@ -73,3 +96,51 @@ class Node:
         if len(waiting) >= self.profile.half_open:
             self.evicted = waiting[0]
             self.evicted.refuse(HALF_OPEN_LIMIT)
+
+    # Discovery and trust
+
+    def discover(self):
+        """The table of peers, from now on."""
+        if self.peers is None:
+            from dsoftbus.discovery.peers import Peers
+
+            self.peers = Peers(self.profile, self.id, self._trusts)
+        return self.peers
+
+    def unpair(self, device: str) -> bool:
+        """See `Guard.unpair`; the peer is a stranger to discovery again, too."""
+        if self.peers is not None:
+            self.peers.forget(device)
+        return self.guard.unpair(device)
+
+    def admit(self, session, now: int) -> None:
+        """Called when a handshake has proved the peer of `session`. Raises PeerError."""
+        if self.guard is not None:
+            self.guard.admit(session, now)
+        if self.peers is not None:
+            self.peers.joined(session.peer_public, session.route)
+            self._met.append(session)
+
+    def handle_timer(self, now: int) -> None:
+        """What is due apart from sessions."""
+        if self.peers is not None:
+            self.peers.handle_timer(now)
+        if self.guard is not None:
+            self.guard.handle_timer(now)
+
+    def poll_timer(self):
+        """The next deadline apart from sessions in ms, or None."""
+        deadline = self.peers.poll_timer() if self.peers is not None else None
+        if self.guard is not None:
+            deadline = earliest(deadline, self.guard.poll_timer())
+        return deadline
+
+    def next_event(self):
+        """The oldest event apart from sessions (a NodeEvent), or None."""
+        event = self.guard.next_event() if self.guard is not None else None
+        if event is None and self.peers is not None:
+            event = self.peers.next_event()
+        return event
+
+    def _trusts(self, device: str) -> bool:
+        return self.guard is not None and self.guard.store.get(device) is not None

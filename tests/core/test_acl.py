@@ -24,11 +24,18 @@ def acl(*rules, grants=()):
     return Acl(store)
 
 
+class Gate:
+    """A mux's control, as far as no stream of the bus's own comes."""
+
+    def __init__(self, gate):
+        self.gate = gate
+
+
 def mux(gate) -> Mux:
     """The responder's side, so that the peer's streams are odd."""
     made = Mux(False, SMALL, copy, Keepalive(0, 0))
     made.start(own(SMALL, ""))
-    made.gate = gate
+    made.control = Gate(gate)
     return made
 
 

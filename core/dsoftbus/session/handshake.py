@@ -25,6 +25,8 @@ class Local:
 
     `suites` maps wire codes to suites; `static` is the key pair of any of them (X25519 is common
     to all); `random(n)` gives cryptographic bytes; `psk` is the 32-byte token of XKpsk3 or None.
+    `invite_psk` is a token that initiators may use, and need not. `gatekeeper.admit(session, now)`
+    is asked before a session counts as established.
     """
 
     def __init__(self, suites, static, random, profile, name="", psk=None):
@@ -34,6 +36,8 @@ class Local:
         self.profile = profile
         self.name = name
         self.psk = psk
+        self.invite_psk: bytes = None
+        self.gatekeeper = None
         self.hello = hello.own(profile, name).encode()
 
     def suite(self, code: int):
@@ -41,6 +45,18 @@ class Local:
         if code not in self.suites:
             raise Unsupported("suite %d" % code)
         return self.suites[code]
+
+    @property
+    def taken_psk(self):
+        """The token that is taken from an initiator, or None."""
+        return self.psk or self.invite_psk
+
+    def with_psk(self, psk) -> "Local":
+        """The same node, for handshakes with another token."""
+        other = Local(self.suites, self.static, self.random, self.profile, self.name, psk)
+        other.invite_psk = self.invite_psk
+        other.gatekeeper = self.gatekeeper
+        return other
 
 
 class Handshake:
@@ -69,8 +85,13 @@ class Handshake:
             local.static,
             remote_static,
             local.random,
-            local.psk if self._offer[2] == PATTERN_XKPSK3 else None,
+            self._psk(remote_static is not None),
         )
+
+    def _psk(self, initiator: bool):
+        if not self.by_token:
+            return None
+        return self._local.psk if initiator else self._local.taken_psk
 
     def init(self) -> bytes:
         """The initiator's first body."""
@@ -92,7 +113,8 @@ class Handshake:
             raise PeerError(UNSUPPORTED_VERSION, str(body[0]))
         if body[1] not in self._local.suites:
             raise PeerError(UNSUPPORTED_SUITE, str(body[1]))
-        if body[2] not in _PATTERNS or (body[2] == PATTERN_XKPSK3 and self._local.psk is None):
+        tokenless = self._local.taken_psk is None
+        if body[2] not in _PATTERNS or (body[2] == PATTERN_XKPSK3 and tokenless):
             raise PeerError(UNSUPPORTED_SUITE, "pattern")
 
     def on_reply(self, body) -> bytes:
@@ -105,6 +127,11 @@ class Handshake:
         """After it the responder has authenticated the initiator."""
         payload = self._noise.read_message(body)
         self.peer_hello = hello.decode(payload, self.peer_public)
+
+    @property
+    def by_token(self) -> bool:
+        """Both sides have shown that they hold the token."""
+        return self._offer[2] == PATTERN_XKPSK3
 
     @property
     def peer_public(self):

@@ -24,6 +24,7 @@ from dsoftbus.const import (
     PING,
     PONG,
     PRIORITIES,
+    RESERVED_PREFIX,
     RST,
     STREAM_NAME_MAX,
     U30_MAX,
@@ -114,7 +115,7 @@ class Mux:
         self._pong = -1
         self._control_due = False  # something other than data waits for fill()
         self.peer_close = -1  # the code of the peer's CLOSE
-        self.gate = None  # gate(outgoing, name) -> 0, or the code to refuse a stream with
+        self.control = None  # asked before each stream, and takes those of the bus's own
 
     def start(self, hello) -> None:
         """The peer is authenticated, and this is what it can take."""
@@ -280,7 +281,7 @@ class Mux:
 
     def _refusal(self, outgoing: bool, name: str) -> int:
         """Asked before a stream exists, and before anything of the others shows."""
-        return self.gate(outgoing, name) if self.gate else 0
+        return self.control.gate(outgoing, name) if self.control is not None else 0
 
     def _refuse(self, number: int, code: int) -> None:
         if len(self._refusals) >= self._refusals_max:
@@ -442,6 +443,10 @@ class Mux:
             self.forget_if_done(stream)
         return at + n
 
+    def live(self) -> list:
+        """The streams that are there."""
+        return list(self._streams.values())
+
     # What streams ask of their mux
 
     def owe(self, stream: Stream, what: int) -> None:
@@ -461,10 +466,14 @@ class Mux:
         stream.owes &= OWE_OPEN
 
     def post(self, event: Event) -> None:
-        """Queues `event` unless it is queued already."""
-        if not event.queued:
+        """Queues `event` unless it is queued already; one of the bus's own streams is handled."""
+        stream = event.stream
+        if stream.control is not None:
+            stream.control.on_event(event)
+            self.forget_if_done(stream)
+        elif not event.queued:
             event.queued = True
-            event.stream.queued += 1
+            stream.queued += 1
             self.events.append(event)
 
     def release(self, n: int) -> None:
@@ -501,6 +510,8 @@ class Mux:
 
     def _add(self, number: int, name: str, priority: int, kind: int) -> Stream:
         stream = Stream(self, number, name, priority, kind)
+        if name.startswith(RESERVED_PREFIX):
+            stream.control = self.control
         self._streams[number] = stream
         self._windows += stream.window
         return stream

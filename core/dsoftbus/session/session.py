@@ -87,6 +87,7 @@ class Session:
         self.state = AWAIT_REPLY if self.initiator else AWAIT_INIT
         self.cause = 0  # once closed: the code that ended it
         self.peer_code = 0  # and what the peer gave as its reason
+        self.route = None  # (kind, host, port) under which this side sought the peer
         self.mux: Mux = None
         self.keepalive: Keepalive = None
         self.handshake = Handshake(local, self.link_kind, suite, remote_static)
@@ -130,6 +131,8 @@ class Session:
             if now >= self._deadline:
                 self.refuse(END_HANDSHAKE_TIMEOUT)
         elif self.state != CLOSED:
+            if self.mux.control is not None:
+                self.mux.control.handle_timer(now)
             self._check_alive(now)
             self._close_when_idle(now)
 
@@ -147,6 +150,8 @@ class Session:
         if self.state == CLOSED:
             return None
         deadline = self.keepalive.deadline()
+        if self.mux.control is not None:
+            deadline = earliest(deadline, self.mux.control.poll_timer())
         return earliest(deadline, self._deadline) if self.state == CLOSING else deadline
 
     def next_event(self):
@@ -239,6 +244,8 @@ class Session:
         mux.start(self.handshake.peer_hello)
         self._secure(self.handshake)
         self.mux = mux  # last: whatever failed above, there is no half of a session
+        if self.local.gatekeeper is not None:
+            self.local.gatekeeper.admit(self, now)
         self._opened = opened
 
     # Established

@@ -56,6 +56,7 @@ class Stream:
         self.state = 0
         self.code = 0  # why it was reset, or why its session ended
         self.context: object = None  # the driver's own, not read here
+        self.control = None  # who takes its events, where it is one of the bus's own
         self.owes = 0
         self.credit = mux.initial_credit  # what we may still send
         self.pending = 0  # bytes on loan that no frame has taken yet, prefix included

@@ -81,7 +81,7 @@ class Acl:
 
     def __init__(self, store):
         self._store = store
-        self.denied = {NOT_PAIRED: 0, OUTSIDE_ACL: 0}
+        self.denied = {}
         self._events = deque((), _EVENTS)
 
     def check(self, device: str, direction: int, name: str) -> int:
@@ -92,10 +92,14 @@ class Acl:
         if self.allows(device, direction, name):
             return 0
         code = OUTSIDE_ACL if self._store.get(device) else NOT_PAIRED
-        self.denied[code] += 1
+        self.deny(device, direction, name, code)
+        return code
+
+    def deny(self, device: str, direction: int, name: str, code: int) -> None:
+        """Counts and tells a refusal, whoever decided it."""
+        self.denied[code] = self.denied.get(code, 0) + 1
         if len(self._events) < _EVENTS:
             self._events.append(NodeEvent(EV_DENIED, device, name, code, direction))
-        return code
 
     def allows(self, device: str, direction: int, name: str) -> bool:
         """The same question, without consequence."""
@@ -112,6 +116,10 @@ class Acl:
                     return False
                 allowed = True
         return allowed
+
+    def welcomes(self, device: str) -> bool:
+        """Whether some rule allows something to a peer that is not trusted."""
+        return any([rule.allow and rule.who in (device, ANYONE) for rule in self._store.rules])
 
     def next_event(self):
         """The oldest denial that was not told, or None."""

@@ -48,6 +48,10 @@ class Desk:
         self.current = Pairing(opener, handshake_hash, self._random, now)
         return self.current
 
+    def withdraw(self) -> None:
+        """The attempt under way gives way, and is no failure."""
+        self.current = None
+
     def settle(self) -> None:
         """The attempt under way has ended: a success closes the desk, failures add up."""
         pairing = self.current

@@ -128,11 +128,11 @@ class Pairing:
         if not self.ended:
             self._fail(code)
 
-    def stream_lost(self) -> None:
-        """The stream or its session has ended."""
+    def stream_lost(self, code: int = 0) -> None:
+        """The stream or its session has ended, `code` says why."""
         if not self.ended:
             self.state = FAILED
-            self.code = PAIRING_CANCELLED
+            self.code = code or PAIRING_CANCELLED
 
     # Inputs
 

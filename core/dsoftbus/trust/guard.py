@@ -1,0 +1,236 @@
+"""The trust of one node: whom its sessions belong to, and what may happen in them.
+
+A driver needs four things of it: `admit` for every session that is established (`Node` does that),
+`next_event`, `poll_timer` with `handle_timer`, and `restless`, the sessions in which something has
+to be sent after a command.
+"""
+
+from collections import deque
+
+from dsoftbus.const import (
+    EV_KEY_DUE,
+    EV_KEY_MOVED,
+    EV_NAME_WARNING,
+    EV_PAIR_FAILED,
+    EV_PAIRED,
+    EV_UNPAIRED,
+)
+from dsoftbus.errors import (
+    BAD_STATE,
+    NOT_PAIRED,
+    OUTSIDE_ACL,
+    TRUST_REVOKED,
+    LocalError,
+    PeerError,
+)
+from dsoftbus.session.events import NodeEvent
+from dsoftbus.trust import rotation
+from dsoftbus.trust.acl import IN, OUT, Acl
+from dsoftbus.trust.control import Control
+from dsoftbus.trust.desk import Desk
+from dsoftbus.trust.store import Entry
+
+_EVENTS = 16  # that wait; each comes of a session or a person, which do not flood
+
+
+class Guard:
+    """`store` is a `TrustStore`, `random(n)` gives nonces, `today()` is the time in s since 1970.
+
+    `grants` are the rules that a peer gets when it is paired.
+    """
+
+    def __init__(self, store, random, today=None, grants=()):
+        self.store = store
+        self.acl = Acl(store)
+        self.desk = Desk(random)
+        self.grants = list(grants)
+        self.rotation: rotation.Rotation = None  # of this node's own key
+        self._today = today
+        self._controls = []
+        self._events = deque((), _EVENTS)
+        self._restless = []
+        self._promised_until = {}  # ms, by device id
+
+    # Commands
+
+    def pair(self, session, now: int) -> None:
+        """Asks the peer of `session` to pair. Raises LocalError when an attempt cannot begin."""
+        if not self.desk.is_open(now):
+            self.desk.open(now)
+        self._control(session).pair(now)
+        self._stir(session)
+
+    def confirm(self, digits: str) -> None:
+        """The person here agrees to the digits that the pairing under way shows.
+
+        Raises LocalError: WRONG_CODE for other digits, BAD_STATE where nothing is shown.
+        """
+        control = self._pairing()
+        try:
+            control.confirm(digits)
+        finally:
+            self._stir(control.session)
+
+    def cancel(self) -> None:
+        """The person here does not agree."""
+        control = self._pairing()
+        control.cancel()
+        self._stir(control.session)
+
+    def unpair(self, device: str) -> bool:
+        """Trusts the peer no more; its sessions end before this returns. False: it was not."""
+        entry = self.store.remove(device)
+        self._end_sessions(device)
+        if entry is not None:
+            self.tell(EV_UNPAIRED, device, entry.name)
+        return entry is not None
+
+    def recheck(self) -> None:
+        """The rules have changed: streams that they do not allow any more are reset."""
+        for control in self._controls:
+            for stream in control.session.mux.live():
+                self._recheck_stream(control, stream)
+
+    def rotate(self, next_pair, grace_s: int, now: int) -> None:
+        """This node will go by `next_pair` in `grace_s` seconds; trusted peers are told.
+
+        EV_KEY_DUE says when. The backend has stored the next secret before it calls this.
+        """
+        self.rotation = rotation.Rotation(next_pair, grace_s, now)
+        for control in self._controls:
+            control.tell_next_key(now)
+            self._stir(control.session)
+
+    # Inputs
+
+    def admit(self, session, now: int) -> None:
+        """A handshake has proved the peer of `session`: may it stay, and as whom?
+
+        Raises PeerError(NOT_PAIRED), which ends the session.
+        """
+        self._forget_old_promises(now)
+        self._follow_key(session)
+        if self.store.get(session.peer_id) is None:
+            if session.handshake.by_token:
+                self.trust(session)
+            else:
+                self._admit_stranger(session, now)
+        control = Control(self, session)
+        session.mux.control = control
+        self._controls.append(control)
+        control.tell_next_key(now)
+
+    def leave(self, session) -> None:
+        """`session` has ended."""
+        self._controls = [c for c in self._controls if c.session is not session]
+
+    def handle_timer(self, now: int) -> None:
+        change = self.rotation
+        if change is not None and change.due(now):
+            self.rotation = None
+            self.tell(EV_KEY_DUE, "", "", 0, change)
+
+    # Outputs
+
+    def poll_timer(self):
+        """The next deadline in ms, or None. Those of pairings are their sessions'."""
+        return self.rotation.poll_timer() if self.rotation is not None else None
+
+    def next_event(self):
+        """The oldest event, or None."""
+        return self._events.popleft() if self._events else self.acl.next_event()
+
+    def restless(self):
+        """A session that wants a turn after a command, or None."""
+        return self._restless.pop(0) if self._restless else None
+
+    # What sessions ask of it
+
+    def tell(self, kind: int, device: str, name: str = "", code: int = 0, about=None) -> None:
+        if len(self._events) < _EVENTS:
+            self._events.append(NodeEvent(kind, device, name, code, about))
+
+    def trust(self, session) -> None:
+        """The peer of `session` has paired."""
+        device, name = session.peer_id, session.peer_name
+        today = self._today() if self._today else 0
+        known = self.store.get(device)
+        grants = known.grants if known else self.grants
+        try:
+            self.store.add(Entry(session.peer_public, name, grants, today))
+        except LocalError as error:
+            self.tell(EV_PAIR_FAILED, device, name, error.code)
+            return
+        self.tell(EV_PAIRED, device, name)
+        self._warn_of_name(device, name)
+
+    def take_next_key(self, device: str, public: bytes, grace_s: int, now: int) -> None:
+        if self.store.get(device) is not None:
+            rotation.take(self.store, device, public, grace_s)
+            self._promised_until.pop(device, None)
+            self._forget_old_promises(now)
+
+    # Admission
+
+    def _admit_stranger(self, session, now: int) -> None:
+        """A stranger may stay where it could do anything at all: pair, or what `*` may."""
+        device = session.peer_id
+        if not (session.initiator or self.desk.is_open(now) or self.acl.welcomes(device)):
+            self.acl.deny(device, IN, "", NOT_PAIRED)
+            raise PeerError(NOT_PAIRED)
+        self._warn_of_name(device, session.peer_name)
+
+    def _warn_of_name(self, device: str, name: str) -> None:
+        """A name that is known, with a key that it did not have."""
+        if name and [entry for entry in self.store.named(name) if entry.id != device]:
+            self.tell(EV_NAME_WARNING, device, name)
+
+    def _follow_key(self, session) -> None:
+        old = rotation.follow(self.store, session.peer_public)
+        if old is not None:
+            self._end_sessions(old.id)
+            self.tell(EV_KEY_MOVED, session.peer_id, old.id)
+
+    def _forget_old_promises(self, now: int) -> None:
+        """A next key that was announced long ago is good no more; the time runs while we do."""
+        for entry in self.store:
+            if entry.next_public:
+                until = self._promised_until.setdefault(entry.id, now + entry.next_for_s * 1000)
+                if now >= until:
+                    del self._promised_until[entry.id]
+                    entry.next_public = b""
+                    entry.next_for_s = 0
+                    self.store.touch()
+
+    # Sessions
+
+    def _control(self, session) -> Control:
+        for control in self._controls:
+            if control.session is session:
+                return control
+        raise LocalError(BAD_STATE, "no such session")
+
+    def _pairing(self) -> Control:
+        for control in self._controls:
+            if control.pairing is not None:
+                return control
+        raise LocalError(BAD_STATE, "no pairing")
+
+    def _end_sessions(self, device: str) -> None:
+        for control in list(self._controls):
+            if control.device == device:
+                control.session.refuse(TRUST_REVOKED)
+                self._stir(control.session)
+
+    def _recheck_stream(self, control, stream) -> None:
+        if stream.control is None:
+            own = (stream.id % 2 == 1) == control.session.initiator  # odd ids are the initiator's
+            direction = OUT if own else IN
+            if not self.acl.allows(control.device, direction, stream.name):
+                self.acl.deny(control.device, direction, stream.name, OUTSIDE_ACL)
+                stream.reset(OUTSIDE_ACL)
+                self._stir(control.session)
+
+    def _stir(self, session) -> None:
+        if session not in self._restless:
+            self._restless.append(session)

@@ -1,0 +1,466 @@
+"""Trust in whole nodes: strangers, pairing, grants, revocation, tokens and the move of a key."""
+
+from dsoftbus.const import (
+    EV_CLOSED,
+    EV_DENIED,
+    EV_ESTABLISHED,
+    EV_KEY_DUE,
+    EV_KEY_MOVED,
+    EV_NAME_WARNING,
+    EV_OPENED,
+    EV_PAIR_DIGITS,
+    EV_PAIR_FAILED,
+    EV_PAIRED,
+    EV_RESET,
+    EV_UNPAIRED,
+    KIND_MESSAGES,
+    PAIR_STREAM,
+    SMALL,
+    TINY,
+)
+from dsoftbus.crypto.suite import portable
+from dsoftbus.errors import (
+    BAD_STATE,
+    NO_SUCH_SERVICE,
+    NOT_PAIRED,
+    OUTSIDE_ACL,
+    PAIRING_CLOSED,
+    PAIRING_LIMIT,
+    PAIRING_TIMEOUT,
+    STREAM_CANCELLED,
+    STREAM_KIND_MISMATCH,
+    TRUST_REVOKED,
+    WRONG_CODE,
+)
+from dsoftbus.node import Node
+from dsoftbus.trust import store as trust_store
+from dsoftbus.trust.acl import grant, rule
+from dsoftbus.trust.guard import Guard
+from dsoftbus.trust.invitation import psk
+from dsoftbus.trust.store import TrustStore
+from support import Random, raises
+
+SUITE = portable()
+TOKEN = psk(b"t" * 16)
+
+
+class Pair:
+    """Two nodes and a session between them; `a` is the initiator."""
+
+    def __init__(self, a: Node, b: Node, now: int = 0, psk=None):
+        self.now = now
+        self.nodes = (a, b)
+        self.ends = (a.connect(b.public, now, psk=psk), b.accept(now))
+        self.events = ([], [])
+        self.run()
+
+    def run(self) -> None:
+        """Lets bytes flow until there are none; bounded."""
+        out = bytearray(4096)
+        for _ in range(50):
+            moved = 0
+            for here, there in ((0, 1), (1, 0)):
+                n = self.ends[here].poll_transmit(out, self.now, 0)
+                self.ends[there].receive_data(out[:n], self.now)
+                moved += n
+            self._collect()
+            if not moved:
+                return
+        raise AssertionError("no end of talking")
+
+    def _collect(self) -> None:
+        for end, events in zip(self.ends, self.events):
+            event = end.next_event()
+            while event is not None:
+                events.append(event)
+                event = end.next_event()
+
+    def seen(self, side: int, kind: int) -> bool:
+        return kind in [event.kind for event in self.events[side]]
+
+    def stream(self, side: int):
+        """The last stream that the peer of `side` opened here."""
+        return [e.stream for e in self.events[side] if e.kind == EV_OPENED][-1]
+
+
+def node(seed: int, name: str, grants=("allow in *", "allow out *"), profile=SMALL) -> Node:
+    random = Random(seed)
+    guard = Guard(TrustStore(profile), random, lambda: 1700000000, [grant(g) for g in grants])
+    return Node({1: SUITE}, SUITE.keypair(bytes((seed,)) * 32), random, profile, name, guard=guard)
+
+
+def told(at: Node) -> list:
+    """The kinds of the node's events since the last look."""
+    return [event.kind for event in all_events(at)]
+
+
+def all_events(at: Node) -> list:
+    found = []
+    event = at.next_event()
+    while event is not None:
+        found.append(event)
+        event = at.next_event()
+    return found
+
+
+def digits(at: Node) -> str:
+    (shown,) = [e.about.pairing.digits for e in all_events(at) if e.kind == EV_PAIR_DIGITS]
+    return shown
+
+
+def paired(a: Node, b: Node) -> Pair:
+    """A session in which both have paired."""
+    b.guard.desk.open(0)
+    both = Pair(a, b)
+    a.guard.pair(both.ends[0], 0)
+    both.run()
+    for at in (a, b):
+        at.guard.confirm(digits(at))
+    both.run()
+    assert EV_PAIRED in told(a)
+    assert EV_PAIRED in told(b)
+    return both
+
+
+def test_a_stranger_has_no_session_while_the_desk_is_closed():
+    a, b = node(1, "a"), node(2, "b")
+    both = Pair(a, b)
+    assert not both.seen(1, EV_ESTABLISHED)
+    assert both.seen(1, EV_CLOSED)
+    assert (both.ends[1].cause, both.ends[0].peer_code) == (NOT_PAIRED, NOT_PAIRED)
+    assert told(b) == [EV_DENIED]
+    assert b.guard.acl.denied == {NOT_PAIRED: 1}
+
+
+def test_reject_stream_open_without_pairing():
+    a, b = node(1, "a"), node(2, "b")
+    b.guard.desk.open(0)
+    a.guard.store.add_rule(rule("allow out * *"))
+    both = Pair(a, b)
+    stream = both.ends[0].open("echo")
+    stream.send(b"early")
+    both.run()
+    assert not both.seen(1, EV_OPENED)
+    assert both.seen(0, EV_RESET)
+    assert stream.code == NOT_PAIRED
+    assert not both.ends[0].closed
+    assert [(e.kind, e.peer, e.name) for e in all_events(b)] == [(EV_DENIED, a.id, "echo")]
+
+
+def test_a_stranger_is_not_given_anything_either():
+    a, b = node(1, "a"), node(2, "b")
+    b.guard.desk.open(0)
+    both = Pair(a, b)
+    raises(NOT_PAIRED, both.ends[0].open, "echo")
+
+
+def test_programs_cannot_open_the_streams_of_the_bus():
+    both = paired(node(1, "a"), node(2, "b"))
+    raises(OUTSIDE_ACL, both.ends[0].open, PAIR_STREAM)
+    raises(OUTSIDE_ACL, both.ends[0].open, "dsoftbus.other")
+
+
+def test_two_strangers_pair_and_have_what_was_granted():
+    a, b = node(1, "a"), node(2, "b", ("allow in sensor/*",))
+    both = paired(a, b)
+    entry = b.guard.store.get(a.id)
+    assert (entry.name, entry.public, entry.paired_at) == ("a", a.public, 1700000000)
+    good = both.ends[0].open("sensor/1")
+    bad = both.ends[0].open("files")
+    both.run()
+    assert both.stream(1).name == "sensor/1"
+    assert (good.code, bad.code) == (0, OUTSIDE_ACL)
+    raises(OUTSIDE_ACL, both.ends[1].open, "sensor/1")  # b granted nothing to itself
+
+
+def test_who_has_paired_comes_back_without():
+    a, b = node(1, "a"), node(2, "b")
+    paired(a, b)
+    text = b.guard.store.encode()
+    b = node(2, "b")
+    b.guard.store = trust_store.decode(text, SMALL)
+    b.guard.acl._store = b.guard.store
+    both = Pair(a, b)
+    both.ends[0].open("echo")
+    both.run()
+    assert both.stream(1).name == "echo"
+
+
+def test_reject_pair_accept_with_wrong_code():
+    a, b = node(1, "a"), node(2, "b")
+    b.guard.desk.open(0)
+    both = Pair(a, b)
+    a.guard.pair(both.ends[0], 0)
+    both.run()
+    shown = digits(a)
+    raises(WRONG_CODE, a.guard.confirm, "%06d" % ((int(shown) + 1) % 10**6))
+    assert a.guard.restless() is both.ends[0]
+    both.run()
+    assert [e.code for e in all_events(a)] == [WRONG_CODE]
+    assert [e.code for e in all_events(b) if e.kind == EV_PAIR_FAILED] == [WRONG_CODE]
+    assert a.guard.store.get(b.id) is None
+    assert b.guard.store.get(a.id) is None
+    raises(BAD_STATE, a.guard.confirm, shown)
+
+
+def test_one_side_alone_is_not_enough():
+    a, b = node(1, "a"), node(2, "b")
+    b.guard.desk.open(0)
+    both = Pair(a, b)
+    a.guard.pair(both.ends[0], 0)
+    both.run()
+    a.guard.confirm(digits(a))
+    both.run()
+    assert a.guard.store.get(b.id) is None
+    b.guard.cancel()
+    both.run()
+    assert told(a) == [EV_PAIR_FAILED]
+    assert told(b) == [EV_PAIR_DIGITS, EV_PAIR_FAILED]
+    assert len(a.guard.store) == len(b.guard.store) == 0
+
+
+def test_a_closed_desk_refuses_the_pairing_stream():
+    a, b = node(1, "a"), node(2, "b")
+    b.guard.store.add_rule(rule("allow in * echo"))
+    both = Pair(a, b)
+    a.guard.pair(both.ends[0], 0)
+    both.run()
+    assert [e.code for e in all_events(a)] == [PAIRING_CLOSED]
+    assert b.guard.acl.denied == {PAIRING_CLOSED: 1}
+    both.ends[0].close(0)
+
+
+def test_an_explicit_rule_opens_a_stream_to_everyone():
+    a, b = node(1, "a"), node(2, "b")
+    a.guard.store.add_rule(rule("allow out * *"))
+    b.guard.store.add_rule(rule("allow in * echo"))
+    both = Pair(a, b)
+    both.ends[0].open("echo")
+    bad = both.ends[0].open("files")
+    both.run()
+    assert both.stream(1).name == "echo"
+    assert bad.code == NOT_PAIRED
+
+
+def test_both_may_ask_at_once():
+    a, b = node(1, "a"), node(2, "b")
+    b.guard.desk.open(0)
+    both = Pair(a, b)
+    a.guard.pair(both.ends[0], 0)
+    b.guard.pair(both.ends[1], 0)
+    both.run()
+    shown = digits(a)
+    assert digits(b) == shown
+    a.guard.confirm(shown)
+    b.guard.confirm(shown)
+    both.run()
+    assert a.guard.store.get(b.id) and b.guard.store.get(a.id)
+
+
+def test_the_end_of_the_session_ends_the_pairing():
+    a, b = node(1, "a"), node(2, "b")
+    b.guard.desk.open(0)
+    both = Pair(a, b)
+    a.guard.pair(both.ends[0], 0)
+    both.run()
+    both.ends[0].link_lost()
+    both.ends[1].link_lost()
+    assert told(a) == [EV_PAIR_DIGITS, EV_PAIR_FAILED]
+    assert told(b) == [EV_PAIR_DIGITS, EV_PAIR_FAILED]
+    assert b.guard.desk.refusal(1) == 0
+    raises(BAD_STATE, a.guard.confirm, "000000")
+
+
+def test_a_pairing_that_nobody_answers_times_out():
+    a, b = node(1, "a"), node(2, "b")
+    b.guard.desk.open(0)
+    both = Pair(a, b)
+    a.guard.pair(both.ends[0], 0)
+    both.run()
+    assert both.ends[1].poll_timer() <= 120000
+    both.now = 120000
+    both.ends[1].keepalive.heard = both.now
+    both.ends[1].handle_timer(both.now)
+    both.run()
+    assert [e.code for e in all_events(a) if e.kind == EV_PAIR_FAILED] == [PAIRING_TIMEOUT]
+
+
+def test_an_odd_pairing_stream_is_reset():
+    a, b = node(1, "a"), node(2, "b")
+    b.guard.desk.open(0)
+    both = Pair(a, b)
+    mux = both.ends[0].mux
+    mux.control = None  # this a follows no rules
+    odd = mux.open(PAIR_STREAM, 3)
+    other = mux.open("dsoftbus.what", 3, KIND_MESSAGES)
+    both.run()
+    assert (odd.code, other.code) == (STREAM_KIND_MISMATCH, NO_SUCH_SERVICE)
+    rude = mux.open(PAIR_STREAM, 3, KIND_MESSAGES)
+    both.run()
+    rude.send_message(b"\7 what")
+    both.run()
+    assert EV_PAIR_FAILED in told(b)
+    assert not both.ends[1].closed
+
+
+def test_a_second_peer_waits_for_the_first_to_pair():
+    a, b, c = node(1, "a"), node(2, "b"), node(3, "c")
+    b.guard.desk.open(0)
+    first, second = Pair(a, b), Pair(c, b)
+    a.guard.pair(first.ends[0], 0)
+    first.run()
+    c.guard.pair(second.ends[0], 0)
+    second.run()
+    assert [e.code for e in all_events(c)] == [PAIRING_LIMIT]
+    b.guard.confirm(digits(b))
+    a.guard.confirm(digits(a))
+    first.run()
+    assert b.guard.store.get(a.id)
+
+
+def test_unpairing_ends_live_sessions_at_once():
+    a, b = node(1, "a"), node(2, "b")
+    both = paired(a, b)
+    stream = both.ends[0].open("echo")
+    both.run()
+    assert b.unpair(a.id)
+    assert both.ends[1].closed
+    assert both.ends[1].cause == TRUST_REVOKED
+    assert b.guard.restless() is both.ends[1]
+    both.run()
+    assert (both.ends[0].closed, both.ends[0].peer_code) == (True, TRUST_REVOKED)
+    assert stream.code
+    assert told(b) == [EV_UNPAIRED]
+    assert not b.unpair(a.id)
+    assert Pair(a, b).ends[1].cause == NOT_PAIRED
+
+
+def test_a_new_rule_takes_effect_on_live_streams():
+    a, b = node(1, "a"), node(2, "b")
+    both = paired(a, b)
+    kept, lost = both.ends[0].open("echo"), both.ends[0].open("files")
+    both.run()
+    b.guard.store.add_rule(rule("deny in %s files" % a.id))
+    b.guard.recheck()
+    assert b.guard.restless() is both.ends[1]
+    both.run()
+    assert (kept.code, lost.code) == (0, OUTSIDE_ACL)
+
+
+def test_a_token_pairs_both_without_digits():
+    a, b = node(1, "a"), node(2, "b")
+    b.local.invite_psk = TOKEN
+    both = Pair(a, b, psk=TOKEN)
+    assert both.seen(1, EV_ESTABLISHED)
+    assert told(a) == [EV_PAIRED]
+    assert told(b) == [EV_PAIRED]
+    both.ends[0].open("echo")
+    both.run()
+    assert both.stream(1).name == "echo"
+    again = Pair(a, b)  # from now on without
+    assert again.seen(0, EV_ESTABLISHED)
+    assert again.seen(1, EV_ESTABLISHED)
+
+
+def test_a_wrong_token_pairs_nobody():
+    a, b = node(1, "a"), node(2, "b")
+    b.local.invite_psk = TOKEN
+    both = Pair(a, b, psk=psk(b"x" * 16))
+    assert both.ends[1].closed
+    assert len(b.guard.store) == 0
+    c = node(3, "c")
+    both = Pair(a, c, psk=TOKEN)  # has no token at all
+    assert both.ends[1].closed
+
+
+def test_a_known_name_with_a_new_key_is_a_warning():
+    a, b, other = node(1, "a"), node(2, "b"), node(3, "a")
+    paired(a, b)
+    b.guard.desk.open(0)
+    Pair(other, b)
+    (event,) = all_events(b)
+    assert (event.kind, event.peer, event.name) == (EV_NAME_WARNING, other.id, "a")
+    assert b.guard.store.get(other.id) is None
+
+
+def test_a_full_store_pairs_nobody_else():
+    b = node(9, "b", profile=TINY)
+    b.local.invite_psk = TOKEN
+    for n in range(1, TINY.trusted + 2):
+        told(b)
+        b.forget(Pair(node(n, "a%d" % n), b, psk=TOKEN).ends[1])
+    assert told(b) == [EV_PAIR_FAILED]
+    assert len(b.guard.store) == TINY.trusted
+
+
+def test_a_peer_follows_a_key_that_was_told_in_time():
+    a, b, c = node(1, "a"), node(2, "b"), node(3, "c")
+    live, late = paired(a, b), paired(a, c)
+    for session in (live, late):
+        a.forget(session.ends[0])
+    both = Pair(a, b)
+    next_pair = SUITE.keypair(b"\7" * 32)
+    a.guard.rotate(next_pair, 60, 0)
+    both.run()
+    assert a.guard.rotation.told == {b.id}
+    assert b.guard.store.get(a.id).next_public == next_pair.public
+    told(b)
+    a.handle_timer(59999)
+    assert told(a) == []
+    assert a.poll_timer() == 60000
+    a.handle_timer(60000)
+    (due,) = all_events(a)
+    assert (due.kind, due.about.next_pair) == (EV_KEY_DUE, next_pair)
+    moved = node(7, "a")
+    moved.guard.store = a.guard.store
+    again = Pair(moved, b, 60000)
+    assert again.seen(1, EV_ESTABLISHED)
+    assert both.ends[1].cause == TRUST_REVOKED  # the old key is worth nothing, at once
+    assert [(e.kind, e.peer, e.name) for e in all_events(b)] == [(EV_KEY_MOVED, moved.id, a.id)]
+    assert Pair(moved, c, 60000).ends[1].cause == NOT_PAIRED  # was away, must pair again
+
+
+def test_a_promise_of_a_key_does_not_hold_for_ever():
+    a, b = node(1, "a"), node(2, "b")
+    both = paired(a, b)
+    a.guard.rotate(SUITE.keypair(b"\7" * 32), 60, 0)
+    both.run()
+    b.guard.store.get(a.id)
+    moved = node(7, "a")
+    assert Pair(moved, b, 120000).ends[1].cause == NOT_PAIRED
+    assert b.guard.store.get(a.id).next_public == b""
+
+
+def test_sessions_that_have_gone_are_forgotten():
+    a, b = node(1, "a"), node(2, "b")
+    b.discover()
+    both = paired(a, b)
+    assert b.peers.get(a.id).connected == 1
+    both.ends[1].link_lost()
+    b.forget(both.ends[1])
+    b.forget(both.ends[1])
+    assert b.peers.get(a.id).connected == 0
+    raises(BAD_STATE, b.guard.pair, both.ends[1], 0)
+    b.unpair(a.id)
+    assert not b.peers.get(a.id).known
+
+
+def test_who_is_trusted_is_known_to_discovery():
+    a, b = node(1, "a"), node(2, "b")
+    paired(a, b)
+    assert b.discover() is b.discover()
+    assert b._trusts(a.id)
+    assert not b._trusts("someone")
+
+
+def test_the_code_of_a_lost_stream_is_why_the_pairing_failed():
+    a, b = node(1, "a"), node(2, "b")
+    b.guard.desk.open(0)
+    both = Pair(a, b)
+    both.ends[1].mux.control = None  # this b knows nothing of pairing
+    a.guard.pair(both.ends[0], 0)
+    both.run()
+    both.stream(1).reset()
+    both.run()
+    (failed,) = all_events(a)
+    assert (failed.kind, failed.code) == (EV_PAIR_FAILED, STREAM_CANCELLED)
