@@ -74,6 +74,8 @@ class Connection:
 
         Writing may start at once; a refusal shows as PeerError at the next read or write.
         """
+        if self.cause is not None:
+            raise self.cause
         stream = BusStream(self, self.session.open(name, priority, kind))
         self.turn()
         return stream

@@ -223,6 +223,8 @@ def test_the_end_of_a_session_wakes_every_waiter():
             for task in tasks:
                 await task
             await refused(END_LOCAL, ours.read())  # what had come, then the end
+            await refused(END_LOCAL, pair.client.open("too late"))
+            await refused(END_PEER, pair.server.open("too late"))
             assert pair.client.cause.code == END_LOCAL
             assert pair.server.cause.code == END_PEER
 
