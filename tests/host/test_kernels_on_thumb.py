@@ -166,3 +166,28 @@ def test_blake2s(message):
         h[i] ^= byte
     ABSORB.call(bytearray(192), 0, h, iv, blake2s.SIGMA, message, len(message))
     assert h == hashlib.blake2s(message).digest()
+
+
+def counts(machine: Machine, calls: list[tuple]) -> set[int]:
+    """How many instructions each call took."""
+    found = set()
+    for args in calls:
+        machine.call(*args)
+        found.add(machine.instructions)
+    return found
+
+
+def test_no_instruction_depends_on_a_secret():
+    """Keys, points and tags of all kinds take the same path: no branch looks at them."""
+    secrets = [bytes(32), b"\xff" * 32, bytes(range(32)), b"\x55" * 32]
+    step = programs()["_STEP"]
+    room = 80 * (ELEMENTS - 1) + 4 * ROOM_WORDS
+    points = [bytearray(limbs(value) + bytes(room)) for value in (0, 1, 2**260 - 1)]
+    ladder = [(0, 0, point, step, len(step), key, 40) for point in points for key in secrets]
+    assert len(counts(RUN, ladder)) == 1
+    packing = [(bytearray(limbs(value)), bytearray(32)) for value in (0, P25519, 2**260 - 1)]
+    assert len(counts(PACK, packing)) == 1
+    states = [bytearray(byte * 40 + bytes(56)) for byte in (b"\0", b"\x1f")]
+    assert len(counts(FINISH, [(state, bytearray(16)) for state in states])) == 1
+    tags = [bytes(16), b"\1" + bytes(15), bytes(15) + b"\1", b"\xff" * 16]
+    assert len(counts(DIFFERS, [(tag, bytes(16), 0) for tag in tags])) == 1
