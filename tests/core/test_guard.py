@@ -263,8 +263,9 @@ def test_the_end_of_the_session_ends_the_pairing():
     both = Pair(a, b)
     a.guard.pair(both.ends[0], 0)
     both.run()
-    both.ends[0].link_lost()
-    both.ends[1].link_lost()
+    for at, end in zip(both.nodes, both.ends):
+        end.link_lost()
+        at.forget(end)
     assert told(a) == [EV_PAIR_DIGITS, EV_PAIR_FAILED]
     assert told(b) == [EV_PAIR_DIGITS, EV_PAIR_FAILED]
     assert b.guard.desk.refusal(1) == 0

@@ -115,6 +115,7 @@ class Mux:
         self._pong = -1
         self._control_due = False  # something other than data waits for fill()
         self.peer_close = -1  # the code of the peer's CLOSE
+        self._ended = False
         self.control = None  # asked before each stream, and takes those of the bus's own
 
     def start(self, hello) -> None:
@@ -155,7 +156,9 @@ class Mux:
         self._control_due = True
 
     def end(self, code: int) -> None:
-        """The session has ended: every stream learns why. Allocates nothing."""
+        """The session has ended: every stream learns why, but for the bus's own, whose control
+        is told when the session leaves. Allocates nothing."""
+        self._ended = True
         for number in self._streams:
             self._streams[number].end_with_session(code)
         self._control_due = False
@@ -281,7 +284,7 @@ class Mux:
 
     def _refusal(self, outgoing: bool, name: str) -> int:
         """Asked before a stream exists, and before anything of the others shows."""
-        return self.control.gate(outgoing, name) if self.control is not None else 0
+        return self.control.gate(outgoing, name) if self.control else 0
 
     def _refuse(self, number: int, code: int) -> None:
         if len(self._refusals) >= self._refusals_max:
@@ -469,8 +472,9 @@ class Mux:
         """Queues `event` unless it is queued already; one of the bus's own streams is handled."""
         stream = event.stream
         if stream.control is not None:
-            stream.control.on_event(event)
-            self.forget_if_done(stream)
+            if not self._ended:
+                stream.control.on_event(event)
+                self.forget_if_done(stream)
         elif not event.queued:
             event.queued = True
             stream.queued += 1

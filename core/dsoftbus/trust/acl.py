@@ -119,7 +119,7 @@ class Acl:
 
     def welcomes(self, device: str) -> bool:
         """Whether some rule allows something to a peer that is not trusted."""
-        return any([rule.allow and rule.who in (device, ANYONE) for rule in self._store.rules])
+        return any(rule.allow and rule.who in (device, ANYONE) for rule in self._store.rules)
 
     def next_event(self):
         """The oldest denial that was not told, or None."""

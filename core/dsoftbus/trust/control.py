@@ -81,6 +81,12 @@ class Control:
         except LocalError as error:
             stream.reset(error.code)
 
+    def session_left(self) -> None:
+        """The session has ended, and so has what was under way in it."""
+        if self.pairing is not None:
+            self.pairing.stream_lost()
+            self._follow_pairing()
+
     # Time
 
     def handle_timer(self, now: int) -> None:

@@ -122,6 +122,9 @@ class Guard:
 
     def leave(self, session) -> None:
         """`session` has ended."""
+        for control in self._controls:
+            if control.session is session:
+                control.session_left()
         self._controls = [c for c in self._controls if c.session is not session]
 
     def handle_timer(self, now: int) -> None:
