@@ -46,7 +46,7 @@ def seal(size: int, offset: int) -> int:
     if size % 16:
         poly.call(2, bytearray(32), dst, 0, size % 16)
     poly.call(1, 0, 0, state, last, 0, 2 if size % 16 else 1, block)
-    poly.call(3, state, bytearray(16))
+    poly.call(3, state, bytearray(16), 0)
     return chacha.total + poly.total
 
 

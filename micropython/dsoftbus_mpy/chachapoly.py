@@ -13,7 +13,7 @@ _stream = bytearray(64)  # the last block of key stream
 _poly = bytearray(96)  # Poly1305's state
 _block = bytearray(16)  # one block of a message, aligned
 _last = bytearray(32)  # the ragged end of a message, then the lengths
-_tag = bytearray(16)
+_tag = bytearray(16)  # what the tag of a message to open must be
 
 
 class ChaChaPoly:
@@ -41,8 +41,7 @@ class ChaChaPoly:
         if size:
             chacha20.crypt(_stream, 0, self._init, src, start, dst, at, size)
         _authenticate(ad, dst, at, size)
-        poly1305.finish(_poly, _tag)
-        dst[stop : stop + 16] = _tag
+        poly1305.finish(_poly, dst, stop)
         return stop + 16
 
     def open(self, n: int, ad, src, start: int, end: int, dst, at: int) -> int:
@@ -54,7 +53,7 @@ class ChaChaPoly:
             return -1
         self._begin(n)
         _authenticate(ad, src, start, size)
-        poly1305.finish(_poly, _tag)
+        poly1305.finish(_poly, _tag, 0)
         if poly1305.differs(_tag, src, end - 16):
             return -1
         if size:

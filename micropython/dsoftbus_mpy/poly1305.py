@@ -353,8 +353,9 @@ def pad(out: ptr8, data: ptr8, at: int, n: int):
 
 
 @micropython.viper
-def finish(state: ptr32, tag: ptr8):
-    """tag[:16] = (h modulo p) + s, modulo 2**128."""
+def finish(state: ptr32, out: ptr8, at: int):
+    """out[at:at + 16] = (h modulo p) + s, modulo 2**128."""
+    tag = ptr8(int(out) + at)
     carry = 0
     for _ in range(2):  # the second pass takes what the first wrapped around from the top
         i = 0

@@ -61,7 +61,7 @@ def test_poly1305(key, message):
     BEGIN.call(state, key)
     BLOCKS.call(0, 0, state, b"x" + message, 1, len(message) // 16, bytearray(16))
     tag = bytearray(16)
-    FINISH.call(state, tag)
+    FINISH.call(state, tag, 0)
     r = int.from_bytes(key[:16], "little") & 0x0FFFFFFC0FFFFFFC0FFFFFFC0FFFFFFF
     total = chachapoly._absorb(0, r, message, 0, len(message))
     total += int.from_bytes(key[16:], "little")
@@ -188,6 +188,6 @@ def test_no_instruction_depends_on_a_secret():
     packing = [(bytearray(limbs(value)), bytearray(32)) for value in (0, P25519, 2**260 - 1)]
     assert len(counts(PACK, packing)) == 1
     states = [bytearray(byte * 40 + bytes(56)) for byte in (b"\0", b"\x1f")]
-    assert len(counts(FINISH, [(state, bytearray(16)) for state in states])) == 1
+    assert len(counts(FINISH, [(state, bytearray(16), 0) for state in states])) == 1
     tags = [bytes(16), b"\1" + bytes(15), bytes(15) + b"\1", b"\xff" * 16]
     assert len(counts(DIFFERS, [(tag, bytes(16), 0) for tag in tags])) == 1
