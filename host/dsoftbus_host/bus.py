@@ -12,7 +12,13 @@ import sys
 from collections.abc import Awaitable, Callable, Collection
 from typing import TYPE_CHECKING, Any
 
-from dsoftbus.const import HOST, SUITE_AESGCM_SHA256, SUITE_CHACHA_BLAKE2S, SUITE_CHACHA_SHA256
+from dsoftbus.const import (
+    HOST,
+    LINK_STREAM,
+    SUITE_AESGCM_SHA256,
+    SUITE_CHACHA_BLAKE2S,
+    SUITE_CHACHA_SHA256,
+)
 from dsoftbus.errors import (
     END_HANDSHAKE_TIMEOUT,
     NO_SUCH_SERVICE,
@@ -38,6 +44,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from dsoftbus.session.session import Session
+    from dsoftbus.trust.guard import Guard
 
 Handler = Callable[[Connection, BusStream], Awaitable[None]]
 SUITES = (SUITE_CHACHA_SHA256, SUITE_CHACHA_BLAKE2S, SUITE_AESGCM_SHA256)
@@ -51,7 +58,7 @@ class Bus:
 
     `key` is its 32-byte static secret (`keys.load` keeps one on disk). `allow`: the public keys
     that may have a session, or None for everyone who proves a key; a stream's handler decides
-    what they may do.
+    what they may do. With a `guard` its trust store decides (`watch.Watch` keeps one).
     """
 
     def __init__(
@@ -61,10 +68,11 @@ class Bus:
         profile: type[HOST] = HOST,
         allow: Collection[bytes] | None = None,
         psk: bytes | None = None,
+        guard: Guard | None = None,
     ) -> None:
         suites = {code: crypto.suite(code) for code in SUITES}
         static = suites[SUITE_CHACHA_SHA256].keypair(key)
-        self.node = Node(suites, static, os.urandom, profile, name, psk)
+        self.node = Node(suites, static, os.urandom, profile, name, psk, guard)
         self._allow = allow
         self._suite_of: dict[bytes, int] = {}  # peers that lack this host's fastest
         self._handlers: dict[str, Handler] = {}
@@ -99,9 +107,10 @@ class Bus:
         peer_public: bytes,
         timeout_ms: int = 10000,
         suite: int | None = None,
+        psk: bytes | None = None,
     ) -> Connection:
         """A session with the node whose public key is `peer_public`, or BusError; OSError where
-        nobody listens.
+        nobody listens. `psk` is the token of an invitation.
 
         Without `suite` the faster one of this host is tried first, and once more with the suite
         that every node has, where the peer refuses it.
@@ -109,28 +118,34 @@ class Bus:
         try:
             async with timeout(timeout_ms / 1000):
                 if suite is not None:
-                    return await self._connect(host, port, peer_public, suite)
-                return await self._connect_any(host, port, peer_public)
+                    return await self._connect(host, port, peer_public, suite, psk)
+                return await self._connect_any(host, port, peer_public, psk)
         except (TimeoutError, asyncio.TimeoutError):  # two classes before Python 3.11
             raise PeerError(END_HANDSHAKE_TIMEOUT, f"{host}:{port}") from None
 
-    async def _connect_any(self, host: str, port: int, public: bytes) -> Connection:
+    async def _connect_any(
+        self, host: str, port: int, public: bytes, psk: bytes | None
+    ) -> Connection:
         suite = self._suite_of.get(public) or crypto.fastest()
         try:
-            return await self._connect(host, port, public, suite)
+            return await self._connect(host, port, public, suite, psk)
         except PeerError as error:
             if suite == SUITE_CHACHA_SHA256 or error.peer_code != UNSUPPORTED_SUITE:
                 raise
         log.info("%s lacks suite %d: falling back to %d", host, suite, SUITE_CHACHA_SHA256)
         # Who forged that refusal gains nothing: either suite is as strong.
-        connection = await self._connect(host, port, public, SUITE_CHACHA_SHA256)
+        connection = await self._connect(host, port, public, SUITE_CHACHA_SHA256, psk)
         if len(self._suite_of) < SUITES_REMEMBERED:
             self._suite_of[public] = SUITE_CHACHA_SHA256
         return connection
 
-    async def _connect(self, host: str, port: int, public: bytes, suite: int) -> Connection:
+    async def _connect(
+        self, host: str, port: int, public: bytes, suite: int, psk: bytes | None
+    ) -> Connection:
         sock = await _connect_socket(host, port)
-        connection = self._adopt(self.node.connect(public, now_ms(), suite), sock)
+        route = (LINK_STREAM, host, port)
+        session = self.node.connect(public, now_ms(), suite, psk, route)
+        connection = self._adopt(session, sock)
         try:
             await connection.ready.wait()
         except asyncio.CancelledError:
@@ -139,6 +154,16 @@ class Bus:
         if connection.cause:
             raise connection.cause
         return connection
+
+    def turn(self, session: Session) -> None:
+        """After a command to the core: what can move in `session`, moves."""
+        if session in self._connections:
+            self._connections[session].turn()
+
+    def connections(self, peer_id: str) -> list[Connection]:
+        """The live sessions with a peer."""
+        live = [c for c in self._connections.values() if c.session.mux and not c.session.closed]
+        return [connection for connection in live if connection.peer_id == peer_id]
 
     async def accept(self) -> Connection:
         """The next session that a peer has established."""

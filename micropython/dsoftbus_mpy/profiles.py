@@ -23,6 +23,10 @@ class ROOMY:
     handshake_ms = 10000
     keepalive_ms = 5000
     close_ms = 1000
+    peer_services = 8
+    peers = 64
+    trusted = 64
+    rules = 32
 
 
 def fitting(free_bytes: int = -1):

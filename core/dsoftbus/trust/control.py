@@ -44,12 +44,12 @@ class Control:
         """0 when a stream with this name may exist, else the code to refuse it with."""
         direction = OUT if outgoing else IN
         if not name.startswith(RESERVED_PREFIX):
-            return self._guard.acl.check(self.device, direction, name)
+            return self._guard.check(self.device, direction, name)
         if outgoing and self._own:
             return 0
         code = OUTSIDE_ACL if outgoing else self._reserved(name)
         if code:
-            self._guard.acl.deny(self.device, direction, name, code)
+            self._guard.deny(self.device, direction, name, code)
         return code
 
     def _reserved(self, name: str) -> int:

@@ -45,6 +45,7 @@ class Guard:
         self.desk = Desk(random)
         self.grants = list(grants)
         self.rotation: rotation.Rotation = None  # of this node's own key
+        self.wake = _nothing  # called when next_event() or restless() has something
         self._today = today
         self._controls = []
         self._events = deque((), _EVENTS)
@@ -152,6 +153,19 @@ class Guard:
     def tell(self, kind: int, device: str, name: str = "", code: int = 0, about=None) -> None:
         if len(self._events) < _EVENTS:
             self._events.append(NodeEvent(kind, device, name, code, about))
+        self.wake()
+
+    def check(self, device: str, direction: int, name: str) -> int:
+        """See `Acl.check`."""
+        code = self.acl.check(device, direction, name)
+        if code:
+            self.wake()
+        return code
+
+    def deny(self, device: str, direction: int, name: str, code: int) -> None:
+        """See `Acl.deny`."""
+        self.acl.deny(device, direction, name, code)
+        self.wake()
 
     def trust(self, session) -> None:
         """The peer of `session` has paired."""
@@ -170,6 +184,7 @@ class Guard:
     def take_next_key(self, device: str, public: bytes, grace_s: int, now: int) -> None:
         if self.store.get(device) is not None:
             rotation.take(self.store, device, public, grace_s)
+            self.wake()
             self._promised_until.pop(device, None)
             self._forget_old_promises(now)
 
@@ -179,7 +194,7 @@ class Guard:
         """A stranger may stay where it could do anything at all: pair, or what `*` may."""
         device = session.peer_id
         if not (session.initiator or self.desk.is_open(now) or self.acl.welcomes(device)):
-            self.acl.deny(device, IN, "", NOT_PAIRED)
+            self.deny(device, IN, "", NOT_PAIRED)
             raise PeerError(NOT_PAIRED)
         self._warn_of_name(device, session.peer_name)
 
@@ -230,10 +245,15 @@ class Guard:
             own = (stream.id % 2 == 1) == control.session.initiator  # odd ids are the initiator's
             direction = OUT if own else IN
             if not self.acl.allows(control.device, direction, stream.name):
-                self.acl.deny(control.device, direction, stream.name, OUTSIDE_ACL)
+                self.deny(control.device, direction, stream.name, OUTSIDE_ACL)
                 stream.reset(OUTSIDE_ACL)
                 self._stir(control.session)
 
     def _stir(self, session) -> None:
         if session not in self._restless:
             self._restless.append(session)
+        self.wake()
+
+
+def _nothing() -> None:
+    """For a driver that looks by itself."""
