@@ -54,21 +54,19 @@ class Pump:
 
         With `gather` the bytes wait for a turn without, as long as there is room for more.
         """
-        self._tell()
-        if not self.blocked or self._flush():
-            self._move(now, gather)
+        if self.blocked:
+            self._flush()
+        # Writing ends loans, and what is told may write: all in this turn, since none may follow
+        # for long. Credit and the link bound it.
+        told = True
+        while told:
+            if not self.blocked and self.session.has_output:
+                self._write(now)
+            told = self._tell()
+        if self._stop and not gather and not self.blocked:
+            self._flush()
         if self.session.state == CLOSED:
             self._end(now)
-
-    def _move(self, now: int, gather: bool) -> None:
-        session = self.session
-        while session.has_output:
-            self._write(now)
-            # Writing ends loans: that is told in this turn, since none may follow for long.
-            if not self._tell() or self.blocked:
-                break
-        if self._stop and not gather:
-            self._flush()
 
     def _end(self, now: int) -> None:
         """Closes the link behind the last byte, or when that has had its time to leave."""
@@ -116,14 +114,11 @@ class Pump:
     def _write(self, now: int) -> None:
         """Takes what the session has to say; whenever the buffer is full, it goes to the link."""
         session = self.session
-        more = True
-        while more:
-            stop = session.poll_transmit(self._out, now, self._stop)
-            if stop > self._stop:
-                self._stop = stop
-            elif not (self._stop and self._flush()):
-                return  # the link is full; or the session's credit is used up after all
-            more = session.has_output
+        while True:
+            self._stop = session.poll_transmit(self._out, now, self._stop)
+            # Where nothing is left to say, or the link is full, that was all.
+            if not session.has_output or not self._stop or not self._flush():
+                return
 
     def _flush(self) -> bool:
         """Hands the link what is left; True when it took all."""

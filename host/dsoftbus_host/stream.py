@@ -100,13 +100,17 @@ class BusStream:
 
     async def readexactly(self, n: int) -> bytes:
         """`n` bytes; raises PeerError(MALFORMED) when the stream ends before."""
+        first = await self.read(n) if n else b""
+        return first if len(first) == n else first + await self._rest(n - len(first))
+
+    async def _rest(self, n: int) -> bytes:
         out = bytearray(n)
         view = memoryview(out)
         at = 0
         while at < n:
             got = await self.readinto(view[at:])
             if not got:
-                raise PeerError(MALFORMED, f"{self.name} ended after {at} of {n} bytes")
+                raise PeerError(MALFORMED, f"{self.name} ended {n - at} bytes too early")
             at += got
         return bytes(out)
 

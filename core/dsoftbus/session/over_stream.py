@@ -118,9 +118,9 @@ class StreamSession(Session):
     @property
     def has_output(self) -> bool:
         """True when poll_transmit() may have something to give now."""
-        if self._protect is None:
-            return len(self._outbox) > 0
-        return self.mux.has_output or len(self._outbox) > 0
+        if self._outbox:
+            return True
+        return self._protect is not None and self.mux.has_output
 
     @property
     def finished(self) -> bool:
