@@ -75,6 +75,7 @@ EV_KEY_DUE = const(25)  # this node's next key is to become its identity, and it
 
 # Announcements (docs/wire-format.md).
 DISCOVERY_PORT = const(37020)
+DISCOVERY_GROUP = "239.255.144.156"  # local scope (RFC 2365 section 6.1); 144.156 is the port
 ANNOUNCE_MAX = const(1200)
 SERVICES_MAX = const(16)
 SERVICE_NAME_MAX = const(64)

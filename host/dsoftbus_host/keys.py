@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 from pathlib import Path
 
 import platformdirs
@@ -12,6 +11,7 @@ import platformdirs
 from dsoftbus.const import KEY_BYTES
 from dsoftbus.errors import KEY_FILE, LocalError
 from dsoftbus.identity import KEY_FILE_BYTES, decode_secret, encode_secret
+from dsoftbus_host.place import place
 
 
 def default_path() -> Path:
@@ -32,7 +32,7 @@ def load_or_make(path: Path) -> bytes:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     # Where another process is quicker, its secret is the node's.
     with contextlib.suppress(FileExistsError):
-        _place(path, encode_secret(os.urandom(KEY_BYTES)), os.link)
+        place(path, encode_secret(os.urandom(KEY_BYTES)), os.link)
     return load(path)
 
 
@@ -50,29 +50,4 @@ def load(path: Path) -> bytes:
 
 def store(path: Path, secret: bytes) -> None:
     """Puts `secret` in the place of what the file holds: afterwards it is wholly old or new."""
-    _place(path, encode_secret(secret), os.replace)
-
-
-def _place(path: Path, data: bytes, step) -> None:  # type: ignore[no-untyped-def] # os.link, os.replace
-    """Writes `data` to a file beside `path`, to the medium, and then takes the one step."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        step(name, path)
-        _sync_folder(path.parent)
-    finally:
-        Path(name).unlink(missing_ok=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    """A new name is safe only once its folder is on the medium too."""
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    place(path, encode_secret(secret))

@@ -86,6 +86,14 @@ class Guard:
             self.tell(EV_UNPAIRED, device, entry.name)
         return entry is not None
 
+    def adopt(self, store) -> None:
+        """The store has been changed elsewhere: `store` is what it is to be, at once."""
+        gone = [entry.id for entry in self.store if store.get(entry.id) is None]
+        for device in gone:
+            self.unpair(device)
+        self.store.adopt(store)
+        self.recheck()
+
     def recheck(self) -> None:
         """The rules have changed: streams that they do not allow any more are reset."""
         for control in self._controls:

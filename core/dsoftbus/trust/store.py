@@ -107,6 +107,12 @@ class TrustStore:
             self.revision += 1
         return found
 
+    def adopt(self, other: "TrustStore") -> None:
+        """Takes over what another store holds."""
+        self._entries = other._entries
+        self.rules = other.rules
+        self.revision += 1
+
     def touch(self) -> None:
         """An entry was changed in place."""
         self.revision += 1
