@@ -1,0 +1,90 @@
+"""What happens to a node apart from its sessions' streams, told to the program.
+
+Keeps the trust store on disk as it is in memory, and gives sessions their turn after a command.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from dsoftbus_host.clock import now_ms
+
+if TYPE_CHECKING:
+    from dsoftbus.session.events import NodeEvent
+    from dsoftbus_host.bus import Bus
+    from dsoftbus_host.store_file import StoreFile
+
+log = logging.getLogger("dsoftbus")
+_LOOK_S = 2.0  # how long a change of the file by another process may go unnoticed
+
+
+class Watch:
+    """`on_event(event)` gets each NodeEvent of `bus`; `file` holds its guard's store."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        on_event: Callable[[NodeEvent], None],
+        file: StoreFile | None = None,
+    ) -> None:
+        self._bus = bus
+        self._on_event = on_event
+        self._file = file
+        self._stirred = False
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        if self._bus.node.guard is not None:
+            self._bus.node.guard.wake = self.stir
+        self._look()
+
+    def stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._run()
+
+    def __enter__(self) -> Watch:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stir(self) -> None:
+        """Something may have happened: look, once this turn of the loop is over."""
+        if not self._stirred:
+            self._stirred = True
+            self._loop.call_soon(self._run)
+
+    def _run(self) -> None:
+        self._stirred = False
+        guard = self._bus.node.guard
+        while guard is not None and (session := guard.restless()) is not None:
+            self._bus.turn(session)
+        self._save()
+        while (event := self._bus.node.next_event()) is not None:
+            self._on_event(event)
+
+    def _save(self) -> None:
+        """A full medium must not take the node along; the next turn tries again."""
+        if self._file is None:
+            return
+        try:
+            self._file.save()
+        except OSError as error:
+            log.error("the trust store could not be written: %s", error)
+
+    def _look(self) -> None:
+        """What another process (a command) has changed in the file takes effect here."""
+        guard = self._bus.node.guard
+        if self._file is not None and guard is not None:
+            changed = self._file.reread()
+            if changed is not None:
+                guard.adopt(changed)
+        self._bus.node.handle_timer(now_ms())
+        self.stir()
+        self._timer = self._loop.call_later(_LOOK_S, self._look)
