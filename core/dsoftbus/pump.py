@@ -47,6 +47,8 @@ class Pump:
         elif n == 0:
             self._link_ended = True
             self.session.link_lost()
+            if self.blocked:
+                self._empty()  # who says nothing more does not read either
         return n or 0
 
     def turn(self, now: int, gather: bool = False) -> None:
@@ -79,6 +81,13 @@ class Pump:
             self._empty()
         if self.finished:
             self.link.close()
+
+    def abandon(self) -> None:
+        """The session has been ended and its link is not to be used again: tells the program."""
+        self._link_ended = True
+        self._empty()
+        self.link.close()
+        self._tell()
 
     def poll_timer(self):
         """The next deadline in ms, or None: then the session's `handle_timer`, and a turn."""
