@@ -20,11 +20,13 @@ from dsoftbus.const import (
     SUITE_CHACHA_SHA256,
 )
 from dsoftbus.errors import (
+    BAD_STATE,
     END_HANDSHAKE_TIMEOUT,
-    NO_SUCH_SERVICE,
+    END_LINK_DOWN,
     PEER_NOT_ALLOWED,
     UNSUPPORTED_SUITE,
     BusError,
+    LocalError,
     PeerError,
 )
 from dsoftbus.node import Node
@@ -40,7 +42,6 @@ else:
     from async_timeout import timeout
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from types import TracebackType
 
     from dsoftbus.session.session import Session
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 Handler = Callable[[Connection, BusStream], Awaitable[None]]
 SUITES = (SUITE_CHACHA_SHA256, SUITE_CHACHA_BLAKE2S, SUITE_AESGCM_SHA256)
 BACKLOG = 128
+ACCEPT_PAUSE_S = 0.1  # after a failed accept: no descriptors or no memory left, for the moment
 SUITES_REMEMBERED = 1024  # one peer more costs it a second attempt, and no memory here
 log = logging.getLogger("dsoftbus")
 
@@ -59,6 +61,7 @@ class Bus:
     `key` is its 32-byte static secret (`keys.load` keeps one on disk). `allow`: the public keys
     that may have a session, or None for everyone who proves a key; a stream's handler decides
     what they may do. With a `guard` its trust store decides (`watch.Watch` keeps one).
+    `on_error(error)` may be replaced: it is told of what a handler raised.
     """
 
     def __init__(
@@ -73,13 +76,16 @@ class Bus:
         suites = {code: crypto.suite(code) for code in SUITES}
         static = suites[SUITE_CHACHA_SHA256].keypair(key)
         self.node = Node(suites, static, os.urandom, profile, name, psk, guard)
+        self.on_error: Callable[[Exception], None] = _log_error
         self._allow = allow
         self._suite_of: dict[bytes, int] = {}  # peers that lack this host's fastest
         self._handlers: dict[str, Handler] = {}
         self._listeners: list[socket.socket] = []
         self._connections: dict[Session, Connection] = {}
-        self._incoming: asyncio.Queue[Connection] = asyncio.Queue()
+        self._incoming: list[Connection] = []  # no more than there are sessions
+        self._arrived = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._closed = False
 
     @property
     def id(self) -> str:
@@ -93,11 +99,12 @@ class Bus:
 
     async def listen(self, host: str = "127.0.0.1", port: int = 0) -> int:
         """Takes sessions on this address from now on; returns the port."""
+        self._check_open()
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
         listener.setblocking(False)
         self._listeners.append(listener)
-        asyncio.get_running_loop().add_reader(listener.fileno(), self._on_incoming, listener)
+        self._watch(listener)
         return int(listener.getsockname()[1])
 
     async def connect(
@@ -110,11 +117,12 @@ class Bus:
         psk: bytes | None = None,
     ) -> Connection:
         """A session with the node whose public key is `peer_public`, or BusError; OSError where
-        nobody listens. `psk` is the token of an invitation.
+        the address does not resolve. `psk` is the token of an invitation.
 
         Without `suite` the faster one of this host is tried first, and once more with the suite
         that every node has, where the peer refuses it.
         """
+        self._check_open()
         try:
             async with timeout(timeout_ms / 1000):
                 if suite is not None:
@@ -142,10 +150,15 @@ class Bus:
     async def _connect(
         self, host: str, port: int, public: bytes, suite: int, psk: bytes | None
     ) -> Connection:
-        sock = await _connect_socket(host, port)
-        route = (LINK_STREAM, host, port)
-        session = self.node.connect(public, now_ms(), suite, psk, route)
-        connection = self._adopt(session, sock)
+        link = TcpLink(await _connect_socket(host, port))
+        try:
+            self._check_open()
+            route = (LINK_STREAM, host, port)
+            session = self.node.connect(public, now_ms(), suite, psk, route)
+        except BaseException:
+            link.close()
+            raise
+        connection = self._adopt(session, link)
         try:
             await connection.ready.wait()
         except asyncio.CancelledError:
@@ -167,11 +180,20 @@ class Bus:
 
     async def accept(self) -> Connection:
         """The next session that a peer has established."""
-        return await self._incoming.get()
+        while not self._incoming:
+            self._check_open()
+            self._arrived.clear()
+            await self._arrived.wait()
+        return self._incoming.pop(0)
 
-    async def __aiter__(self) -> AsyncIterator[Connection]:
-        while True:
-            yield await self.accept()
+    def __aiter__(self) -> Bus:
+        return self
+
+    async def __anext__(self) -> Connection:
+        try:
+            return await self.accept()
+        except LocalError:
+            raise StopAsyncIteration from None
 
     def on_stream(self, name: str, handler: Handler) -> None:
         """`handler(connection, stream)` runs as a task for every stream that a peer opens with
@@ -183,15 +205,21 @@ class Bus:
 
     async def close(self) -> None:
         """Ends every session in order and stops listening."""
-        loop = asyncio.get_running_loop()
+        self._closed = True
         for listener in self._listeners:
-            loop.remove_reader(listener.fileno())
+            asyncio.get_running_loop().remove_reader(listener.fileno())
             listener.close()
         self._listeners.clear()
         await asyncio.gather(*[c.close() for c in list(self._connections.values())])
-        for task in list(self._tasks):
+        self._arrived.set()
+        tasks = self._tasks - {asyncio.current_task()}
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise LocalError(BAD_STATE, "the bus is closed")
 
     async def __aenter__(self) -> Bus:
         return self
@@ -204,47 +232,63 @@ class Bus:
     ) -> None:
         await self.close()
 
-    # Connections
+    # Links
+
+    def _watch(self, listener: socket.socket) -> None:
+        if listener in self._listeners:
+            loop = asyncio.get_running_loop()
+            loop.add_reader(listener.fileno(), self._on_incoming, listener)
 
     def _on_incoming(self, listener: socket.socket) -> None:
-        for _ in range(BACKLOG):
-            try:
-                sock, _address = listener.accept()
-            except OSError:  # nobody waits any more, or this one is gone already
-                return
-            try:
-                session = self.node.accept(now_ms())
-            except PeerError as error:
-                log.warning("connection refused: %s", error)
-                sock.close()
-                continue
-            self._adopt(session, sock)
-            if self.node.evicted is not None:
-                self._connections[self.node.evicted].turn()
+        try:
+            for _ in range(BACKLOG):
+                self._take(listener.accept()[0])
+        except (BlockingIOError, ConnectionAbortedError):
+            return  # nobody waits any more, or this one is gone already
+        except OSError as error:
+            log.warning("cannot accept: %s", error)
+            loop = asyncio.get_running_loop()
+            loop.remove_reader(listener.fileno())
+            loop.call_later(ACCEPT_PAUSE_S, self._watch, listener)
 
-    def _adopt(self, session: Session, sock: socket.socket) -> Connection:
-        connection = Connection(session, TcpLink(sock), self._on_change)
+    def _take(self, sock: socket.socket) -> None:
+        try:
+            self._adopt(self.node.accept(now_ms()), TcpLink(sock))
+        except PeerError as error:  # all places are taken
+            log.warning("connection refused: %s", error)
+            sock.close()
+        if self.node.evicted is not None:
+            self._connections[self.node.evicted].turn()  # it gave its place to the new one
+
+    def _adopt(self, session: Session, link: TcpLink) -> Connection:
+        connection = Connection(self, session, link)
         self._connections[session] = connection
         return connection
 
-    def _on_change(self, connection: Connection) -> None:
-        """`connection` has been established, or is gone."""
-        session = connection.session
-        if connection.closed.is_set():
-            self.node.forget(session)
-            self._connections.pop(session, None)
-        elif self._allow is not None and connection.peer_public not in self._allow:
-            session.refuse(PEER_NOT_ALLOWED)
-        elif self._handlers:
-            self._spawn(self._serve(connection))
-        elif not session.initiator:
-            self._incoming.put_nowait(connection)
+    # What connections tell their bus
 
-    async def _serve(self, connection: Connection) -> None:
-        async for stream in connection:
-            self._spawn(self._run(self._handler(stream.name), connection, stream))
+    def on_established(self, connection: Connection) -> None:
+        if self._allow is not None and connection.peer_public not in self._allow:
+            connection.session.refuse(PEER_NOT_ALLOWED)
+        elif not connection.session.initiator and not self.serves:
+            self._incoming.append(connection)
+            self._arrived.set()
 
-    def _handler(self, name: str) -> Handler | None:
+    def on_released(self, connection: Connection) -> None:
+        self.node.forget(connection.session)
+        del self._connections[connection.session]
+        if connection in self._incoming:
+            self._incoming.remove(connection)
+
+    # Services
+
+    @property
+    def serves(self) -> bool:
+        """Whether this bus answers the streams of its peers by itself."""
+        return bool(self._handlers)
+
+    def handler(self, name: str) -> Handler | None:
+        """What serves streams of this name, or None."""
         if name in self._handlers:
             return self._handlers[name]
         for pattern, handler in self._handlers.items():
@@ -252,30 +296,34 @@ class Bus:
                 return handler
         return None
 
-    async def _run(
-        self, handler: Handler | None, connection: Connection, stream: BusStream
-    ) -> None:
-        """A handler's fault ends its stream, and nothing else."""
-        if handler is None:
-            stream.reset(NO_SUCH_SERVICE)
-            return
-        try:
-            async with stream:
-                await handler(connection, stream)
-        except (BusError, OSError) as error:
-            log.warning("stream %s of %s: %s", stream.name, connection.peer_id, error)
-        except Exception:
-            log.exception("stream %s of %s", stream.name, connection.peer_id)
-
-    def _spawn(self, coroutine: Awaitable[None]) -> None:
-        task = asyncio.ensure_future(coroutine)
+    def serve(self, handler: Handler, connection: Connection, stream: BusStream) -> None:
+        """Runs `handler` on `stream`, as a task."""
+        connection.serving += 1
+        task = asyncio.ensure_future(self._serve(handler, connection, stream))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    async def _serve(self, handler: Handler, connection: Connection, stream: BusStream) -> None:
+        """A handler's fault ends its stream, and nothing else."""
+        try:
+            if stream.accept():
+                async with stream:
+                    await handler(connection, stream)
+        except Exception as error:  # noqa: BLE001 - the program's own, and for its on_error
+            self.on_error(error)
+        finally:
+            connection.serving -= 1
+
+
+def _log_error(error: Exception) -> None:
+    """What peers and disks do wrong is expected; of anything else the log has the whole story."""
+    expected = isinstance(error, (BusError, OSError))
+    log.warning("a stream's handler: %s", error, exc_info=None if expected else error)
+
 
 async def _connect_socket(host: str, port: int) -> socket.socket:
-    """Tries each address that the name has; the last failure is the one that is raised."""
-    failure = OSError(f"{host} has no address")
+    """Tries each address that the name has; PeerError(END_LINK_DOWN) says what the last met."""
+    failure = OSError("no address")
     for family, address in await _addresses(host, port):
         sock = socket.socket(family, socket.SOCK_STREAM)
         sock.setblocking(False)
@@ -289,7 +337,7 @@ async def _connect_socket(host: str, port: int) -> socket.socket:
             raise
         else:
             return sock
-    raise failure
+    raise PeerError(END_LINK_DOWN, f"{host}:{port}: {failure}") from failure
 
 
 async def _addresses(host: str, port: int) -> list[tuple[int, Any]]:

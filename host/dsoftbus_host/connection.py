@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from typing import TYPE_CHECKING, Any
+import logging
+from typing import TYPE_CHECKING
 
-from dsoftbus.const import (
-    EV_ESTABLISHED,
-    EV_OPENED,
-    KIND_BYTES,
+from dsoftbus.const import EV_OPENED, KIND_BYTES
+from dsoftbus.errors import (
+    END_INTERNAL,
+    NO_SUCH_SERVICE,
+    STREAM_REFUSED,
+    BusError,
 )
-from dsoftbus.errors import END_LOCAL, BusError, LocalError
 from dsoftbus.pump import Pump
 from dsoftbus.session.session import CLOSED
 from dsoftbus_host.clock import now_ms
 from dsoftbus_host.stream import BusStream
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from types import TracebackType
 
     from dsoftbus.session.events import Event
     from dsoftbus.session.session import Session
+    from dsoftbus.session.streams import Stream
+    from dsoftbus_host.bus import Bus
     from dsoftbus_host.tcp import TcpLink
+
+log = logging.getLogger("dsoftbus")
 
 
 class Connection:
@@ -32,9 +36,10 @@ class Connection:
     Iterate over it for the streams that the peer opens.
     """
 
-    def __init__(self, session: Session, link: TcpLink, on_change: Any) -> None:
+    def __init__(self, bus: Bus, session: Session, link: TcpLink) -> None:
         self.session = session
-        self._on_change = on_change
+        self.serving = 0  # handlers of its streams that run now
+        self._bus = bus
         self.loop = asyncio.get_running_loop()
         self._pump = Pump(session, link, self._on_event)
         self._fd = link.fileno()
@@ -42,7 +47,8 @@ class Connection:
         self._gather = False
         self._flushing = False
         self._timer: asyncio.TimerHandle | None = None
-        self._incoming: asyncio.Queue[BusStream | None] = asyncio.Queue()
+        self._incoming: list[BusStream] = []  # no more than the peer may have open
+        self._changed = asyncio.Event()  # a stream came, or the session ended
         self.ready = asyncio.Event()  # established, or it never will be
         self.closed = asyncio.Event()  # and the link is gone
         self.loop.add_reader(self._fd, self._on_readable)
@@ -83,17 +89,23 @@ class Connection:
     async def accept(self) -> BusStream:
         """The next stream that the peer opens; raises the session's cause at its end."""
         while True:
-            stream = await self._incoming.get()
-            if stream is None:
-                self._incoming.put_nowait(None)  # for whoever else waits
-                raise self.cause or LocalError(END_LOCAL)
-            if stream.accept():
-                return stream
+            while self._incoming:
+                stream = self._incoming.pop(0)
+                if stream.accept():
+                    return stream
+            if self.cause:
+                raise self.cause
+            self._changed.clear()
+            await self._changed.wait()
 
-    async def __aiter__(self) -> AsyncIterator[BusStream]:
-        with contextlib.suppress(BusError):
-            while True:
-                yield await self.accept()
+    def __aiter__(self) -> Connection:
+        return self
+
+    async def __anext__(self) -> BusStream:
+        try:
+            return await self.accept()
+        except BusError:
+            raise StopAsyncIteration from None
 
     async def ping(self) -> None:
         """Asks for a sign of life; `session.keepalive.rtt_ms` has the answer's time."""
@@ -142,7 +154,10 @@ class Connection:
 
     def _flush(self) -> None:
         self._flushing = self._gather = False
-        self.turn()
+        try:
+            self.turn()
+        except Exception:  # noqa: BLE001 - as in _on_readable
+            self._fail()
 
     def turn_if_owed(self) -> None:
         """After a read: where it gave the peer new credit, that leaves with what others read."""
@@ -153,10 +168,17 @@ class Connection:
     def _on_readable(self) -> None:
         now = now_ms()
         self._gather = False
-        self._pump.read(now)
-        self._pump.turn(now)
+        try:
+            self._pump.read(now)
+            self._pump.turn(now)
+        except Exception:  # noqa: BLE001 - a fault of ours: it ends this session and no other
+            self._fail()
         if self._pump.blocked or self._writing or self.session.state == CLOSED:
             self._follow_up()
+
+    def _fail(self) -> None:
+        log.exception("session with %s", self.peer_id)
+        self.abort(END_INTERNAL)
 
     def _on_timer(self) -> None:
         self.session.handle_timer(now_ms())
@@ -192,32 +214,60 @@ class Connection:
 
     # The end
 
+    def abort(self, code: int) -> None:
+        """Ends the session at once: something is wrong on this side."""
+        self.session.refuse(code)
+        self._pump.abandon()
+        self._release()
+
     def _stop(self) -> None:
         """The session has ended. Its last bytes get a moment to leave, then the link goes."""
-        if self.closed.is_set():
-            return
         if self._pump.finished:
             self._release()
-        else:
+        elif not self.closed.is_set():
             self._arm()
 
     def _release(self) -> None:
+        if self.closed.is_set():
+            return
         self._disarm()
         self.loop.remove_reader(self._fd)
         self.loop.remove_writer(self._fd)
         self._pump.link.close()
-        self._incoming.put_nowait(None)
         self.closed.set()
-        self._on_change(self)
+        self._bus.on_released(self)
 
     # Events
 
     def _on_event(self, event: Event) -> None:
-        if event.kind == EV_OPENED:
-            self._incoming.put_nowait(BusStream(self, event.stream))
-        elif event.stream is not None:
-            event.stream.context.notify(event.kind)
-        else:
-            if event.kind == EV_ESTABLISHED:
-                self._on_change(self)
+        stream = event.stream
+        if stream is None:
+            if not self.session.closed:
+                self._bus.on_established(self)
             self.ready.set()
+            self._changed.set()
+        elif event.kind == EV_OPENED:
+            self._on_opened(stream)
+        elif stream.context is not None:
+            stream.context.notify(event.kind)
+
+    def _on_opened(self, core_stream: Stream) -> None:
+        if not self._bus.serves:
+            self._offer(BusStream(self, core_stream))
+            return
+        handler = self._bus.handler(core_stream.name)
+        if handler is None:
+            core_stream.reset(NO_SUCH_SERVICE)
+        # As many again may be busy still with what their ended stream brought; a peer that opens
+        # and resets gets no further tasks out of it.
+        elif self.serving >= 2 * self.session.local.profile.streams:
+            core_stream.reset(STREAM_REFUSED)
+        else:
+            self._bus.serve(handler, self, BusStream(self, core_stream))
+
+    def _offer(self, stream: BusStream) -> None:
+        """For accept(). Those that the peer has reset since make room."""
+        if len(self._incoming) == self.session.local.profile.streams:
+            self._incoming = [other for other in self._incoming if not other.ended]
+        self._incoming.append(stream)
+        self._changed.set()

@@ -19,7 +19,6 @@ from dsoftbus.session.states import CLOSED, RESET
 from dsoftbus.session.streams import Stream
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from types import TracebackType
 
     from dsoftbus_host.connection import Connection
@@ -49,6 +48,11 @@ class BusStream:
     @property
     def priority(self) -> int:
         return self._stream.priority
+
+    @property
+    def ended(self) -> bool:
+        """Both directions are over; what has come may be unread still."""
+        return self._stream.state in (CLOSED, RESET)
 
     # Bytes
 
@@ -86,15 +90,16 @@ class BusStream:
         self._connection.turn_if_owed()
         return data
 
-    async def readinto(self, buffer: bytearray | memoryview) -> int:
-        """Fills `buffer` with what is there, at least one byte; 0 at the end."""
+    async def readinto(self, buffer: bytearray | memoryview, at: int = 0) -> int:
+        """Fills `buffer[at:]` with what is there, at least one byte; returns how many, 0 at the
+        end."""
         stream = self._stream
         while not stream.ring.used:
             if stream.at_end:
                 self._check_end()
                 return 0
             await self._readable()
-        n: int = stream.recv_into(buffer)
+        n: int = stream.recv_into(buffer, at)
         self._connection.turn_if_owed()
         return n
 
@@ -105,18 +110,22 @@ class BusStream:
 
     async def _rest(self, n: int) -> bytes:
         out = bytearray(n)
-        view = memoryview(out)
         at = 0
         while at < n:
-            got = await self.readinto(view[at:])
+            got = await self.readinto(out, at)
             if not got:
                 raise PeerError(MALFORMED, f"{self.name} ended {n - at} bytes too early")
             at += got
         return bytes(out)
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        while chunk := await self.read(CHUNK_BYTES):
-            yield chunk
+    def __aiter__(self) -> BusStream:
+        return self
+
+    async def __anext__(self) -> bytes:
+        chunk = await self.read(CHUNK_BYTES)
+        if not chunk:
+            raise StopAsyncIteration
+        return chunk
 
     # Messages
 
@@ -135,7 +144,7 @@ class BusStream:
         if stream.kind != KIND_MESSAGES:
             raise LocalError(BAD_ARGUMENT, f"{self.name} carries bytes")
         while (size := self._checked(lambda: stream.message_bytes)) < 0:
-            if stream.state in (CLOSED, RESET) or stream.at_end:
+            if self.ended or stream.at_end:
                 self._check_end()
                 return None
             await self._readable()
@@ -153,7 +162,7 @@ class BusStream:
 
     def reset(self, code: int = STREAM_CANCELLED) -> None:
         """Ends both directions at once; what was not delivered is dropped."""
-        if self._stream.state not in (CLOSED, RESET) or self._stream.ring.used:
+        if not self.ended or self._stream.ring.used:
             self._stream.reset(code)
             self._connection.turn()
 
@@ -168,7 +177,7 @@ class BusStream:
     ) -> None:
         if kind is not None:
             self.reset()
-        elif not self._stream.finishing and self._stream.state not in (CLOSED, RESET):
+        elif not (self._stream.finishing or self.ended):
             await self.finish()
 
     # What its connection tells it
@@ -190,7 +199,7 @@ class BusStream:
 
     def accept(self) -> bool:
         """Agrees to a stream that the peer opened; False when it has ended since."""
-        if self._stream.state in (CLOSED, RESET):
+        if self.ended:
             return False
         self._stream.accept()
         self._connection.turn()
@@ -210,7 +219,11 @@ class BusStream:
         self._check_end()
         self._stream.want_writable()
         self._writer = self._connection.loop.create_future()
-        await self._writer
+        try:
+            await self._writer
+        except asyncio.CancelledError:
+            self._stream.keep_loan()
+            raise
         self._check_end()
 
     def _check_end(self) -> None:

@@ -13,7 +13,7 @@ class TcpLink:
         sock.setblocking(False)
         with contextlib.suppress(OSError):  # a socket pair in a test has no such option
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._sock = sock
+        self.socket = sock
         self._recv_into = sock.recv_into
         self._send = sock.send
 
@@ -30,7 +30,7 @@ class TcpLink:
             return None
 
     def fileno(self) -> int:
-        return self._sock.fileno()
+        return self.socket.fileno()
 
     def close(self) -> None:
-        self._sock.close()
+        self.socket.close()
