@@ -19,7 +19,7 @@ def portable_counts(terminalreporter) -> dict:
     counts = {name: Counter() for name in ("cpython", portable.UNIX, portable.WASM)}
     for outcome in ("passed", "skipped"):
         for report in terminalreporter.getreports(outcome):
-            if report.nodeid.startswith("tests/core/"):
+            if report.nodeid.startswith(("tests/core/", "tests/backends/")):
                 counts["cpython"][outcome] += report.when == "call"
     for report in terminalreporter.getreports("passed"):
         for name, value in report.user_properties:

@@ -13,9 +13,11 @@ import pytest
 TESTS = Path(__file__).parent
 ROOT = TESTS.parent
 CORE_FILES = sorted((TESTS / "core").glob("test_*.py"))
+# What holds for both backends; each interpreter runs them with its own.
+BACKEND_FILES = sorted((TESTS / "backends").glob("test_*.py"))
 # Portable tests of the MicroPython backend, which CPython cannot import.
 MICROPYTHON_FILES = sorted((TESTS / "micropython").glob("mpy_*.py"))
-FILES = CORE_FILES + MICROPYTHON_FILES
+FILES = CORE_FILES + BACKEND_FILES + MICROPYTHON_FILES
 
 VECTORS = Path(os.environ.get("DSOFTBUS_VECTORS") or ROOT.parent / "shared" / "vectors")
 WASM_PORT = ROOT / "build/node/node_modules/@micropython/micropython-webassembly-pyscript"

@@ -1,0 +1,95 @@
+"""The backend of this interpreter, and what tests of both need beside its Bus."""
+
+import asyncio
+import gc
+import sys
+
+from support import Skip
+
+try:
+    import socket
+except ImportError:
+    raise Skip("this port has no sockets")
+
+if sys.implementation.name == "micropython":
+    from dsoftbus_mpy.bus import Bus as Bus
+
+    sleep_ms = asyncio.sleep_ms
+
+    def held() -> int:
+        """How many pieces the heap holds, about: the smallest has 32 bytes on this port."""
+        return gc.mem_alloc() // 32
+
+    def run(coroutine, limit_ms: int) -> None:
+        asyncio.run(asyncio.wait_for_ms(coroutine, limit_ms))
+        asyncio.new_event_loop()
+
+    def received(sock):
+        """What has come: None for nothing yet, b"" for the end."""
+        return sock.read(512)
+
+    def silence(bus, connection) -> None:
+        """The node stays connected, and does nothing any more."""
+        for task in bus._tasks + list(connection._tasks):
+            task.cancel()
+
+else:
+    from dsoftbus_host.bus import Bus as Bus
+
+    def sleep_ms(ms: int):
+        return asyncio.sleep(ms / 1000)
+
+    def held() -> int:
+        """How many pieces the heap holds: objects that the collector knows."""
+        return len(gc.get_objects())
+
+    def run(coroutine, limit_ms: int) -> None:
+        asyncio.run(asyncio.wait_for(coroutine, limit_ms / 1000))
+
+    def received(sock):
+        """What has come: None for nothing yet, b"" for the end."""
+        try:
+            return sock.recv(512)
+        except BlockingIOError:
+            return None
+
+    def silence(bus, connection) -> None:
+        """The node stays connected, and does nothing any more."""
+        connection.loop.remove_reader(connection._fd)
+        connection._disarm()
+
+
+def raw_peer(host: str, port: int):
+    """A connected socket, for a peer that speaks no protocol."""
+    sock = socket.socket()
+    sock.connect(socket.getaddrinfo(host, port)[0][-1])
+    sock.setblocking(False)
+    return sock
+
+
+def deaf_listener(host: str, port: int):
+    """A socket that lets peers connect, and never answers."""
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.bind(socket.getaddrinfo(host, port)[0][-1])
+    sock.listen(1)
+    return sock
+
+
+async def drained(sock) -> bytes:
+    """What the other side sends until it closes the link."""
+    got = b""
+    while True:
+        try:
+            data = received(sock)
+        except OSError:
+            return got
+        if data == b"":
+            return got
+        got += data or b""
+        await sleep_ms(1)
+
+
+def cut(connection) -> None:
+    """The link goes, and nobody was told."""
+    connection._pump.link.close()
