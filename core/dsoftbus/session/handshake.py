@@ -38,7 +38,11 @@ class Local:
         self.psk = psk
         self.invite_psk: bytes = None
         self.gatekeeper = None
-        self.hello = hello.own(profile, name).encode()
+        self.hello = self.say_hello(profile.record_bytes)
+
+    def say_hello(self, record_bytes: int) -> bytes:
+        """This node's HELLO on a link that takes so much at once."""
+        return hello.own(self.profile, self.name, record_bytes).encode()
 
     def suite(self, code: int):
         """The suite of this wire code, or Unsupported."""
@@ -60,12 +64,17 @@ class Local:
 
 
 class Handshake:
-    """One side. Bodies in, bodies out; a PeerError leaves it as it was."""
+    """One side. Bodies in, bodies out; a PeerError leaves it as it was, unless `proved`.
 
-    def __init__(self, local, link_kind: int, suite_code: int = 0, remote_static=None):
+    `link` is what this kind of link adds to the prologue, `payload` goes into message 2 or 3.
+    """
+
+    def __init__(self, local, link: bytes, payload: bytes, suite_code: int = 0, remote_static=None):
         """With `remote_static` this is the initiator, under the suite of `suite_code`."""
         self._local = local
-        self._link_kind = link_kind
+        self._link = link
+        self._payload = payload
+        self.proved = False  # the peer holds its keys: from here on its faults are its own
         self._noise: HandshakeState = None
         self.peer_hello: hello.Hello = None
         if remote_static is not None:
@@ -75,7 +84,7 @@ class Handshake:
 
     def _begin(self, remote_static) -> None:
         local = self._local
-        prologue = b"dsoftbus" + self._offer + bytes((self._link_kind,))
+        prologue = b"dsoftbus" + self._offer + self._link
         self.suite = local.suite(self._offer[1])
         self._noise = HandshakeState(
             self.suite,
@@ -106,7 +115,7 @@ class Handshake:
         self._begin(None)
         if self._noise.read_message(body[_OFFER:]):
             raise PeerError(MALFORMED, "init with a payload")
-        return self._noise.write_message(self._local.hello)
+        return self._noise.write_message(self._payload)
 
     def _check_offer(self, body) -> None:
         if body[0] != VERSION:
@@ -119,13 +128,19 @@ class Handshake:
 
     def on_reply(self, body) -> bytes:
         """The initiator's last body; after it the peer is authenticated."""
-        payload = self._noise.read_message(body)
-        self.peer_hello = hello.decode(payload, self.peer_public)
-        return self._noise.write_message(self._local.hello)
+        self._learn(body)
+        return self._noise.write_message(self._payload)
 
     def on_finish(self, body) -> None:
         """After it the responder has authenticated the initiator."""
+        self._learn(body)
+
+    def _learn(self, body) -> None:
         payload = self._noise.read_message(body)
+        self.proved = True
+        self._on_payload(payload)
+
+    def _on_payload(self, payload: bytes) -> None:
         self.peer_hello = hello.decode(payload, self.peer_public)
 
     @property

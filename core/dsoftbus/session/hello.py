@@ -12,7 +12,7 @@ from dsoftbus.identity import check_claim, device_id, looks_like_id
 HELLO_VERSION = 1
 _FIXED = 18
 _CREDIT_MIN = 64
-_RECORD_MIN = 256  # the longest control frame, with all overhead, fits twice
+_RECORD_MIN = 200  # the longest control frame, with all overhead, fits
 _STREAMS_MAX = 32767
 
 
@@ -42,10 +42,10 @@ class Hello:
         return bytes(out) + name
 
 
-def own(profile, name: str) -> Hello:
-    """What a node with this profile says of itself."""
+def own(profile, name: str, record_bytes: int) -> Hello:
+    """What a node with this profile says of itself, on a link with such records."""
     return Hello(
-        profile.record_bytes,
+        record_bytes,
         profile.streams,
         profile.stream_credit,
         profile.session_credit,

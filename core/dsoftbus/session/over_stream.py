@@ -12,16 +12,16 @@ from dsoftbus.errors import BusError
 from dsoftbus.link.protect import RECORD_OVERHEAD, StreamProtect
 from dsoftbus.link.records import RecordReader, record
 from dsoftbus.session.frames import CODE_FRAME, put_code
+from dsoftbus.session.handshake import Handshake
 from dsoftbus.session.session import CLOSED, CLOSING, Session
 
+_LINK = bytes((LINK_STREAM,))
 _LENGTH_FIELD = 2
 FAREWELL_BYTES = RECORD_OVERHEAD + CODE_FRAME
 
 
 class StreamSession(Session):
     """Feed it with `receive_data`, or with `space()` and `filled(n)`; empty `poll_transmit`."""
-
-    link_kind = LINK_STREAM
 
     def __init__(self, local, now: int, remote_static=None, suite=1):
         self._reader = RecordReader(local.suite(suite).copy)
@@ -133,6 +133,9 @@ class StreamSession(Session):
         self._outbox = b""
 
     # What Session asks of its link
+
+    def _new_handshake(self, suite: int, remote_static) -> Handshake:
+        return Handshake(self.local, _LINK, self.local.hello, suite, remote_static)
 
     def _send(self, kind: int, body: bytes) -> None:
         self._outbox += record(kind, body)

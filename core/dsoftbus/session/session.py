@@ -39,6 +39,7 @@ from dsoftbus.errors import (
     BusError,
     LocalError,
     PeerError,
+    Unsupported,
     label,
 )
 from dsoftbus.session.events import Event
@@ -76,10 +77,8 @@ TABLE = {
 class Session:
     """One side of a session; with `remote_static` (32 bytes) the initiator, else the responder.
 
-    A subclass gives `link_kind`, `_send`, `_secure` and `_farewell`.
+    A subclass gives what stands at the end of this class.
     """
-
-    link_kind = 0
 
     def __init__(self, local, now: int, remote_static=None, suite=SUITE_CHACHA_SHA256):
         self.local = local
@@ -90,7 +89,7 @@ class Session:
         self.route = None  # (kind, host, port) under which this side sought the peer
         self.mux: Mux = None
         self.keepalive: Keepalive = None
-        self.handshake = Handshake(local, self.link_kind, suite, remote_static)
+        self.handshake = self._new_handshake(suite, remote_static)
         self._deadline = now + local.profile.handshake_ms
         self._opened: Event = None
         self._closed: Event = None
@@ -122,6 +121,10 @@ class Session:
             self._close_when_idle(now)
         elif self.half_open:
             self._end(END_LOCAL)
+
+    def send_datagram(self, data) -> bool:
+        """Sends an unreliable message, where the link has such."""
+        raise Unsupported("unreliable messages on a stream link")
 
     # Inputs
 
@@ -190,6 +193,11 @@ class Session:
             return LocalError(END_LOCAL)
         detail = "the peer says " + label(self.peer_code) if self.peer_code else ""
         return PeerError(self.cause, detail, self.peer_code)
+
+    @property
+    def told(self) -> bool:
+        """True when EV_CLOSED, the last event, has been taken."""
+        return self.state == CLOSED and self._closed is None
 
     @property
     def peer_public(self):
@@ -267,7 +275,7 @@ class Session:
             self.refuse(END_KEEPALIVE)
 
     def _close_when_idle(self, now: int) -> None:
-        if self.state == CLOSING and (self.mux.idle or now >= self._deadline):
+        if self.state == CLOSING and (self._drained or now >= self._deadline):
             self.refuse(END_LOCAL)
 
     # The end
@@ -296,6 +304,14 @@ class Session:
             self.mux.end(code)
 
     # What a subclass supplies
+
+    def _new_handshake(self, suite: int, remote_static) -> Handshake:
+        """The handshake of this kind of link."""
+
+    @property
+    def _drained(self) -> bool:
+        """True when nothing that was taken for sending is left here."""
+        return self.mux.idle
 
     def _send(self, kind: int, body: bytes) -> None:
         """Hands out a handshake message, or a refusal before there are keys."""
