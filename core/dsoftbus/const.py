@@ -19,6 +19,20 @@ REC_REFUSE = const(5)
 RECORD_HEADER = const(3)
 HANDSHAKE_RECORD_MAX = const(512)  # message 3 with the longest HELLO is 115 bytes; room to grow
 
+# Packet types of datagram links; 1 to 5 are those of records.
+PKT_COOKIE = const(6)
+PACKET_HEADER = const(9)  # type, connection id, packet number
+FLIGHT_HEADER = const(5)  # type, connection id
+DATAGRAM_MIN = const(200)  # the smallest radio payload that full sessions are made for
+DATAGRAM_MAX = const(1200)  # passes every path of IPv6, tunnels included
+
+# Bodies of a protected packet.
+BODY_NONE = const(0)
+BODY_SEGMENT = const(1)
+BODY_MESSAGE = const(2)
+BODY_PROBE = const(3)
+BODY_CLOSE = const(4)
+
 # Suites and patterns of Noise.
 SUITE_CHACHA_SHA256 = const(1)
 SUITE_CHACHA_BLAKE2S = const(2)
@@ -60,6 +74,7 @@ EV_READABLE = const(4)  # `stream` has bytes, or has reached its end
 EV_WRITABLE = const(5)  # a send on `stream` that would have blocked is worth a try
 EV_RESET = const(6)  # `stream` ended early, `code` says why
 EV_CLOSED = const(7)  # the session ended, once, `code` is its cause
+EV_MESSAGE = const(8)  # an unreliable message is here: session.recv_datagram()
 
 # Kinds of a node's events.
 EV_ONLINE = const(16)  # `peer` has been heard of, and was not there before
@@ -110,6 +125,11 @@ class HOST:
     peers = 256  # a home or an office; 256 entries are about 200 KB
     trusted = 1024  # hosts keep what boards around them cannot
     rules = 256  # of the node, and of each trusted peer
+    datagram_bytes = 1200
+    segments = 1024  # 1.2 MB under way: 100 Mbit/s over 100 ms
+    replay_window = 2048  # twice the segments: every retransmission may come late
+    messages = 64  # unreliable ones that wait, each way
+    handshakes = 256  # answered in a second: 1024 scalar multiplications, 5 % of a core
 
 
 class SMALL:
@@ -132,6 +152,11 @@ class SMALL:
     peers = 16  # the field's table of small nodes
     trusted = 16  # about 300 bytes of heap each
     rules = 16
+    datagram_bytes = 1200
+    segments = 8  # 9.6 KB each way at most, and only while they are needed
+    replay_window = 256
+    messages = 4
+    handshakes = 2  # answered in a second, of four scalar multiplications each
 
 
 class TINY:
@@ -154,3 +179,8 @@ class TINY:
     peers = 8  # one room
     trusted = 4  # a hub, and a few who may take its place
     rules = 8
+    datagram_bytes = 400  # one full frame and 100 bytes of control frames
+    segments = 4
+    replay_window = 256
+    messages = 2
+    handshakes = 1

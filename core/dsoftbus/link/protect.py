@@ -1,4 +1,4 @@
-"""Protection of established sessions: two types, for stream links and for datagram links."""
+"""Protection of established sessions on stream links; `packets` has the type for datagrams."""
 
 from dsoftbus.const import REC_PROTECTED, RECORD_HEADER, REKEY_RECORDS, TAG_BYTES
 

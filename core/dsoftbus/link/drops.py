@@ -1,0 +1,53 @@
+"""Datagrams that are dropped, counted by kind (docs/wire-format.md, what is dropped)."""
+
+try:
+    from micropython import const
+except ImportError:
+
+    def const(value):
+        return value
+
+
+TRUNCATED = const(0)
+OVERSIZE = const(1)
+UNKNOWN_TYPE = const(2)
+UNKNOWN_CONNECTION = const(3)
+FORGED = const(4)
+REPLAYED = const(5)
+STALE = const(6)
+EARLY = const(7)
+UNEXPECTED = const(8)
+UNSUPPORTED = const(9)
+COOKIE_ASKED = const(10)
+OVER_BUDGET = const(11)
+NO_ROOM = const(12)
+
+LABELS = (
+    "drop.truncated",
+    "drop.oversize",
+    "drop.unknown_type",
+    "drop.unknown_connection",
+    "drop.forged",
+    "drop.replayed",
+    "drop.stale",
+    "drop.early",
+    "drop.unexpected",
+    "drop.unsupported",
+    "drop.cookie_asked",
+    "drop.over_budget",
+    "drop.no_room",
+)
+
+
+class Drops:
+    """`count[kind]`, for one endpoint and all of its sessions."""
+
+    def __init__(self):
+        self.count = [0] * len(LABELS)
+
+    def add(self, kind: int) -> None:
+        self.count[kind] += 1
+
+    def as_dict(self) -> dict:
+        """Label -> count, of the kinds that were seen."""
+        return {LABELS[kind]: n for kind, n in enumerate(self.count) if n}

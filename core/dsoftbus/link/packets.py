@@ -1,0 +1,96 @@
+"""Protection of datagrams: `type u8 | connection id u32 | packet number u32 | ciphertext`.
+
+Apart from `protect`, which does it for records, so that who has no datagram link does not pay.
+"""
+
+from dsoftbus.codec import get_u32, put_u32
+from dsoftbus.const import PACKET_HEADER, REC_PROTECTED, REKEY_RECORDS, TAG_BYTES, U30_MAX
+from dsoftbus.errors import NONCE_EXHAUSTED, LocalError
+from dsoftbus.link.drops import FORGED, REPLAYED, STALE, TRUNCATED
+from dsoftbus.link.replay import ReplayWindow
+
+PACKET_OVERHEAD = PACKET_HEADER + TAG_BYTES
+LAST_NUMBER = U30_MAX - 64  # what lies beyond is for the few packets that tell the end
+
+
+class DatagramProtect:
+    """Explicit numbers and a replay window; both ends rekey by number, with no message.
+
+    `send` and `receive` are the CipherStates of Noise Split(); packets go to the peer's
+    `connection`. `number` is that of the packet opened last, `newest` whether it was the largest.
+    """
+
+    def __init__(self, send, receive, connection: int, window: int, rekey: int = REKEY_RECORDS):
+        self._send = send
+        self._connection = connection
+        self._rekey_mask = rekey - 1  # a power of two
+        self._rekey = rekey
+        self._phase = 0
+        self._earlier = None  # the key of the phase before, for packets that come late
+        self._receive = receive
+        self._later = None  # and of the next, made once a packet claims to be of it
+        self._window = ReplayWindow(window)
+        self.number = -1
+        self.newest = False
+
+    @property
+    def next_number(self) -> int:
+        """The number of the next packet that is sealed."""
+        return self._send.n
+
+    def seal(self, src, stop: int, out) -> int:
+        """Makes a packet in `out` of the plaintext `src[:stop]`; returns its length."""
+        number = self._send.n
+        if number > U30_MAX:
+            raise LocalError(NONCE_EXHAUSTED)
+        out[0] = REC_PROTECTED
+        put_u32(out, put_u32(out, 1, self._connection), number)
+        end = self._send.seal(b"", src, 0, stop, out, PACKET_HEADER)
+        if not self._send.n & self._rekey_mask:
+            self._send.rekey()
+        return end
+
+    def open(self, data, stop: int, out) -> int:
+        """Opens the packet `data[:stop]` into `out`; returns the length of the plaintext.
+
+        What must be dropped gives ~kind (drops), with nothing changed.
+        """
+        if stop <= PACKET_OVERHEAD:
+            return ~TRUNCATED
+        number = get_u32(data, PACKET_HEADER - 4)
+        if number < 0 or self._window.stale(number):
+            return ~STALE
+        if self._window.seen(number):
+            return ~REPLAYED
+        phase = number // self._rekey
+        cipher = self._receive if phase == self._phase else self._key_of(phase)
+        if cipher is None:
+            return ~STALE
+        end = cipher.open_numbered(number, data, PACKET_HEADER, stop, out, 0)
+        if end < 0:
+            return ~FORGED
+        if phase > self._phase:
+            self._turn_over()
+        self.newest = number > self._window.largest
+        self.number = number
+        self._window.mark(number)
+        return end
+
+    def _key_of(self, phase: int):
+        """The key of a phase that is not the current one; None when there is none."""
+        if phase == self._phase - 1:
+            return self._earlier
+        if phase != self._phase + 1:
+            return None
+        if self._later is None:
+            later = self._receive.fork()
+            later.rekey()
+            self._later = later
+        return self._later
+
+    def _turn_over(self) -> None:
+        """The peer has shown that it is in the next phase."""
+        self._earlier = self._receive
+        self._receive = self._later
+        self._later = None
+        self._phase += 1

@@ -1,0 +1,255 @@
+"""Reliable delivery over datagrams, and unreliable messages beside it.
+
+What lies inside a protected packet: `kinds u8 | body | acknowledgement` (docs/wire-format.md). A
+packet holds one body at most: a segment of whole mux frames, a message, or a probe.
+"""
+
+from collections import deque
+
+from dsoftbus.codec import get_u32
+from dsoftbus.const import (
+    BODY_CLOSE,
+    BODY_MESSAGE,
+    BODY_NONE,
+    BODY_PROBE,
+    BODY_SEGMENT,
+)
+from dsoftbus.errors import MALFORMED, NONCE_EXHAUSTED, LocalError, PeerError
+from dsoftbus.link.acks import AckRanges, ack_bytes
+from dsoftbus.link.congestion import NewReno, Pacer
+from dsoftbus.link.packets import LAST_NUMBER, PACKET_OVERHEAD
+from dsoftbus.link.recovery import NO_SEGMENT, PROBES, Recovery
+from dsoftbus.link.rtt import Rtt
+from dsoftbus.link.segments import BEYOND, NEXT, OLD, SEGMENT_HEADER, Inbox, Outbox, Pool
+from dsoftbus.ticks import earliest
+
+_BODY_MASK = 7
+_RANGES_SHIFT = 3
+_MESSAGE_AT = 1
+_SMALL_PACKETS = 16  # under way beside the segments: messages and probes
+
+
+class Reliable:
+    """One side of a session's packets, sealed by `protect`.
+
+    `own_bytes`: the longest datagram this side takes, `datagram_bytes` what both take;
+    `peer_segments`: what the peer can hold. `sink(buffer, at, stop, now)` takes frames in order.
+    """
+
+    def __init__(self, profile, copy, protect, own_bytes, datagram_bytes, peer_segments, now):
+        self._copy = copy
+        self._protect = protect
+        self._room = datagram_bytes - PACKET_OVERHEAD
+        segments = min(profile.segments, peer_segments)
+        pool = Pool(own_bytes - PACKET_OVERHEAD, profile.segments + segments)
+        self._outbox = Outbox(pool, segments)
+        self._inbox = Inbox(pool, profile.segments, copy)
+        self._scratch = bytearray(self._room)
+        self._messages_max = profile.messages
+        self._waiting = deque((), profile.messages)
+        self._arrived = deque((), profile.messages)
+        self.rtt = Rtt()
+        self.congestion = NewReno(datagram_bytes, segments * datagram_bytes)
+        self._pacer = Pacer(datagram_bytes, self.congestion, self.rtt, now)
+        capacity = 2 * segments + _SMALL_PACKETS
+        self.recovery = Recovery(capacity, self._outbox, self.rtt, self.congestion)
+        self._acks = AckRanges()
+        self._paced_until = None  # when the pacer lets go what nothing else holds back
+        self.close_code = -1  # of the peer's CLOSE
+        self.packets_sent = 0
+        self.segments_resent = 0
+        self.messages_dropped = 0  # arrived, and there was no room
+
+    # Commands
+
+    @property
+    def message_max(self) -> int:
+        """The longest unreliable message, in bytes."""
+        return self._room - _MESSAGE_AT
+
+    def send_message(self, data) -> bool:
+        """Queues `data` for one packet that is not repeated; False where it would block."""
+        if len(self._waiting) >= self._messages_max:
+            return False
+        self._waiting.append(bytes(data))
+        return True
+
+    def take_message(self):
+        """The oldest message that has arrived, or None."""
+        return self._arrived.popleft() if self._arrived else None
+
+    @property
+    def has_message(self) -> bool:
+        return len(self._arrived) > 0
+
+    def probe(self) -> None:
+        """Asks the peer for a packet, now."""
+        self.recovery.probes = PROBES
+
+    def restart(self) -> None:
+        """The peer has moved: nothing is known of the new path."""
+        self.rtt.restart()
+        self.congestion.restart()
+        self.recovery.restart()
+
+    # Inputs
+
+    def receive(self, buffer, stop: int, now: int, sink) -> bool:
+        """Reads the plaintext `buffer[:stop]` of the packet that `protect` has opened.
+
+        Returns False when its body found no room here: it will come again. Raises PeerError.
+        """
+        kinds = buffer[0]
+        body = kinds & _BODY_MASK
+        ranges = kinds >> _RANGES_SHIFT
+        end = stop - ack_bytes(ranges)
+        if end < 1:
+            raise PeerError(MALFORMED, "packet")
+        if ranges:
+            self.recovery.acknowledged(buffer, end, ranges, self._protect.next_number, now)
+        if body == BODY_SEGMENT:
+            taken = self._on_segment(buffer, end, now, sink)
+        else:
+            taken = self._on_other(body, buffer, end)
+        if taken:
+            asks = body != BODY_NONE and body != BODY_CLOSE
+            self._acks.add(self._protect.number, asks, now)
+        return taken
+
+    def handle_timer(self, now: int) -> None:
+        self.recovery.handle_timer(now)
+
+    def _on_segment(self, buffer, end: int, now: int, sink) -> bool:
+        number = get_u32(buffer, 1) if end > SEGMENT_HEADER else -1
+        if number < 0:
+            raise PeerError(MALFORMED, "segment")
+        inbox = self._inbox
+        place = inbox.place(number)
+        if place == NEXT:
+            sink(buffer, SEGMENT_HEADER, end, now)
+            while inbox.advance():
+                sink(inbox.ready, 0, inbox.ready_stop, now)
+                inbox.release()
+            return True
+        if place == OLD:
+            return True
+        return place != BEYOND and self._hold(number, buffer, end)
+
+    def _hold(self, number: int, buffer, end: int) -> bool:
+        try:
+            self._inbox.hold(number, buffer, SEGMENT_HEADER, end)
+        except MemoryError:
+            return False  # nothing has changed, and the peer will send it again
+        return True
+
+    def _on_other(self, body: int, buffer, end: int) -> bool:
+        if body == BODY_MESSAGE:
+            return self._on_message(buffer, end)
+        if body == BODY_CLOSE and end == 2:
+            self.close_code = buffer[1]
+        elif end != 1 or (body != BODY_NONE and body != BODY_PROBE):
+            raise PeerError(MALFORMED, "packet body")
+        return True
+
+    def _on_message(self, buffer, end: int) -> bool:
+        if len(self._arrived) < self._messages_max:
+            self._arrived.append(bytes(memoryview(buffer)[_MESSAGE_AT:end]))
+        else:
+            self.messages_dropped += 1
+        return True
+
+    # Outputs
+
+    def poll_transmit(self, out, source, now: int) -> int:
+        """Writes one packet into `out`; returns its length, 0 when nothing may go now.
+
+        `source` is the mux: it fills new segments.
+        """
+        self._paced_until = None
+        if self._may_send(source, now):
+            n = self._send_body(out, source, now)
+            if n:
+                return n
+        if self._acks.due(now):
+            return self._send(out, self._scratch, 1, BODY_NONE, NO_SEGMENT, now)
+        return 0
+
+    def poll_timer(self):
+        """The next deadline, or None; once poll_transmit has nothing more to give."""
+        return earliest(
+            earliest(self._acks.deadline(), self._paced_until), self.recovery.deadline()
+        )
+
+    def write_close(self, out, code: int) -> int:
+        """A packet that tells the end."""
+        self._scratch[0] = BODY_CLOSE
+        self._scratch[1] = code
+        return self._protect.seal(self._scratch, 2, out)
+
+    @property
+    def settled(self) -> int:
+        """How many segments the peer has acknowledged, up to the first that it has not."""
+        return self._outbox.base
+
+    @property
+    def idle(self) -> bool:
+        """True when all that was sent has been acknowledged, or needs not be."""
+        return self._outbox.idle and not self._waiting
+
+    def _may_send(self, source, now: int) -> bool:
+        """Whether a packet with a body may go; sets the timer where only pacing forbids it."""
+        if self.recovery.probes:
+            return True
+        outbox = self._outbox
+        if not (outbox.has_lost or self._waiting or (source.has_output and outbox.has_room)):
+            return False
+        if not (self.congestion.has_room and self.recovery.has_room):
+            return False
+        ready_at = self._pacer.ready_at(now)
+        if ready_at > now:
+            self._paced_until = ready_at
+            return False
+        return True
+
+    def _send_body(self, out, source, now: int) -> int:
+        """What must go again comes first, then messages, then new segments."""
+        outbox = self._outbox
+        segment = outbox.take_lost()
+        if segment < 0 and self.recovery.probes:
+            segment = outbox.oldest()
+        if segment >= 0:
+            self.segments_resent += 1
+            return self._send_segment(out, segment, now)
+        if self._waiting:
+            return self._send_message(out, self._waiting.popleft(), now)
+        if outbox.has_room and source.has_output:
+            stop = source.fill(outbox.begin(), SEGMENT_HEADER, self._room)
+            if stop > SEGMENT_HEADER:
+                return self._send_segment(out, outbox.commit(stop), now)
+        if self.recovery.probes:
+            return self._send(out, self._scratch, 1, BODY_PROBE, NO_SEGMENT, now)
+        return 0
+
+    def _send_segment(self, out, segment: int, now: int) -> int:
+        outbox = self._outbox
+        stop = outbox.stop(segment)
+        return self._send(out, outbox.buffer(segment), stop, BODY_SEGMENT, segment, now)
+
+    def _send_message(self, out, data, now: int) -> int:
+        n = len(data)
+        self._copy(self._scratch, _MESSAGE_AT, data, 0, n)
+        return self._send(out, self._scratch, _MESSAGE_AT + n, BODY_MESSAGE, NO_SEGMENT, now)
+
+    def _send(self, out, buffer, stop: int, body: int, segment: int, now: int) -> int:
+        """Seals the plaintext `buffer[:stop]`, with an acknowledgement where there is room."""
+        number = self._protect.next_number
+        if number > LAST_NUMBER:
+            raise LocalError(NONCE_EXHAUSTED)
+        ranges = self._acks.write(buffer, stop, self._room, now) if self._acks.pending else 0
+        buffer[0] = body | ranges << _RANGES_SHIFT
+        n = self._protect.seal(buffer, stop + ack_bytes(ranges), out)
+        self.packets_sent += 1
+        if body != BODY_NONE:
+            self.recovery.sent(number, n, segment, now)
+            self._pacer.on_sent(n)
+        return n
