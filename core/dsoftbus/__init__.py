@@ -7,6 +7,7 @@ Names load at their first use, so that a board pays only for what it imports.
 _HOME = {
     "Node": "node",
     "Pump": "pump",
+    "DatagramPump": "datagram_pump",
     "BusError": "errors",
     "LocalError": "errors",
     "PeerError": "errors",

@@ -44,12 +44,12 @@ class Node:
         `psk`: the token of an invitation. `route` (kind, host, port): where that node was sought;
         if it is there, it will be sought there again.
         """
-        if self._full:
+        if self.full:
             raise LocalError(SESSION_LIMIT)
         local = self.local if psk is None else self.local.with_psk(psk)
         session = StreamSession(local, now, peer_public, suite)
         session.route = route
-        return self._add(session)
+        return self.add(session)
 
     def accept(self, now: int):
         """A session for a stream link that a peer has opened.
@@ -59,12 +59,18 @@ class Node:
         needs its place for a moment, one that says nothing does not get to keep it.
         """
         self._evict_half_open()
-        if self._full:
+        if self.full:
             raise PeerError(SESSION_LIMIT)
-        return self._add(StreamSession(self.local, now))
+        return self.add(StreamSession(self.local, now))
+
+    def endpoint(self, mtu: int):
+        """For a datagram link: all sessions on one socket. `mtu`: its longest datagram."""
+        from dsoftbus.session.endpoint import Endpoint  # only who has such a link pays for it
+
+        return Endpoint(self, mtu)
 
     def forget(self, session) -> None:
-        """The driver has closed the link of `session`."""
+        """`session` has ended, and its link needs it no more."""
         if session in self.sessions:
             self.sessions.remove(session)
         if session in self._met:
@@ -74,7 +80,7 @@ class Node:
             self.guard.leave(session)
 
     @property
-    def _full(self) -> bool:
+    def full(self) -> bool:
         """Whether there is no place for one more session.
 
         One that has ended and whose driver has yet to let go of its link counts no longer, or a
@@ -86,12 +92,13 @@ class Node:
         most = self.profile.sessions
         return live >= most or len(self.sessions) >= most + self.profile.half_open
 
-    def _add(self, session):
+    def add(self, session):
         self.sessions.append(session)
         return session
 
     def _evict_half_open(self) -> None:
-        waiting = [s for s in self.sessions if s.half_open and not s.initiator]
+        streams = [s for s in self.sessions if isinstance(s, StreamSession)]
+        waiting = [s for s in streams if s.half_open and not s.initiator]
         self.evicted = None
         if len(waiting) >= self.profile.half_open:
             self.evicted = waiting[0]

@@ -1,0 +1,253 @@
+"""An endpoint: several datagram sessions on one socket, told apart by connection id.
+
+A driver feeds `receive_datagram` and `handle_timer`, then takes `next_event` (of `session`) and
+`poll_transmit` (for `path`) until there is nothing, and sleeps until `poll_timer`. A path is what
+the driver calls an address: anything that can be compared and has a stable `repr`.
+"""
+
+from collections import deque
+
+from dsoftbus.codec import get_u32
+from dsoftbus.const import (
+    DATAGRAM_MAX,
+    DATAGRAM_MIN,
+    FLIGHT_HEADER,
+    KEY_BYTES,
+    PKT_COOKIE,
+    REC_INIT,
+    REC_REFUSE,
+    SUITE_CHACHA_SHA256,
+    TAG_BYTES,
+    U30_MAX,
+)
+from dsoftbus.errors import (
+    BAD_ARGUMENT,
+    HALF_OPEN_LIMIT,
+    SESSION_LIMIT,
+    UNSUPPORTED_SUITE,
+    UNSUPPORTED_VERSION,
+    LocalError,
+    PeerError,
+)
+from dsoftbus.link import drops
+from dsoftbus.pace import TokenBucket
+from dsoftbus.session.cookies import COOKIE_BYTES, Cookies
+from dsoftbus.session.over_datagram import DatagramSession, flight
+from dsoftbus.ticks import earliest
+
+_OFFER = 3  # version, suite, pattern
+_EPHEMERAL = FLIGHT_HEADER + _OFFER
+_INIT_BYTES = _EPHEMERAL + KEY_BYTES + TAG_BYTES
+_ANSWERS = 16  # cookies and refusals that wait to be sent: a pump turns often
+_SECOND_MS = 1000
+
+
+class Endpoint:
+    """Made by `Node.endpoint`. `mtu`: the longest datagram of the link, 200 or more."""
+
+    def __init__(self, node, mtu: int):
+        if mtu < DATAGRAM_MIN:
+            raise LocalError(BAD_ARGUMENT, "datagrams of at least 200 bytes")
+        self.local = node.local
+        profile = node.profile
+        self.datagram_bytes = min(mtu, profile.datagram_bytes, DATAGRAM_MAX)
+        self.scratch = bytearray(self.datagram_bytes)
+        self.drops = drops.Drops()
+        self.path = None  # where the datagram goes that poll_transmit gave last
+        self.session: DatagramSession = None  # whose event next_event gave last
+        self.sessions = {}  # by connection id
+        self._node = node
+        self._openings = {}  # by ephemeral key: the responder sessions
+        self._half_open = []  # those of them that are not established, the oldest first
+        self._answers = deque((), _ANSWERS)
+        self._cookies = Cookies(self._any_suite().hash, node.local.random)
+        self._open_budget = TokenBucket(profile.handshakes // 2, _SECOND_MS)
+        self._proved_budget = TokenBucket((profile.handshakes + 1) // 2, _SECOND_MS)
+        self._sending: DatagramSession = None
+
+    def _any_suite(self):
+        for suite in self.local.suites.values():
+            return suite
+
+    # Commands
+
+    def connect(self, path, peer_public, now: int, suite: int = SUITE_CHACHA_SHA256):
+        """A session to the node at `path` whose key is `peer_public`."""
+        if self._node.full:
+            raise LocalError(SESSION_LIMIT)
+        number = self._free_id()
+        return self._add(DatagramSession(self, now, path, number, number, peer_public, suite))
+
+    # Inputs
+
+    def receive_datagram(self, data, path, now: int, stop: int = -1) -> None:
+        """The datagram `data[:stop]` from `path`. Never raises for what is in it."""
+        if stop < 0:
+            stop = len(data)
+        if stop <= FLIGHT_HEADER:
+            self.drops.add(drops.TRUNCATED)
+        elif stop > self.datagram_bytes:
+            self.drops.add(drops.OVERSIZE)
+        elif not REC_INIT <= data[0] <= PKT_COOKIE:
+            self.drops.add(drops.UNKNOWN_TYPE)
+        elif data[0] == REC_INIT:
+            self._on_init(data, stop, path, now)
+        else:
+            session = self.sessions.get(get_u32(data, 1))
+            if session is None:
+                self.drops.add(drops.UNKNOWN_CONNECTION)
+            else:
+                session.receive_datagram(data, stop, path, now)
+
+    def handle_timer(self, now: int) -> None:
+        for session in self.sessions.values():
+            session.handle_timer(now)
+
+    # Outputs
+
+    def poll_transmit(self, out, now: int) -> int:
+        """Writes one datagram into `out` (as long as the link's longest); returns its length.
+
+        It goes to `path`. The caller asks again until there is nothing.
+        """
+        if self._answers:
+            answer, self.path = self._answers.popleft()
+            out[: len(answer)] = answer
+            return len(answer)
+        if self._sending is not None:
+            n = self._transmit(self._sending, out, now)
+            if n:
+                return n
+        for session in self.sessions.values():
+            n = self._transmit(session, out, now)
+            if n:
+                return n
+        self._forget_finished()
+        return 0
+
+    def poll_timer(self):
+        """The next deadline of any session in ms, or None."""
+        deadline = None
+        for session in self.sessions.values():
+            deadline = earliest(deadline, session.poll_timer())
+        return deadline
+
+    def next_event(self):
+        """The oldest event of some session, which is then `session`; or None.
+
+        Of a peer that never authenticated itself there are none.
+        """
+        for session in self.sessions.values():
+            if session.initiator or session.mux is not None:
+                event = session.next_event()
+                if event is not None:
+                    self.session = session
+                    return event
+        return None
+
+    def _transmit(self, session: DatagramSession, out, now: int) -> int:
+        n = session.poll_transmit(out, now)
+        self._sending = session if n else None
+        self.path = session.path
+        return n
+
+    # Openings
+
+    def _on_init(self, data, stop: int, path, now: int) -> None:
+        if stop not in (_INIT_BYTES, _INIT_BYTES + COOKIE_BYTES):
+            self.drops.add(drops.TRUNCATED)
+            return
+        opening = bytes(memoryview(data)[1:FLIGHT_HEADER]) + bytes(
+            memoryview(data)[_EPHEMERAL : _EPHEMERAL + KEY_BYTES]
+        )
+        known = self._openings.get(opening)
+        if known is not None:
+            if not known.repeat_reply(path, now):
+                self.drops.add(drops.UNEXPECTED)
+            return
+        refused = self._admit(opening, bytes(memoryview(data)[_INIT_BYTES:stop]), path, now)
+        if refused < 0:
+            self._open(opening, bytes(memoryview(data)[FLIGHT_HEADER:_INIT_BYTES]), path, now)
+        else:
+            self.drops.add(refused)
+
+    def _admit(self, opening: bytes, cookie: bytes, path, now: int) -> int:
+        """Whether a handshake may begin: -1, or the reason to drop (drops)."""
+        opener = get_u32(opening, 0)
+        if opener < 0:
+            return drops.UNKNOWN_CONNECTION
+        half_open = self._half_open = [s for s in self._half_open if s.half_open]
+        proved = len(cookie) > 0 and self._cookies.good(cookie, opening, path, now)
+        if self._node.full and not (proved and half_open):
+            self._answer(REC_REFUSE, opener, bytes((SESSION_LIMIT,)), path)
+            return drops.NO_ROOM
+        if proved:
+            if not (self._proved_budget.take(now) or self._open_budget.take(now)):
+                return drops.OVER_BUDGET
+            return -1
+        crowded = len(half_open) >= self.local.profile.half_open // 2
+        if crowded or not self._open_budget.take(now):
+            self._answer(PKT_COOKIE, opener, self._cookies.make(opening, path, now), path)
+            return drops.COOKIE_ASKED
+        return -1
+
+    def _open(self, opening: bytes, init: bytes, path, now: int) -> None:
+        """A responder session for an INIT that was admitted; it lives if it authenticates."""
+        opener = get_u32(opening, 0)
+        try:
+            session = DatagramSession(self, now, path, self._free_id(), opener)
+            session.open_with(init, now)
+        except PeerError as error:
+            unsupported = error.code in (UNSUPPORTED_SUITE, UNSUPPORTED_VERSION)
+            self.drops.add(drops.UNSUPPORTED if unsupported else drops.FORGED)
+            self._answer(REC_REFUSE, opener, bytes((error.code,)), path)
+            return
+        except MemoryError:
+            self.drops.add(drops.NO_ROOM)
+            return
+        if self._node.full or len(self._half_open) >= self.local.profile.half_open:
+            self._discard(self._half_open.pop(0))
+        session.opening = opening
+        self._openings[opening] = session
+        self._half_open.append(session)
+        self._add(session)
+
+    def _discard(self, session: DatagramSession) -> None:
+        """The oldest half-open session gives way to one whose address is proved."""
+        session.refuse(HALF_OPEN_LIMIT)
+        self._forget(session)
+
+    def _answer(self, kind: int, connection: int, body: bytes, path) -> None:
+        """Queues an answer that is made from nothing and leaves nothing behind."""
+        if len(self._answers) < _ANSWERS:
+            self._answers.append((flight(kind, connection, body), path))
+
+    # The table
+
+    def _free_id(self) -> int:
+        while True:
+            raw = bytearray(self.local.random(4))
+            raw[0] &= U30_MAX >> 24
+            number = get_u32(raw, 0)
+            if number not in self.sessions:
+                return number
+
+    def _add(self, session: DatagramSession) -> DatagramSession:
+        self.sessions[session.connection] = session
+        self._node.add(session)
+        return session
+
+    def _forget_finished(self) -> None:
+        done = None
+        for session in self.sessions.values():
+            if session.finished and (session.told or session.mux is None):
+                done = session
+        if done is not None:
+            self._forget(done)
+
+    def _forget(self, session: DatagramSession) -> None:
+        self.sessions.pop(session.connection, None)
+        self._openings.pop(session.opening, None)
+        self._node.forget(session)
+        if session is self._sending:
+            self._sending = None

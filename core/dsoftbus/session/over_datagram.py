@@ -1,0 +1,370 @@
+"""A session on a link that carries datagrams (UDP, serial lines, radios).
+
+Its `Endpoint` sorts datagrams by connection id; the session repeats its flights until they are
+answered, and afterwards leaves delivery to `Reliable`.
+"""
+
+from dsoftbus.codec import put_u32
+from dsoftbus.const import (
+    BODY_CLOSE,
+    DATAGRAM_MAX,
+    EV_MESSAGE,
+    FLIGHT_HEADER,
+    PKT_COOKIE,
+    REC_FINISH,
+    REC_INIT,
+    REC_PROTECTED,
+    REC_REFUSE,
+    REC_REPLY,
+    SUITE_CHACHA_SHA256,
+)
+from dsoftbus.errors import (
+    BAD_ARGUMENT,
+    BAD_STATE,
+    END_HANDSHAKE_TIMEOUT,
+    END_PEER,
+    UNAUTHENTICATED_SESSION,
+    BusError,
+    LocalError,
+)
+from dsoftbus.link.drops import EARLY, FORGED, NO_ROOM, UNEXPECTED
+from dsoftbus.link.protect import DatagramProtect
+from dsoftbus.link.reliable import Reliable
+from dsoftbus.session.cookies import COOKIE_BYTES
+from dsoftbus.session.events import Event
+from dsoftbus.session.offers import DatagramHandshake
+from dsoftbus.session.session import (
+    AWAIT_FINISH,
+    AWAIT_REPLY,
+    CLOSED,
+    CLOSING,
+    ESTABLISHED,
+    Session,
+)
+from dsoftbus.ticks import earliest
+
+FLIGHT_MS = 1000  # before a flight is repeated, doubling (RFC 6298 section 2.1)
+FAREWELLS = 4  # one in a thousand sessions ends unheard where a fifth of all packets is lost
+CLOSE_TIMEOUTS = 8  # probe timeouts without progress before a closing session gives up
+
+
+class DatagramSession(Session):
+    """One side; its endpoint gives it datagrams and asks it for them.
+
+    `endpoint` holds what its sessions share: `local`, `datagram_bytes`, `scratch`, `drops`.
+    `connection` is the id under which this side receives, `opener` the initiator's.
+    """
+
+    def __init__(
+        self, endpoint, now, path, connection, opener, remote_static=None, suite=SUITE_CHACHA_SHA256
+    ):
+        self.path = path  # where the peer is, in the endpoint's own terms
+        self.connection = connection
+        self.moves = 0  # how often the peer's address has changed
+        self.opening = None  # a responder's INIT, by which its endpoint knows it again
+        self.reliable: Reliable = None
+        self._endpoint = endpoint
+        self._opener = opener
+        self._protect: DatagramProtect = None
+        self._now = now
+        self._flight = b""  # the last handshake datagram of this side
+        self._flight_at = None  # when it goes (again)
+        self._flight_ms = FLIGHT_MS
+        self._cookie = b""
+        self._finish = b""  # the initiator's last flight, while it may be repeated
+        self._heard = False  # a protected packet has come: no flight is needed any more
+        self._farewells = 0
+        self._farewell_at = 0
+        self._farewell_ms = 0
+        self._settled = 0
+        self._message_event = Event(EV_MESSAGE)
+        self._message_due = False
+        super().__init__(endpoint.local, now, remote_static, suite)
+
+    # Commands
+
+    @property
+    def datagram_max(self) -> int:
+        """The longest unreliable message, in bytes; 0 before the session is established."""
+        return 0 if self.reliable is None else self.reliable.message_max
+
+    def send_datagram(self, data) -> bool:
+        """Sends `data` in one packet, once: it may get lost. False when it would block."""
+        if self.state != ESTABLISHED:
+            raise LocalError(UNAUTHENTICATED_SESSION if self.half_open else BAD_STATE)
+        if len(data) > self.reliable.message_max:
+            raise LocalError(BAD_ARGUMENT, "message of at most %d bytes" % self.datagram_max)
+        return self.reliable.send_message(data)
+
+    def recv_datagram(self):
+        """The oldest unreliable message that is here, or None; EV_MESSAGE says when to ask."""
+        return None if self.reliable is None else self.reliable.take_message()
+
+    def close(self, now: int) -> None:
+        """Waits until the peer has all that was taken for sending, then ends the session."""
+        self._now = now
+        super().close(now)
+        self._allow_time(now)
+
+    # Inputs
+
+    def receive_datagram(self, data, stop: int, path, now: int) -> None:
+        """A datagram `data[:stop]` with this session's id. Never raises for what a peer did."""
+        self._now = now
+        if data[0] == REC_PROTECTED:
+            self._on_protected(data, stop, path, now)
+        else:
+            self._on_flight(data[0], bytes(memoryview(data)[FLIGHT_HEADER:stop]), path, now)
+
+    def open_with(self, init: bytes, now: int) -> None:
+        """The responder's first input; raises PeerError for what does not authenticate."""
+        self._on_message(REC_INIT, init, now)
+
+    def repeat_reply(self, path, now: int) -> bool:
+        """The initiator has sent its INIT again; False when that is not expected."""
+        if self.state != AWAIT_FINISH or path != self.path:
+            return False
+        self._flight_at = now
+        return True
+
+    def handle_timer(self, now: int) -> None:
+        self._now = now
+        super().handle_timer(now)
+        if self._unconfirmed and now >= self._deadline:
+            self.refuse(END_HANDSHAKE_TIMEOUT)
+        if self.reliable is not None:
+            self.reliable.handle_timer(now)
+
+    # Outputs
+
+    def poll_transmit(self, out, now: int) -> int:
+        """Writes one datagram for `path` into `out`; returns its length, 0 when none is due."""
+        self._now = now
+        if self._flight_at is not None and now >= self._flight_at:
+            return self._give_flight(out, now)
+        if self.reliable is None:
+            return 0
+        try:
+            if self.state != CLOSED:
+                n = self.reliable.poll_transmit(out, self.mux, now)
+                if n:
+                    return n
+                self._close_when_idle(now)
+            return self._give_farewell(out, now)
+        except (BusError, MemoryError) as error:
+            self._fail(error)
+            return 0
+
+    def poll_timer(self):
+        deadline = super().poll_timer()
+        if self._unconfirmed:
+            deadline = earliest(deadline, self._deadline)
+        if self._farewells:
+            deadline = earliest(deadline, self._farewell_at)
+        elif self.reliable is not None and self.state != CLOSED:
+            deadline = earliest(deadline, self.reliable.poll_timer())
+        return earliest(deadline, self._flight_at)
+
+    def next_event(self):
+        if self._message_due and self._opened is None:
+            self._message_due = False
+            return self._message_event
+        return super().next_event()
+
+    @property
+    def finished(self) -> bool:
+        """Closed, and nothing more is to be sent."""
+        return self.state == CLOSED and not self._farewells and self._flight_at is None
+
+    def link_lost(self) -> None:
+        """The link has ended under the session; nothing more can be told to the peer."""
+        super().link_lost()
+        self._farewells = 0
+        self._flight_at = None
+
+    # Flights
+
+    def _give_flight(self, out, now: int) -> int:
+        n = len(self._flight)
+        out[:n] = self._flight
+        self._flight_at = None
+        if self.initiator and self.state != CLOSED:  # the responder only ever answers
+            self._flight_at = now + self._flight_ms
+            self._flight_ms *= 2
+        return n
+
+    def _on_flight(self, kind: int, body: bytes, path, now: int) -> None:
+        awaited = REC_REPLY if self.initiator else REC_FINISH
+        if kind == awaited and self.half_open:
+            self._authenticate(kind, body, path, now)
+        elif self.state == AWAIT_REPLY and kind == PKT_COOKIE and len(body) == COOKIE_BYTES:
+            self._on_cookie(body, now)
+        elif self.state == AWAIT_REPLY and kind == REC_REFUSE and len(body) == 1:
+            self.peer_code = body[0]  # a hint: whoever sent it has proved nothing
+        elif self._finish and kind == REC_FINISH and body == self._finish:
+            self.reliable.probe()
+        else:
+            self._endpoint.drops.add(UNEXPECTED)
+
+    def _authenticate(self, kind: int, body: bytes, path, now: int) -> None:
+        """What does not authenticate changes nothing; what does, is the peer's own doing."""
+        try:
+            self._on_message(kind, body, now)
+            self.path = path
+            if not self.initiator:
+                self._finish = body
+        except (BusError, MemoryError) as error:
+            if self.handshake.proved:
+                self._fail(error)
+            else:
+                self._endpoint.drops.add(FORGED if isinstance(error, BusError) else NO_ROOM)
+
+    def _on_cookie(self, cookie: bytes, now: int) -> None:
+        """The responder is under load. Only the first cookie since the last INIT hurries."""
+        if cookie != self._cookie:
+            length = len(self._flight) - len(self._cookie)
+            self._flight = self._flight[:length] + cookie
+            if not self._cookie:
+                self._flight_at = now
+            self._cookie = cookie
+
+    # Protected packets
+
+    def _on_protected(self, data, stop: int, path, now: int) -> None:
+        drops = self._endpoint.drops
+        if self._protect is None:
+            drops.add(EARLY)
+            return
+        plain = self._endpoint.scratch
+        end = self._protect.open(data, stop, plain)
+        if end < 0:
+            drops.add(~end)
+            return
+        self.keepalive.heard = now
+        if self._protect.newest and path != self.path:
+            self._move(path)
+        if self.state == CLOSED:
+            self._on_afterwards(plain, now)
+            return
+        self._confirm()
+        try:
+            if not self.reliable.receive(plain, end, now, self._on_frames):
+                drops.add(NO_ROOM)
+            self._after_receive(now)
+        except (BusError, MemoryError) as error:
+            self._fail(error)
+
+    @property
+    def _unconfirmed(self) -> bool:
+        """Established, but nothing shows that the peer is: it may have given up long ago."""
+        return self.state == ESTABLISHED and not self._heard
+
+    def _confirm(self) -> None:
+        """The peer has the keys: flights are a thing of the past."""
+        if not self._heard:
+            self._heard = True
+            self._flight = self._finish = self._cookie = b""
+            self._flight_at = None
+
+    def _move(self, path) -> None:
+        self.path = path
+        self.moves += 1
+        self.reliable.restart()
+
+    def _after_receive(self, now: int) -> None:
+        reliable = self.reliable
+        if reliable.has_message:
+            self._message_due = True
+        if reliable.close_code >= 0 and self.state != CLOSED:
+            self.peer_code = reliable.close_code
+            self._end(END_PEER)
+            self._say_farewell(1, now)
+        elif self.state == CLOSING and reliable.settled != self._settled:
+            self._allow_time(now)
+
+    def _on_afterwards(self, plain, now: int) -> None:
+        """A packet for a session that has ended: only a CLOSE is of interest."""
+        if plain[0] & 7 == BODY_CLOSE:
+            self._farewells = 0
+            if self.cause == END_PEER:
+                self._say_farewell(1, now)
+
+    # The end
+
+    def _allow_time(self, now: int) -> None:
+        """A closing session has as long as the peer goes on acknowledging."""
+        if self.state == CLOSING:
+            self._settled = self.reliable.settled
+            patience = CLOSE_TIMEOUTS * self.reliable.rtt.probe_timeout
+            self._deadline = now + max(self.local.profile.close_ms, patience)
+
+    def _say_farewell(self, times: int, now: int) -> None:
+        self._farewells = times
+        self._farewell_at = now
+        self._farewell_ms = self.reliable.rtt.probe_timeout
+
+    def _give_farewell(self, out, now: int) -> int:
+        if not self._farewells or now < self._farewell_at:
+            return 0
+        self._farewells -= 1
+        self._farewell_at = now + self._farewell_ms
+        self._farewell_ms *= 2
+        return self.reliable.write_close(out, self.cause)
+
+    # What Session asks of its link
+
+    def _new_handshake(self, suite: int, remote_static) -> DatagramHandshake:
+        return DatagramHandshake(
+            self.local,
+            self._opener,
+            self.connection,
+            self._endpoint.datagram_bytes,
+            suite,
+            remote_static,
+        )
+
+    @property
+    def _drained(self) -> bool:
+        return self.mux.idle and self.reliable.idle
+
+    def _send(self, kind: int, body: bytes) -> None:
+        to = self.connection if kind == REC_INIT else self.handshake.peer_connection
+        self._flight = flight(kind, to, body)
+        self._flight_at = self._now
+        self._flight_ms = FLIGHT_MS
+
+    def _secure(self, handshake) -> None:
+        send, receive = handshake.split()
+        profile = self.local.profile
+        own_bytes = self._endpoint.datagram_bytes
+        datagram_bytes = min(own_bytes, handshake.peer_hello.record_bytes, DATAGRAM_MAX)
+        self._protect = DatagramProtect(
+            send, receive, handshake.peer_connection, profile.replay_window
+        )
+        self.reliable = Reliable(
+            profile,
+            handshake.suite.copy,
+            self._protect,
+            own_bytes,
+            datagram_bytes,
+            handshake.peer_segments,
+            self._now,
+        )
+        if not self.initiator:
+            self._flight = b""
+            self.reliable.probe()
+
+    def _farewell(self, code: int, established: bool) -> None:
+        self._flight_at = None
+        if established:
+            self._say_farewell(FAREWELLS, self._now)
+        elif not self.initiator:
+            self._send(REC_REFUSE, bytes((code,)))
+
+
+def flight(kind: int, connection: int, body: bytes) -> bytes:
+    """A datagram outside the protection: of the handshake, or an answer of the endpoint."""
+    head = bytearray(FLIGHT_HEADER)
+    head[0] = kind
+    put_u32(head, 1, connection)
+    return bytes(head) + body
