@@ -1,0 +1,56 @@
+"""A node in the simulation: all that a backend supplies, in one page."""
+
+from dsoftbus.const import SUITE_CHACHA_SHA256
+from dsoftbus.node import Node
+from dsoftbus.pump import DatagramPump
+from dsoftbus_sim.chance import Chance
+
+
+class SimNode:
+    """Entropy and identity from the world's seed, timers from its clock, one datagram link.
+
+    `suites` as in `Local`; `on_event(node, session, event)` is the program's.
+    """
+
+    def __init__(self, network, suites, profile, on_event, name="", mtu=1200):
+        self.world = network.world
+        random = Chance(self.world.chance.below(1 << 30))
+        static = suites[SUITE_CHACHA_SHA256].keypair(random(32))
+        self.node = Node(suites, static, random, profile, name)
+        self.link = network.attach(self.turn)
+        self.link.mtu = mtu
+        self.endpoint = self.node.endpoint(mtu)
+        self._on_event = on_event
+        self._pump = DatagramPump(self.endpoint, self.link, self._tell)
+        self._wake_us = -1  # the timer that is set; -1: none
+
+    @property
+    def address(self) -> int:
+        return self.link.address
+
+    def connect(self, other, suite: int = SUITE_CHACHA_SHA256):
+        """A session to the node `other`."""
+        now = self.world.now_ms
+        session = self.endpoint.connect(other.address, other.node.public, now, suite)
+        self.turn()
+        return session
+
+    def turn(self) -> None:
+        """To be called after every command; the link and the timer call it by themselves."""
+        now = self.world.now_ms
+        deadline = self._pump.run(now)
+        if deadline is not None:
+            self._set_timer(max(deadline, now + 1) * 1000)  # as any OS, not within the same ms
+
+    def _tell(self, session, event) -> None:
+        self._on_event(self, session, event)
+
+    def _set_timer(self, wake_us: int) -> None:
+        if self._wake_us < 0 or wake_us < self._wake_us:
+            self._wake_us = wake_us
+            self.world.at(wake_us, self._on_timer)
+
+    def _on_timer(self) -> None:
+        if self.world.now_us >= self._wake_us >= 0:
+            self._wake_us = -1
+            self.turn()
