@@ -1,8 +1,8 @@
 """A node in the simulation: all that a backend supplies, in one page."""
 
 from dsoftbus.const import SUITE_CHACHA_SHA256
+from dsoftbus.datagram_pump import DatagramPump
 from dsoftbus.node import Node
-from dsoftbus.pump import DatagramPump
 from dsoftbus_sim.chance import Chance
 
 

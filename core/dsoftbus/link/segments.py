@@ -7,7 +7,6 @@ windows, and keeps them.
 from collections import deque
 
 from dsoftbus.codec import put_u32
-from dsoftbus.const import BODY_SEGMENT
 
 SEGMENT_HEADER = 5  # kinds, segment number
 
@@ -41,7 +40,7 @@ class Outbox:
     def __init__(self, pool: Pool, limit: int):
         self._pool = pool
         self._limit = limit
-        self._buffers = [None] * limit
+        self._buffers: list = [None] * limit
         self._stops = [0] * limit
         self._copies = bytearray(limit)
         self._lost = bytearray(limit)  # 1: must go again
@@ -143,7 +142,7 @@ class Inbox:
         self._pool = pool
         self._limit = limit
         self._copy = copy
-        self._buffers = [None] * limit
+        self._buffers: list = [None] * limit
         self._stops = [0] * limit
         self.expected = 0
         self.held = 0

@@ -60,14 +60,11 @@ class Endpoint:
         self._openings = {}  # by ephemeral key: the responder sessions
         self._half_open = []  # those of them that are not established, the oldest first
         self._answers = deque((), _ANSWERS)
-        self._cookies = Cookies(self._any_suite().hash, node.local.random)
+        hash = next(iter(self.local.suites.values())).hash  # any of them
+        self._cookies = Cookies(hash, self.local.random)
         self._open_budget = TokenBucket(profile.handshakes // 2, _SECOND_MS)
         self._proved_budget = TokenBucket((profile.handshakes + 1) // 2, _SECOND_MS)
         self._sending: DatagramSession = None
-
-    def _any_suite(self):
-        for suite in self.local.suites.values():
-            return suite
 
     # Commands
 

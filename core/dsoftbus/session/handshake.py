@@ -69,7 +69,9 @@ class Handshake:
     `link` is what this kind of link adds to the prologue, `payload` goes into message 2 or 3.
     """
 
-    def __init__(self, local, link: bytes, payload: bytes, suite_code: int = 0, remote_static=None):
+    def __init__(
+        self, local, link: bytes, payload: bytes, suite_code: int = 0, remote_static=None
+    ):
         """With `remote_static` this is the initiator, under the suite of `suite_code`."""
         self._local = local
         self._link = link

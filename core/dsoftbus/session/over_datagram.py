@@ -16,7 +16,6 @@ from dsoftbus.const import (
     REC_PROTECTED,
     REC_REFUSE,
     REC_REPLY,
-    SUITE_CHACHA_SHA256,
 )
 from dsoftbus.errors import (
     BAD_ARGUMENT,
@@ -55,9 +54,7 @@ class DatagramSession(Session):
     `connection` is the id under which this side receives, `opener` the initiator's.
     """
 
-    def __init__(
-        self, endpoint, now, path, connection, opener, remote_static=None, suite=SUITE_CHACHA_SHA256
-    ):
+    def __init__(self, endpoint, now, path, connection, opener, remote_static=None, suite=1):
         self.path = path  # where the peer is, in the endpoint's own terms
         self.connection = connection
         self.moves = 0  # how often the peer's address has changed
@@ -66,6 +63,7 @@ class DatagramSession(Session):
         self._endpoint = endpoint
         self._opener = opener
         self._protect: DatagramProtect = None
+        self.handshake: DatagramHandshake = None
         self._now = now
         self._flight = b""  # the last handshake datagram of this side
         self._flight_at = None  # when it goes (again)
@@ -328,7 +326,7 @@ class DatagramSession(Session):
         return self.mux.idle and self.reliable.idle
 
     def _send(self, kind: int, body: bytes) -> None:
-        to = self.connection if kind == REC_INIT else self.handshake.peer_connection
+        to = self.handshake.peer_connection
         self._flight = flight(kind, to, body)
         self._flight_at = self._now
         self._flight_ms = FLIGHT_MS
@@ -356,7 +354,7 @@ class DatagramSession(Session):
 
     def _farewell(self, code: int, established: bool) -> None:
         self._flight_at = None
-        if established:
+        if established and self.reliable is not None:
             self._say_farewell(FAREWELLS, self._now)
         elif not self.initiator:
             self._send(REC_REFUSE, bytes((code,)))
