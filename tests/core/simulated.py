@@ -1,0 +1,168 @@
+"""Two nodes in a simulated network that send each other bytes: what the datagram tests share."""
+
+from dsoftbus.const import (
+    EV_ACCEPTED,
+    EV_CLOSED,
+    EV_ESTABLISHED,
+    EV_MESSAGE,
+    EV_OPENED,
+    EV_READABLE,
+    EV_RESET,
+    EV_WRITABLE,
+    HOST,
+    SUITE_CHACHA_SHA256,
+)
+from dsoftbus_sim.faults import Faults
+from dsoftbus_sim.network import Network
+from dsoftbus_sim.node import SimNode
+from dsoftbus_sim.world import World
+
+try:
+    from dsoftbus_host.crypto import suite
+except ImportError:
+    try:
+        from dsoftbus_mpy.crypto import suite
+    except ImportError:
+        from dsoftbus.crypto.suite import portable as suite
+
+SUITES = {SUITE_CHACHA_SHA256: suite(SUITE_CHACHA_SHA256)}
+LONG_MS = 3600000  # of virtual time: a bound for what ends long before
+
+
+def pattern(n: int, salt: int) -> bytes:
+    """Bytes in which a piece that is lost, doubled or misplaced shows."""
+    return bytes((i * 7 + (i >> 8) * 31 + salt) & 0xFF for i in range(n))
+
+
+class Talk:
+    """Nodes `a` and `b`; `a` connects and opens a stream on which both send `size` bytes.
+
+    `faults` are arguments of `Faults`; the failure of any check names the seed. With `lose(kind,
+    n)` (the n-th datagram of its type) `wire` keeps what was sent.
+    """
+
+    def __init__(
+        self, seed, size, faults=None, profile=HOST, mtu=1200, other_profile=None, lose=None
+    ):
+        self.what = "seed %d, %d bytes, mtu %d, %s, %s" % (
+            seed,
+            size,
+            mtu,
+            profile.__name__,
+            faults,
+        )
+        self.world = World(seed)
+        self.network = Network(self.world, Faults(**(faults or {})))
+        self.a = SimNode(self.network, SUITES, profile, self.on_event, "a", mtu)
+        self.b = SimNode(self.network, SUITES, other_profile or profile, self.on_event, "b", mtu)
+        self.wire = []  # (source, destination, data)
+        self._lose = lose
+        self._sent = [0] * 256
+        if lose is not None:
+            self._send = self.network.send
+            self.network.send = self.tap
+        self.payload = {self.a: pattern(size, 1), self.b: pattern(size, 2)}
+        self.sent = {self.a: 0, self.b: 0}
+        self.got = {self.a: bytearray(), self.b: bytearray()}
+        self.ended = {self.a: False, self.b: False}
+        self.sessions = {self.a: None, self.b: None}
+        self.messages = []
+        self.closed = []  # (node, cause), in their order
+        self.resets = 0
+        self.sessions[self.a] = self.a.connect(self.b)
+
+    def tap(self, source, destination, data):
+        self.wire.append((source, destination, data))
+        self._sent[data[0]] += 1
+        if not self._lose(data[0], self._sent[data[0]]):
+            self._send(source, destination, data)
+
+    # The program on both nodes
+
+    def on_event(self, node, session, event):
+        kind = event.kind
+        if kind == EV_ESTABLISHED:
+            self.on_established(node, session)
+        elif kind == EV_OPENED:
+            event.stream.accept()
+            self.push(node, event.stream)
+        elif kind in (EV_WRITABLE, EV_ACCEPTED):
+            if not session.closed:
+                self.push(node, event.stream)
+        elif kind == EV_READABLE:
+            self.pull(node, event.stream)
+        elif kind == EV_RESET:
+            self.resets += 1
+        elif kind == EV_MESSAGE:
+            message = session.recv_datagram()
+            while message is not None:
+                self.messages.append(message)
+                message = session.recv_datagram()
+        elif kind == EV_CLOSED:
+            self.closed.append((node, session.cause))
+
+    def on_established(self, node, session):
+        self.sessions[node] = session
+        if node is self.a:
+            self.push(node, session.open("talk"))
+
+    def push(self, node, stream):
+        payload = self.payload[node]
+        while self.sent[node] < len(payload):
+            n = stream.send(payload, self.sent[node])
+            if not n:
+                return
+            self.sent[node] += n
+        if not stream.finishing:
+            stream.finish()
+
+    def pull(self, node, stream):
+        while stream.readable:
+            self.got[node] += stream.recv(4096)
+        if stream.at_end:
+            self.ended[node] = True
+
+    # Checks
+
+    def run(self, ms=LONG_MS):
+        """Until both have all; asserts that it is the same bytes."""
+        done = self.world.run(ms, self.is_done)
+        assert done, "%s: after %d ms %d and %d bytes, %d ends, closed %s" % (
+            self.what,
+            self.world.now_ms,
+            len(self.got[self.a]),
+            len(self.got[self.b]),
+            sum(self.ended.values()),
+            self.closed,
+        )
+        assert self.got[self.a] == self.payload[self.b], self.what
+        assert self.got[self.b] == self.payload[self.a], self.what
+        return self
+
+    def is_done(self):
+        return self.ended[self.a] and self.ended[self.b]
+
+    def finish(self):
+        """Closes in order; asserts that both sides end, and that nothing is left behind."""
+        self.sessions[self.a].close(self.world.now_ms)
+        self.a.turn()
+        self.world.run(LONG_MS, lambda: not (self.a.node.sessions or self.b.node.sessions))
+        assert len(self.closed) == 2, "%s: %s" % (self.what, self.closed)
+        assert not self.resets, self.what
+        for node in (self.a, self.b):
+            assert not node.node.sessions and not node.endpoint.sessions, self.what
+        return self
+
+    def kinds(self):
+        """The types of all datagrams on the wire."""
+        return [data[0] for _, _, data in self.wire]
+
+    def longest(self):
+        return max(len(data) for _, _, data in self.wire)
+
+    def drops(self):
+        """Label -> count, of both endpoints."""
+        both = self.a.endpoint.drops.as_dict()
+        for label, n in self.b.endpoint.drops.as_dict().items():
+            both[label] = both.get(label, 0) + n
+        return both

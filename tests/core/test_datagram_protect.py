@@ -1,0 +1,93 @@
+"""Protection of datagrams: any order, each once, across changes of the key; nothing forged."""
+
+from dsoftbus.const import PACKET_HEADER
+from dsoftbus.crypto.suite import portable
+from dsoftbus.link.drops import FORGED, REPLAYED, STALE, TRUNCATED
+from dsoftbus.link.protect import DatagramProtect
+from dsoftbus.noise import CipherState
+from support import Random, raises
+
+SUITE = portable()
+KEYS = bytes(range(32)), bytes(range(32, 64))
+
+
+def pair(window=64, rekey=8):
+    one = [CipherState(SUITE, key) for key in KEYS]
+    other = [CipherState(SUITE, key) for key in KEYS]
+    return (
+        DatagramProtect(one[0], one[1], 7, window, rekey),
+        DatagramProtect(other[1], other[0], 9, window, rekey),
+    )
+
+
+def seal(protect, plain):
+    out = bytearray(100)
+    return bytes(out[: protect.seal(plain, len(plain), out)])
+
+
+def opened(protect, packet):
+    """The plaintext, or the kind of the drop."""
+    out = bytearray(100)
+    n = protect.open(packet, len(packet), out)
+    return bytes(out[:n]) if n >= 0 else ~n
+
+
+def test_header_and_round_trip():
+    a, b = pair()
+    packet = seal(a, b"hello")
+    assert packet[:9] == b"\x04\0\0\0\x07\0\0\0\0"
+    assert len(packet) == PACKET_HEADER + 5 + 16
+    assert opened(b, packet) == b"hello" and b.number == 0 and b.newest
+    assert opened(a, seal(b, b"answer")) == b"answer"
+
+
+def test_any_order_each_once():
+    a, b = pair()
+    packets = [seal(a, bytes((i,))) for i in range(8)]
+    for i in (5, 0, 7, 1):
+        assert opened(b, packets[i]) == bytes((i,)) and b.number == i
+        assert b.newest == (i in (5, 7))
+        assert opened(b, packets[i]) == REPLAYED
+
+
+def test_keys_change_by_number_and_late_packets_still_open():
+    a, b = pair()
+    packets = [seal(a, bytes((i,))) for i in range(40)]
+    assert opened(b, packets[0]) == b"\0"
+    assert opened(b, packets[9]) == b"\x09"  # of the next phase
+    assert opened(b, packets[7]) == b"\x07"  # of the one before
+    assert opened(b, packets[16]) == b"\x10"
+    assert opened(b, packets[6]) == STALE  # its key is gone
+    assert opened(b, packets[39]) == STALE  # two phases ahead: its key is not due
+    for i in range(17, 40):
+        assert opened(b, packets[i]) == bytes((i,))
+
+
+def test_a_forged_packet_changes_nothing():
+    a, b = pair()
+    packets = [seal(a, bytes((i,))) for i in range(12)]
+    random = Random(1)
+    for packet in packets:
+        for _ in range(20):
+            forged = bytearray(packet)
+            at = 5 + random.below(len(packet) - 5)
+            forged[at] ^= 1 << random.below(8)
+            assert opened(b, forged) in (FORGED, STALE, REPLAYED)
+        assert opened(b, packet) == bytes((packet[8],))
+
+
+def test_short_packets():
+    a, b = pair()
+    packet = seal(a, b"x")
+    for n in range(len(packet)):
+        assert opened(b, packet[:n]) == TRUNCATED
+    assert opened(b, packet) == b"x"
+
+
+def test_numbers_end_before_they_leave_30_bits():
+    a, _ = pair()
+    a._send.n = 0x3FFFFFFF
+    assert seal(a, b"last")[5:9] == b"\x3f\xff\xff\xff"
+    raises("noise.reject.nonce_exhausted", seal, a, b"beyond")
+    _, b = pair()
+    assert opened(b, b"\x04\0\0\0\x07\x40\0\0\0" + bytes(17)) == STALE
