@@ -3,7 +3,7 @@
 from dsoftbus.const import PACKET_HEADER
 from dsoftbus.crypto.suite import portable
 from dsoftbus.link.drops import FORGED, REPLAYED, STALE, TRUNCATED
-from dsoftbus.link.protect import DatagramProtect
+from dsoftbus.link.packets import DatagramProtect
 from dsoftbus.noise import CipherState
 from support import Random, raises
 

@@ -68,12 +68,18 @@ class Endpoint:
 
     # Commands
 
-    def connect(self, path, peer_public, now: int, suite: int = SUITE_CHACHA_SHA256):
-        """A session to the node at `path` whose key is `peer_public`."""
+    def connect(
+        self, path, peer_public, now: int, suite=SUITE_CHACHA_SHA256, psk=None, route=None
+    ):
+        """A session to the node at `path` whose key is `peer_public`; `psk`, `route` as in
+        `Node.connect`."""
         if self._node.full:
             raise LocalError(SESSION_LIMIT)
+        local = self.local if psk is None else self.local.with_psk(psk)
         number = self._free_id()
-        return self._add(DatagramSession(self, now, path, number, number, peer_public, suite))
+        session = DatagramSession(self, local, now, path, number, number, peer_public, suite)
+        session.route = route
+        return self._add(session)
 
     # Inputs
 
@@ -192,7 +198,7 @@ class Endpoint:
         """A responder session for an INIT that was admitted; it lives if it authenticates."""
         opener = get_u32(opening, 0)
         try:
-            session = DatagramSession(self, now, path, self._free_id(), opener)
+            session = DatagramSession(self, self.local, now, path, self._free_id(), opener)
             session.open_with(init, now)
         except PeerError as error:
             unsupported = error.code in (UNSUPPORTED_SUITE, UNSUPPORTED_VERSION)

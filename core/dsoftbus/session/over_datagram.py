@@ -27,7 +27,7 @@ from dsoftbus.errors import (
     LocalError,
 )
 from dsoftbus.link.drops import EARLY, FORGED, NO_ROOM, UNEXPECTED
-from dsoftbus.link.protect import DatagramProtect
+from dsoftbus.link.packets import DatagramProtect
 from dsoftbus.link.reliable import Reliable
 from dsoftbus.session.cookies import COOKIE_BYTES
 from dsoftbus.session.events import Event
@@ -54,11 +54,13 @@ CLOSE_TIMEOUTS = 8  # probe timeouts without progress before a closing session g
 class DatagramSession(Session):
     """One side; its endpoint gives it datagrams and asks it for them.
 
-    `endpoint` holds what its sessions share: `local`, `datagram_bytes`, `scratch`, `drops`.
+    `endpoint` holds what its sessions share: `datagram_bytes`, `scratch` and `drops`.
     `connection` is the id under which this side receives, `opener` the initiator's.
     """
 
-    def __init__(self, endpoint, now, path, connection, opener, remote_static=None, suite=1):
+    def __init__(
+        self, endpoint, local, now, path, connection, opener, remote_static=None, suite=1
+    ):
         self.path = path  # where the peer is, in the endpoint's own terms
         self.connection = connection
         self.moves = 0  # how often the peer's address has changed
@@ -81,7 +83,7 @@ class DatagramSession(Session):
         self._settled = 0
         self._message_event = Event(EV_MESSAGE)
         self._message_due = False
-        super().__init__(endpoint.local, now, remote_static, suite)
+        super().__init__(local, now, remote_static, suite)
 
     # Commands
 
@@ -356,9 +358,9 @@ class DatagramSession(Session):
             self._flight = b""
             self.reliable.probe()
 
-    def _farewell(self, code: int, established: bool) -> None:
+    def _farewell(self, code: int) -> None:
         self._flight_at = None
-        if established and self.reliable is not None:
+        if self.mux is not None:
             self._say_farewell(FAREWELLS, self._now)
         elif not self.initiator:
             self._send(REC_REFUSE, bytes((code,)))
