@@ -66,16 +66,13 @@ class Local:
 class Handshake:
     """One side. Bodies in, bodies out; a PeerError leaves it as it was, unless `proved`.
 
-    `link` is what this kind of link adds to the prologue, `payload` goes into message 2 or 3.
+    `link` is what this kind of link adds to the prologue.
     """
 
-    def __init__(
-        self, local, link: bytes, payload: bytes, suite_code: int = 0, remote_static=None
-    ):
+    def __init__(self, local, link: bytes, suite_code: int = 0, remote_static=None):
         """With `remote_static` this is the initiator, under the suite of `suite_code`."""
         self._local = local
         self._link = link
-        self._payload = payload
         self.proved = False  # the peer holds its keys: from here on its faults are its own
         self._noise: HandshakeState = None
         self.peer_hello: hello.Hello = None
@@ -117,7 +114,7 @@ class Handshake:
         self._begin(None)
         if self._noise.read_message(body[_OFFER:]):
             raise PeerError(MALFORMED, "init with a payload")
-        return self._noise.write_message(self._payload)
+        return self._noise.write_message(self._payload())
 
     def _check_offer(self, body) -> None:
         if body[0] != VERSION:
@@ -131,7 +128,7 @@ class Handshake:
     def on_reply(self, body) -> bytes:
         """The initiator's last body; after it the peer is authenticated."""
         self._learn(body)
-        return self._noise.write_message(self._payload)
+        return self._noise.write_message(self._payload())
 
     def on_finish(self, body) -> None:
         """After it the responder has authenticated the initiator."""
@@ -141,6 +138,10 @@ class Handshake:
         payload = self._noise.read_message(body)
         self.proved = True
         self._on_payload(payload)
+
+    def _payload(self) -> bytes:
+        """What goes into message 2 or 3."""
+        return self._local.hello
 
     def _on_payload(self, payload: bytes) -> None:
         self.peer_hello = hello.decode(payload, self.peer_public)

@@ -42,10 +42,10 @@ class Hello:
         return bytes(out) + name
 
 
-def own(profile, name: str, record_bytes: int) -> Hello:
-    """What a node with this profile says of itself, on a link with such records."""
+def own(profile, name: str, record_bytes: int = 0) -> Hello:
+    """What a node with this profile says of itself; `record_bytes` where the link has its own."""
     return Hello(
-        record_bytes,
+        record_bytes or profile.record_bytes,
         profile.streams,
         profile.stream_credit,
         profile.session_credit,

@@ -22,12 +22,16 @@ class DatagramHandshake(Handshake):
         link = bytearray(5)
         link[0] = LINK_DATAGRAM
         put_u32(link, 1, opener)
-        fixed = bytearray(_FIXED)
-        put_u16(fixed, put_u32(fixed, 0, connection), local.profile.segments)
-        offer = bytes(fixed) + local.say_hello(datagram_bytes)
+        self._connection = connection
+        self._datagram_bytes = datagram_bytes
         self.peer_connection = opener  # the responder's follows with its offer
         self.peer_segments = 0
-        super().__init__(local, bytes(link), offer, suite, remote_static)
+        super().__init__(local, bytes(link), suite, remote_static)
+
+    def _payload(self) -> bytes:
+        fixed = bytearray(_FIXED)
+        put_u16(fixed, put_u32(fixed, 0, self._connection), self._local.profile.segments)
+        return bytes(fixed) + self._local.say_hello(self._datagram_bytes)
 
     def _on_payload(self, payload: bytes) -> None:
         reader = Reader(payload)

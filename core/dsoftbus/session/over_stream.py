@@ -135,7 +135,7 @@ class StreamSession(Session):
     # What Session asks of its link
 
     def _new_handshake(self, suite: int, remote_static) -> Handshake:
-        return Handshake(self.local, _LINK, self.local.hello, suite, remote_static)
+        return Handshake(self.local, _LINK, suite, remote_static)
 
     def _send(self, kind: int, body: bytes) -> None:
         self._outbox += record(kind, body)
