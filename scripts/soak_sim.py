@@ -14,7 +14,7 @@ for folder in ("core", "host", "tests/core"):
 
 from dsoftbus.const import HOST, SMALL, TINY  # noqa: E402 - the roots must be known first
 from dsoftbus_sim.chance import Chance  # noqa: E402
-from simulated import Talk  # noqa: E402
+from simulated import Talk  # type: ignore[import-not-found]  # noqa: E402 - a helper of the tests
 
 PROGRESS_S = 10
 
