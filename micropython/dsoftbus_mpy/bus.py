@@ -204,7 +204,9 @@ class Bus:
 
     def serve(self, handler, connection: Connection, stream) -> None:
         """Runs `handler` on `stream`, as a task."""
-        self._tasks.append(self.spawn(self._serve(handler, connection, stream)))
+        task = self.spawn(self._serve(handler, connection, stream))
+        connection.serving += 1
+        self._tasks.append(task)
 
     async def _serve(self, handler, connection: Connection, stream) -> None:
         """A handler's fault ends its stream, and nothing else."""
@@ -213,6 +215,7 @@ class Bus:
                 async with stream:
                     await handler(connection, stream)
         finally:
+            connection.serving -= 1
             task = asyncio.current_task()
             if task in self._tasks:  # close() has taken them all
                 self._tasks.remove(task)

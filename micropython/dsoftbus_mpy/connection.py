@@ -25,6 +25,7 @@ class Connection:
     def __init__(self, bus, session, link):
         self.session = session
         self.released = False  # the link is gone
+        self.serving = 0  # handlers of its streams that run now
         self._bus = bus
         self._pump = Pump(session, link, self._on_event)
         self._incoming = deque((), session.local.profile.streams)  # accept() empties it
@@ -154,8 +155,9 @@ class Connection:
     # The end
 
     def abort(self, code: int) -> None:
-        """Ends the session without a last word: something is wrong on this side."""
+        """Ends the session at once: something is wrong on this side."""
         self.session.refuse(code)
+        self._pump.abandon()
         self._release()
 
     def _release(self) -> None:
@@ -186,13 +188,25 @@ class Connection:
         bus = self._bus
         try:
             if not bus.serves:
-                self._incoming.append(BusStream(self, core_stream))
-                self._changed.set()
+                self._offer(BusStream(self, core_stream))
                 return
             handler = bus.handler(core_stream.name)
             if handler is None:
                 core_stream.reset(NO_SUCH_SERVICE)
+            # As many again may be busy still with what their ended stream brought; a peer that
+            # opens and resets gets no further tasks out of it.
+            elif self.serving >= 2 * self.session.local.profile.streams:
+                core_stream.reset(STREAM_REFUSED)
             else:
                 bus.serve(handler, self, BusStream(self, core_stream))
         except MemoryError:
             core_stream.reset(STREAM_REFUSED)
+
+    def _offer(self, stream) -> None:
+        """For accept(). Those that the peer has reset since make room."""
+        for _ in range(len(self._incoming)):
+            other = self._incoming.popleft()
+            if not other.ended:
+                self._incoming.append(other)
+        self._incoming.append(stream)
+        self._changed.set()

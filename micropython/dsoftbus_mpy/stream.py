@@ -12,7 +12,7 @@ from dsoftbus.errors import (
     LocalError,
     PeerError,
 )
-from dsoftbus.session.states import CLOSED, RESET
+from dsoftbus.session.states import CLOSED, OPENING, OPENING_FINISHED, RESET
 from dsoftbus_mpy.waiting import change
 
 _CHUNK_BYTES = 4096
@@ -39,6 +39,11 @@ class BusStream:
     @property
     def priority(self) -> int:
         return self._stream.priority
+
+    @property
+    def ended(self) -> bool:
+        """Both directions are over; what has come may be unread still."""
+        return self._stream.state in (CLOSED, RESET)
 
     # Bytes
 
@@ -136,7 +141,7 @@ class BusStream:
             raise LocalError(BAD_ARGUMENT, self.name + " carries bytes")
         size = self._checked(self._message_bytes)
         while size < 0:
-            if stream.state in (CLOSED, RESET) or stream.at_end:
+            if self.ended or stream.at_end:
                 self._check_end()
                 return None
             await change(self._readable)
@@ -159,7 +164,7 @@ class BusStream:
     def reset(self, code: int = STREAM_CANCELLED) -> None:
         """Ends both directions at once; what was not delivered is dropped."""
         stream = self._stream
-        if stream.state not in (CLOSED, RESET) or stream.readable:
+        if not self.ended or stream.readable:
             stream.reset(code)
             self._connection.turn()
 
@@ -169,7 +174,7 @@ class BusStream:
     async def __aexit__(self, kind, error, trace):
         if kind is not None:
             self.reset()
-        elif not self._stream.finishing and self._stream.state not in (CLOSED, RESET):
+        elif not (self._stream.finishing or self.ended):
             await self.finish()
 
     # What its connection tells it
@@ -183,11 +188,17 @@ class BusStream:
 
     def accept(self) -> bool:
         """Agrees to a stream that the peer opened; False when it has ended since."""
-        if self._stream.state in (CLOSED, RESET):
+        if self.ended:
             return False
         self._stream.accept()
         self._connection.turn()
         return True
+
+    async def accepted(self) -> None:
+        """Returns when the peer has accepted the stream; raises when it refuses."""
+        while self._stream.state in (OPENING, OPENING_FINISHED):
+            await self._until_writable()
+        self._check_end()
 
     async def _until_readable(self) -> bool:
         """True when there are bytes, False at the end; raises where that came before its time."""
