@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from dsoftbus.const import EV_ACCEPTED, EV_READABLE, EV_RESET, KIND_MESSAGES
+from dsoftbus.const import EV_READABLE, EV_RESET, KIND_MESSAGES
 from dsoftbus.errors import (
     BAD_ARGUMENT,
     END_LOCAL,
@@ -15,7 +15,7 @@ from dsoftbus.errors import (
     LocalError,
     PeerError,
 )
-from dsoftbus.session.states import CLOSED, RESET
+from dsoftbus.session.states import CLOSED, OPENING, OPENING_FINISHED, RESET
 from dsoftbus.session.streams import Stream
 
 if TYPE_CHECKING:
@@ -38,7 +38,6 @@ class BusStream:
         self._stream = stream
         self._reader: asyncio.Future[None] | None = None
         self._writer: asyncio.Future[None] | None = None
-        self._accepted = False
         stream.context = self
 
     @property
@@ -188,9 +187,6 @@ class BusStream:
             reader = self._reader
             if reader is not None and not reader.done():
                 reader.set_result(None)
-        elif kind == EV_ACCEPTED:
-            self._accepted = True
-            _wake(self._writer)
         elif kind == EV_RESET:
             _wake(self._reader)
             _wake(self._writer)
@@ -207,9 +203,9 @@ class BusStream:
 
     async def accepted(self) -> None:
         """Returns when the peer has accepted the stream; raises when it refuses."""
-        while not self._accepted:
-            self._check_end()
+        while self._stream.state in (OPENING, OPENING_FINISHED):
             await self._writable()
+        self._check_end()
 
     async def _readable(self) -> None:
         self._reader = self._connection.loop.create_future()
