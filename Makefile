@@ -6,6 +6,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SECONDS ?= 60
+SEEDS ?= 1000
 
 # The plain tag installs 1.27; this is the release that the unix port and mpy-cross match.
 WASM_PACKAGE := @micropython/micropython-webassembly-pyscript
@@ -13,7 +14,7 @@ WASM_VERSION := >=1.29.0-6
 
 STUBS := micropython-unix-stubs>=1.29
 
-.PHONY: help demo test lint format bench bench-crypto soak sizes clean
+.PHONY: help demo test lint format bench bench-crypto soak soak-sim sizes clean
 .DELETE_ON_ERROR:
 
 help:
@@ -24,6 +25,7 @@ help:
 	@echo "make bench         throughput and latency, as ratios"
 	@echo "make bench-crypto  the crypto kernels on MicroPython, as ratios"
 	@echo "make soak          new random examples for SECONDS=$(SECONDS)"
+	@echo "make soak-sim      simulated sessions with faults, SEEDS=$(SEEDS)"
 	@echo "make sizes         write docs/sizes.md"
 	@echo "make clean         remove what the targets made"
 
@@ -77,6 +79,9 @@ bench-crypto: $(VENV)/.installed
 
 soak: $(VENV)/.installed
 	@$(BIN)/python scripts/soak.py $(SECONDS)
+
+soak-sim: $(VENV)/.installed
+	@$(BIN)/python scripts/soak_sim.py $(SEEDS)
 
 sizes: $(VENV)/.installed
 	@$(BIN)/python scripts/sizes.py
