@@ -13,8 +13,11 @@ id [--key FILE]                                  this node's id and public key
 serve [--port N] [--host HOST] [--key FILE] [--name NAME] [--allow HEXKEY] [--dir DIR]
 send FILE HOST:PORT HEXKEY [--key FILE]          stores a file with a node that serves
 fetch NAME HOST:PORT HEXKEY [--key FILE] [--dir DIR]
+node [--trust FILE] [--host HOST] [--port N] [--key FILE] [--name NAME]
+     [--broadcast HOST] [--discovery N]           a node that takes commands in lines
 
-`serve` prints `listening PORT HEXKEY ID` when it is ready, and runs until it is interrupted."""
+`serve` and `node` print `listening PORT HEXKEY ID` when ready. `serve` runs until it
+is interrupted, `node` until `quit`; dsoftbus_mpy/console.py lists its commands."""
 _DEFAULTS = {
     "--key": "dsoftbus.key",
     "--name": "",
@@ -22,6 +25,9 @@ _DEFAULTS = {
     "--port": "0",
     "--allow": "",
     "--dir": ".",
+    "--trust": "dsoftbus.trust",
+    "--broadcast": "255.255.255.255",
+    "--discovery": "37020",
 }
 
 
@@ -75,6 +81,37 @@ async def serve(options) -> None:
         await asyncio.Event().wait()
 
 
+async def run_node(options) -> None:
+    """A node with discovery and a trust store, on the standard input."""
+    from dsoftbus.trust.acl import grant
+    from dsoftbus.trust.guard import Guard
+    from dsoftbus_mpy.console import Console
+    from dsoftbus_mpy.discovery import count_start
+    from dsoftbus_mpy.storefile import StoreFile
+
+    random = entropy.source()
+    profile = profiles.fitting()
+    file = StoreFile(options["--trust"], profile)
+    if file.damaged:
+        print("damaged", file.damaged)
+    guard = Guard(file.store, random, None, [grant("allow both *")])
+    secret = keyfile.load_or_make(options["--key"], random)
+    async with Bus(secret, options["--name"], profile, guard=guard) as bus:
+        files.serve_echo(bus)
+        port = await bus.listen(options["--host"], number(options["--port"]))
+        console = Console(
+            bus,
+            file,
+            port,
+            sequence=count_start(options["--key"] + ".starts"),
+            address=options["--host"],
+            broadcast=options["--broadcast"],
+            discovery_port=number(options["--discovery"]),
+        )
+        print("listening", port, hex_of(bus.public), bus.id)
+        await console.run()
+
+
 async def send(path: str, address: str, key: str, options) -> None:
     async with make_bus(options) as bus, await connect(bus, address, key) as connection:
         print(hex_of(await files.send(connection, path)), path)
@@ -108,6 +145,8 @@ def main(arguments) -> int:
             show_id(options)
         elif command == "serve" and not words:
             asyncio.run(serve(options))
+        elif command == "node" and not words:
+            asyncio.run(run_node(options))
         elif command == "send" and len(words) == 3:
             asyncio.run(send(words[0], words[1], words[2], options))
         elif command == "fetch" and len(words) == 3:

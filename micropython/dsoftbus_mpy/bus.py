@@ -3,7 +3,7 @@
 import asyncio
 import sys
 
-from dsoftbus.const import SMALL
+from dsoftbus.const import LINK_STREAM, SMALL, SUITE_CHACHA_SHA256
 from dsoftbus.errors import (
     BAD_STATE,
     END_HANDSHAKE_TIMEOUT,
@@ -26,12 +26,14 @@ class Bus:
     """One node. `key` is its 32-byte static secret (`keyfile.load_or_make` keeps one).
 
     `allow`: the public keys that may have a session, or None for everyone who proves a key; a
-    stream's handler decides what they may do. `on_error(error)` may be replaced: it is told of
-    what a handler raised.
+    stream's handler decides what they may do. With a `guard` its trust store decides.
+    `on_error(error)` may be replaced: it is told of what a handler raised.
     """
 
-    def __init__(self, key: bytes, name: str = "", profile=SMALL, allow=None, psk=None):
-        self.node = node.make(key, name, profile, psk)
+    def __init__(
+        self, key: bytes, name: str = "", profile=SMALL, allow=None, psk=None, guard=None
+    ):
+        self.node = node.make(key, name, profile, psk, guard)
         self.now = clock()
         self.on_error = _print_error
         self._allow = allow
@@ -70,21 +72,26 @@ class Bus:
         self._tasks.append(self.spawn(self._accept_links(listener)))
         return listener.port
 
-    async def connect(self, host: str, port: int, peer_public: bytes, timeout_ms: int = 20000):
+    async def connect(
+        self, host: str, port: int, peer_public: bytes, timeout_ms: int = 20000, psk=None
+    ):
         """A session with the node whose public key is `peer_public`, or BusError; OSError where
-        the address does not resolve."""
+        the address does not resolve. `psk` is the token of an invitation."""
         self._start()
+        connecting = self._connect(host, port, peer_public, psk)
         try:
-            return await asyncio.wait_for_ms(self._connect(host, port, peer_public), timeout_ms)
+            return await asyncio.wait_for_ms(connecting, timeout_ms)
         except asyncio.TimeoutError:
             raise PeerError(END_HANDSHAKE_TIMEOUT, "%s:%d" % (host, port))
 
-    async def _connect(self, host: str, port: int, peer_public: bytes) -> Connection:
+    async def _connect(self, host: str, port: int, peer_public: bytes, psk) -> Connection:
         link = tcp.connect(host, port)
         connection = None
         try:
             await writable(link.socket)
-            connection = self._adopt(self.node.connect(peer_public, self.now()), link)
+            route = (LINK_STREAM, host, port)
+            session = self.node.connect(peer_public, self.now(), SUITE_CHACHA_SHA256, psk, route)
+            connection = self._adopt(session, link)
             connection.turn()
             await connection.established()
             return connection
@@ -95,6 +102,20 @@ class Bus:
         finally:
             if connection is None:
                 link.close()
+
+    def turn(self, session) -> None:
+        """After a command to the core: what can move in `session`, moves."""
+        for connection in list(self._connections):
+            if connection.session is session:
+                connection.turn()
+
+    def connection(self, peer_id: str):
+        """A live session with a peer, or None."""
+        for connection in self._connections:
+            session = connection.session
+            if not (session.half_open or session.closed) and session.peer_id == peer_id:
+                return connection
+        return None
 
     async def accept(self) -> Connection:
         """The next session that a peer has established."""

@@ -5,10 +5,11 @@ from dsoftbus.node import Node
 from dsoftbus_mpy import crypto, entropy
 
 
-def make(key: bytes, name: str = "", profile=SMALL, psk=None) -> Node:
+def make(key: bytes, name: str = "", profile=SMALL, psk=None, guard=None) -> Node:
     """A node whose 32-byte secret is `key` (`keyfile.load_or_make` keeps one).
 
     Raises Unsupported or LocalError(ENTROPY_UNAVAILABLE) where there are no random bytes.
     """
     suite = crypto.suite(SUITE_CHACHA_SHA256)
-    return Node({suite.code: suite}, suite.keypair(key), entropy.source(), profile, name, psk)
+    static = suite.keypair(key)
+    return Node({suite.code: suite}, static, entropy.source(), profile, name, psk, guard)

@@ -2,82 +2,15 @@
 
 import os
 
+from flash import Fat, Flash, Littlefs, Mounted, PowerCut
+
 from dsoftbus.errors import KEY_FILE
-from support import Random, Skip, raises
-
-if not hasattr(os, "VfsLfs2") or not hasattr(os, "VfsFat"):
-    raise Skip("this port has no littlefs or no FAT")
-
 from dsoftbus.identity import encode_secret
 from dsoftbus_mpy import keyfile
+from support import Random, raises
 
 OLD, NEW = Random(1)(32), Random(2)(32)
 PATH = "/flash/dsoftbus.key"
-
-
-class PowerCut(Exception):
-    pass
-
-
-class Flash:
-    """A block device that loses power in the middle of its `cut`-th write (-1: never).
-
-    That write leaves the first `torn` bytes of its data. From then on nothing reaches it, which
-    goes unnoticed: what remains of the program is not to stumble over it.
-    """
-
-    def __init__(self, block_bytes: int, blocks: int):
-        self.block_bytes = block_bytes
-        self.blocks = blocks
-        self.data = bytearray(b"\xff" * (block_bytes * blocks))
-        self.cut = -1
-        self.dead = False
-        self.torn = 0
-
-    def readblocks(self, block, buffer, offset=0):
-        if not self.dead:
-            at = block * self.block_bytes + offset
-            buffer[:] = self.data[at : at + len(buffer)]
-
-    def writeblocks(self, block, buffer, offset=0):
-        if not self.dead:
-            at = block * self.block_bytes + offset
-            n = min(self.torn, len(buffer)) if self.cut == 0 else len(buffer)
-            self.data[at : at + n] = buffer[:n]
-            self._spend()
-
-    def ioctl(self, operation, argument):
-        if operation == 4:
-            return self.blocks
-        if operation == 5:
-            return self.block_bytes
-        if operation == 6 and not self.dead:  # erase
-            at = argument * self.block_bytes
-            self.data[at : at + self.block_bytes] = b"\xff" * self.block_bytes
-            self._spend()
-        return 0
-
-    def _spend(self):
-        if self.cut == 0:
-            self.dead = True
-            raise PowerCut
-        self.cut -= 1
-
-
-class Fat:
-    """FAT writes sectors, which a card takes wholly or not at all."""
-
-    vfs = os.VfsFat
-    blocks = (512, 64)
-    torn = (0, 512)
-
-
-class Littlefs:
-    """littlefs knows that any part of what it programs may be lost."""
-
-    vfs = os.VfsLfs2
-    blocks = (512, 16)
-    torn = (0, 1, 8, 100, 512)
 
 
 def prepared(system, secret) -> Flash:
@@ -88,19 +21,6 @@ def prepared(system, secret) -> Flash:
         with Mounted(system, flash):
             keyfile.store(PATH, secret)
     return flash
-
-
-class Mounted:
-    """The file system on the flash, as after power-up."""
-
-    def __init__(self, system, flash):
-        self._vfs = system.vfs(flash)
-
-    def __enter__(self):
-        os.mount(self._vfs, "/flash")
-
-    def __exit__(self, kind, error, trace):
-        os.umount("/flash")
 
 
 def after_a_cut(system, flash, cut: int, torn: int):

@@ -162,7 +162,7 @@ class TrustStore:
 def decode(text: str, profile) -> TrustStore:
     """The store of a text. Raises LocalError: STORE_DAMAGED, or STORE_FULL when the text holds
     more than this profile takes."""
-    if len(text) > _text_max(profile):
+    if len(text) > text_max(profile):
         raise LocalError(STORE_FULL, "trust store of %d characters" % len(text))
     cut = text.rfind(_CHECK)
     if cut < 0 or text[cut:] != _CHECK + _check(text[:cut]) + '"}\n':
@@ -202,7 +202,7 @@ def _load_entry(fields) -> Entry:
     return entry
 
 
-def _text_max(profile) -> int:
+def text_max(profile) -> int:
     """What the fullest store of a profile can take, and not a file of any size."""
     rules = profile.rules * _RULE_TEXT_MAX
     return (profile.trusted + 1) * (_ENTRY_TEXT_MAX + rules)

@@ -1,0 +1,180 @@
+"""A node that a person or a program talks to in lines: `micropython -m dsoftbus_mpy node`.
+
+| line               | does                                                          |
+|--------------------|---------------------------------------------------------------|
+| `peers`            | lists who is there: `peer ID NAME online trusted`             |
+| `open`             | takes pairings for five minutes                               |
+| `pair PEER`        | asks a peer to pair                                           |
+| `yes DIGITS`, `no` | agrees to the digits that both sides show, or does not        |
+| `unpair PEER`      | trusts a peer no more                                         |
+| `allow PEER IN/OUT/BOTH NAME` | adds a rule; `deny` the same                       |
+| `echo PEER TEXT`   | opens the stream `echo` and prints `echo TEXT`                |
+| `quit`             | says goodbye                                                  |
+
+A PEER is an id, its beginning, or a name. What happens is printed, one line each.
+"""
+
+import sys
+
+from dsoftbus.const import (
+    EV_DENIED,
+    EV_KEY_MOVED,
+    EV_NAME_WARNING,
+    EV_OFFLINE,
+    EV_ONLINE,
+    EV_PAIR_DIGITS,
+    EV_PAIR_FAILED,
+    EV_PAIRED,
+    EV_UNPAIRED,
+)
+from dsoftbus.errors import BAD_ARGUMENT, BusError, LocalError, label
+from dsoftbus.trust.acl import rule
+from dsoftbus_mpy.discovery import Discovery
+from dsoftbus_mpy.waiting import readable
+from dsoftbus_mpy.watch import Watch
+
+_WORDS = {
+    EV_ONLINE: "online",
+    EV_OFFLINE: "offline",
+    EV_DENIED: "denied",
+    EV_PAIRED: "paired",
+    EV_PAIR_FAILED: "failed",
+    EV_NAME_WARNING: "warning",
+    EV_UNPAIRED: "unpaired",
+    EV_KEY_MOVED: "moved",
+}
+
+
+class Console:
+    """Drives `bus`, whose guard has the store of `file`, by lines from `stdin`."""
+
+    def __init__(self, bus, file, port: int, **discovery):
+        self._bus = bus
+        self._guard = bus.node.guard
+        self._watch = Watch(bus, self._on_event, file)
+        self._discovery = Discovery(bus, self._watch, port, services=("echo",), **discovery)
+        self._commands: dict = {
+            "peers": self._peers,
+            "open": self._open,
+            "pair": self._pair,
+            "yes": self._yes,
+            "no": self._no,
+            "unpair": self._unpair,
+            "allow": self._allow,
+            "deny": self._deny,
+            "echo": self._echo,
+        }
+
+    async def run(self) -> None:
+        """Until `quit` or the end of the input."""
+        line = await _read_line()
+        while line and line.strip() != "quit":
+            try:
+                await self._run(line.split())
+            except (BusError, OSError) as error:
+                print("error", error)
+            line = await _read_line()
+        self._discovery.stop()
+        self._watch.stop()
+
+    async def _run(self, words) -> None:
+        if words:
+            if words[0] not in self._commands:
+                raise LocalError(BAD_ARGUMENT, words[0])
+            try:
+                await self._commands[words[0]](*words[1:])
+            except TypeError:  # more words or fewer than the command takes
+                raise LocalError(BAD_ARGUMENT, " ".join(words))
+
+    async def _peers(self) -> None:
+        for peer in self._bus.node.peers:
+            trusted = self._guard.store.get(peer.id) is not None
+            print(
+                "peer",
+                peer.id,
+                plain(peer.name),
+                "online" if peer.online else "offline",
+                "trusted" if trusted else "stranger",
+            )
+
+    async def _open(self) -> None:
+        self._guard.desk.open(self._bus.now())
+        self._discovery.announce_soon()
+
+    async def _pair(self, who: str) -> None:
+        connection = await self._connect(who)
+        self._guard.pair(connection.session, self._bus.now())
+
+    async def _yes(self, digits: str) -> None:
+        self._guard.confirm(digits)
+
+    async def _no(self) -> None:
+        self._guard.cancel()
+
+    async def _unpair(self, who: str) -> None:
+        self._bus.node.unpair(self._find(who))
+
+    async def _allow(self, who: str, direction: str, name: str) -> None:
+        self._add_rule("allow", who, direction, name)
+
+    async def _deny(self, who: str, direction: str, name: str) -> None:
+        self._add_rule("deny", who, direction, name)
+
+    def _add_rule(self, effect: str, who: str, direction: str, name: str) -> None:
+        if who not in ("paired", "*"):
+            who = self._find(who)
+        self._guard.store.add_rule(rule("%s %s %s %s" % (effect, direction, who, name)))
+        self._guard.recheck()
+        self._watch.stir()
+
+    async def _echo(self, who: str, text: str) -> None:
+        connection = await self._connect(who)
+        async with await connection.open("echo") as stream:
+            await stream.write(text.encode())
+            await stream.finish()
+            print("echo", (await stream.readexactly(len(text.encode()))).decode())
+
+    async def _connect(self, who: str):
+        """The session with a peer, or a new one at the places where it was heard of."""
+        device = self._find(who)
+        connection = self._bus.connection(device)
+        if connection is not None:
+            return connection
+        peers = self._bus.node.peers
+        peer = peers.attempt(device, self._bus.now())
+        failure = None
+        for _, host, port in peer.routes():
+            try:
+                return await self._bus.connect(host, port, peer.public)
+            except (BusError, OSError) as error:
+                failure = error
+        peers.failed(device, self._bus.now())
+        raise failure or LocalError(BAD_ARGUMENT, "no way to " + who)
+
+    def _find(self, who: str) -> str:
+        """The id that a person means."""
+        entry = self._guard.store.find(who)
+        if entry is not None:
+            return entry.id
+        found = [p.id for p in self._bus.node.peers if p.id.startswith(who) or p.name == who]
+        if len(found) != 1:
+            raise LocalError(BAD_ARGUMENT, "nobody, or more than one: " + who)
+        return found[0]
+
+    def _on_event(self, event) -> None:
+        if event.kind == EV_PAIR_DIGITS:
+            print("digits", event.about.pairing.digits, event.peer, plain(event.name))
+        elif event.kind in _WORDS:
+            reason = label(event.code) if event.code else "-"
+            print(_WORDS[event.kind], event.peer, plain(event.name), reason)
+
+
+def plain(name: str) -> str:
+    """A name as one word: what a peer calls itself must not look like a line of ours."""
+    return "".join([char if "!" <= char != "\x7f" else "_" for char in name]) or "-"
+
+
+async def _read_line() -> str:
+    """A line of the standard input; "" at its end."""
+    await readable(sys.stdin)
+    return sys.stdin.readline()

@@ -1,0 +1,101 @@
+"""The trust store in a file, in the two steps of docs/trust.md: old or new, never neither.
+
+As in `keyfile`: the new text is written to `PATH.new`, flushed, and renamed over `PATH`; where the
+file system removes the old name first (FAT), a whole `PATH.new` without a `PATH` is the store.
+"""
+
+import errno
+import os
+
+from dsoftbus.errors import STORE_DAMAGED, STORE_FULL, LocalError
+from dsoftbus.trust.store import TrustStore, decode, text_max
+
+
+class StoreFile:
+    """One file and the store in it. `damaged` says where a damaged one was put, or is None."""
+
+    def __init__(self, path: str, profile):
+        """Reads the file. Raises OSError, and LocalError(STORE_FULL) for more than fits."""
+        self.path = path
+        self.damaged: str = None
+        self._profile = profile
+        self.store = self._load()
+        self._saved = self.store.revision
+
+    def save(self) -> None:
+        """Writes the store if it has changed. Raises OSError: the file is as it was."""
+        revision = self.store.revision
+        if revision != self._saved:
+            with open(self.path + ".new", "w") as file:
+                file.write(self.store.encode())
+                file.flush()  # to the medium: before the rename, not some time after
+            os.rename(self.path + ".new", self.path)
+            self._saved = revision
+
+    def _load(self):
+        fresh = self.path + ".new"
+        store = self._read(self.path)
+        if store is None and self.damaged is None:
+            store = self._read_whole(fresh)
+            if store is not None:
+                os.rename(fresh, self.path)
+        _remove(fresh)  # left by a cut: it was never the store
+        return store or TrustStore(self._profile)
+
+    def _read(self, path: str):
+        """The store in a file, None if there is none or it is damaged, and put aside."""
+        try:
+            return _decode(path, self._profile)
+        except LocalError as error:
+            if error.code != STORE_DAMAGED:
+                raise
+        self.damaged = _free_name(path + ".damaged")
+        os.rename(path, self.damaged)
+        return None
+
+    def _read_whole(self, path: str):
+        """The store of a first step that was finished, None if it was not."""
+        try:
+            return _decode(path, self._profile)
+        except LocalError:
+            return None
+
+
+def _decode(path: str, profile):
+    """The store in a file, or None where there is no file."""
+    try:
+        with open(path, "rb") as file:
+            data = file.read(4 * text_max(profile) + 1)  # UTF-8 has at most 4 bytes a character
+    except OSError as error:
+        if error.errno != errno.ENOENT:
+            raise
+        return None
+    if len(data) > 4 * text_max(profile):
+        raise LocalError(STORE_FULL, path)
+    try:
+        return decode(str(data, "utf-8"), profile)
+    except UnicodeError:
+        raise LocalError(STORE_DAMAGED, path)
+
+
+def _free_name(name: str) -> str:
+    """`name`, or with a number where there is one already: nothing is overwritten."""
+    n = 0
+    free = name
+    while _exists(free):
+        n += 1
+        free = "%s-%d" % (name, n)
+    return free
+
+
+def _exists(path: str) -> bool:
+    try:
+        os.stat(path)
+    except OSError:
+        return False
+    return True
+
+
+def _remove(path: str) -> None:
+    if _exists(path):
+        os.remove(path)

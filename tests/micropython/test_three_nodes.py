@@ -1,0 +1,175 @@
+"""Three nodes on loopback multicast, two of them MicroPython processes: they find each other,
+pair, restart, come back without pairing, and one is unpaired and refused."""
+
+import asyncio
+import os
+import random
+
+from dsoftbus.const import EV_PAIR_DIGITS, EV_PAIRED
+from dsoftbus.errors import NOT_PAIRED, TRUST_REVOKED
+from dsoftbus.trust.acl import grant
+from dsoftbus.trust.guard import Guard
+from dsoftbus_host.bus import Bus
+from dsoftbus_host.discovery import Discovery
+from dsoftbus_host.interfaces import LOOPBACK
+from dsoftbus_host.store_file import StoreFile
+from dsoftbus_host.watch import Watch
+from nodes import command, environment
+
+TIMEOUT_S = 30
+
+
+class Board:
+    """A MicroPython node in a process of its own, spoken to in lines."""
+
+    def __init__(self, folder, name: str, discovery_port: int) -> None:
+        self.name = name
+        files = ("--key", folder / f"{name}.key", "--trust", folder / f"{name}.trust")
+        place = ("--host", "127.0.0.1", "--broadcast", LOOPBACK.broadcast)
+        port = ("--discovery", discovery_port)
+        self._command = command("node", "--name", name, *files, *place, *port)
+        self.lines = []
+
+    async def __aenter__(self):
+        pipe = asyncio.subprocess.PIPE
+        self._process = await asyncio.create_subprocess_exec(
+            *self._command, env=environment(), stdin=pipe, stdout=pipe
+        )
+        _, self.port, key, self.id = (await self.until("listening")).split()
+        self.public = bytes.fromhex(key)
+        return self
+
+    async def __aexit__(self, kind, *_):
+        if kind is not None:
+            print(self.name, *self.lines, sep="\n  ")
+            self._process.kill()
+        self.say("quit")
+        await asyncio.wait_for(self._process.wait(), TIMEOUT_S)
+
+    def say(self, line: str) -> None:
+        self._process.stdin.write(line.encode() + b"\n")
+
+    async def knows(self, other: "Board") -> None:
+        await self.until("online", other.id, other.name)
+
+    async def until(self, *words: str) -> str:
+        """Reads lines until one begins with these words."""
+        wanted = " ".join(words)
+        while True:
+            line = await asyncio.wait_for(self._process.stdout.readline(), TIMEOUT_S)
+            assert line, f"{self.name} ended, and did not say {wanted}"
+            self.lines.append(line.decode().strip())
+            if self.lines[-1].startswith(wanted):
+                return self.lines[-1]
+
+
+class Host:
+    """The third node, in this process."""
+
+    def __init__(self, folder, key: bytes, discovery_port: int) -> None:
+        self.file = StoreFile(folder / "host.json")
+        self.guard = Guard(self.file.store, os.urandom, None, [grant("allow both *")])
+        self.bus = Bus(key, "host", guard=self.guard)
+        self.events = asyncio.Queue()
+        self.watch = Watch(self.bus, self.events.put_nowait, self.file)
+        self._discovery_port = discovery_port
+
+    async def __aenter__(self):
+        port = await self.bus.listen()
+        self.watch.start()
+        interfaces, everyone = [LOOPBACK], self._discovery_port
+        self.discovery = Discovery(self.bus, self.watch, port, (), interfaces, everyone)
+        self.discovery.start()
+        return self
+
+    async def __aexit__(self, *_):
+        self.discovery.stop()
+        await self.bus.close()
+        self.watch.stop()
+
+    async def until(self, kind: int, device: str):
+        while True:
+            event = await asyncio.wait_for(self.events.get(), TIMEOUT_S)
+            if (event.kind, event.peer) == (kind, device):
+                return event
+
+    async def knows(self, *boards: Board) -> None:
+        peers = self.bus.node.peers
+        while not all((peer := peers.get(board.id)) and peer.online for board in boards):
+            await asyncio.sleep(0.01)
+
+    async def connect(self, board):
+        (route, *_) = self.bus.node.peers.get(board.id).routes()
+        return await self.bus.connect(route[1], route[2], board.public)
+
+
+async def pair_boards(one: Board, other: Board) -> None:
+    """A person at each of the two compares the digits."""
+    other.say("open")
+    one.say(f"pair {other.id}")
+    shown = (await one.until("digits")).split()
+    assert shown == [*(await other.until("digits")).split()[:2], other.id, other.name]
+    one.say(f"yes {shown[1]}")
+    other.say(f"yes {shown[1]}")
+    await one.until("paired", other.id, other.name)
+    await other.until("paired", one.id, one.name)
+
+
+async def pair_host(host: Host, board: Board) -> None:
+    board.say("open")
+    connection = await host.connect(board)
+    host.guard.pair(connection.session, 0)
+    event = await host.until(EV_PAIR_DIGITS, board.id)
+    digits = event.about.pairing.digits
+    assert (await board.until("digits")).split()[1] == digits
+    host.guard.confirm(digits)
+    board.say(f"yes {digits}")
+    await host.until(EV_PAIRED, board.id)
+    await board.until("paired", host.bus.id)
+    await connection.close()
+
+
+async def echoed(connection) -> bytes:
+    async with await connection.open("echo") as stream:
+        await stream.write(b"hello")
+        await stream.finish()
+        return await stream.read()
+
+
+async def refusal(host: Host, board: Board) -> int:
+    """What a board says to a stranger."""
+    connection = await host.connect(board)
+    await asyncio.wait_for(connection.closed.wait(), TIMEOUT_S)
+    return connection.session.peer_code
+
+
+async def story(folder, port: int) -> None:
+    key = os.urandom(32)
+    one, other = Board(folder, "one", port), Board(folder, "other", port)
+    async with one, other, Host(folder, key, port) as host:
+        await asyncio.gather(one.knows(other), other.knows(one), host.knows(one, other))
+        assert await refusal(host, other) == NOT_PAIRED
+        await pair_boards(one, other)
+        await pair_host(host, one)
+        await pair_host(host, other)
+    # All three start anew, and nobody pairs.
+    one, other = Board(folder, "one", port), Board(folder, "other", port)
+    async with one, other, Host(folder, key, port) as host:
+        await asyncio.gather(one.knows(other), other.knows(one), host.knows(one, other))
+        one.say("echo other again")
+        await one.until("echo again")
+        async with await host.connect(one) as connection:
+            assert await echoed(connection) == b"hello"
+        # One is unpaired: its session ends at once, and it is refused from then on.
+        connection = await host.connect(other)
+        assert await echoed(connection) == b"hello"
+        other.say("unpair host")
+        await other.until("unpaired", host.bus.id)
+        await asyncio.wait_for(connection.closed.wait(), TIMEOUT_S)
+        assert connection.session.peer_code == TRUST_REVOKED
+        assert await refusal(host, other) == NOT_PAIRED
+        await other.until("denied", host.bus.id, "-", "trust.reject.not_paired")
+
+
+def test_three_nodes(tmp_path):
+    asyncio.run(asyncio.wait_for(story(tmp_path, random.randrange(20000, 30000)), 3 * TIMEOUT_S))
