@@ -24,11 +24,13 @@ def parse(text: str) -> Address:
     """The address in `text`, or LocalError(BAD_ARGUMENT) that says what is wrong with it."""
     key, separator, place = text.removeprefix("tcp://").rpartition("@")
     host, colon, port = place.rpartition(":")
-    if not (separator and host and colon):
+    if host[:1] == "[" and host[-1:] == "]":
+        host = host[1:-1]
+    if not (separator and host and colon) or "[" in host or "]" in host:
         raise LocalError(BAD_ARGUMENT, f"{text}: a peer is KEY@HOST:PORT")
-    if not port.isdigit() or not 0 < int(port) < 65536:
+    if not port.isdecimal() or not 0 < int(port) < 65536:
         raise LocalError(BAD_ARGUMENT, f"{port or text}: no port")
-    return Address(public_key(key), host.strip("[]"), int(port))
+    return Address(public_key(key), host, int(port))
 
 
 def public_key(text: str) -> bytes:

@@ -1,0 +1,67 @@
+"""KEY@HOST:PORT, as people write it."""
+
+import pytest
+
+from dsoftbus.errors import BAD_ARGUMENT, LocalError
+from dsoftbus_host.address import Address, parse, public_key
+
+KEY = bytes(range(32))
+HEX = KEY.hex()
+
+
+@pytest.mark.parametrize(
+    ("place", "host", "port"),
+    [
+        ("127.0.0.1:37020", "127.0.0.1", 37020),
+        ("board.local:1", "board.local", 1),
+        ("[::1]:65535", "::1", 65535),
+        ("[fe80::1%eth0]:80", "fe80::1%eth0", 80),
+        ("localhost:080", "localhost", 80),
+    ],
+)
+def test_what_is_written_is_what_is_meant(place, host, port):
+    address = parse(f"{HEX}@{place}")
+    assert address == Address(KEY, host, port)
+    assert parse(f"tcp://{HEX.upper()}@{place}") == address
+    assert parse(str(address)) == address
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "@",
+        "@:",
+        HEX,
+        f"{HEX}@",
+        f"{HEX}@host",
+        f"{HEX}@:80",
+        f"{HEX}@host:",
+        f"{HEX}@host:0",
+        f"{HEX}@host:65536",
+        f"{HEX}@host:-1",
+        f"{HEX}@host:+1",
+        f"{HEX}@host:http",
+        f"{HEX}@host:²",
+        f"{HEX}@[]:80",
+        f"{HEX}@[::1:80",
+        "@host:80",
+        f"{HEX[:-2]}@host:80",
+        f"{HEX}00@host:80",
+        f"{'z' * 64}@host:80",
+        f"udp://{HEX}@host:80",
+        f"{HEX}@{HEX}@host:80",
+    ],
+)
+def test_anything_else_says_what_is_wrong(text):
+    with pytest.raises(LocalError) as caught:
+        parse(text)
+    assert caught.value.code == BAD_ARGUMENT
+    assert caught.value.detail
+
+
+@pytest.mark.parametrize("text", ["", "00", HEX + "0", HEX[:-1] + "g", "é" * 64])
+def test_a_key_has_64_hex_digits(text):
+    with pytest.raises(LocalError) as caught:
+        public_key(text)
+    assert "64 hex digits" in str(caught.value)
