@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 from pathlib import Path
 
 import platformdirs
@@ -40,7 +41,8 @@ def load(path: Path) -> bytes:
     """The secret, or FileNotFoundError, or LocalError(KEY_FILE)."""
     with path.open("rb") as file:
         if os.name == "posix" and os.fstat(file.fileno()).st_mode & 0o077:
-            raise LocalError(KEY_FILE, f"{path}: others may read it; run: chmod 600 {path}")
+            remedy = f"chmod 600 {shlex.quote(str(path))}"
+            raise LocalError(KEY_FILE, f"{path}: others may read it; run: {remedy}")
         data = file.read(KEY_FILE_BYTES + 1)
     try:
         return decode_secret(data)
