@@ -22,9 +22,11 @@ if sys.implementation.name == "micropython":
         """How many pieces the heap holds, about: the smallest has 32 bytes on this port."""
         return gc.mem_alloc() // 32
 
-    def run(coroutine) -> None:
-        asyncio.run(asyncio.wait_for_ms(coroutine, LIMIT_MS))
+    def run(coroutine):
+        """Its result."""
+        result = asyncio.run(asyncio.wait_for_ms(coroutine, LIMIT_MS))
         asyncio.new_event_loop()
+        return result
 
     def received(sock):
         """What has come: None for nothing yet, b"" for the end."""
@@ -45,8 +47,19 @@ else:
         """How many pieces the heap holds: objects that the collector knows."""
         return len(gc.get_objects())
 
-    def run(coroutine) -> None:
-        asyncio.run(asyncio.wait_for(coroutine, LIMIT_MS / 1000))
+    def run(coroutine):
+        """Its result. No task, future or callback may have been left to complain."""
+        complaints = []
+
+        async def watched():
+            loop = asyncio.get_running_loop()
+            loop.set_exception_handler(lambda _loop, context: complaints.append(context))
+            return await asyncio.wait_for(coroutine, LIMIT_MS / 1000)
+
+        result = asyncio.run(watched())
+        gc.collect()
+        assert not complaints, complaints
+        return result
 
     def received(sock):
         """What has come: None for nothing yet, b"" for the end."""
