@@ -111,7 +111,7 @@ def allowed(name: str) -> bool:
     """Whether a peer may name a file so: nothing that leaves the folder, nothing hidden."""
     if not 1 <= len(name.encode()) <= _NAME_MAX or name[0] == ".":
         return False
-    return not any(c in "/\\" or ord(c) < 0x20 for c in name)
+    return not any(c in "/\\" or ord(c) < 0x20 or 0x7F <= ord(c) < 0xA0 for c in name)
 
 
 async def receive_file(connection, stream, folder: str, name: str, hash_bytes: int = 0) -> bytes:
