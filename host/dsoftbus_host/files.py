@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import os
+import secrets
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
@@ -45,7 +48,7 @@ class FileService:
     ) -> None:
         self._folder = folder
         self._on_stored = on_stored
-        self._storing: set[str] = set()  # one at a time has the `.part` file of a name
+        self._storing: set[str] = set()  # of two who send one name, the second is refused
         bus.on_stream("file/*", self._store)
         bus.on_stream("fetch/*", self._fetch)
 
@@ -76,6 +79,9 @@ class FileService:
             return
         try:
             digest = await _write_file(stream, self._folder / name, _ignore)
+        except LocalError as error:
+            stream.reset(error.code)
+            raise
         except OSError:
             stream.reset(NO_SUCH_SERVICE)
             return
@@ -119,10 +125,15 @@ async def fetch(
 
 
 def allowed(name: str) -> bool:
-    """Whether a peer may name a file so: nothing that leaves the folder, nothing hidden."""
-    if not 1 <= len(name.encode()) <= NAME_MAX or name[0] == ".":
+    """Whether a peer may name a file so: nothing that leaves the folder, nothing hidden, and
+    nothing that is not text."""
+    try:
+        size = len(name.encode())
+    except UnicodeEncodeError:  # of a name on this disk that is not UTF-8
         return False
-    return not any(c in "/\\" or ord(c) < 0x20 for c in name)
+    if not 1 <= size <= NAME_MAX or name[0] == ".":
+        return False
+    return not any(c in "/\\" or unicodedata.category(c) == "Cc" for c in name)
 
 
 async def receive_file(
@@ -132,9 +143,9 @@ async def receive_file(
 
     With `hash_follows` the sender's hash comes after the bytes, and has to agree.
     """
-    part = path.with_name(f".{path.name}.part")
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")  # another may fetch too
     try:
-        with part.open("wb") as file:
+        with part.open("xb") as file:
             digest = await _read_file(stream, file, progress)
             if hash_follows and await stream.readexactly(HASH_BYTES) != digest:
                 raise PeerError(MALFORMED, "the file and its hash differ")
@@ -169,6 +180,8 @@ async def _read_file(stream: BusStream, file, progress: Progress) -> bytes:  # t
 
 async def _write_file(stream: BusStream, path: Path, progress: Progress) -> bytes:
     """Writes size and bytes of the file; returns its SHA-256. Raises LocalError, OSError."""
+    if not path.is_file():  # opening a pipe would wait for whoever writes to it
+        raise FileNotFoundError(errno.ENOENT, "no file", str(path))
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         if size > U30_MAX:
