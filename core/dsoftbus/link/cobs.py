@@ -1,0 +1,114 @@
+"""Frames on a serial line: consistent overhead byte stuffing, and resynchronisation.
+
+Source: Cheshire and Baker, "Consistent Overhead Byte Stuffing", IEEE/ACM ToN 7(2), 1999. A frame
+of `n` bytes without its zeros is `n + 1` bytes, and a zero ends it:
+
+    code u8 | bytes without a zero | code u8 | bytes without a zero | ... | 0
+
+A code is the distance to the next one, or to the zero at the end; in the decoded frame a zero
+stands where each code but the first stood. Frames are at most 253 bytes, so that a distance always
+fits and no code stands for itself alone: encoding and decoding happen in place, and move nothing.
+"""
+
+FRAME_MAX = 253  # bytes before encoding
+ENCODED_MAX = FRAME_MAX + 2  # with the first code and the zero
+_FRAME_MIN = 5  # the shortest that means anything, encoded
+_ZERO = b"\0"
+
+
+def encode(buffer, at: int, stop: int) -> int:
+    """Encodes the frame in `buffer[at + 1:stop]` to `buffer[at:stop + 1]`; returns its end.
+
+    `buffer` is a bytearray; the frame has at most FRAME_MAX bytes.
+    """
+    buffer[stop] = 0
+    code = at
+    while code < stop:
+        zero = buffer.find(_ZERO, code + 1, stop + 1)
+        buffer[code] = zero - code
+        code = zero
+    return stop + 1
+
+
+def decode(buffer, at: int, stop: int) -> bool:
+    """Decodes `buffer[at:stop]`, the zero left out: then the frame is `buffer[at + 1:stop]`.
+
+    False, with the buffer as it was, for what `encode` did not make.
+    """
+    code = at
+    while code < stop:
+        if not buffer[code]:
+            return False
+        code += buffer[code]
+    if code != stop:
+        return False
+    code = at + buffer[at]
+    while code < stop:
+        step = buffer[code]
+        buffer[code] = 0
+        code += step
+    return True
+
+
+class Deframer:
+    """Finds frames in what a line brings; what is none is dropped up to a zero, and counted.
+
+    Fill `space()`, say how much with `filled(n)`, and take frames with `next()`.
+    """
+
+    def __init__(self, capacity: int = 2 * ENCODED_MAX):
+        self.buffer = bytearray(capacity)
+        self._view = memoryview(self.buffer)
+        self.at = 0  # the frame that next() found is buffer[at:stop]
+        self.stop = 0
+        self.dropped = 0  # stretches between two zeros that were no frame
+        self._start = 0
+        self._end = 0
+        self._scanned = 0
+        self._skipping = False  # the stretch that goes on has been dropped already
+
+    def space(self):
+        """A view of the free room; never empty once next() has returned False."""
+        if self._start:
+            kept = self._end - self._start
+            self._view[:kept] = self._view[self._start : self._end]
+            self._scanned -= self._start
+            self._start = 0
+            self._end = kept
+        return self._view[self._end :]
+
+    def filled(self, n: int) -> None:
+        """`n` bytes of the view that `space()` gave have been filled."""
+        self._end += n
+
+    def next(self) -> bool:
+        """Whether there is another frame, at `buffer[at:stop]` until the next `space()`."""
+        while True:
+            zero = self.buffer.find(_ZERO, self._scanned, self._end)
+            if zero < 0:
+                self._keep_bounded()
+                return False
+            self.at = self._start + 1
+            self.stop = zero
+            at = self._start
+            self._start = self._scanned = zero + 1
+            if self._whole(at, zero):
+                return True
+
+    def _whole(self, at: int, stop: int) -> bool:
+        skipping = self._skipping
+        self._skipping = False
+        if skipping or at == stop:  # the end of what was dropped; or nothing between two zeros
+            return False
+        if _FRAME_MIN <= stop - at < ENCODED_MAX and decode(self.buffer, at, stop):
+            return True
+        self.dropped += 1
+        return False
+
+    def _keep_bounded(self) -> None:
+        """No frame is as long as what has come without a zero: drop it."""
+        self._scanned = self._end
+        if self._skipping or self._end - self._start >= ENCODED_MAX:
+            self.dropped += not self._skipping
+            self._skipping = True
+            self._start = self._end = self._scanned = 0

@@ -1,0 +1,23 @@
+"""What a board does at every start, for the unix port: boot.py, and then main.py."""
+
+import os
+import sys
+
+
+def run(path):
+    try:
+        os.stat(path)
+    except OSError:
+        return
+    try:
+        with open(path) as file:
+            exec(compile(file.read(), path, "exec"), {"__name__": "__main__"})
+    except KeyboardInterrupt as error:
+        sys.print_exception(error)
+    except Exception as error:  # noqa: BLE001 - a board prints whatever its programs raise
+        sys.print_exception(error)
+
+
+run("boot.py")
+if sys.argv[1:] != ["raw"]:
+    run("main.py")

@@ -1,0 +1,155 @@
+"""A board for CI: MicroPython's unix port behind a serial port, restarted when it resets itself.
+
+    python tests/board/supervisor.py FOLDER [HEAP]
+
+prints the path of the serial port and runs until it is ended. FOLDER is the board's file system,
+HEAP its heap (`256k`). As on a board, `boot.py` and `main.py` run at every start and the REPL
+follows; Ctrl-D there is a soft reset, and one in the raw REPL leaves `main.py` out. Ctrl-C
+interrupts a program, unless that has turned it off (`micropython.kbd_intr(-1)`).
+
+The interpreter has the inner pseudo-terminal as its console; the outer one is the port. What
+passes between them passes `Supervisor.pump`, where a test may put a noisy line.
+"""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import termios
+import threading
+import tty
+from collections.abc import Callable
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent))  # for a run by hand
+
+from portable import micropython  # noqa: E402 - after the path
+
+START = HERE / "start.py"
+CHUNK = 4096
+RAW_REPL = b"\x01"
+FRIENDLY_REPL = b"\x02"
+SOFT_RESET = b"\r\nMPY: soft reboot\r\n"
+
+Noise = Callable[[bytes], bytes]
+
+
+def _clean(data: bytes) -> bytes:
+    return data
+
+
+class Supervisor:
+    """One board; a context manager that ends it. `port` is the path of its serial port."""
+
+    def __init__(self, folder: Path, heap: str = "256k") -> None:
+        self.folder = folder
+        self.heap = heap
+        self.to_board: Noise = _clean  # what the line makes of the bytes that pass
+        self.to_host: Noise = _clean
+        self.starts = 0
+        self._raw = False  # the host talks to the raw REPL
+        self._outer, slave = pty.openpty()
+        tty.setraw(slave)
+        self._held = slave  # a port that nobody has open must not hang up
+        self.port = os.ttyname(slave)
+        self._wake, self._waker = os.pipe()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> Supervisor:
+        self._start()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        os.write(self._waker, b"x")
+        self._thread.join()
+        self._process.kill()
+        self._process.wait()
+        for fd in (self._outer, self._held, self._inner, self._wake, self._waker):
+            os.close(fd)
+
+    def reset(self) -> None:
+        """A power cut: what the board was doing is gone, its files are not."""
+        self._process.kill()
+
+    def pump(self, timeout_s: float | None = None) -> bool:
+        """Moves what waits on either side; False when the supervisor is to end."""
+        ready, _, _ = select.select((self._outer, self._inner, self._wake), (), (), timeout_s)
+        if self._wake in ready:
+            return False
+        if self._outer in ready:
+            data = os.read(self._outer, CHUNK)
+            self._note_mode(data)
+            _write(self._inner, self.to_board(data))
+        if self._inner in ready:
+            self._from_board()
+        return True
+
+    def _from_board(self) -> None:
+        try:
+            _write(self._outer, self.to_host(os.read(self._inner, CHUNK)))
+        except OSError:  # the interpreter has closed its console: a reset
+            os.close(self._inner)
+            self._process.wait()
+            os.write(self._outer, SOFT_RESET)
+            self._start()
+
+    def _note_mode(self, data: bytes) -> None:
+        raw, friendly = data.rfind(RAW_REPL), data.rfind(FRIENDLY_REPL)
+        if raw != friendly:
+            self._raw = raw > friendly
+
+    def _start(self) -> None:
+        self._inner, console = pty.openpty()
+        _as_console(console)
+        self.starts += 1
+        mode = "raw" if self._raw else "friendly"
+        self._process = subprocess.Popen(
+            (micropython(), "-X", f"heapsize={self.heap}", "-i", str(START), mode),
+            cwd=self.folder,
+            stdin=console,
+            stdout=console,
+            stderr=console,
+            start_new_session=True,
+            preexec_fn=lambda: _own(console),
+            env={**os.environ, "MICROPYPATH": ".:lib:.frozen"},
+        )
+        os.close(console)
+        if self._raw:
+            os.write(self._inner, b"\r" + RAW_REPL)
+
+    def _run(self) -> None:
+        while self.pump():
+            pass
+
+
+def _own(console: int) -> None:
+    """Makes `console` the controlling terminal of this process, so that Ctrl-C reaches it."""
+    import fcntl
+
+    fcntl.ioctl(console, termios.TIOCSCTTY, 0)
+
+
+def _as_console(fd: int) -> None:
+    """Bytes pass as they are, but Ctrl-C is a signal, until the program turns that off."""
+    tty.setraw(fd)
+    mode = termios.tcgetattr(fd)
+    mode[3] |= termios.ISIG
+    mode[6][termios.VQUIT] = mode[6][termios.VSUSP] = b"\0"
+    termios.tcsetattr(fd, termios.TCSANOW, mode)
+
+
+def _write(fd: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(fd, data) :]
+
+
+if __name__ == "__main__":
+    with Supervisor(Path(sys.argv[1]), *sys.argv[2:3]) as board:
+        print(board.port, flush=True)
+        signal.sigwait({signal.SIGINT, signal.SIGTERM})

@@ -1,0 +1,99 @@
+"""A simulated serial cable for the portable tests: byte times, delay, noise; both ways."""
+
+from dsoftbus.link.line import FRAME_ROOM, Line
+
+BITS_A_BYTE = 10  # 8N1: a start bit, eight, a stop bit
+
+
+class Way:
+    """From one port to the other. `noise` of 65536 bytes are spoilt."""
+
+    def __init__(self, baud: int, random, noise: int = 0, delay_us: int = 2000):
+        self.us_a_byte = BITS_A_BYTE * 1000000 // baud
+        self.noise = noise
+        self.carried = 0  # bytes
+        self._random = random
+        self._delay_us = delay_us
+        self._free_us = 0
+        self._under_way = []
+
+    def free(self, now_us: int) -> bool:
+        """Whether the port's buffer is empty."""
+        return now_us >= self._free_us
+
+    def put(self, data, now_us: int) -> None:
+        data = bytearray(data)
+        for i in range(len(data)):
+            if self.noise and self._random.bits16() < self.noise:
+                data[i] ^= 1 + self._random.below(255)
+        self.carried += len(data)
+        self._free_us = max(self._free_us, now_us) + len(data) * self.us_a_byte
+        self._under_way.append((self._free_us + self._delay_us, data))
+
+    def get(self, now_us: int):
+        """What has arrived by now."""
+        arrived = b""
+        while self._under_way and self._under_way[0][0] <= now_us:
+            arrived += self._under_way.pop(0)[1]
+        return arrived
+
+    def next_us(self):
+        """When something happens here: it is free again, or something arrives."""
+        times = [at for at, _ in self._under_way[:1]] + [self._free_us]
+        return times
+
+
+class Cable:
+    """Two Lines on a cable, in virtual time. `turn(side)` is called whenever something moved."""
+
+    def __init__(self, random, baud=115200, noise=0, mtu=1200, slots=(16, 16)):
+        self.now_us = 0
+        self.lines = [Line(random.bits16(), mtu, slots[0]), Line(random.bits16(), mtu, slots[1])]
+        self.ways = [Way(baud, random, noise), Way(baud, random, noise)]
+        self._out = bytearray(FRAME_ROOM)
+
+    @property
+    def now(self) -> int:
+        return self.now_us // 1000
+
+    def step(self) -> bool:
+        """Moves what can move, then the clock; False when nothing is left to wait for."""
+        for side in range(2):
+            self.transmit(side)
+            self.deliver(1 - side, self.ways[side].get(self.now_us))
+            self.lines[side].handle_timer(self.now)
+        return self._advance()
+
+    def transmit(self, side: int) -> None:
+        way = self.ways[side]
+        if way.free(self.now_us):
+            n = self.lines[side].poll_transmit(self._out, self.now)
+            if n:
+                way.put(memoryview(self._out)[:n], self.now_us)
+
+    def deliver(self, side: int, data) -> None:
+        line = self.lines[side]
+        at = 0
+        while at < len(data):
+            view = line.space()
+            n = min(len(view), len(data) - at)
+            view[:n] = data[at : at + n]
+            line.filled(n, self.now)
+            at += n
+
+    def deadlines(self) -> list:
+        times = []
+        for side in range(2):
+            times += self.ways[side].next_us()
+            due = self.lines[side].poll_timer()
+            if due is not None:
+                times.append(due * 1000)
+        return times
+
+    def _advance(self) -> bool:
+        later = [at for at in self.deadlines() if at > self.now_us]
+        if any(line.has_output for line in self.lines):
+            later.append(self.now_us + 1000)
+        if later:
+            self.now_us = min(later)
+        return bool(later)
