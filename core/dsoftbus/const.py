@@ -114,6 +114,7 @@ class HOST:
     receive_bytes = 132172  # four records in one read: fewer system calls
     stream_credit = 65536  # two full frames: one on the way while one is read
     stream_buffer = 262144  # a stream whose reader keeps up grows to this
+    spare_rings = 8  # empty receive buffers that a session keeps: as many as fill in two reads
     session_credit = 8388608  # 128 streams of 64 KiB: no reader can stall another
     max_message = 32764  # half of stream_credit, less the prefix
     sessions = 1024
@@ -141,6 +142,7 @@ class SMALL:
     receive_bytes = 1107  # one record, with its length field
     stream_credit = 2048
     stream_buffer = 2048
+    spare_rings = 2
     session_credit = 16384
     max_message = 1020
     sessions = 4
@@ -168,6 +170,7 @@ class TINY:
     receive_bytes = 514  # not less than a handshake record
     stream_credit = 512
     stream_buffer = 512
+    spare_rings = 1
     session_credit = 2048
     max_message = 252
     sessions = 1

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("dsoftbus")
 
+READS_A_TURN = 4
+FULL_READ_BYTES = 65536  # a shorter one has left nothing behind
+
 
 class Connection:
     """An established session, for programs; before that, its bus's own.
@@ -165,11 +168,17 @@ class Connection:
         if mux is not None and mux.has_output:
             self._flush_soon()
 
+    def _read(self, now: int) -> None:
+        """What is there, up to a bound: other connections have their turn too."""
+        for _ in range(READS_A_TURN):
+            if self._pump.read(now) < FULL_READ_BYTES:
+                return
+
     def _on_readable(self) -> None:
         now = now_ms()
         self._gather = False
         try:
-            self._pump.read(now)
+            self._read(now)
             self._pump.turn(now)
         except Exception:  # noqa: BLE001 - a fault of ours: it ends this session and no other
             self._fail()

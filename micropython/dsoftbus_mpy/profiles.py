@@ -16,6 +16,7 @@ class ROOMY:
     receive_bytes = 33318  # two records in one read
     stream_credit = 32768  # two full frames: one on the way while one is read
     stream_buffer = 131072
+    spare_rings = 4
     session_credit = 524288  # 16 streams of 32 KiB
     max_message = 16380  # half of stream_credit, less the prefix
     sessions = 8

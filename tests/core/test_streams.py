@@ -14,7 +14,7 @@ from dsoftbus.const import (
     TINY,
     WINDOW_UPDATE,
 )
-from dsoftbus.session.ring import Ring
+from dsoftbus.session.ring import Ring, Spares
 from dsoftbus.session.states import CLOSED, LOCAL_FINISHED, REMOTE_FINISHED, RESET
 from pairs import Muxes, all_events, data_frame, events, frame, limits, take
 from support import Random, raises
@@ -372,7 +372,7 @@ def test_a_stream_that_is_reset_after_the_session_drops_what_was_received():
 
 def test_a_ring_is_a_queue_at_every_head_and_length():
     for capacity in (1, 2, 7, 16):
-        ring = Ring(capacity, copy)
+        ring = Ring(capacity, copy, Spares(1))
         random = Random(capacity)
         model = b""
         for _ in range(500):
@@ -393,7 +393,7 @@ def test_a_ring_is_a_queue_at_every_head_and_length():
 
 
 def test_a_ring_grows_while_it_is_empty():
-    ring = Ring(8, copy)
+    ring = Ring(8, copy, Spares(1))
     ring.put(b"01234567", 0, 8)
     ring.drop(8)
     ring.grow(16)

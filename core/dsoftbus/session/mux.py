@@ -8,7 +8,7 @@ priority. A PeerError out of `receive` ends the session; a stream's fault only r
 from collections import deque
 from struct import pack_into
 
-from dsoftbus.codec import Reader, get_u32, text
+from dsoftbus.codec import Reader, get_u32
 from dsoftbus.const import (
     CLOSE,
     DATA,
@@ -23,7 +23,6 @@ from dsoftbus.const import (
     OPEN_ACK,
     PING,
     PONG,
-    PRIORITIES,
     RESERVED_PREFIX,
     RST,
     STREAM_NAME_MAX,
@@ -31,13 +30,9 @@ from dsoftbus.const import (
     WINDOW_UPDATE,
 )
 from dsoftbus.errors import (
-    BAD_ARGUMENT,
-    DUPLICATE_STREAM_NAME,
     FRAME_OVERSIZE,
-    INVALID_STREAM_NAME,
     INVALID_STREAM_STATE,
     MALFORMED,
-    STREAM_KIND_MISMATCH,
     STREAM_LIMIT,
     UNAUTHENTICATED_SESSION,
     UNKNOWN_STREAM_FRAME,
@@ -45,6 +40,7 @@ from dsoftbus.errors import (
     LocalError,
     PeerError,
 )
+from dsoftbus.session.admission import check_own, check_peers, refusal
 from dsoftbus.session.events import Event
 from dsoftbus.session.frames import (
     CODE_FRAME,
@@ -56,6 +52,7 @@ from dsoftbus.session.frames import (
     put_number,
     put_open,
 )
+from dsoftbus.session.ring import Spares
 from dsoftbus.session.schedule import Scheduler
 from dsoftbus.session.states import (
     CLOSED,
@@ -90,6 +87,7 @@ class Mux:
         self.profile = profile
         self._frame_payload = profile.frame_payload
         self.copy = copy
+        self.spares = Spares(profile.spare_rings)
         self._reader = Reader(b"")  # of control frames: one for all, so that none allocates
         self._keepalive = keepalive
         self._parity = 1 if initiator else 0
@@ -130,18 +128,14 @@ class Mux:
         """A new stream to the peer. Data may follow at once."""
         if not self.initial_credit:
             raise LocalError(UNAUTHENTICATED_SESSION)
-        raw = len(name.encode())
-        if not 1 <= raw <= STREAM_NAME_MAX:
-            raise LocalError(INVALID_STREAM_NAME, name)
-        if not 0 <= priority < PRIORITIES or kind not in (KIND_BYTES, KIND_MESSAGES):
-            raise LocalError(BAD_ARGUMENT, "priority 0..7, kind 0 or 1")
-        refused = self._refusal(True, name)
+        check_own(name, priority, kind)
+        refused = self._gate(True, name) or refusal(
+            self._streams, self._parity, self._peer_streams, name
+        )
+        if not refused and self._last_own > U30_MAX - 2:
+            refused = STREAM_LIMIT  # a session has no ids for more than half a billion streams
         if refused:
             raise LocalError(refused, name)
-        if self._count(self._parity) >= self._peer_streams or self._last_own > U30_MAX - 2:
-            raise LocalError(STREAM_LIMIT, "%d streams" % self._peer_streams)
-        if self._named(self._parity, name):
-            raise LocalError(DUPLICATE_STREAM_NAME, name)
         stream = self._add(self._last_own + 2, name, priority, kind)
         self._last_own += 2
         stream.state = TABLE[IDLE + SEND_OPEN]
@@ -268,21 +262,16 @@ class Mux:
 
     def _admit(self, priority: int, kind: int, raw: bytes) -> str:
         """The name of a stream that the peer may open, or PeerError with the reason."""
-        if priority >= PRIORITIES:
-            raise PeerError(MALFORMED, "priority")
-        if kind not in (KIND_BYTES, KIND_MESSAGES):
-            raise PeerError(STREAM_KIND_MISMATCH)
-        name = _stream_name(raw)
-        refused = self._refusal(False, name)
+        name = check_peers(raw, priority, kind)
+        parity = 1 - self._parity
+        refused = self._gate(False, name) or refusal(
+            self._streams, parity, self.profile.streams, name
+        )
         if refused:
             raise PeerError(refused)
-        if self._count(1 - self._parity) >= self.profile.streams:
-            raise PeerError(STREAM_LIMIT)
-        if self._named(1 - self._parity, name):
-            raise PeerError(DUPLICATE_STREAM_NAME)
         return name
 
-    def _refusal(self, outgoing: bool, name: str) -> int:
+    def _gate(self, outgoing: bool, name: str) -> int:
         """Asked before a stream exists, and before anything of the others shows."""
         return self.control.gate(outgoing, name) if self.control else 0
 
@@ -520,30 +509,8 @@ class Mux:
         self._windows += stream.window
         return stream
 
-    def _count(self, parity: int) -> int:
-        """How many live streams the side with `parity` has opened."""
-        count = 0
-        for number in self._streams:
-            count += number % 2 == parity
-        return count
-
-    def _named(self, parity: int, name: str) -> bool:
-        for stream in self._streams.values():
-            if stream.name == name and stream.id % 2 == parity and stream.state < CLOSED:
-                return True
-        return False
-
 
 def _add_credit(credit: int, increment: int) -> int:
     if increment == 0 or increment > U30_MAX - credit:
         raise PeerError(WINDOW_CREDIT, "window update")
     return credit + increment
-
-
-def _stream_name(raw: bytes) -> str:
-    if not 1 <= len(raw) <= STREAM_NAME_MAX:
-        raise PeerError(INVALID_STREAM_NAME)
-    try:
-        return text(raw)
-    except PeerError:
-        raise PeerError(INVALID_STREAM_NAME) from None

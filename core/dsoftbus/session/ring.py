@@ -1,25 +1,48 @@
-"""The receive buffer of a stream: a ring that its owner makes once."""
+"""The receive buffer of a stream: a ring, whose memory it holds only while it holds bytes."""
+
+
+class Spares:
+    """Buffers that empty rings gave back, for the next ring that fills.
+
+    Many streams of which a few hold bytes then need the memory of a few, and on a host those few
+    stay in the processor's cache. At most `most` are kept. One that is larger than was asked for
+    will do.
+    """
+
+    def __init__(self, most: int):
+        self._kept = [None] * most
+        self._count = 0
+
+    def take(self, capacity: int) -> bytearray:
+        if self._count:
+            self._count -= 1
+            buffer = self._kept[self._count]
+            self._kept[self._count] = None
+            if len(buffer) >= capacity:
+                return buffer
+        return bytearray(capacity)
+
+    def give(self, buffer: bytearray) -> None:
+        if self._count < len(self._kept):
+            self._kept[self._count] = buffer
+            self._count += 1
 
 
 class Ring:
     """Bytes in arrival order, at most `capacity`. The caller checks the room (credit does)."""
 
-    def __init__(self, capacity: int, copy):
-        self._use(capacity)
+    def __init__(self, capacity: int, copy, spares: Spares):
+        self.capacity = capacity
         self._copy = copy
+        self._spares = spares
+        self._buffer: bytearray = None
         self._head = 0
         self.used = 0
 
-    def _use(self, capacity: int) -> None:
-        self._buffer = bytearray(capacity)
-        self._view = memoryview(self._buffer)
-
-    @property
-    def capacity(self) -> int:
-        return len(self._buffer)
-
     def put(self, src, start: int, n: int) -> None:
-        size = len(self._buffer)
+        if self._buffer is None:
+            self._buffer = self._spares.take(self.capacity)
+        size = self.capacity
         tail = self._head + self.used
         if tail >= size:
             tail -= size
@@ -32,14 +55,16 @@ class Ring:
         self.used += n
 
     def byte(self, index: int) -> int:
-        """The byte `index` places from the front, without taking it."""
+        """The byte `index` places from the front (index < used), without taking it."""
         at = self._head + index
-        size = len(self._buffer)
+        size = self.capacity
         return self._buffer[at - size if at >= size else at]
 
     def take_into(self, dst, at: int, n: int) -> None:
         """Moves the first `n` bytes (n <= used) to `dst` at `at`."""
-        first = len(self._buffer) - self._head
+        if n == 0:
+            return
+        first = self.capacity - self._head
         if n <= first:
             self._copy(dst, at, self._buffer, self._head, n)
         else:
@@ -49,14 +74,18 @@ class Ring:
 
     def view(self):
         """The first contiguous run, borrowed until the next call that changes the ring."""
-        stop = min(self._head + self.used, len(self._buffer))
-        return self._view[self._head : stop]
+        if not self.used:
+            return memoryview(b"")
+        stop = min(self._head + self.used, self.capacity)
+        return memoryview(self._buffer)[self._head : stop]
 
     def take(self, n: int) -> bytes:
         """The first `n` bytes, or as many as lie together at the front."""
         head = self._head
-        n = max(min(n, self.used, len(self._buffer) - head), 0)
-        data = bytes(self._view[head : head + n])
+        n = min(n, self.used, self.capacity - head)
+        if n <= 0:
+            return b""
+        data = bytes(memoryview(self._buffer)[head : head + n])
         self.drop(n)
         return data
 
@@ -64,11 +93,13 @@ class Ring:
         """Forgets the first `n` bytes (n <= used)."""
         self.used -= n
         self._head += n
-        if self._head >= len(self._buffer):
-            self._head -= len(self._buffer)
-        if not self.used:
-            self._head = 0  # so that the next put needs one copy, not two
+        if self._head >= self.capacity:
+            self._head -= self.capacity
+        if not self.used and self._buffer is not None:
+            self._spares.give(self._buffer)
+            self._buffer = None
+            self._head = 0
 
     def grow(self, capacity: int) -> None:
-        """A bigger buffer; only while nothing is held."""
-        self._use(capacity)
+        """More room; only while nothing is held."""
+        self.capacity = capacity
