@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 from dsoftbus.const import (
     HOST,
+    LINK_DATAGRAM,
     LINK_STREAM,
     SUITE_AESGCM_SHA256,
     SUITE_CHACHA_BLAKE2S,
     SUITE_CHACHA_SHA256,
 )
 from dsoftbus.errors import (
+    BAD_ARGUMENT,
     BAD_STATE,
     END_HANDSHAKE_TIMEOUT,
     END_LINK_DOWN,
@@ -32,9 +34,10 @@ from dsoftbus.errors import (
 from dsoftbus.node import Node
 from dsoftbus_host import crypto
 from dsoftbus_host.clock import now_ms
-from dsoftbus_host.connection import Connection
+from dsoftbus_host.connection import Connection, StreamConnection
 from dsoftbus_host.stream import BusStream
 from dsoftbus_host.tcp import TcpLink
+from dsoftbus_host.udp import UdpPort
 
 if sys.version_info >= (3, 11):
     from asyncio import timeout
@@ -49,6 +52,8 @@ if TYPE_CHECKING:
 
 Handler = Callable[[Connection, BusStream], Awaitable[None]]
 SUITES = (SUITE_CHACHA_SHA256, SUITE_CHACHA_BLAKE2S, SUITE_AESGCM_SHA256)
+LINKS = ("tcp", "udp", "auto")  # auto: tcp, and udp where that leads nowhere
+TCP_SHARE = 2  # of the time that auto is given: the first half
 BACKLOG = 128
 ACCEPT_PAUSE_S = 0.1  # after a failed accept: no descriptors or no memory left, for the moment
 SUITES_REMEMBERED = 1024  # one peer more costs it a second attempt, and no memory here
@@ -81,6 +86,8 @@ class Bus:
         self._suite_of: dict[bytes, int] = {}  # peers that lack this host's fastest
         self._handlers: dict[str, Handler] = {}
         self._listeners: list[socket.socket] = []
+        self._ports: list[UdpPort] = []
+        self._calling: dict[int, UdpPort] = {}  # by address family: for sessions from here
         self._connections: dict[Session, Connection] = {}
         self._incoming: list[Connection] = []  # no more than there are sessions
         self._arrived = asyncio.Event()
@@ -97,15 +104,35 @@ class Bus:
 
     # Sessions
 
-    async def listen(self, host: str = "127.0.0.1", port: int = 0) -> int:
-        """Takes sessions on this address from now on; returns the port."""
+    async def listen(self, host: str = "127.0.0.1", port: int = 0, link: str = "tcp") -> int:
+        """Takes sessions on this address from now on, over the link `link` ("tcp", "udp", or
+        "auto" for both); returns the port."""
         self._check_open()
+        _check_link(link)
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        if link != "udp":
+            port = self._listen_tcp(family, host, port)
+        if link != "tcp":
+            port = self._open_port(family, (host, port)).port
+        return port
+
+    def _listen_tcp(self, family: int, host: str, port: int) -> int:
         listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
         listener.setblocking(False)
         self._listeners.append(listener)
         self._watch(listener)
         return int(listener.getsockname()[1])
+
+    def _open_port(self, family: int, address: tuple[str, int]) -> UdpPort:
+        sock = socket.socket(family, socket.SOCK_DGRAM)
+        try:
+            sock.bind(address)
+        except OSError:
+            sock.close()
+            raise
+        port = UdpPort(self, sock)
+        self._ports.append(port)
+        return port
 
     async def connect(
         self,
@@ -115,21 +142,64 @@ class Bus:
         timeout_ms: int = 10000,
         suite: int | None = None,
         psk: bytes | None = None,
+        link: str = "tcp",
     ) -> Connection:
         """A session with the node whose public key is `peer_public`, or BusError; OSError where
         the address does not resolve. `psk` is the token of an invitation.
+
+        `link`: "tcp" or "udp" and nothing else, or "auto", which tries TCP first and UDP once.
 
         Without `suite` the faster one of this host is tried first, and once more with the suite
         that every node has, where the peer refuses it.
         """
         self._check_open()
+        _check_link(link)
+        if link != "auto":
+            return await self._connect_over(link, host, port, peer_public, timeout_ms, suite, psk)
+        half_ms = timeout_ms // TCP_SHARE
+        try:
+            return await self._connect_over("tcp", host, port, peer_public, half_ms, suite, psk)
+        except PeerError as error:
+            if error.code not in (END_LINK_DOWN, END_HANDSHAKE_TIMEOUT):
+                raise  # somebody is there, and says no
+            log.info("%s:%d over tcp: %s; falling back to udp", host, port, error)
+        return await self._connect_over("udp", host, port, peer_public, half_ms, suite, psk)
+
+    async def _connect_over(
+        self,
+        link: str,
+        host: str,
+        port: int,
+        public: bytes,
+        timeout_ms: int,
+        suite: int | None,
+        psk: bytes | None,
+    ) -> Connection:
         try:
             async with timeout(timeout_ms / 1000):
+                if link == "udp":
+                    code = suite or SUITE_CHACHA_SHA256  # the one that every node has
+                    return await self._connect_udp(host, port, public, code, psk)
                 if suite is not None:
-                    return await self._connect(host, port, peer_public, suite, psk)
-                return await self._connect_any(host, port, peer_public, psk)
+                    return await self._connect(host, port, public, suite, psk)
+                return await self._connect_any(host, port, public, psk)
         except (TimeoutError, asyncio.TimeoutError):  # two classes before Python 3.11
             raise PeerError(END_HANDSHAKE_TIMEOUT, f"{host}:{port}") from None
+
+    async def _connect_udp(
+        self, host: str, port: int, public: bytes, suite: int, psk: bytes | None
+    ) -> Connection:
+        family, address = (await _addresses(host, port))[0]
+        if family == socket.AF_INET6:  # as recvfrom will call it
+            address = (str(ipaddress.ip_address(address[0])), port, 0, 0)
+        if family not in self._calling:
+            self._calling[family] = self._open_port(family, ("", 0))
+        udp = self._calling[family]
+        route = (LINK_DATAGRAM, host, port)
+        session = udp.endpoint.connect(address, public, now_ms(), suite, psk, route)
+        connection = udp.adopt(session)
+        udp.turn()
+        return await _until_ready(connection)
 
     async def _connect_any(
         self, host: str, port: int, public: bytes, psk: bytes | None
@@ -158,15 +228,7 @@ class Bus:
         except BaseException:
             link.close()
             raise
-        connection = self._adopt(session, link)
-        try:
-            await connection.ready.wait()
-        except asyncio.CancelledError:
-            await connection.close()
-            raise
-        if connection.cause:
-            raise connection.cause
-        return connection
+        return await _until_ready(self.adopt(StreamConnection(self, session, link)))
 
     def turn(self, session: Session) -> None:
         """After a command to the core: what can move in `session`, moves."""
@@ -211,6 +273,8 @@ class Bus:
             listener.close()
         self._listeners.clear()
         await asyncio.gather(*[c.close() for c in list(self._connections.values())])
+        for port in self._ports:
+            port.close()
         self._arrived.set()
         tasks = self._tasks - {asyncio.current_task()}
         for task in tasks:
@@ -253,19 +317,18 @@ class Bus:
 
     def _take(self, sock: socket.socket) -> None:
         try:
-            self._adopt(self.node.accept(now_ms()), TcpLink(sock))
+            self.adopt(StreamConnection(self, self.node.accept(now_ms()), TcpLink(sock)))
         except PeerError as error:  # all places are taken
             log.warning("connection refused: %s", error)
             sock.close()
         if self.node.evicted is not None:
             self._connections[self.node.evicted].turn()  # it gave its place to the new one
 
-    def _adopt(self, session: Session, link: TcpLink) -> Connection:
-        connection = Connection(self, session, link)
-        self._connections[session] = connection
-        return connection
+    # What connections and ports tell their bus
 
-    # What connections tell their bus
+    def adopt(self, connection: Connection) -> Connection:
+        self._connections[connection.session] = connection
+        return connection
 
     def on_established(self, connection: Connection) -> None:
         if self._allow is not None and connection.peer_public not in self._allow:
@@ -313,6 +376,23 @@ class Bus:
             self.on_error(error)
         finally:
             connection.serving -= 1
+
+
+def _check_link(link: str) -> None:
+    if link not in LINKS:
+        raise LocalError(BAD_ARGUMENT, f"a link is one of {', '.join(LINKS)}")
+
+
+async def _until_ready(connection: Connection) -> Connection:
+    """The connection once it is established; raises the cause when it never will be."""
+    try:
+        await connection.ready.wait()
+    except asyncio.CancelledError:
+        await connection.close()
+        raise
+    if connection.cause:
+        raise connection.cause
+    return connection
 
 
 def _log_error(error: Exception) -> None:

@@ -1,4 +1,5 @@
-"""A session on its link, driven by asyncio's loop: a thin wrapper of the core's pump."""
+"""A session as programs on asyncio have it, and its driver on a stream link: a thin wrapper of
+the core's pump. `udp` has the driver of datagram links."""
 
 from __future__ import annotations
 
@@ -36,27 +37,18 @@ FULL_READ_BYTES = 65536  # a shorter one has left nothing behind
 class Connection:
     """An established session, for programs; before that, its bus's own.
 
-    Iterate over it for the streams that the peer opens.
+    Iterate over it for the streams that the peer opens. A subclass drives it.
     """
 
-    def __init__(self, bus: Bus, session: Session, link: TcpLink) -> None:
+    def __init__(self, bus: Bus, session: Session) -> None:
         self.session = session
         self.serving = 0  # handlers of its streams that run now
         self._bus = bus
         self.loop = asyncio.get_running_loop()
-        self._pump = Pump(session, link, self._on_event)
-        self._fd = link.fileno()
-        self._writing = False
-        self._gather = False
-        self._flushing = False
-        self._timer: asyncio.TimerHandle | None = None
         self._incoming: list[BusStream] = []  # no more than the peer may have open
         self._changed = asyncio.Event()  # a stream came, or the session ended
         self.ready = asyncio.Event()  # established, or it never will be
         self.closed = asyncio.Event()  # and the link is gone
-        self.loop.add_reader(self._fd, self._on_readable)
-        self.turn()
-        self._arm()
 
     # For programs
 
@@ -118,8 +110,7 @@ class Connection:
     async def close(self) -> None:
         """Sends what was written, tells the peer, and returns when the link is gone."""
         self.session.close(now_ms())
-        self._flush()
-        self._arm()
+        self.drive()
         await self.closed.wait()
 
     async def __aenter__(self) -> Connection:
@@ -132,6 +123,75 @@ class Connection:
         trace: TracebackType | None,
     ) -> None:
         await self.close()
+
+    # What a driver supplies
+
+    def turn(self) -> None:
+        """After a command: what can move, moves."""
+        raise NotImplementedError
+
+    def turn_if_owed(self) -> None:
+        """After a read: where it gave the peer new credit, that leaves with what others read."""
+        raise NotImplementedError
+
+    def drive(self) -> None:
+        """As `turn`, and the timer is set anew."""
+        raise NotImplementedError
+
+    def abort(self, code: int) -> None:
+        """Ends the session at once: something is wrong on this side."""
+        raise NotImplementedError
+
+    # Events
+
+    def on_event(self, event: Event) -> None:
+        stream = event.stream
+        if stream is None:
+            if not self.session.closed:
+                self._bus.on_established(self)
+            self.ready.set()
+            self._changed.set()
+        elif event.kind == EV_OPENED:
+            self._on_opened(stream)
+        elif stream.context is not None:
+            stream.context.notify(event.kind)
+
+    def _on_opened(self, core_stream: Stream) -> None:
+        if not self._bus.serves:
+            self._offer(BusStream(self, core_stream))
+            return
+        handler = self._bus.handler(core_stream.name)
+        if handler is None:
+            core_stream.reset(NO_SUCH_SERVICE)
+        # As many again may be busy still with what their ended stream brought; a peer that opens
+        # and resets gets no further tasks out of it.
+        elif self.serving >= 2 * self.session.local.profile.streams:
+            core_stream.reset(STREAM_REFUSED)
+        else:
+            self._bus.serve(handler, self, BusStream(self, core_stream))
+
+    def _offer(self, stream: BusStream) -> None:
+        """For accept(). Those that the peer has reset since make room."""
+        if len(self._incoming) == self.session.local.profile.streams:
+            self._incoming = [other for other in self._incoming if not other.ended]
+        self._incoming.append(stream)
+        self._changed.set()
+
+
+class StreamConnection(Connection):
+    """A connection on a link of its own that carries a stream of bytes."""
+
+    def __init__(self, bus: Bus, session: Session, link: TcpLink) -> None:
+        super().__init__(bus, session)
+        self._pump = Pump(session, link, self.on_event)
+        self._fd = link.fileno()
+        self._writing = False
+        self._gather = False
+        self._flushing = False
+        self._timer: asyncio.TimerHandle | None = None
+        self.loop.add_reader(self._fd, self._on_readable)
+        self.turn()
+        self._arm()
 
     # The pump
 
@@ -150,6 +210,10 @@ class Connection:
         if pump.blocked or self._writing or self.session.state == CLOSED:
             self._follow_up()
 
+    def drive(self) -> None:
+        self._flush()
+        self._arm()
+
     def _flush_soon(self) -> None:
         if not self._flushing:
             self._flushing = True
@@ -163,7 +227,6 @@ class Connection:
             self._fail()
 
     def turn_if_owed(self) -> None:
-        """After a read: where it gave the peer new credit, that leaves with what others read."""
         mux = self.session.mux
         if mux is not None and mux.has_output:
             self._flush_soon()
@@ -224,7 +287,6 @@ class Connection:
     # The end
 
     def abort(self, code: int) -> None:
-        """Ends the session at once: something is wrong on this side."""
         self.session.refuse(code)
         self._pump.abandon()
         self._release()
@@ -245,38 +307,3 @@ class Connection:
         self._pump.link.close()
         self.closed.set()
         self._bus.on_released(self)
-
-    # Events
-
-    def _on_event(self, event: Event) -> None:
-        stream = event.stream
-        if stream is None:
-            if not self.session.closed:
-                self._bus.on_established(self)
-            self.ready.set()
-            self._changed.set()
-        elif event.kind == EV_OPENED:
-            self._on_opened(stream)
-        elif stream.context is not None:
-            stream.context.notify(event.kind)
-
-    def _on_opened(self, core_stream: Stream) -> None:
-        if not self._bus.serves:
-            self._offer(BusStream(self, core_stream))
-            return
-        handler = self._bus.handler(core_stream.name)
-        if handler is None:
-            core_stream.reset(NO_SUCH_SERVICE)
-        # As many again may be busy still with what their ended stream brought; a peer that opens
-        # and resets gets no further tasks out of it.
-        elif self.serving >= 2 * self.session.local.profile.streams:
-            core_stream.reset(STREAM_REFUSED)
-        else:
-            self._bus.serve(handler, self, BusStream(self, core_stream))
-
-    def _offer(self, stream: BusStream) -> None:
-        """For accept(). Those that the peer has reset since make room."""
-        if len(self._incoming) == self.session.local.profile.streams:
-            self._incoming = [other for other in self._incoming if not other.ended]
-        self._incoming.append(stream)
-        self._changed.set()

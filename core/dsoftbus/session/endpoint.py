@@ -241,12 +241,14 @@ class Endpoint:
         return session
 
     def _forget_finished(self) -> None:
-        done = None
+        done = None  # a list only when it is needed: this runs after every turn
         for session in self.sessions.values():
-            if session.finished and (session.told or session.mux is None):
-                done = session
-        if done is not None:
-            self._forget(done)
+            nobody = session.mux is None and not session.initiator
+            if session.finished and (session.told or nobody):
+                done = done or []
+                done.append(session)
+        for session in done or ():
+            self._forget(session)
 
     def _forget(self, session: DatagramSession) -> None:
         self.sessions.pop(session.connection, None)

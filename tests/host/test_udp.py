@@ -1,0 +1,241 @@
+"""Sessions over UDP between buses of this host, on real sockets."""
+
+import asyncio
+import hashlib
+import random
+import socket
+
+import pytest
+
+from dsoftbus.errors import END_HANDSHAKE_TIMEOUT, BusError, PeerError
+from dsoftbus_host.bus import Bus
+
+BULK = bytes(range(256)) * (8 << 12)  # 8 MB
+KEYS = [bytes((n,)) * 32 for n in range(1, 8)]
+
+
+async def echo(_connection, stream):
+    async for chunk in stream:
+        await stream.write(chunk)
+
+
+async def swallow(_connection, stream):
+    digest = hashlib.sha256()
+    async for chunk in stream:
+        digest.update(chunk)
+    await stream.write(digest.digest())
+
+
+async def give(_connection, stream):
+    await stream.write(BULK)
+
+
+async def server(key=KEYS[0], link="udp", **options):
+    bus = Bus(key, **options)
+    for name, handler in (("echo", echo), ("swallow", swallow), ("give", give)):
+        bus.on_stream(name, handler)
+    return bus, await bus.listen(link=link)
+
+
+def run(coroutine):
+    asyncio.run(asyncio.wait_for(coroutine, 60))
+
+
+async def check_echo(connection, data=b"x" * 5000):
+    async with await connection.open("echo") as stream:
+        await stream.write(data)
+        await stream.finish()
+        assert await stream.read() == data
+
+
+async def check_bulk(connection):
+    """8 MB each way, one after the other, with equal hashes."""
+    stream = await connection.open("swallow")
+    await stream.write(BULK)
+    await stream.finish()
+    assert await stream.read() == hashlib.sha256(BULK).digest()
+    stream = await connection.open("give")
+    assert hashlib.sha256(await stream.read()).digest() == hashlib.sha256(BULK).digest()
+
+
+class Proxy:
+    """Between a client and `port`: drops, doubles and reorders, both ways, by its seed."""
+
+    def __init__(self, port, drop=0.05, double=0.02, late=0.05):
+        self._target = ("127.0.0.1", port)
+        self._chances = drop, double, late
+        self._random = random.Random(1)
+        self._client = None
+        self.inner, self.outer = self._socket(), self._socket()
+        self.port = self.outer.getsockname()[1]
+        loop = asyncio.get_running_loop()
+        loop.add_reader(self.outer, self._from_client)
+        loop.add_reader(self.inner, self._from_server)
+
+    def _socket(self):
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        sock.bind(("127.0.0.1", 0))
+        sock.setblocking(False)
+        return sock
+
+    def _from_client(self):
+        data, self._client = self.outer.recvfrom(2000)
+        self._pass(data, self.inner, self._target)
+
+    def _from_server(self):
+        data = self.inner.recv(2000)
+        self._pass(data, self.outer, self._client)
+
+    def _pass(self, data, sock, target):
+        drop, double, late = (self._random.random() < chance for chance in self._chances)
+        if drop:
+            return
+        delay = self._random.random() * 0.01 if late else 0
+        for _ in range(1 + double):
+            asyncio.get_running_loop().call_later(delay, self._send, sock, data, target)
+
+    def _send(self, sock, data, target):
+        if sock.fileno() >= 0:
+            sock.sendto(data, target)
+
+    def close(self):
+        for sock in (self.inner, self.outer):
+            asyncio.get_running_loop().remove_reader(sock)
+            sock.close()
+
+
+def test_8_mb_each_way():
+    async def main():
+        bus, port = await server()
+        async with bus, Bus(KEYS[1]) as client:
+            connection = await client.connect("127.0.0.1", port, bus.public, link="udp")
+            assert connection.peer_id == bus.id
+            await check_bulk(connection)
+            await connection.close()
+
+    run(main())
+
+
+def test_8_mb_through_a_bad_proxy():
+    async def main():
+        bus, port = await server()
+        proxy = Proxy(port)
+        async with bus, Bus(KEYS[1]) as client:
+            connection = await client.connect("127.0.0.1", proxy.port, bus.public, link="udp")
+            await check_bulk(connection)
+        proxy.close()
+
+    run(main())
+
+
+def test_several_sessions_share_one_socket():
+    async def main():
+        bus, port = await server()
+        async with bus, Bus(KEYS[1]) as client:
+            connect = [
+                client.connect("127.0.0.1", port, bus.public, link="udp") for _ in range(10)
+            ]
+            connections = await asyncio.gather(*connect)
+            await asyncio.gather(*(check_echo(c) for c in connections))
+            assert len(bus.node.sessions) == 10
+            await asyncio.gather(*(c.close() for c in connections))
+            assert not client.node.sessions
+
+    run(main())
+
+
+def test_a_session_survives_a_change_of_port_and_address():
+    async def main():
+        bus, port = await server()
+        async with bus, Bus(KEYS[1]) as client:
+            connection = await client.connect("127.0.0.1", port, bus.public, link="udp")
+            await check_echo(connection)
+            here = bus.node.sessions[0]
+            for address in ("127.0.0.1", "127.0.0.2", "127.0.0.3"):
+                sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+                sock.bind((address, 0))
+                place = sock.getsockname()
+                connection._port.rebind(sock)
+                await check_echo(connection)
+                assert here.path == place and bus.node.sessions == [here]
+            assert here.moves == 3
+
+    run(main())
+
+
+def test_unreliable_messages():
+    async def main():
+        bus = Bus(KEYS[0])
+        port = await bus.listen(link="udp")
+        async with bus, Bus(KEYS[1]) as client:
+            connection = await client.connect("127.0.0.1", port, bus.public, link="udp")
+            other = await bus.accept()
+            assert connection.send_datagram(b"ping")
+            assert await other.recv_datagram() == b"ping"
+            assert other.send_datagram(b"pong")
+            assert await connection.recv_datagram() == b"pong"
+            await connection.close()
+            with pytest.raises(BusError):
+                await other.recv_datagram()
+
+    run(main())
+
+
+def test_auto_falls_back_once_and_says_so(caplog):
+    async def main():
+        bus, port = await server()
+        async with bus, Bus(KEYS[1]) as client:
+            caplog.set_level("INFO", "dsoftbus")
+            connection = await client.connect("127.0.0.1", port, bus.public, link="auto")
+            await check_echo(connection)
+        assert "falling back to udp" in caplog.text
+
+    run(main())
+
+
+def test_auto_prefers_tcp_and_strict_links_never_fall_back():
+    async def main():
+        bus, port = await server(link="auto")
+        tcp_only, tcp_port = await server(KEYS[2], link="tcp")
+        async with bus, tcp_only, Bus(KEYS[1]) as client:
+            connection = await client.connect("127.0.0.1", port, bus.public, link="auto")
+            assert not hasattr(connection, "send_datagram")
+            with pytest.raises(PeerError) as caught:
+                await client.connect(
+                    "127.0.0.1", tcp_port, tcp_only.public, timeout_ms=300, link="udp"
+                )
+            assert caught.value.code == END_HANDSHAKE_TIMEOUT
+            with pytest.raises(BusError):
+                await client.connect("127.0.0.1", port, bus.public, link="carrier pigeon")
+
+    run(main())
+
+
+def test_ipv6():
+    async def main():
+        bus = Bus(KEYS[0])
+        try:
+            port = await bus.listen("::1", 0, "udp")
+        except OSError:
+            pytest.skip("no IPv6 here")
+        async with bus, Bus(KEYS[1]) as client:
+            connection = await client.connect("::1", port, bus.public, link="udp")
+            assert connection.session.moves == 0
+
+    run(main())
+
+
+def test_garbage_on_the_port():
+    async def main():
+        bus, port = await server()
+        noise = random.Random(2)
+        async with bus, Bus(KEYS[1]) as client:
+            connection = await client.connect("127.0.0.1", port, bus.public, link="udp")
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+                for _ in range(300):
+                    sock.sendto(noise.randbytes(noise.randrange(1500)), ("127.0.0.1", port))
+            await check_echo(connection)
+            assert sum(bus._ports[0].endpoint.drops.count) > 250
+
+    run(main())
