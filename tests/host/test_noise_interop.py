@@ -243,14 +243,14 @@ def test_fuzz_handshake_bodies(body, message, code):
     local = Local(SUITES, static, lambda n: b"r" * n, SMALL, "fuzz")
     try:
         if message == 0:
-            Handshake(local, LINK_STREAM).on_init(bytes((1, code, 0)) + body)
+            Handshake(local, bytes((LINK_STREAM,))).on_init(bytes((1, code, 0)) + body)
             raise AssertionError("a handshake that nobody made")
-        initiator = Handshake(local, LINK_STREAM, 1, static.public)
+        initiator = Handshake(local, bytes((LINK_STREAM,)), 1, static.public)
         first = initiator.init()
         if message == 1:
             initiator.on_reply(body)
         else:
-            responder = Handshake(local, LINK_STREAM)
+            responder = Handshake(local, bytes((LINK_STREAM,)))
             responder.on_init(first)
             responder.on_finish(body)
         raise AssertionError("a handshake that nobody made")
