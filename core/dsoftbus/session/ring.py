@@ -10,22 +10,19 @@ class Spares:
     """
 
     def __init__(self, most: int):
-        self._kept = [None] * most
-        self._count = 0
+        self._most = most
+        self._kept: list = []  # a board's few fit in a list that has never grown
 
     def take(self, capacity: int) -> bytearray:
-        if self._count:
-            self._count -= 1
-            buffer = self._kept[self._count]
-            self._kept[self._count] = None
+        if self._kept:
+            buffer = self._kept.pop()
             if len(buffer) >= capacity:
                 return buffer
         return bytearray(capacity)
 
     def give(self, buffer: bytearray) -> None:
-        if self._count < len(self._kept):
-            self._kept[self._count] = buffer
-            self._count += 1
+        if len(self._kept) < self._most:
+            self._kept.append(buffer)
 
 
 class Ring:
