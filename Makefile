@@ -40,7 +40,7 @@ $(VENV)/.installed: pyproject.toml $(PACKAGES)
 build/node/.installed: Makefile
 	@if command -v npm >/dev/null && command -v node >/dev/null; then \
 		echo "Installing MicroPython's WebAssembly port in build/node"; \
-		mkdir -p build/node && npm install --no-package-lock --no-audit --no-fund --silent \
+		mkdir -p build/node && npm install --no-package-lock --no-audit --no-fund --loglevel=error \
 			--prefix build/node '$(WASM_PACKAGE)@$(WASM_VERSION)' && touch $@; \
 	elif [ "$$CI" = true ]; then \
 		echo "node and npm are absent, and under CI=true the WebAssembly tests must run"; exit 1; \
