@@ -1,12 +1,18 @@
 """MicroPython nodes as processes of their own, for tests of both backends."""
 
+import asyncio
+import hashlib
 import os
+import random
 import subprocess
 from pathlib import Path
 from types import TracebackType
 
+from dsoftbus_host.bus import Bus
 from portable import ROOT, TIMEOUT_S, micropython
 
+MB = 1 << 20
+KEY = bytes(range(32))
 HEAP = "2M"  # what the unix port has unless it is told otherwise
 
 
@@ -67,3 +73,22 @@ class ServingNode:
         if kind is None:
             assert alive, complaints
             assert complaints == ""
+
+
+def make_file(path, size: int):
+    path.write_bytes(random.Random(size).randbytes(size))
+    return path
+
+
+def digest(path) -> bytes:
+    return hashlib.sha256(path.read_bytes()).digest()
+
+
+def with_host(test) -> None:
+    """Runs `test(bus)` with a bus of the host."""
+
+    async def main():
+        async with Bus(KEY, "host") as bus:
+            await test(bus)
+
+    asyncio.run(asyncio.wait_for(main(), TIMEOUT_S))

@@ -16,6 +16,7 @@ fetch NAME HOST:PORT HEXKEY [--key FILE] [--dir DIR]
 node [--trust FILE] [--host HOST] [--port N] [--key FILE] [--name NAME]
      [--broadcast HOST] [--discovery N]           a node that takes commands in lines
 
+`--link tcp|udp|auto` goes with serve, send and fetch.
 `serve` and `node` print `listening PORT HEXKEY ID` when ready. `serve` runs until it
 is interrupted, `node` until `quit`; dsoftbus_mpy/console.py lists its commands."""
 _DEFAULTS = {
@@ -25,6 +26,7 @@ _DEFAULTS = {
     "--port": "0",
     "--allow": "",
     "--dir": ".",
+    "--link": "tcp",
     "--trust": "dsoftbus.trust",
     "--broadcast": "255.255.255.255",
     "--discovery": "37020",
@@ -76,7 +78,7 @@ async def serve(options) -> None:
     async with make_bus(options) as bus:
         files.FileService(bus, options["--dir"])
         files.serve_echo(bus)
-        port = await bus.listen(options["--host"], number(options["--port"]))
+        port = await bus.listen(options["--host"], number(options["--port"]), options["--link"])
         print("listening", port, hex_of(bus.public), bus.id)
         await asyncio.Event().wait()
 
@@ -113,18 +115,18 @@ async def run_node(options) -> None:
 
 
 async def send(path: str, address: str, key: str, options) -> None:
-    async with make_bus(options) as bus, await connect(bus, address, key) as connection:
+    async with make_bus(options) as bus, await connect(bus, address, key, options) as connection:
         print(hex_of(await files.send(connection, path)), path)
 
 
 async def fetch(name: str, address: str, key: str, options) -> None:
-    async with make_bus(options) as bus, await connect(bus, address, key) as connection:
+    async with make_bus(options) as bus, await connect(bus, address, key, options) as connection:
         print(hex_of(await files.fetch(connection, name, options["--dir"])), name)
 
 
-async def connect(bus: Bus, address: str, key: str):
+async def connect(bus: Bus, address: str, key: str, options):
     host, _, port = address.rpartition(":")
-    return await bus.connect(host, number(port), public_key(key))
+    return await bus.connect(host, number(port), public_key(key), link=options["--link"])
 
 
 def show_id(options) -> None:

@@ -3,11 +3,13 @@
 import asyncio
 import sys
 
-from dsoftbus.const import LINK_STREAM, SMALL, SUITE_CHACHA_SHA256
+from dsoftbus.const import LINK_DATAGRAM, LINK_STREAM, SMALL, SUITE_CHACHA_SHA256
 from dsoftbus.errors import (
+    BAD_ARGUMENT,
     BAD_STATE,
     END_HANDSHAKE_TIMEOUT,
     END_INTERNAL,
+    END_LINK_DOWN,
     END_LOCAL,
     PEER_NOT_ALLOWED,
     LocalError,
@@ -16,7 +18,7 @@ from dsoftbus.errors import (
 from dsoftbus.ticks import earliest
 from dsoftbus_mpy import node, tcp
 from dsoftbus_mpy.clock import clock
-from dsoftbus_mpy.connection import Connection
+from dsoftbus_mpy.connection import Connection, StreamConnection
 from dsoftbus_mpy.waiting import change, readable, writable
 
 _ACCEPT_PAUSE_MS = 100  # after a failed accept: no sockets or no memory left, for the moment
@@ -39,6 +41,8 @@ class Bus:
         self._allow = allow
         self._handlers = {}
         self._listeners = []
+        self._ports = []  # UDP sockets
+        self._calling = None  # the one for sessions from here
         self._connections = []
         self._incoming = []  # no more than there are sessions
         self._arrived = asyncio.Event()
@@ -64,25 +68,82 @@ class Bus:
 
     # Sessions
 
-    async def listen(self, host: str = "0.0.0.0", port: int = 0) -> int:
-        """Takes sessions on this address from now on; returns the port."""
+    async def listen(self, host: str = "0.0.0.0", port: int = 0, link: str = "tcp") -> int:
+        """Takes sessions on this address from now on, over `link` ("tcp", "udp", or "auto" for
+        both); returns the port."""
         self._start()
+        _check_link(link)
+        if link != "udp":
+            port = self._listen_tcp(host, port)
+        return port if link == "tcp" else self._open_port(host, port).port
+
+    def _listen_tcp(self, host: str, port: int) -> int:
         listener = tcp.Listener(host, port)
         self._listeners.append(listener)
         self._tasks.append(self.spawn(self._accept_links(listener)))
         return listener.port
 
+    def _open_port(self, host: str, port: int):
+        from dsoftbus_mpy.udp import UdpPort  # only who has such a link pays for it
+
+        opened = UdpPort(self, host, port)
+        self._ports.append(opened)
+        return opened
+
     async def connect(
-        self, host: str, port: int, peer_public: bytes, timeout_ms: int = 20000, psk=None
+        self,
+        host: str,
+        port: int,
+        peer_public: bytes,
+        timeout_ms: int = 20000,
+        psk=None,
+        link: str = "tcp",
     ):
         """A session with the node whose public key is `peer_public`, or BusError; OSError where
-        the address does not resolve. `psk` is the token of an invitation."""
+        the address does not resolve. `psk` is the token of an invitation.
+
+        `link`: "tcp" or "udp" and nothing else, or "auto", which tries TCP for half the time and
+        UDP once.
+        """
         self._start()
-        connecting = self._connect(host, port, peer_public, psk)
+        _check_link(link)
+        if link == "udp":
+            return await self._until(timeout_ms, self._connect_udp, host, port, peer_public, psk)
+        if link == "tcp":
+            return await self._until(timeout_ms, self._connect, host, port, peer_public, psk)
+        half_ms = timeout_ms // 2
         try:
-            return await asyncio.wait_for_ms(connecting, timeout_ms)
+            return await self._until(half_ms, self._connect, host, port, peer_public, psk)
+        except PeerError as error:
+            if error.code not in (END_LINK_DOWN, END_HANDSHAKE_TIMEOUT):
+                raise  # somebody is there, and says no
+            self.on_error(LocalError(error.code, "falling back to udp"))
+        return await self._until(half_ms, self._connect_udp, host, port, peer_public, psk)
+
+    async def _until(self, timeout_ms: int, connect, host: str, port: int, public, psk):
+        try:
+            return await asyncio.wait_for_ms(connect(host, port, public, psk), timeout_ms)
         except asyncio.TimeoutError:
             raise PeerError(END_HANDSHAKE_TIMEOUT, "%s:%d" % (host, port))
+
+    async def _connect_udp(self, host: str, port: int, peer_public: bytes, psk) -> Connection:
+        udp = self._calling = self._calling or self._open_port("0.0.0.0", 0)
+        session = udp.endpoint.connect(
+            tcp.resolve(host, port),
+            peer_public,
+            self.now(),
+            SUITE_CHACHA_SHA256,
+            psk,
+            (LINK_DATAGRAM, host, port),
+        )
+        connection = udp.adopt(session)
+        try:
+            udp.turn()
+            await connection.established()
+        except asyncio.CancelledError:
+            connection.abort(END_LOCAL)
+            raise
+        return connection
 
     async def _connect(self, host: str, port: int, peer_public: bytes, psk) -> Connection:
         link = tcp.connect(host, port)
@@ -158,6 +219,8 @@ class Bus:
         for listener in self._listeners:
             listener.close()
         self._listeners.clear()
+        for port in self._ports:
+            port.close()
 
     # Links
 
@@ -184,13 +247,16 @@ class Bus:
 
     def _adopt(self, session, link) -> Connection:
         try:
-            connection = Connection(self, session, link)
+            connection = StreamConnection(self, session, link)
         except MemoryError:
             self.node.forget(session)
             raise
-        self._connections.append(connection)
+        self.adopt(connection)
         self.wake_by(session.poll_timer())
         return connection
+
+    def adopt(self, connection: Connection) -> None:
+        self._connections.append(connection)
 
     # What connections tell their bus
 
@@ -275,6 +341,8 @@ class Bus:
             self._rearmed.clear()
             for connection in list(self._connections):
                 self._due = earliest(self._due, connection.handle_timer(now))
+            for port in self._ports:
+                self._due = earliest(self._due, port.handle_timer(now))
             await self._until_due()
 
     async def _until_due(self) -> None:
@@ -288,6 +356,11 @@ class Bus:
             except asyncio.TimeoutError:
                 return
         await change(self._rearmed)
+
+
+def _check_link(link: str) -> None:
+    if link not in ("tcp", "udp", "auto"):
+        raise LocalError(BAD_ARGUMENT, "link " + link)
 
 
 def _print_error(error) -> None:

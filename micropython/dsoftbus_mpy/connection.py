@@ -1,4 +1,5 @@
-"""A session on its TCP link, on MicroPython's asyncio: a thin wrapper of the core's pump."""
+"""A session as programs on MicroPython's asyncio have it, and its driver on a TCP link: a thin
+wrapper of the core's pump. `udp` has the driver of datagram links."""
 
 import asyncio
 from collections import deque
@@ -19,19 +20,17 @@ from dsoftbus_mpy.waiting import change, readable, writable
 class Connection:
     """An established session, for programs; before that, its bus's own.
 
-    Iterate over it for the streams that the peer opens.
+    Iterate over it for the streams that the peer opens. A subclass drives it: `turn()` after
+    every command, `handle_timer(now)`, `abort(code)`.
     """
 
-    def __init__(self, bus, session, link):
+    def __init__(self, bus, session):
         self.session = session
         self.released = False  # the link is gone
         self.serving = 0  # handlers of its streams that run now
         self._bus = bus
-        self._pump = Pump(session, link, self._on_event)
         self._incoming = deque((), session.local.profile.streams)  # accept() empties it
         self._changed = asyncio.Event()  # established, a stream came, or the link went
-        self._blocked = asyncio.Event()  # the writer's cue
-        self._tasks = (bus.spawn(self._read_link(), self), bus.spawn(self._write_link(), self))
 
     # For programs
 
@@ -103,23 +102,15 @@ class Connection:
         if self.session.closed:
             raise self.cause
 
-    # The pump
+    # The driver
 
     def turn(self) -> None:
         """After every command: what can move, moves."""
-        if self.released:
-            return
-        try:
-            self._pump.turn(self._bus.now())
-        except MemoryError:
-            self.abort(END_NO_MEMORY)
-            return
-        if self._pump.finished:
-            self._release()
-            return
-        self._bus.wake_by(self._pump.poll_timer())
-        if self._pump.blocked:
-            self._blocked.set()
+        raise NotImplementedError
+
+    def abort(self, code: int) -> None:
+        """Ends the session at once: something is wrong on this side."""
+        raise NotImplementedError
 
     def turn_if_owed(self) -> None:
         """After a read: only where it gave the peer new credit."""
@@ -127,53 +118,9 @@ class Connection:
         if mux is not None and mux.has_output:
             self.turn()
 
-    def handle_timer(self, now: int):
-        """Does what is due; returns the next deadline in ms, or None."""
-        deadline = self._pump.poll_timer()
-        if deadline is not None and now >= deadline:
-            self.session.handle_timer(now)
-            self.turn()
-            deadline = self._pump.poll_timer()
-        return deadline
-
-    async def _read_link(self) -> None:
-        sock = self._pump.link.socket
-        while not self.released:
-            await readable(sock)
-            self._pump.read(self._bus.now())
-            self.turn()
-
-    async def _write_link(self) -> None:
-        sock = self._pump.link.socket
-        while not self.released:
-            if self._pump.blocked:
-                await writable(sock)
-                self.turn()
-            else:
-                await change(self._blocked)
-
-    # The end
-
-    def abort(self, code: int) -> None:
-        """Ends the session at once: something is wrong on this side."""
-        self.session.refuse(code)
-        self._pump.abandon()
-        self._release()
-
-    def _release(self) -> None:
-        if self.released:
-            return
-        self.released = True
-        self._pump.link.close()
-        for task in self._tasks:
-            if task is not asyncio.current_task():
-                task.cancel()
-        self._changed.set()
-        self._bus.on_released(self)
-
     # Events
 
-    def _on_event(self, event) -> None:
+    def on_event(self, event) -> None:
         stream = event.stream
         if stream is None:
             self._changed.set()
@@ -210,3 +157,73 @@ class Connection:
                 self._incoming.append(other)
         self._incoming.append(stream)
         self._changed.set()
+
+
+class StreamConnection(Connection):
+    """A connection on a TCP link of its own."""
+
+    def __init__(self, bus, session, link):
+        super().__init__(bus, session)
+        self._pump = Pump(session, link, self.on_event)
+        self._blocked = asyncio.Event()  # the writer's cue
+        self._tasks = (bus.spawn(self._read_link(), self), bus.spawn(self._write_link(), self))
+
+    # The pump
+
+    def turn(self) -> None:
+        if self.released:
+            return
+        try:
+            self._pump.turn(self._bus.now())
+        except MemoryError:
+            self.abort(END_NO_MEMORY)
+            return
+        if self._pump.finished:
+            self._release()
+            return
+        self._bus.wake_by(self._pump.poll_timer())
+        if self._pump.blocked:
+            self._blocked.set()
+
+    def handle_timer(self, now: int):
+        """Does what is due; returns the next deadline in ms, or None."""
+        deadline = self._pump.poll_timer()
+        if deadline is not None and now >= deadline:
+            self.session.handle_timer(now)
+            self.turn()
+            deadline = self._pump.poll_timer()
+        return deadline
+
+    async def _read_link(self) -> None:
+        sock = self._pump.link.socket
+        while not self.released:
+            await readable(sock)
+            self._pump.read(self._bus.now())
+            self.turn()
+
+    async def _write_link(self) -> None:
+        sock = self._pump.link.socket
+        while not self.released:
+            if self._pump.blocked:
+                await writable(sock)
+                self.turn()
+            else:
+                await change(self._blocked)
+
+    # The end
+
+    def abort(self, code: int) -> None:
+        self.session.refuse(code)
+        self._pump.abandon()
+        self._release()
+
+    def _release(self) -> None:
+        if self.released:
+            return
+        self.released = True
+        self._pump.link.close()
+        for task in self._tasks:
+            if task is not asyncio.current_task():
+                task.cancel()
+        self._changed.set()
+        self._bus.on_released(self)

@@ -24,6 +24,11 @@ class ROOMY:
     handshake_ms = 10000
     keepalive_ms = 5000
     close_ms = 1000
+    datagram_bytes = 1200
+    segments = 64  # 77 KB each way at most
+    replay_window = 256
+    messages = 16
+    handshakes = 16  # answered in a second
     peer_services = 8
     peers = 64
     trusted = 64

@@ -46,7 +46,7 @@ def connect(host: str, port: int) -> TcpLink:
     A connection that fails shows as an OSError of the first read or write. Looking `host` up
     blocks where it is not an address. Raises OSError.
     """
-    address = _resolve(host, port)
+    address = resolve(host, port)
     link = TcpLink(socket.socket())
     try:
         link.socket.connect(address)
@@ -61,16 +61,9 @@ class Listener:
     """Takes connections on `port`; with 0 on some free port, which `port` then tells."""
 
     def __init__(self, host: str, port: int):
-        tries = 1 if port else _DYNAMIC_TRIES
-        while True:
-            self.port = port or _random_port()
-            try:
-                self.socket = _listen(_resolve(host, self.port))
-                return
-            except OSError as error:
-                tries -= 1
-                if error.errno != errno.EADDRINUSE or not tries:
-                    raise
+        self.port, self.socket = bind(host, port, socket.SOCK_STREAM)
+        self.socket.listen(_BACKLOG)
+        self.socket.setblocking(False)
 
     def accept(self) -> TcpLink:
         """The link of a connection that waits; OSError when there is none."""
@@ -80,20 +73,32 @@ class Listener:
         self.socket.close()
 
 
-def _listen(address):
-    sock = socket.socket()
+def bind(host: str, port: int, kind: int) -> tuple:
+    """(port, socket) of this kind on `port`, with 0 on some free port."""
+    tries = 1 if port else _DYNAMIC_TRIES
+    while True:
+        chosen = port or _random_port()
+        try:
+            return chosen, _bound(resolve(host, chosen), kind)
+        except OSError as error:
+            tries -= 1
+            if error.errno != errno.EADDRINUSE or not tries:
+                raise
+
+
+def _bound(address, kind: int):
+    sock = socket.socket(socket.AF_INET, kind)
     try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if kind == socket.SOCK_STREAM:  # for a datagram socket it would share the port
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind(address)
-        sock.listen(_BACKLOG)
-        sock.setblocking(False)
     except OSError:
         sock.close()
         raise
     return sock
 
 
-def _resolve(host: str, port: int):
+def resolve(host: str, port: int):
     if not 0 < port < 65536:
         raise LocalError(BAD_ARGUMENT, "port %d" % port)
     return socket.getaddrinfo(host, port, socket.AF_INET, socket.SOCK_STREAM)[0][-1]

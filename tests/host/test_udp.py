@@ -7,6 +7,7 @@ import socket
 
 import pytest
 
+from bad_path import Proxy
 from dsoftbus.errors import END_HANDSHAKE_TIMEOUT, BusError, PeerError
 from dsoftbus_host.bus import Bus
 
@@ -56,53 +57,6 @@ async def check_bulk(connection):
     assert await stream.read() == hashlib.sha256(BULK).digest()
     stream = await connection.open("give")
     assert hashlib.sha256(await stream.read()).digest() == hashlib.sha256(BULK).digest()
-
-
-class Proxy:
-    """Between a client and `port`: drops, doubles and reorders, both ways, by its seed."""
-
-    def __init__(self, port, drop=0.05, double=0.02, late=0.05):
-        self._target = ("127.0.0.1", port)
-        self._chances = drop, double, late
-        self._random = random.Random(1)
-        self._client = None
-        self.inner, self.outer = self._socket(), self._socket()
-        self.port = self.outer.getsockname()[1]
-        loop = asyncio.get_running_loop()
-        loop.add_reader(self.outer, self._from_client)
-        loop.add_reader(self.inner, self._from_server)
-
-    def _socket(self):
-        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
-        sock.bind(("127.0.0.1", 0))
-        sock.setblocking(False)
-        return sock
-
-    def _from_client(self):
-        data, self._client = self.outer.recvfrom(2000)
-        self._pass(data, self.inner, self._target)
-
-    def _from_server(self):
-        data = self.inner.recv(2000)
-        self._pass(data, self.outer, self._client)
-
-    def _pass(self, data, sock, target):
-        drop, double, late = (self._random.random() < chance for chance in self._chances)
-        if drop:
-            return
-        delay = self._random.random() * 0.01 if late else 0
-        for _ in range(1 + double):
-            asyncio.get_running_loop().call_later(delay, self._send, sock, data, target)
-
-    def _send(self, sock, data, target):
-        if sock.fileno() >= 0:
-            sock.sendto(data, target)
-
-    def close(self):
-        for sock in (self.inner, self.outer):
-            asyncio.get_running_loop().remove_reader(sock)
-            sock.close()
 
 
 def test_8_mb_each_way():

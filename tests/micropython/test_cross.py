@@ -9,30 +9,9 @@ import pytest
 import nodes
 from dsoftbus_host import files
 from dsoftbus_host.bus import Bus
-from nodes import ServingNode
+from nodes import MB, ServingNode, digest, make_file, with_host
 
-MB = 1 << 20
-KEY = bytes(range(32))
 HEAP_OF_A_SMALL_NODE = "300k"
-
-
-def make_file(path, size: int):
-    path.write_bytes(random.Random(size).randbytes(size))
-    return path
-
-
-def digest(path) -> bytes:
-    return hashlib.sha256(path.read_bytes()).digest()
-
-
-def with_host(test) -> None:
-    """Runs `test(bus)` with a bus of the host."""
-
-    async def main():
-        async with Bus(KEY, "host") as bus:
-            await test(bus)
-
-    asyncio.run(asyncio.wait_for(main(), nodes.TIMEOUT_S))
 
 
 @pytest.fixture
