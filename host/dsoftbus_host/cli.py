@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
 import logging
 import socket
-import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
 
 import click
-from rich.console import Console
 from rich.logging import RichHandler
 from rich.progress import (
     BarColumn,
@@ -24,40 +20,12 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from dsoftbus.errors import BusError
 from dsoftbus.identity import short_id
-from dsoftbus_host import address, files, keys
+from dsoftbus_host import address, cli_pair, cli_trust, files, keys
 from dsoftbus_host.bus import Bus
 from dsoftbus_host.connection import Connection
 from dsoftbus_host.demo import run_demo
-
-console = Console(highlight=False)
-errors = Console(stderr=True, highlight=False)
-
-key_option = click.option(
-    "--key",
-    "key_path",
-    type=click.Path(dir_okay=False, path_type=Path),
-    default=keys.default_path,
-    show_default="this user's key",
-    help="The file with this node's secret key; made if it does not exist.",
-)
-
-
-def command(function: Callable[..., Any]) -> Callable[..., Any]:
-    """An expected failure is one line that says what it was, and exit status 1."""
-
-    @functools.wraps(function)
-    def run(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return function(*args, **kwargs)
-        except (BusError, OSError) as error:
-            errors.print(f"[red]{error}[/red]")
-            sys.exit(1)
-        except KeyboardInterrupt:
-            sys.exit(130)
-
-    return run
+from dsoftbus_host.terminal import command, console, errors, key_option
 
 
 @click.group()
@@ -201,6 +169,10 @@ def demo() -> None:
     """Start a MicroPython node and show a session with it, and three refusals."""
     asyncio.run(run_demo(console))
 
+
+for group in (cli_pair.COMMANDS, cli_trust.COMMANDS):
+    for added in group:
+        main.add_command(added)
 
 if __name__ == "__main__":
     main()

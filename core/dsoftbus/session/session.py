@@ -262,6 +262,8 @@ class Session:
         """Authenticated frames in `buffer[at:stop]`."""
         self.keepalive.heard = now
         self._confirmed = True
+        if self.mux.control is not None:
+            self.mux.control.heard()
         self.mux.receive(buffer, at, stop, now)
         if self.mux.peer_close >= 0:
             self.peer_code = self.mux.peer_close

@@ -33,6 +33,7 @@ class Control:
         self.session = session
         self.pairing = None  # the attempt in this session, if there is one
         self._guard = guard
+        self._awaits_token = False  # the peer has yet to show that it holds the token
         self._own = False  # the stream that is being opened is the bus's own
         self._talks = {}  # by stream id
         self._pair_talk: Talk = None
@@ -81,8 +82,24 @@ class Control:
         except LocalError as error:
             stream.reset(error.code)
 
+    def heard(self) -> None:
+        """The session has authenticated a record of the peer."""
+        if self._awaits_token:
+            self._awaits_token = False
+            self._guard.trust(self.session)
+
+    def await_token(self, now: int) -> None:
+        """The initiator of XKpsk3 knows that the peer holds the token once it has opened a record
+        of it: the token enters the keys with the last message, which was this side's own."""
+        self._awaits_token = True
+        self.session.ping(now)
+
     def session_left(self) -> None:
         """The session has ended, and so has what was under way in it."""
+        if self._awaits_token:
+            session = self.session
+            code = session.peer_code or session.cause
+            self._guard.tell(EV_PAIR_FAILED, self.device, session.peer_name, code)
         if self.pairing is not None:
             self.pairing.stream_lost()
             self._follow_pairing()

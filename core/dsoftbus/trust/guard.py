@@ -119,14 +119,16 @@ class Guard:
         """
         self._forget_old_promises(now)
         self._follow_key(session)
-        if self.store.get(session.peer_id) is None:
-            if session.handshake.by_token:
-                self.trust(session)
-            else:
-                self._admit_stranger(session, now)
+        by_token = session.handshake.by_token and self.store.get(session.peer_id) is None
+        if by_token and not session.initiator:
+            self.trust(session)  # message 3 was sealed with the token
+        elif self.store.get(session.peer_id) is None:
+            self._admit_stranger(session, now)
         control = Control(self, session)
         session.mux.control = control
         self._controls.append(control)
+        if by_token and session.initiator:
+            control.await_token(now)
         control.tell_next_key(now)
 
     def leave(self, session) -> None:

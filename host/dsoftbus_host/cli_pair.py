@@ -1,0 +1,271 @@
+"""Commands that look around: discover, and pair."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import segno
+from rich.live import Live
+from rich.markup import escape
+from rich.table import Table
+
+from dsoftbus.const import (
+    DISCOVERY_PORT,
+    EV_NAME_WARNING,
+    EV_PAIR_DIGITS,
+    EV_PAIR_FAILED,
+    EV_PAIRED,
+    LINK_STREAM,
+)
+from dsoftbus.discovery.announce import FLAG_PAIRING
+from dsoftbus.errors import PAIRING_TIMEOUT, BusError, LocalError, PeerError
+from dsoftbus.identity import short_id
+from dsoftbus.session.events import NodeEvent
+from dsoftbus.trust import invitation
+from dsoftbus.trust.acl import grant
+from dsoftbus.trust.invitation import TOKEN_BYTES, Invitation
+from dsoftbus_host import interfaces, keys
+from dsoftbus_host.clock import now_ms
+from dsoftbus_host.nearby import Nearby
+from dsoftbus_host.terminal import command, console, key_option, open_store, trust_option
+
+_REFRESH_S = 0.25
+_WAIT_S = 300  # as long as the desk is open
+_LINKS = {1: "tcp", 2: "udp"}
+
+
+def nearby_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Where to look."""
+    for option in (
+        click.option("--interface", "interface", multiple=True, metavar="ADDRESS/PREFIX"),
+        click.option("--discovery-port", default=DISCOVERY_PORT, show_default=True),
+        click.option("--probe", multiple=True, metavar="HOST", help="Ask this address, too."),
+    ):
+        function = option(function)
+    return function
+
+
+def make_nearby(
+    key_path: Path,
+    trust_path: Path,
+    on_event: Callable[[NodeEvent], None],
+    interface: tuple[str, ...],
+    discovery_port: int,
+    **more: Any,
+) -> Nearby:
+    return Nearby(
+        keys.load_or_make(key_path),
+        socket.gethostname()[:32],
+        open_store(trust_path),
+        on_event,
+        interfaces=[interfaces.of(text) for text in interface] or None,
+        discovery_port=discovery_port,
+        **more,
+    )
+
+
+@click.command("discover")
+@key_option
+@trust_option
+@nearby_options
+@click.option("--seconds", type=float, help="End after so long; without it, at Ctrl-C.")
+@command
+def discover(
+    key_path: Path,
+    trust_path: Path,
+    interface: tuple[str, ...],
+    discovery_port: int,
+    probe: tuple[str, ...],
+    seconds: float | None,
+) -> None:
+    """Show the nodes around, as they come and go."""
+    nearby = make_nearby(key_path, trust_path, _ignore, interface, discovery_port, listen=None)
+    asyncio.run(_discover(nearby, probe, seconds))
+
+
+async def _discover(nearby: Nearby, probe: tuple[str, ...], seconds: float | None) -> None:
+    end = None if seconds is None else now_ms() + seconds * 1000
+    async with nearby:
+        for host in probe:
+            nearby.discovery.probe(host)
+        with Live(console=console, auto_refresh=False) as live:
+            while end is None or now_ms() < end:
+                live.update(_peer_table(nearby), refresh=True)
+                await asyncio.sleep(_REFRESH_S)
+
+
+def _peer_table(nearby: Nearby) -> Table:
+    table = Table("name", "id", "", "where", "services", box=None)
+    for peer in sorted(nearby.peers, key=lambda peer: (peer.name, peer.id)):
+        trusted = nearby.guard.store.get(peer.id) is not None
+        state = "trusted" if trusted else "takes pairings" if peer.flags & FLAG_PAIRING else ""
+        where = [f"{_LINKS.get(kind, kind)}://{host}:{port}" for kind, host, port in peer.routes()]
+        table.add_row(
+            escape(peer.name or "-"),
+            peer.id,
+            state,
+            "\n".join(where),
+            escape(" ".join(peer.services)),
+            style=None if peer.online else "dim",
+        )
+    return table
+
+
+@click.command("pair")
+@click.argument("peer", required=False)
+@key_option
+@trust_option
+@nearby_options
+@click.option(
+    "--grant",
+    "grants",
+    multiple=True,
+    default=("allow both *",),
+    show_default=True,
+    metavar="RULE",
+    help="What the peer may do from then on; repeatable.",
+)
+@click.option("--token", is_flag=True, help="Show an invitation as a QR code: no digits needed.")
+@command
+def pair(
+    peer: str | None,
+    key_path: Path,
+    trust_path: Path,
+    interface: tuple[str, ...],
+    discovery_port: int,
+    probe: tuple[str, ...],
+    grants: tuple[str, ...],
+    token: bool,
+) -> None:
+    """Pair with PEER: a name, an id, or an invitation (dsoftbus:...).
+
+    Without PEER, wait five minutes for one that asks.
+    """
+    events: asyncio.Queue[NodeEvent] = asyncio.Queue()
+    rules = [grant(text) for text in grants]
+    nearby = make_nearby(
+        key_path, trust_path, events.put_nowait, interface, discovery_port, grants=rules
+    )
+    asyncio.run(_pair(nearby, events, peer, probe, token))
+
+
+async def _pair(
+    nearby: Nearby,
+    events: asyncio.Queue[NodeEvent],
+    peer: str | None,
+    probe: tuple[str, ...],
+    token: bool,
+) -> None:
+    async with nearby:
+        for host in probe:
+            nearby.discovery.probe(host)
+        if peer is None:
+            _wait_for_anyone(nearby, token)
+        elif peer.lower().startswith("dsoftbus:"):
+            await _accept_invitation(nearby, invitation.decode(peer))
+        else:
+            device = await nearby.heard(peer)
+            connection = await nearby.connect(device)
+            nearby.guard.pair(connection.session, now_ms())
+        try:
+            await asyncio.wait_for(_follow(nearby, events), _WAIT_S)
+        except asyncio.TimeoutError:
+            raise LocalError(PAIRING_TIMEOUT) from None
+
+
+def _wait_for_anyone(nearby: Nearby, token: bool) -> None:
+    nearby.take_pairings()
+    console.print(f"waiting for a peer to pair with {nearby.bus.node.local.name}", markup=False)
+    console.print(f"this node's id is {nearby.bus.id}", soft_wrap=True)
+    if token:
+        secret = os.urandom(TOKEN_BYTES)
+        nearby.bus.node.local.invite_psk = invitation.psk(secret)
+        hosts = [i.address for i in interfaces.all_interfaces() if i != interfaces.LOOPBACK]
+        places = [f"tcp://{host}:{nearby.port}" for host in hosts[:3]]
+        made = Invitation(nearby.bus.public, secret, nearby.bus.node.local.name, places)
+        show_invitation(made.encode())
+
+
+def show_invitation(uri: str) -> None:
+    """As text, and as a QR code for a camera."""
+    drawn = io.StringIO()
+    segno.make_qr(uri).terminal(drawn, compact=True, border=2)
+    console.print(drawn.getvalue(), markup=False)
+    console.print(uri, markup=False, soft_wrap=True)
+
+
+async def _accept_invitation(nearby: Nearby, invited: Invitation) -> None:
+    """Connects with the token: who answers has it too, or the handshake fails."""
+    failure: BusError | OSError | None = None
+    for host, port in await _places(nearby, invited):
+        try:
+            await nearby.bus.connect(host, port, invited.public, psk=invited.psk)
+        except (BusError, OSError) as error:
+            failure = error
+        else:
+            return
+    raise failure or LocalError(PAIRING_TIMEOUT, "nobody was there")
+
+
+async def _places(nearby: Nearby, invited: Invitation) -> list[tuple[str, int]]:
+    """The addresses of the invitation, or those under which its node is heard."""
+    places = []
+    for address in invited.addresses:
+        scheme, _, place = address.partition("://")
+        host, _, port = place.rpartition(":")
+        if scheme == "tcp" and port.isdigit():
+            places.append((host.strip("[]"), int(port)))
+    if not places:
+        peer = nearby.peers.get(await nearby.heard(invited.id))
+        places = [(host, port) for kind, host, port in peer.routes() if kind == LINK_STREAM]
+    return places
+
+
+async def _follow(nearby: Nearby, events: asyncio.Queue[NodeEvent]) -> None:
+    """Asks the person what there is to ask, until it is done. Raises PeerError when it failed."""
+    while True:
+        event = await events.get()
+        name = event.name or short_id(event.peer)
+        if event.kind == EV_NAME_WARNING:
+            text = f"WARNING: {name} is a name that you know, but with another key than before"
+            console.print(text, style="bold red", markup=False)
+        elif event.kind == EV_PAIR_DIGITS:
+            await _compare(nearby, event, name)
+        elif event.kind == EV_PAIR_FAILED:
+            raise PeerError(event.code, name)
+        elif event.kind == EV_PAIRED:
+            console.print(f"paired with {name} ({event.peer})", markup=False, soft_wrap=True)
+            await _last_word(nearby, event.peer)
+            return
+
+
+async def _compare(nearby: Nearby, event: NodeEvent, name: str) -> None:
+    digits = event.about.pairing.digits
+    console.print(
+        f"{name} ({event.peer}) shows the same six digits?", markup=False, soft_wrap=True
+    )
+    console.print(f"[bold]{digits[:3]} {digits[3:]}[/bold]")
+    if await asyncio.to_thread(click.confirm, "The digits are the same on both sides"):
+        nearby.guard.confirm(digits)
+    else:
+        nearby.guard.cancel()
+
+
+async def _last_word(nearby: Nearby, device: str) -> None:
+    """Ends the sessions in order, so that the peer hears of the agreement first."""
+    for connection in nearby.bus.connections(device):
+        await connection.close()
+
+
+def _ignore(event: NodeEvent) -> None:
+    """The table shows what there is."""
+
+
+COMMANDS = (discover, pair)

@@ -1,0 +1,136 @@
+"""Commands on the trust store: peers, unpair, allow, deny, trust export, trust import.
+
+They change the file. A node of this user that runs notices within two seconds, and ends sessions
+and streams that are not allowed any more.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TextIO
+
+import click
+from rich.markup import escape
+from rich.table import Table
+
+from dsoftbus.const import HOST
+from dsoftbus.errors import BAD_ARGUMENT, LocalError
+from dsoftbus.identity import looks_like_id, short_id
+from dsoftbus.trust.acl import ANYONE, PAIRED, rule
+from dsoftbus.trust.store import TrustStore, decode
+from dsoftbus_host.terminal import command, console, open_store, trust_option
+
+
+@click.command("peers")
+@trust_option
+@command
+def peers(trust_path: Path) -> None:
+    """Show whom this node trusts, and what they may do."""
+    store = open_store(trust_path).store
+    table = Table("name", "id", "paired", "may", box=None)
+    for entry in store:
+        may = "\n".join(str(grant) for grant in entry.grants) or "nothing"
+        table.add_row(escape(entry.name or "-"), entry.id, _day(entry.paired_at), escape(may))
+    console.print(table if len(store) else "nobody is trusted; `dsoftbus pair` begins it")
+    for own in store.rules:
+        console.print(str(own), markup=False)
+
+
+def _day(paired_at: int) -> str:
+    return time.strftime("%Y-%m-%d", time.localtime(paired_at)) if paired_at else "-"
+
+
+@click.command("unpair")
+@click.argument("peer")
+@trust_option
+@command
+def unpair(peer: str, trust_path: Path) -> None:
+    """Trust PEER (an id, its beginning, or a name) no more."""
+    file = open_store(trust_path)
+    entry = file.store.find(peer)
+    if entry is None:
+        raise LocalError(BAD_ARGUMENT, f"{peer}: not exactly one of those who are trusted")
+    file.store.remove(entry.id)
+    file.save()
+    console.print(f"{entry.name or short_id(entry.id)} is trusted no more", markup=False)
+
+
+def _change_rule(
+    effect: str, who: str, name: str, direction: str, remove: bool, path: Path
+) -> None:
+    file = open_store(path)
+    if who not in (PAIRED, ANYONE) and not looks_like_id(who):
+        entry = file.store.find(who)
+        if entry is None:
+            raise LocalError(BAD_ARGUMENT, f"{who}: not exactly one of those who are trusted")
+        who = entry.id
+    changed = rule(f"{effect} {direction} {who} {name}")
+    if not remove:
+        file.store.add_rule(changed)
+    elif not file.store.remove_rule(changed):
+        raise LocalError(BAD_ARGUMENT, f"there is no rule `{changed}`")
+    file.save()
+    console.print(f"{'removed' if remove else 'from now on'}: {changed}", markup=False)
+
+
+def _rule_command(effect: str) -> click.Command:
+    @click.command(
+        effect, help=f"{effect.capitalize()} PEER the streams NAME (`*` last: a prefix)."
+    )
+    @click.argument("peer", metavar="PEER|paired|*")
+    @click.argument("name")
+    @click.option(
+        "--direction",
+        type=click.Choice(["in", "out", "both"]),
+        default="in",
+        show_default=True,
+        help="in: the peer opens the stream here.",
+    )
+    @click.option("--remove", is_flag=True, help="Take the rule away again.")
+    @trust_option
+    @command
+    def change(peer: str, name: str, direction: str, remove: bool, trust_path: Path) -> None:
+        _change_rule(effect, peer, name, direction, remove, trust_path)
+
+    return change
+
+
+@click.group("trust")
+def trust() -> None:
+    """Move the trust store between machines."""
+
+
+@trust.command("export")
+@click.argument("file", type=click.File("w", encoding="utf-8"), default="-")
+@trust_option
+@command
+def export(file: TextIO, trust_path: Path) -> None:
+    """Write the trust store to FILE, or to the standard output."""
+    file.write(open_store(trust_path).store.encode())
+
+
+@trust.command("import")
+@click.argument("file", type=click.File("r", encoding="utf-8"))
+@trust_option
+@command
+def import_(file: TextIO, trust_path: Path) -> None:
+    """Add what FILE (of `trust export`) trusts; entries of the same id are replaced."""
+    try:
+        other = decode(file.read(), HOST)
+    except UnicodeDecodeError:
+        raise LocalError(BAD_ARGUMENT, "the file is no text") from None
+    kept = open_store(trust_path)
+    _merge(kept.store, other)
+    kept.save()
+    console.print(f"{len(other)} entries and {len(other.rules)} rules imported")
+
+
+def _merge(store: TrustStore, other: TrustStore) -> None:
+    for entry in other:
+        store.add(entry)
+    for own in other.rules:
+        store.add_rule(own)
+
+
+COMMANDS = (peers, unpair, _rule_command("allow"), _rule_command("deny"), trust)

@@ -1,0 +1,126 @@
+"""A node with all that belongs to it: a bus that trusts by a store, and discovery around it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Iterable
+from types import TracebackType
+
+from dsoftbus.const import DISCOVERY_PORT, LINK_STREAM
+from dsoftbus.errors import STALE_PEER, BusError, LocalError
+from dsoftbus.session.events import NodeEvent
+from dsoftbus.trust.acl import Rule
+from dsoftbus.trust.guard import Guard
+from dsoftbus_host.bus import Bus
+from dsoftbus_host.clock import now_ms
+from dsoftbus_host.connection import Connection
+from dsoftbus_host.discovery import Discovery
+from dsoftbus_host.interfaces import Interface
+from dsoftbus_host.store_file import StoreFile
+from dsoftbus_host.watch import Watch
+
+_LOOK_S = 0.05
+EVERY_ADDRESS = "0.0.0.0"
+
+
+class Nearby:
+    """As a context manager it is there, and says goodbye at the end.
+
+    `listen`: (host, port) to take sessions on, or None to only look; `grants` is what peers get
+    when they are paired; `interfaces`: None for all; `on_event` gets every NodeEvent.
+    """
+
+    def __init__(
+        self,
+        key: bytes,
+        name: str,
+        file: StoreFile,
+        on_event: Callable[[NodeEvent], None],
+        *,
+        grants: Iterable[Rule] = (),
+        listen: tuple[str, int] | None = (EVERY_ADDRESS, 0),
+        services: Iterable[str] = (),
+        interfaces: list[Interface] | None = None,
+        discovery_port: int = DISCOVERY_PORT,
+    ) -> None:
+        self.guard = Guard(file.store, os.urandom, _today, grants)
+        self.bus = Bus(key, name, guard=self.guard)
+        self.peers = self.bus.node.discover()
+        self.watch = Watch(self.bus, on_event, file)
+        self.port = 0
+        self._listen = listen
+        self._services = services
+        self._interfaces = interfaces
+        self._discovery_port = discovery_port
+
+    async def __aenter__(self) -> Nearby:
+        if self._listen is not None:
+            self.port = await self.bus.listen(*self._listen)
+        self.watch.start()
+        self.discovery = Discovery(
+            self.bus,
+            self.watch,
+            self.port,
+            self._services,
+            self._interfaces,
+            self._discovery_port,
+        )
+        self.discovery.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.discovery.stop()
+        await self.bus.close()
+        self.watch.stop()
+
+    def take_pairings(self) -> None:
+        """From now on for five minutes, and everyone may know."""
+        self.guard.desk.open(now_ms())
+        self.discovery.announce_soon()
+
+    def find(self, text: str) -> str | None:
+        """The id that a person means by an id, its beginning, or a name; None when it is not
+        exactly one of those who are trusted or were heard of."""
+        entry = self.guard.store.find(text)
+        if entry is not None:
+            return str(entry.id)
+        found = [p.id for p in self.peers if p.id.startswith(text) or p.name == text]
+        return found[0] if len(found) == 1 else None
+
+    async def heard(self, text: str, timeout_s: float = 10) -> str:
+        """Waits until the peer that a person means has been heard of; returns its id."""
+        give_up = now_ms() + timeout_s * 1000
+        while now_ms() < give_up:
+            device = self.find(text)
+            peer = self.peers.get(device) if device else None
+            if device is not None and peer is not None and peer.routes():
+                return device
+            await asyncio.sleep(_LOOK_S)
+        raise LocalError(STALE_PEER, f"{text}: nobody by that name or id was heard of")
+
+    async def connect(self, device: str) -> Connection:
+        """A session with a peer, wherever it was heard of; an old one if it lives."""
+        live = self.bus.connections(device)
+        if live:
+            return live[0]
+        peer = self.peers.attempt(device, now_ms())
+        failure: BusError | OSError = LocalError(STALE_PEER, device)
+        for kind, host, port in peer.routes():
+            if kind == LINK_STREAM:
+                try:
+                    return await self.bus.connect(host, port, peer.public)
+                except (BusError, OSError) as error:
+                    failure = error
+        self.peers.failed(device, now_ms())
+        raise failure
+
+
+def _today() -> int:
+    return int(time.time())

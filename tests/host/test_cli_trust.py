@@ -1,0 +1,199 @@
+"""The commands of discovery and trust, as a person gives them; all on loopback."""
+
+import asyncio
+import os
+import random
+
+import pytest
+from click.testing import CliRunner
+
+from dsoftbus.const import EV_PAIR_DIGITS, EV_PAIRED
+from dsoftbus.trust.acl import grant
+from dsoftbus.trust.invitation import Invitation, psk
+from dsoftbus.trust.store import Entry
+from dsoftbus_host import cli_pair
+from dsoftbus_host.cli import main
+from dsoftbus_host.interfaces import LOOPBACK
+from dsoftbus_host.nearby import Nearby
+from dsoftbus_host.store_file import StoreFile
+
+TIMEOUT_S = 30
+
+
+@pytest.fixture
+def trust(tmp_path):
+    """A store with one peer, `hall`."""
+    file = StoreFile(tmp_path / "trust.json")
+    file.store.add(Entry(b"\1" * 32, "hall", [grant("allow in echo")], 1700000000))
+    file.save()
+    return file.path
+
+
+def run(*words, input=None, fails=False) -> str:
+    result = CliRunner().invoke(main, [str(word) for word in words], input=input)
+    assert (result.exit_code != 0) == fails, result.output
+    return result.output
+
+
+def rules(path) -> list:
+    return [str(rule) for rule in StoreFile(path).store.rules]
+
+
+def test_peers_are_listed(trust):
+    shown = run("peers", "--trust", trust)
+    assert "hall" in shown
+    assert "allow in echo" in shown
+    assert "2023-11-1" in shown
+    assert "nobody is trusted" in run("peers", "--trust", trust.with_name("none.json"))
+
+
+def test_a_peer_is_unpaired_by_its_name(trust):
+    assert "hall is trusted no more" in run("unpair", "hall", "--trust", trust)
+    assert len(StoreFile(trust).store) == 0
+    assert "not exactly one" in run("unpair", "hall", "--trust", trust, fails=True)
+
+
+def test_rules_come_and_go(trust):
+    device = next(iter(StoreFile(trust).store)).id
+    run("allow", "hall", "sensor/*", "--trust", trust)
+    run("deny", "*", "secret", "--direction", "both", "--trust", trust)
+    run("allow", "paired", "clock", "--trust", trust)
+    assert rules(trust) == [
+        f"allow in {device} sensor/*",
+        "deny both * secret",
+        "allow in paired clock",
+    ]
+    run("allow", "hall", "sensor/*", "--remove", "--trust", trust)
+    assert len(rules(trust)) == 2
+    assert "no rule" in run("allow", "paired", "x", "--remove", "--trust", trust, fails=True)
+    assert "not exactly one" in run("allow", "cellar", "x", "--trust", trust, fails=True)
+    assert "local.bad_argument" in run("allow", "paired", "a*b", "--trust", trust, fails=True)
+
+
+def test_a_store_moves_to_another_machine(trust, tmp_path):
+    moved = tmp_path / "moved.json"
+    exported = tmp_path / "exported.json"
+    run("trust", "export", exported, "--trust", trust)
+    assert "1 entries" in run("trust", "import", exported, "--trust", moved)
+    assert moved.read_text() == trust.read_text() == run("trust", "export", "--trust", trust)
+    exported.write_text(exported.read_text().replace("hall", "hell"))
+    assert "trust.store.damaged" in run("trust", "import", exported, "--trust", moved, fails=True)
+    assert moved.read_text() == trust.read_text()
+
+
+def test_a_damaged_store_is_reported_and_kept(trust):
+    trust.write_text(trust.read_text().replace("hall", "hell"))
+    said = run("peers", "--trust", trust)
+    assert "is damaged and was put aside" in said
+    assert len(list(trust.parent.glob("trust.json.damaged-*"))) == 1
+
+
+class Other:
+    """The node that the commands meet."""
+
+    def __init__(self, folder, discovery_port: int) -> None:
+        self.options = (
+            *("--key", folder / "own.key", "--trust", folder / "own.json"),
+            *("--interface", "127.0.0.1/8", "--discovery-port", discovery_port),
+        )
+        self.own = folder / "own.json"
+        self.nearby = Nearby(
+            os.urandom(32),
+            "other",
+            StoreFile(folder / "other.json"),
+            self._on_event,
+            grants=[grant("allow in *")],
+            listen=("127.0.0.1", 0),
+            interfaces=[LOOPBACK],
+            discovery_port=discovery_port,
+        )
+        self.shown = ""
+        self.paired = asyncio.Event()
+
+    def _on_event(self, event) -> None:
+        if event.kind == EV_PAIR_DIGITS:
+            self.shown = event.about.pairing.digits
+            self.nearby.guard.confirm(self.shown)
+        elif event.kind == EV_PAIRED:
+            self.paired.set()
+
+    async def meets(self, *words, input=None, fails=False) -> str:
+        """Runs a command while this node is there."""
+        return await asyncio.to_thread(run, *words, *self.options, input=input, fails=fails)
+
+
+def with_other(folder, test) -> None:
+    async def meet():
+        other = Other(folder, random.randrange(20000, 30000))
+        async with other.nearby:
+            await test(other)
+
+    asyncio.run(asyncio.wait_for(meet(), TIMEOUT_S))
+
+
+def names(path) -> list:
+    return [entry.name for entry in StoreFile(path).store]
+
+
+def test_discover_shows_who_is_there(tmp_path):
+    async def test(other):
+        shown = await other.meets("discover", "--seconds", 1)
+        assert "other" in shown
+        assert other.nearby.bus.id in shown
+
+    with_other(tmp_path, test)
+
+
+def test_pair_by_digits(tmp_path):
+    async def test(other):
+        other.nearby.take_pairings()
+        said = await other.meets("pair", "other", input="y\n")
+        assert f"{other.shown[:3]} {other.shown[3:]}" in said
+        assert "paired with other" in said
+        await other.paired.wait()
+        assert names(other.own) == ["other"]
+
+    with_other(tmp_path, test)
+
+
+def test_digits_that_differ_pair_nobody(tmp_path):
+    async def test(other):
+        other.nearby.take_pairings()
+        said = await other.meets("pair", other.nearby.bus.id[:9], input="n\n", fails=True)
+        assert "trust.reject.pairing_cancelled" in said
+        assert names(other.own) == []
+        assert len(other.nearby.guard.store) == 0
+
+    with_other(tmp_path, test)
+
+
+def test_a_peer_that_takes_no_pairings_says_so(tmp_path):
+    async def test(other):
+        said = await other.meets("pair", "other", fails=True)
+        assert "trust.reject" in said
+
+    with_other(tmp_path, test)
+
+
+def test_pair_by_an_invitation(tmp_path):
+    async def test(other):
+        bus = other.nearby.bus
+        bus.node.local.invite_psk = psk(b"t" * 16)
+        place = f"tcp://127.0.0.1:{other.nearby.port}"
+        wrong = Invitation(bus.public, b"x" * 16, "other", (place,)).encode()
+        await other.meets("pair", wrong, fails=True)
+        assert names(other.own) == []
+        right = Invitation(bus.public, b"t" * 16, "other", (place,)).encode()
+        assert "paired with other" in await other.meets("pair", right)
+        await other.paired.wait()
+        assert names(other.own) == ["other"]
+
+    with_other(tmp_path, test)
+
+
+def test_an_invitation_is_shown_as_a_qr_code(capsys):
+    uri = Invitation(bytes(32), bytes(16), "name", ("tcp://192.0.2.1:37020",)).encode()
+    cli_pair.show_invitation(uri)
+    shown = capsys.readouterr().out
+    assert uri in shown
+    assert shown.count("▀") + shown.count("▄") > 100
