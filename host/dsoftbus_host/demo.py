@@ -1,4 +1,4 @@
-"""`dsoftbus demo`: a session between this process and a MicroPython node, and three refusals."""
+"""`dsoftbus demo`: a session with a MicroPython node, refusals, and three nodes that pair."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ from dsoftbus_host import files
 from dsoftbus_host.address import Address
 from dsoftbus_host.bus import Bus
 from dsoftbus_host.connection import Connection
+from dsoftbus_host.demo_trust import Story
 
 FILE_BYTES = 4_000_000
 START_SECONDS = 20
@@ -50,6 +51,8 @@ async def run_demo(console: Console) -> None:
                 await _session(console, bus, peer, folder)
                 console.rule("Three refusals")
                 await _refusals(console, bus, peer)
+        console.rule("Finding and trusting")
+        await Story(console, _start, folder).tell()
     console.rule("Done")
 
 
@@ -58,13 +61,11 @@ async def _node(folder: Path, allowed: bytes) -> AsyncIterator[Address]:
     """A MicroPython node as a process of its own, which serves `folder`/board."""
     served = folder / "board"
     served.mkdir()
-    process = await asyncio.create_subprocess_exec(
-        _micropython(),
-        *("-X", "heapsize=8M", "-m", "dsoftbus_mpy", "serve"),
-        *("--host", "127.0.0.1", "--key", str(folder / "board.key"), "--name", "board"),
-        *("--dir", str(served), "--allow", allowed.hex()),
-        env={**os.environ, "MICROPYPATH": f".frozen:{PROJECT}/core:{PROJECT}/micropython"},
-        stdout=asyncio.subprocess.PIPE,
+    process = await _start(
+        [
+            *("serve", "--host", "127.0.0.1", "--key", str(folder / "board.key")),
+            *("--name", "board", "--dir", str(served), "--allow", allowed.hex()),
+        ]
     )
     try:
         yield await _listening(process)
@@ -72,6 +73,17 @@ async def _node(folder: Path, allowed: bytes) -> AsyncIterator[Address]:
         with contextlib.suppress(ProcessLookupError):
             process.terminate()
         await process.wait()
+
+
+async def _start(arguments: list[str]) -> asyncio.subprocess.Process:
+    """A process of the MicroPython backend."""
+    return await asyncio.create_subprocess_exec(
+        _micropython(),
+        *("-X", "heapsize=8M", "-m", "dsoftbus_mpy", *arguments),
+        env={**os.environ, "MICROPYPATH": f".frozen:{PROJECT}/core:{PROJECT}/micropython"},
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
 
 
 async def _listening(process: asyncio.subprocess.Process) -> Address:
