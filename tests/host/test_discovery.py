@@ -23,6 +23,7 @@ from dsoftbus.errors import NOT_PAIRED, TRUST_REVOKED, BusError
 from dsoftbus.trust.acl import grant, rule
 from dsoftbus.trust.guard import Guard
 from dsoftbus_host.bus import Bus
+from dsoftbus_host.clock import now_ms
 from dsoftbus_host.discovery import Discovery
 from dsoftbus_host.interfaces import LOOPBACK, all_interfaces, of
 from dsoftbus_host.store_file import StoreFile
@@ -46,7 +47,7 @@ class Found:
         self.discovery_port = discovery_port
 
     async def __aenter__(self):
-        self.port = await self.bus.listen()
+        self.port = await self.bus.listen(link="auto")
         self.watch.start()
         self.discovery = Discovery(
             self.bus,
@@ -109,10 +110,10 @@ async def two(folder, port):
         yield a, b
 
 
-async def pair(a, b) -> None:
-    b.guard.desk.open(0, 1 << 50)
-    connection = await a.bus.connect("127.0.0.1", b.port, b.bus.public)
-    a.guard.pair(connection.session, 0)
+async def pair(a, b, link="tcp") -> None:
+    b.guard.desk.open(now_ms())
+    connection = await a.bus.connect("127.0.0.1", b.port, b.bus.public, link=link)
+    a.guard.pair(connection.session, now_ms())
     shown = [(await at.until(EV_PAIR_DIGITS, other)).about for at, other in ((a, b), (b, a))]
     assert shown[0].pairing.digits == shown[1].pairing.digits
     for at, control in zip((a, b), shown, strict=True):
@@ -202,6 +203,19 @@ def test_strangers_pair_restart_and_need_no_pairing_again(tmp_path, port):
             connection = await a.bus.connect("127.0.0.1", b.port, b.bus.public)
             await connection.closed.wait()
             assert connection.session.peer_code == NOT_PAIRED
+
+    run(test())
+
+
+def test_strangers_pair_over_datagrams(tmp_path, port):
+    async def test():
+        async with two(tmp_path, port) as (a, b):
+            await pair(a, b, "udp")
+            connection = await a.bus.connect("127.0.0.1", b.port, b.bus.public, link="udp")
+            assert await echoed(connection) == b"hello"
+            assert b.bus.node.unpair(a.bus.id)
+            await connection.closed.wait()
+            assert connection.session.peer_code == TRUST_REVOKED
 
     run(test())
 

@@ -10,6 +10,7 @@ from dsoftbus.errors import NOT_PAIRED, TRUST_REVOKED
 from dsoftbus.trust.acl import grant
 from dsoftbus.trust.guard import Guard
 from dsoftbus_host.bus import Bus
+from dsoftbus_host.clock import now_ms
 from dsoftbus_host.discovery import Discovery
 from dsoftbus_host.interfaces import LOOPBACK
 from dsoftbus_host.store_file import StoreFile
@@ -118,7 +119,7 @@ async def pair_boards(one: Board, other: Board) -> None:
 async def pair_host(host: Host, board: Board) -> None:
     board.say("open")
     connection = await host.connect(board)
-    host.guard.pair(connection.session, 0)
+    host.guard.pair(connection.session, now_ms())
     event = await host.until(EV_PAIR_DIGITS, board.id)
     digits = event.about.pairing.digits
     assert (await board.until("digits")).split()[1] == digits
