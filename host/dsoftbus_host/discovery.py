@@ -32,8 +32,8 @@ log = logging.getLogger("dsoftbus")
 class Discovery:
     """Finds the nodes around `bus`, and lets itself be found by them.
 
-    `port` is where the bus listens (0: it does not, and only looks); `interfaces` the addresses
-    to speak on. What changes is told through `watch`.
+    `port` is where the bus listens (0: it does not, and only looks), over the links of `kinds`;
+    `interfaces` are the addresses to speak on. What changes is told through `watch`.
     """
 
     def __init__(
@@ -44,13 +44,14 @@ class Discovery:
         services: Iterable[str] = (),
         interfaces: list[Interface] | None = None,
         discovery_port: int = DISCOVERY_PORT,
+        kinds: Iterable[int] = (LINK_STREAM,),
     ) -> None:
         self._node = bus.node
         self._peers = bus.node.discover()
         self._watch = watch
         self._interfaces = all_interfaces() if interfaces is None else interfaces
         self._port = discovery_port
-        links = ((LINK_STREAM, port),) if port else ()
+        links = tuple((kind, port) for kind in kinds) if port else ()
         said = Announcement(bus.id, bus.public, links, tuple(services), bus.node.local.name)
         said.sequence = sequence_start()
         self._announcer = Announcer(said, now_ms())

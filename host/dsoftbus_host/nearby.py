@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 from types import TracebackType
 
-from dsoftbus.const import DISCOVERY_PORT, LINK_STREAM
+from dsoftbus.const import DISCOVERY_PORT, LINK_DATAGRAM, LINK_STREAM
 from dsoftbus.errors import STALE_PEER, BusError, LocalError
 from dsoftbus.session.events import NodeEvent
 from dsoftbus.trust.acl import Rule
@@ -22,6 +22,7 @@ from dsoftbus_host.store_file import StoreFile
 from dsoftbus_host.watch import Watch
 
 _LOOK_S = 0.05
+_LINKS = {LINK_STREAM: "tcp", LINK_DATAGRAM: "udp"}
 EVERY_ADDRESS = "0.0.0.0"
 
 
@@ -57,7 +58,7 @@ class Nearby:
 
     async def __aenter__(self) -> Nearby:
         if self._listen is not None:
-            self.port = await self.bus.listen(*self._listen)
+            self.port = await self.bus.listen(*self._listen, link="auto")
         self.watch.start()
         self.discovery = Discovery(
             self.bus,
@@ -66,6 +67,7 @@ class Nearby:
             self._services,
             self._interfaces,
             self._discovery_port,
+            (LINK_STREAM, LINK_DATAGRAM),
         )
         self.discovery.start()
         return self
@@ -113,9 +115,9 @@ class Nearby:
         peer = self.peers.attempt(device, now_ms())
         failure: BusError | OSError = LocalError(STALE_PEER, device)
         for kind, host, port in peer.routes():
-            if kind == LINK_STREAM:
+            if kind in _LINKS:
                 try:
-                    return await self.bus.connect(host, port, peer.public)
+                    return await self.bus.connect(host, port, peer.public, link=_LINKS[kind])
                 except (BusError, OSError) as error:
                     failure = error
         self.peers.failed(device, now_ms())
