@@ -57,8 +57,12 @@ class Nearby:
         self._discovery_port = discovery_port
 
     async def __aenter__(self) -> Nearby:
+        kinds: tuple[int, ...] = (LINK_STREAM, LINK_DATAGRAM)
         if self._listen is not None:
-            self.port = await self.bus.listen(*self._listen, link="auto")
+            if self._listen[1] == self._discovery_port:
+                kinds = (LINK_STREAM,)  # announcements have that port of UDP
+            link = "auto" if LINK_DATAGRAM in kinds else "tcp"
+            self.port = await self.bus.listen(*self._listen, link=link)
         self.watch.start()
         self.discovery = Discovery(
             self.bus,
@@ -67,7 +71,7 @@ class Nearby:
             self._services,
             self._interfaces,
             self._discovery_port,
-            (LINK_STREAM, LINK_DATAGRAM),
+            kinds,
         )
         self.discovery.start()
         return self

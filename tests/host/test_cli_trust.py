@@ -131,6 +131,24 @@ def with_other(folder, test) -> None:
     asyncio.run(asyncio.wait_for(meet(), TIMEOUT_S))
 
 
+def test_a_node_may_listen_on_the_port_of_discovery(tmp_path):
+    async def listen():
+        port = random.randrange(30000, 40000)
+        node = Nearby(
+            os.urandom(32),
+            "node",
+            StoreFile(tmp_path / "store.json"),
+            lambda event: None,
+            listen=("127.0.0.1", port),
+            interfaces=[LOOPBACK],
+            discovery_port=port,
+        )
+        async with node:
+            assert node.port == port
+
+    asyncio.run(listen())
+
+
 def names(path) -> list:
     return [entry.name for entry in StoreFile(path).store]
 
