@@ -28,7 +28,7 @@ class NewReno:
     @property
     def has_room(self) -> bool:
         """Whether one more packet may go."""
-        return self.in_flight + self._datagram <= self.window
+        return self.in_flight < self.window  # the last one may stand out: small windows count
 
     def on_sent(self, size: int) -> None:
         self.in_flight += size

@@ -81,6 +81,7 @@ class DatagramSession(Session):
         self._farewell_at = 0
         self._farewell_ms = 0
         self._settled = 0
+        self._sink = self._on_frames  # once: a reference to a method is an allocation
         self._message_event = Event(EV_MESSAGE)
         self._message_due = False
         super().__init__(local, now, remote_static, suite)
@@ -252,7 +253,7 @@ class DatagramSession(Session):
             return
         self._confirm()
         try:
-            if not self.reliable.receive(plain, end, now, self._on_frames):
+            if not self.reliable.receive(plain, end, now, self._sink):
                 drops.add(NO_ROOM)
             self._after_receive(now)
         except (BusError, MemoryError) as error:

@@ -1,0 +1,212 @@
+"""Goodput over one simulated path: dsoftbus beside aioquic and beside what the path could carry.
+
+`python bench/sim.py` prints the table of docs/datagrams.md, in virtual time: the same on every
+machine. Both carry `SIZE` bytes one way on one stream; the clock runs from the first byte that is
+handed over to the last that has arrived. aioquic is a dependency of the tests only.
+"""
+
+from __future__ import annotations
+
+import datetime
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+sys.path[:0] = [str(ROOT / "core"), str(ROOT / "host")]
+
+from aioquic.quic.configuration import QuicConfiguration  # noqa: E402
+from aioquic.quic.connection import QuicConnection  # noqa: E402
+from aioquic.quic.events import HandshakeCompleted, StreamDataReceived  # noqa: E402
+from cryptography import x509  # noqa: E402
+from cryptography.hazmat.primitives import hashes  # noqa: E402
+from cryptography.hazmat.primitives.asymmetric import ec  # noqa: E402
+
+from dsoftbus.const import EV_ESTABLISHED, EV_OPENED, EV_READABLE, EV_WRITABLE, HOST  # noqa: E402
+from dsoftbus_host import crypto  # noqa: E402
+from dsoftbus_sim.faults import Faults  # noqa: E402
+from dsoftbus_sim.network import Network  # noqa: E402
+from dsoftbus_sim.node import SimNode  # noqa: E402
+from dsoftbus_sim.world import World  # noqa: E402
+
+SIZE = 8_000_000
+LATENCY_MS = 50
+KILOBYTES_S = 1250  # 10 Mbit/s
+QUEUE_BYTES = 125_000  # as much as is under way in a round trip
+LOSSES = (0, 10, 50)  # permille
+SEEDS = range(5)
+LIMIT_MS = 1_200_000
+SUITES = {1: crypto.suite(1)}
+
+
+def network(seed: int, loss: int) -> Network:
+    faults = Faults(
+        latency_ms=LATENCY_MS, kilobytes_s=KILOBYTES_S, queue_bytes=QUEUE_BYTES, loss=loss
+    )
+    return Network(World(seed), faults)
+
+
+class Bus:
+    """Two nodes of this project, as `Quic` below."""
+
+    def __init__(self, net: Network) -> None:
+        self.world = net.world
+        self.data = bytes(SIZE)
+        self.sent = self.received = 0
+        self.begun_us = 0
+        self.one, self.other = (SimNode(net, SUITES, HOST, self.on_event) for _ in range(2))
+        self.session = self.one.connect(self.other)
+
+    def on_event(self, node: SimNode, session: Any, event: Any) -> None:
+        if event.kind == EV_ESTABLISHED and session.initiator:
+            self.begun_us = self.world.now_us
+            self.push(session.open("bulk"))
+        elif event.kind == EV_OPENED:
+            event.stream.accept()
+        elif event.kind == EV_WRITABLE:
+            self.push(event.stream)
+        elif event.kind == EV_READABLE:
+            self.received += event.stream.readable
+            event.stream.drop(len(event.stream.peek()))
+            event.stream.drop(event.stream.readable)
+
+    def push(self, stream: Any) -> None:
+        while self.sent < SIZE:
+            n = stream.send(self.data, self.sent)
+            if not n:
+                return
+            self.sent += n
+
+
+class Peer:
+    """One aioquic connection on a simulated link."""
+
+    def __init__(self, quic: QuicConnection, net: Network, on_event: Any) -> None:
+        self.quic = quic
+        self.world = net.world
+        self.link = net.attach(self.on_datagram)
+        self.target = 0
+        self._on_event = on_event
+        self._buffer = bytearray(2000)
+        self._wake_us = -1
+
+    def on_datagram(self) -> None:
+        got = self.link.recvfrom_into(self._buffer)
+        if got is not None:
+            now = self.world.now_us / 1e6
+            self.quic.receive_datagram(bytes(self._buffer[: got[0]]), got[1], now)
+        self.turn()
+
+    def turn(self) -> None:
+        now = self.world.now_us / 1e6
+        deadline = self.quic.get_timer()
+        if deadline is not None and deadline <= now:
+            self.quic.handle_timer(now)
+        while (event := self.quic.next_event()) is not None:
+            self._on_event(self, event)
+        for data, _ in self.quic.datagrams_to_send(now):
+            self.link.sendto(data, len(data), self.target)
+        deadline = self.quic.get_timer()
+        if deadline is not None:
+            self.world.at(max(int(deadline * 1e6) + 1, self.world.now_us + 100), self.on_timer)
+
+    def on_timer(self) -> None:
+        deadline = self.quic.get_timer()
+        if deadline is not None and deadline * 1e6 <= self.world.now_us:
+            self.turn()
+
+
+class Quic:
+    """An aioquic client and server that carry the same bytes."""
+
+    def __init__(self, net: Network) -> None:
+        self.world = net.world
+        self.received = 0
+        self.begun_us = 0
+        client = QuicConfiguration(is_client=True, alpn_protocols=["x"], verify_mode=0)
+        client.server_name = "localhost"
+        server = QuicConfiguration(is_client=False, alpn_protocols=["x"])
+        server.certificate, server.private_key = CERTIFICATE
+        near = QuicConnection(configuration=client)
+        far = QuicConnection(
+            configuration=server,
+            original_destination_connection_id=near.original_destination_connection_id,
+        )
+        self.near = Peer(near, net, self.on_event)
+        self.far = Peer(far, net, self.on_event)
+        self.near.target, self.far.target = self.far.link.address, self.near.link.address
+        near.connect(self.far.link.address, net.world.now_us / 1e6)
+        self.near.turn()
+
+    def on_event(self, peer: Peer, event: Any) -> None:
+        if isinstance(event, HandshakeCompleted) and peer is self.near:
+            self.begun_us = self.world.now_us
+            peer.quic.send_stream_data(0, bytes(SIZE))
+        elif isinstance(event, StreamDataReceived):
+            self.received += len(event.data)
+
+
+def certificate() -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    begin, end = datetime.datetime(2020, 1, 1), datetime.datetime(2099, 1, 1)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, begin, end)
+    return builder.sign(key, hashes.SHA256()), key
+
+
+CERTIFICATE = certificate()
+
+
+def goodput(kind: type[Bus] | type[Quic], seed: int, loss: int) -> float:
+    """In kilobytes of payload a second of virtual time."""
+    pair = kind(network(seed, loss))
+    done = pair.world.run(LIMIT_MS, lambda: pair.received >= SIZE)
+    if not done:
+        raise SystemExit(f"{kind.__name__} with seed {seed} and loss {loss} has not ended")
+    return SIZE / ((pair.world.now_us - pair.begun_us) / 1000)
+
+
+def chart(rows: list[tuple[str, tuple[float, ...]]], top: float) -> str:
+    """An SVG of grouped bars: for each loss the ideal, this project and aioquic."""
+    colours = ("#bbbbbb", "#2266aa", "#cc7722")
+    parts = ['<svg xmlns="http://www.w3.org/2000/svg" width="520" height="300" font-size="13">']
+    for n, name in enumerate(("ideal", "dsoftbus", "aioquic")):
+        parts.append(
+            f'<rect x="{120 + 120 * n}" y="8" width="12" height="12" fill="{colours[n]}"/>'
+        )
+        parts.append(f'<text x="{138 + 120 * n}" y="19">{name}</text>')
+    for group, (label, values) in enumerate(rows):
+        left = 40 + 160 * group
+        for n, value in enumerate(values):
+            x, height = left + 42 * n, 200 * value / top
+            box = f'x="{x}" y="{260 - height:.1f}" width="36" height="{height:.1f}"'
+            parts.append(f'<rect {box} fill="{colours[n]}"/>')
+            parts.append(f'<text x="{x}" y="{254 - height:.1f}">{value:.0f}</text>')
+        parts.append(f'<text x="{left}" y="282">{label} loss, kB/s</text>')
+    return "\n".join([*parts, "</svg>", ""])
+
+
+def main() -> None:
+    """Prints the table, and writes the chart to the file that is named, if one is."""
+    full = SIZE / (SIZE / KILOBYTES_S + LATENCY_MS)
+    rows = []
+    print("| loss | ideal kB/s | dsoftbus | aioquic | ratio | of ideal |")
+    print("|---|---|---|---|---|---|")
+    for loss in LOSSES:
+        ideal = full * (1 - loss / 1000)
+        ours, theirs = (
+            sum(goodput(kind, seed, loss) for seed in SEEDS) / len(SEEDS) for kind in (Bus, Quic)
+        )
+        label = f"{loss / 10:g} %"
+        rows.append((label, (ideal, ours, theirs)))
+        print(
+            f"| {label} | {ideal:.0f} | {ours:.0f} | {theirs:.0f} "
+            f"| {ours / theirs:.2f} | {ours / ideal:.0%} |",
+            flush=True,
+        )
+    if len(sys.argv) > 1:
+        Path(sys.argv[1]).write_text(chart(rows, full))
+
+
+if __name__ == "__main__":
+    main()
