@@ -1,14 +1,14 @@
 """The pump: the whole of what a backend does with a session on a stream link.
 
-A link gives three non-blocking calls:
+A link gives two non-blocking calls:
 
 - `readinto(view) -> n`: how many bytes it read; 0 at the end of the link; None when there are
   none now;
 - `write(buffer, at, stop) -> n`: how much of `buffer[at:stop]` it took; None when it takes
-  none now. What it took it does not look at again;
-- `close()`.
+  none now. What it took it does not look at again.
 
-An OSError from `readinto` or `write` is the end of the link.
+An OSError from `readinto` or `write` is the end of the link. Whoever drives the pump closes it
+once the pump has `finished`, and takes it from what it polls before that.
 """
 
 from dsoftbus.link.records import SMALL_BUFFER
@@ -71,7 +71,7 @@ class Pump:
             self._end(now)
 
     def _end(self, now: int) -> None:
-        """Closes the link behind the last byte, or when that has had its time to leave."""
+        """The last bytes have their time to leave."""
         self._tell()  # the link may have ended the session
         if self._linger_until is None:
             self._linger_until = now + self.session.local.profile.close_ms
@@ -79,14 +79,11 @@ class Pump:
             self._link_ended = True
             self.session.link_lost()
             self._empty()
-        if self.finished:
-            self.link.close()
 
     def abandon(self) -> None:
         """The session has been ended and its link is not to be used again: tells the program."""
         self._link_ended = True
         self._empty()
-        self.link.close()
         self._tell()
 
     def poll_timer(self):

@@ -137,5 +137,6 @@ class Loop:
 
     def _release(self, driven) -> None:
         self._poll.unregister(driven.socket)
+        driven.pump.link.close()
         self._driven.remove(driven)
         self.node.forget(driven.session)
