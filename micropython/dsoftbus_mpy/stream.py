@@ -187,9 +187,9 @@ class BusStream:
             self._writable.set()
 
     def accept(self) -> bool:
-        """Agrees to a stream that the peer opened; False when it has ended since."""
-        if self.ended:
-            return False
+        """Agrees to a stream that the peer opened; False when the peer has reset it since."""
+        if self.ended:  # with its session: what came before that can be read
+            return self._stream.readable > 0 or not self._stream.code
         self._stream.accept()
         self._connection.turn()
         return True

@@ -3,7 +3,7 @@
 import asyncio
 
 from backend import run, sleep_ms
-from couple import HOST, A, B, Pair, bus, refused
+from couple import HOST, A, B, Pair, bus, refused, until
 from dsoftbus.const import SMALL
 from dsoftbus.errors import (
     END_LINK_DOWN,
@@ -140,5 +140,26 @@ def test_handlers_that_outlive_their_streams_are_bounded():
             go_on.set()
             await sleep_ms(1)
             await (await session.open("stubborn")).accepted()
+
+    run(test())
+
+
+def test_what_came_before_the_end_of_the_session_is_served():
+    async def test():
+        got = []
+
+        async def keep(session, stream):
+            got.append(await stream.read())
+
+        async with bus(A) as server, bus(B) as client:
+            server.on_stream("keep", keep)
+            port = await server.listen(HOST)
+            for data in (b"said and gone", b""):
+                session = await client.connect(HOST, port, server.public)
+                async with session, await session.open("keep") as stream:
+                    await stream.write(data)
+                await until(lambda: not server.node.sessions)
+            await until(lambda: len(got) == 2)
+            assert got == [b"said and gone", b""]
 
     run(test())
