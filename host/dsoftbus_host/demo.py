@@ -48,7 +48,8 @@ async def run_demo(console: Console) -> None:
             async with _node(folder, bus.public) as peer:
                 console.print(f"this process  {bus.id}")
                 console.print(f"MicroPython   {device_id(peer.public)}, a process of its own")
-                await _session(console, bus, peer, folder)
+                for link in ("tcp", "udp"):
+                    await _session(console, bus, peer, folder, link)
                 console.rule("Three refusals")
                 await _refusals(console, bus, peer)
         console.rule("Finding and trusting")
@@ -65,6 +66,7 @@ async def _node(folder: Path, allowed: bytes) -> AsyncIterator[Address]:
         [
             *("serve", "--host", "127.0.0.1", "--key", str(folder / "board.key")),
             *("--name", "board", "--dir", str(served), "--allow", allowed.hex()),
+            *("--link", "auto"),
         ]
     )
     try:
@@ -108,13 +110,15 @@ def _micropython() -> str:
     return found
 
 
-async def _session(console: Console, bus: Bus, peer: Address, folder: Path) -> None:
-    """A handshake, and a file each way."""
+async def _session(console: Console, bus: Bus, peer: Address, folder: Path, link: str) -> None:
+    """A handshake, and a file each way, over TCP or UDP."""
     start = time.perf_counter()
-    connection = await bus.connect(peer.host, peer.port, peer.public)
+    connection = await bus.connect(peer.host, peer.port, peer.public, link=link)
     spent = (time.perf_counter() - start) * 1000
     async with connection:
-        console.print(f"handshake     {spent:.1f} ms, Noise XK with the peer's key pinned")
+        console.print(
+            f"over {link}      {spent:.1f} ms for a handshake, Noise XK with the peer's key pinned"
+        )
         await _transfer(console, connection, folder)
 
 
@@ -127,7 +131,7 @@ async def _transfer(console: Console, connection: Connection, folder: Path) -> N
     _compare(_digest(folder / "board" / source.name), expected)
     _report(console, "to the board", start, expected)
     back = folder / "back"
-    back.mkdir()
+    back.mkdir(exist_ok=True)
     start = time.perf_counter()
     _compare(await files.fetch(connection, source.name, back), expected)
     _compare(_digest(back / source.name), expected)
