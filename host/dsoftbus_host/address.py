@@ -1,4 +1,4 @@
-"""How a peer is named on the command line: `KEY@HOST:PORT`."""
+"""How a peer is named on the command line: `[tcp://|udp://|auto://]KEY@HOST:PORT`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import NamedTuple
 from dsoftbus.const import KEY_BYTES
 from dsoftbus.errors import BAD_ARGUMENT, LocalError
 
+LINKS = ("tcp", "udp", "auto")  # auto: tcp, and udp where that leads nowhere
+
 
 class Address(NamedTuple):
     """Where a peer listens, and the public key (32 bytes) that it has to prove."""
@@ -14,15 +16,21 @@ class Address(NamedTuple):
     public: bytes
     host: str
     port: int
+    link: str = "tcp"
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.public.hex()}@{host}:{self.port}"
+        scheme = "" if self.link == "tcp" else f"{self.link}://"
+        return f"{scheme}{self.public.hex()}@{host}:{self.port}"
 
 
 def parse(text: str) -> Address:
     """The address in `text`, or LocalError(BAD_ARGUMENT) that says what is wrong with it."""
-    key, separator, place = text.removeprefix("tcp://").rpartition("@")
+    scheme, found, rest = text.rpartition("://")
+    link = scheme if found else "tcp"
+    if link not in LINKS:
+        raise LocalError(BAD_ARGUMENT, f"{scheme}: a link is one of {', '.join(LINKS)}")
+    key, separator, place = rest.rpartition("@")
     host, colon, port = place.rpartition(":")
     if host[:1] == "[" and host[-1:] == "]":
         host = host[1:-1]
@@ -30,7 +38,7 @@ def parse(text: str) -> Address:
         raise LocalError(BAD_ARGUMENT, f"{text}: a peer is KEY@HOST:PORT")
     if not port.isdecimal() or not 0 < int(port) < 65536:
         raise LocalError(BAD_ARGUMENT, f"{port or text}: no port")
-    return Address(public_key(key), host, int(port))
+    return Address(public_key(key), host, int(port), link)
 
 
 def public_key(text: str) -> bytes:

@@ -33,6 +33,7 @@ from dsoftbus.errors import (
 )
 from dsoftbus.node import Node
 from dsoftbus_host import crypto
+from dsoftbus_host.address import LINKS
 from dsoftbus_host.clock import now_ms
 from dsoftbus_host.connection import Connection, StreamConnection
 from dsoftbus_host.stream import BusStream
@@ -52,7 +53,6 @@ if TYPE_CHECKING:
 
 Handler = Callable[[Connection, BusStream], Awaitable[None]]
 SUITES = (SUITE_CHACHA_SHA256, SUITE_CHACHA_BLAKE2S, SUITE_AESGCM_SHA256)
-LINKS = ("tcp", "udp", "auto")  # auto: tcp, and udp where that leads nowhere
 TCP_SHARE = 2  # of the time that auto is given: the first half
 BACKLOG = 128
 ACCEPT_PAUSE_S = 0.1  # after a failed accept: no descriptors or no memory left, for the moment

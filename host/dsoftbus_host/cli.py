@@ -85,7 +85,7 @@ async def _serve(bus: Bus, host: str, port: int, folder: Path) -> None:
     async with bus:
         files.FileService(bus, folder, _report_stored)
         files.serve_echo(bus)
-        port = await bus.listen(host, port)
+        port = await bus.listen(host, port, "auto")
         console.print(f"{bus.id} serves {folder.resolve()}", soft_wrap=True)
         peer = address.Address(bus.public, host, port)
         console.print(f"peers reach it as  {peer}", soft_wrap=True)
@@ -143,7 +143,7 @@ async def _connected(key: bytes, peer: address.Address) -> AsyncIterator[Connect
     """A session with `peer`, for the length of one command."""
     async with (
         Bus(key, socket.gethostname()[:32]) as bus,
-        await bus.connect(peer.host, peer.port, peer.public) as connection,
+        await bus.connect(peer.host, peer.port, peer.public, link=peer.link) as connection,
     ):
         yield connection
 

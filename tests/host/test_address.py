@@ -26,6 +26,13 @@ def test_what_is_written_is_what_is_meant(place, host, port):
     assert parse(str(address)) == address
 
 
+@pytest.mark.parametrize("link", ["udp", "auto"])
+def test_the_link_is_the_scheme(link):
+    address = parse(f"{link}://{HEX}@[::1]:80")
+    assert address == Address(KEY, "::1", 80, link)
+    assert parse(str(address)) == address
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -49,7 +56,8 @@ def test_what_is_written_is_what_is_meant(place, host, port):
         f"{HEX[:-2]}@host:80",
         f"{HEX}00@host:80",
         f"{'z' * 64}@host:80",
-        f"udp://{HEX}@host:80",
+        f"ftp://{HEX}@host:80",
+        f"://{HEX}@host:80",
         f"{HEX}@{HEX}@host:80",
     ],
 )
