@@ -91,81 +91,13 @@ STORE_DAMAGED = const(0x8A)
 STORE_FULL = const(0x8B)
 BAD_PAIRING_URI = const(0x8C)
 
-LABELS = {
-    INVALID_STATE_TRANSITION: "core.reject.invalid_state_transition",
-    STALE_REPLY: "core.reject.nonce_mismatch_or_stale_reply",
-    OVERSIZE: "core.reject.oversize_frame_or_record",
-    UNAUTHENTICATED: "core.reject.unauthenticated_message_path",
-    IDENTITY_SPOOF: "core.reject.payload_identity_spoof_vs_sender_service_id",
-    MALFORMED: "core.reject.malformed_message",
-    DECRYPT_FAILED: "noise.reject.decrypt_failed",
-    LOW_ORDER_POINT: "noise.reject.low_order_point",
-    NONCE_EXHAUSTED: "noise.reject.nonce_exhausted",
-    UNSUPPORTED_SUITE: "noise.reject.unsupported_suite",
-    UNSUPPORTED_VERSION: "noise.reject.unsupported_version",
-    FRAME_OVERSIZE: "mux.reject.frame_oversize",
-    INVALID_STREAM_STATE: "mux.reject.invalid_stream_state_transition",
-    WINDOW_CREDIT: "mux.reject.window_credit_overflow_or_underflow",
-    UNKNOWN_STREAM_FRAME: "mux.reject.unknown_stream_frame",
-    UNAUTHENTICATED_SESSION: "mux.reject.unauthenticated_session",
-    STREAM_LIMIT: "mux.reject.stream_limit_exceeded",
-    DUPLICATE_STREAM_NAME: "mux.reject.duplicate_stream_name",
-    INVALID_STREAM_NAME: "mux.reject.invalid_stream_name",
-    MESSAGE_OVERSIZE: "mux.reject.message_oversize",
-    STREAM_KIND_MISMATCH: "mux.reject.stream_kind_mismatch",
-    STREAM_CANCELLED: "stream.reset.cancelled",
-    STREAM_REFUSED: "stream.reset.refused",
-    NO_SUCH_SERVICE: "stream.reset.no_such_service",
-    END_LOCAL: "session.end.local",
-    END_PEER: "session.end.peer",
-    END_KEEPALIVE: "session.end.keepalive_timeout",
-    END_HANDSHAKE_TIMEOUT: "session.end.handshake_timeout",
-    END_LINK_DOWN: "session.end.link_down",
-    END_INTERNAL: "session.end.internal",
-    END_NO_MEMORY: "session.end.no_memory",
-    END_REFUSED: "session.end.refused",
-    PEER_NOT_ALLOWED: "session.reject.peer_not_allowed",
-    HALF_OPEN_LIMIT: "session.reject.half_open_limit",
-    SESSION_LIMIT: "session.reject.session_limit",
-    BAD_ARGUMENT: "local.bad_argument",
-    WOULD_BLOCK: "local.would_block",
-    BAD_STATE: "local.bad_state",
-    ENTROPY_UNAVAILABLE: "local.entropy_unavailable",
-    KEY_FILE: "local.key_file",
-    UNSUPPORTED: "local.unsupported",
-    ANNOUNCE_MAGIC: "discovery.reject.bad_magic",
-    ANNOUNCE_VERSION: "discovery.reject.unsupported_version",
-    ANNOUNCE_TRUNCATED: "discovery.reject.truncated",
-    ANNOUNCE_INVALID: "discovery.reject.invalid_input",
-    ANNOUNCE_UTF8: "discovery.reject.bad_utf8",
-    ANNOUNCE_OVERSIZE: "discovery.reject.oversize_packet",
-    ANNOUNCE_LIFETIME: "discovery.reject.lifetime_out_of_bounds",
-    ANNOUNCE_REPLAYED: "discovery.reject.replayed_announcement",
-    ANNOUNCE_RATE: "discovery.reject.rate_limit_exceeded",
-    IDENTITY_MISMATCH: "discovery.reject.identity_mismatch",
-    PEER_TABLE_FULL: "discovery.reject.peer_table_full",
-    STALE_PEER: "discovery.reject.stale_peer",
-    CONNECT_BACKOFF: "discovery.wait.connect_backoff",
-    HANDSHAKE_RATE: "discovery.wait.handshake_rate",
-    NOT_PAIRED: "trust.reject.not_paired",
-    OUTSIDE_ACL: "trust.reject.outside_acl",
-    WRONG_CODE: "trust.reject.wrong_code",
-    COMMITMENT_MISMATCH: "trust.reject.commitment_mismatch",
-    PAIRING_CLOSED: "trust.reject.pairing_closed",
-    PAIRING_LIMIT: "trust.reject.pairing_attempts_exceeded",
-    PAIRING_TIMEOUT: "trust.reject.pairing_timeout",
-    PAIRING_CANCELLED: "trust.reject.pairing_cancelled",
-    NEXT_KEY_UNPROVEN: "trust.reject.next_key_unproven",
-    TRUST_REVOKED: "trust.end.revoked",
-    STORE_DAMAGED: "trust.store.damaged",
-    STORE_FULL: "trust.store.full",
-    BAD_PAIRING_URI: "trust.reject.pairing_uri",
-}
-
 
 def label(code: int) -> str:
     """The stable label of `code`; a code from a newer peer gets a label of its own."""
-    return LABELS.get(code) or "unknown.0x%02x" % code
+    # By name, because labels.py needs the codes above; and late, because a board that has nothing
+    # to say about an error need not hold five kilobytes of text.
+    labels = __import__("dsoftbus.labels", None, None, ("LABELS",)).LABELS
+    return labels.get(code) or "unknown.0x%02x" % code
 
 
 class BusError(Exception):

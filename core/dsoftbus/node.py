@@ -4,7 +4,6 @@ from dsoftbus.const import SUITE_CHACHA_SHA256
 from dsoftbus.errors import HALF_OPEN_LIMIT, SESSION_LIMIT, LocalError, PeerError
 from dsoftbus.identity import device_id
 from dsoftbus.session.handshake import Local
-from dsoftbus.session.over_stream import StreamSession
 from dsoftbus.ticks import earliest
 
 
@@ -47,7 +46,7 @@ class Node:
         if self.full:
             raise LocalError(SESSION_LIMIT)
         local = self.local if psk is None else self.local.with_psk(psk)
-        session = StreamSession(local, now, peer_public, suite)
+        session = _over_stream()(local, now, peer_public, suite)
         session.route = route
         return self.add(session)
 
@@ -61,7 +60,7 @@ class Node:
         self._evict_half_open()
         if self.full:
             raise PeerError(SESSION_LIMIT)
-        return self.add(StreamSession(self.local, now))
+        return self.add(_over_stream()(self.local, now))
 
     def endpoint(self, mtu: int):
         """For a datagram link: all sessions on one socket. `mtu`: its longest datagram."""
@@ -97,7 +96,7 @@ class Node:
         return session
 
     def _evict_half_open(self) -> None:
-        streams = [s for s in self.sessions if isinstance(s, StreamSession)]
+        streams = [s for s in self.sessions if isinstance(s, _over_stream())]
         waiting = [s for s in streams if s.half_open and not s.initiator]
         self.evicted = None
         if len(waiting) >= self.profile.half_open:
@@ -151,3 +150,9 @@ class Node:
 
     def _trusts(self, device: str) -> bool:
         return self.guard is not None and self.guard.store.get(device) is not None
+
+
+def _over_stream():
+    from dsoftbus.session.over_stream import StreamSession  # only who has such a link pays for it
+
+    return StreamSession

@@ -3,7 +3,7 @@
 import asyncio
 import sys
 
-from dsoftbus.const import LINK_DATAGRAM, LINK_STREAM, SMALL, SUITE_CHACHA_SHA256
+from dsoftbus.const import LINK_DATAGRAM, LINK_STREAM, SUITE_CHACHA_SHA256
 from dsoftbus.errors import (
     BAD_ARGUMENT,
     BAD_STATE,
@@ -33,7 +33,7 @@ class Bus:
     """
 
     def __init__(
-        self, key: bytes, name: str = "", profile=SMALL, allow=None, psk=None, guard=None
+        self, key: bytes, name: str = "", profile=None, allow=None, psk=None, guard=None
     ):
         self.node = node.make(key, name, profile, psk, guard)
         self.now = clock()

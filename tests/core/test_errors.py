@@ -1,6 +1,7 @@
 """Errors: every code has a label of its own, and the parents tell whose fault it was."""
 
 from dsoftbus import errors
+from dsoftbus.labels import LABELS
 from support import raises
 
 
@@ -12,12 +13,12 @@ def test_every_code_has_a_label_of_its_own():
     values = [getattr(errors, name) for name in dir(errors) if name == name.upper()]
     codes = [value for value in values if isinstance(value, int)]
     assert codes
-    assert sorted(codes) == sorted(errors.LABELS)
-    assert len(set(errors.LABELS.values())) == len(codes)
+    assert sorted(codes) == sorted(LABELS)
+    assert len(set(LABELS.values())) == len(codes)
 
 
 def test_codes_fit_a_byte_on_the_wire():
-    for code in errors.LABELS:
+    for code in LABELS:
         assert 0 < code < 0x100
 
 

@@ -19,7 +19,7 @@ OUTSIDE = {"struct", "binascii", "hashlib", "collections", "array", "errno", "js
 # Rooms by floor, the lowest first; what a floor needs of its own is spelled out as floors.
 FLOORS = (
     {"errors", "const", "ticks", "pace"},
-    {"codec"},
+    {"codec", "labels"},
     {"crypto"},
     {"noise", "identity"},
     {"link"},
