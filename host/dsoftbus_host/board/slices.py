@@ -1,0 +1,160 @@
+"""The slices that a board's node is put together from: defined here, and nowhere else.
+
+Deployment, the generated `manifest.py` and `package.json` of each board, and the table of memory
+all read this file. A module is named as it is imported; each belongs to one slice.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+PROJECT = Path(__file__).resolve().parents[3]
+ROOTS = {"dsoftbus": "core", "dsoftbus_sim": "core", "dsoftbus_mpy": "micropython"}
+
+
+class Slice(NamedTuple):
+    """`modules` in the order in which a board loads them; `needs` are other slices."""
+
+    about: str
+    needs: tuple[str, ...]
+    modules: tuple[str, ...]
+
+
+def _of(package: str, names: str) -> tuple[str, ...]:
+    return tuple(f"{package}.{name}" for name in names.split())
+
+
+SLICES = {
+    "core": Slice(
+        "what every node has: identity, Noise, sessions, streams, clock, entropy, key file",
+        (),
+        (
+            "dsoftbus",
+            *_of("dsoftbus", "errors codec ticks pace identity"),
+            *_of("dsoftbus.crypto", "__init__ hkdf suite"),
+            "dsoftbus.noise",
+            *_of(
+                "dsoftbus.session", "__init__ events frames hello handshake states ring admission"
+            ),
+            *_of("dsoftbus.session", "streams schedule mux keepalive session"),
+            "dsoftbus.link",
+            "dsoftbus.node",
+            "dsoftbus_mpy",
+            *_of("dsoftbus_mpy", "clock crypto entropy keyfile node"),
+        ),
+    ),
+    "names": Slice(
+        "constants, profiles and labels, for programs that ask for them",
+        ("core",),
+        (*_of("dsoftbus", "const labels"), "dsoftbus_mpy.profiles"),
+    ),
+    "portable": Slice(
+        "crypto in portable code, for ports without the viper emitter",
+        ("core",),
+        _of("dsoftbus.crypto", "chachapoly x25519"),
+    ),
+    "kernels": Slice(
+        "crypto in machine code",
+        ("core",),
+        _of("dsoftbus_mpy", "copy field x25519 chacha20 poly1305 chachapoly"),
+    ),
+    "blake2s": Slice(
+        "the second suite of hashes",
+        ("core",),
+        ("dsoftbus.crypto.blake2s", "dsoftbus_mpy.blake2s"),
+    ),
+    "stream": Slice(
+        "sessions on links that carry a stream of bytes",
+        ("core",),
+        (
+            *_of("dsoftbus.link", "records protect"),
+            "dsoftbus.session.over_stream",
+            "dsoftbus.pump",
+            "dsoftbus_mpy.tcp",
+        ),
+    ),
+    "datagram": Slice(
+        "sessions on links that carry datagrams",
+        ("core",),
+        (
+            *_of("dsoftbus.link", "drops replay packets rtt acks congestion recovery segments"),
+            "dsoftbus.link.reliable",
+            *_of("dsoftbus.session", "offers cookies over_datagram endpoint"),
+            "dsoftbus.datagram_pump",
+        ),
+    ),
+    "asyncio": Slice(
+        "the Bus for programs on asyncio",
+        ("stream",),
+        _of("dsoftbus_mpy", "waiting stream connection bus"),
+    ),
+    "loop": Slice(
+        "a bare poll() loop, for programs without asyncio",
+        ("stream",),
+        ("dsoftbus_mpy.loop",),
+    ),
+    "udp": Slice("UDP for the Bus", ("asyncio", "datagram"), ("dsoftbus_mpy.udp",)),
+    "serial": Slice(
+        "sessions over a serial line",
+        ("datagram",),
+        _of("dsoftbus.link", "cobs line"),
+    ),
+    "trust": Slice(
+        "pairing, the trust store, and access rules",
+        ("core",),
+        (
+            "dsoftbus.trust",
+            *_of("dsoftbus.trust", "acl store pairing desk rotation talk control guard"),
+            *_of("dsoftbus_mpy", "storefile watch"),
+        ),
+    ),
+    "discovery": Slice(
+        "announcements, and the table of peers",
+        ("asyncio", "trust"),
+        (
+            *_of("dsoftbus.discovery", "__init__ announce announcer peers"),
+            "dsoftbus_mpy.discovery",
+        ),
+    ),
+    "files": Slice("the file streams of the command line", ("asyncio",), ("dsoftbus_mpy.files",)),
+    "program": Slice(
+        "`micropython -m dsoftbus_mpy`, and invitations",
+        ("files", "discovery", "names"),
+        (
+            "dsoftbus.trust.invitation",
+            "dsoftbus_mpy.console",
+            "dsoftbus_mpy.__main__",
+        ),
+    ),
+}
+
+
+def path_of(module: str) -> str:
+    """Where a module's source lies, from the project's folder."""
+    parts = module.split(".")
+    base = "/".join([ROOTS[parts[0]], *parts])
+    return f"{base}.py" if (PROJECT / f"{base}.py").exists() else f"{base}/__init__.py"
+
+
+def closure(names: tuple[str, ...]) -> list[str]:
+    """These slices and all that they need, each before those that need it."""
+    found: dict[str, None] = {}
+    for name in names:
+        for needed in (*closure(SLICES[name].needs), name):
+            found[needed] = None
+    return list(found)
+
+
+def modules(names: tuple[str, ...]) -> list[str]:
+    """All modules of these slices and of what they need, as they are imported."""
+    return [
+        module.removesuffix(".__init__")
+        for name in closure(names)
+        for module in SLICES[name].modules
+    ]
+
+
+def every_module() -> list[str]:
+    """The modules of all slices."""
+    return modules(tuple(SLICES))
