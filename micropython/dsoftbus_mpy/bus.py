@@ -32,9 +32,7 @@ class Bus:
     `on_error(error)` may be replaced: it is told of what a handler raised.
     """
 
-    def __init__(
-        self, key: bytes, name: str = "", profile=None, allow=None, psk=None, guard=None
-    ):
+    def __init__(self, key: bytes, name: str = "", profile=None, allow=None, psk=None, guard=None):
         self.node = node.make(key, name, profile, psk, guard)
         self.now = clock()
         self.on_error = _print_error
