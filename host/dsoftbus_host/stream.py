@@ -226,6 +226,9 @@ class BusStream:
         """Raises when the stream did not end in order."""
         code = self._stream.code
         if code:
+            cause = self._connection.cause
+            if cause is not None and cause.code == code:
+                raise cause
             raise (LocalError if code == END_LOCAL else PeerError)(code, self.name)
 
     def _checked(self, call, *args):  # type: ignore[no-untyped-def] # passes a core call through

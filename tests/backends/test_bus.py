@@ -115,6 +115,9 @@ def test_only_allowed_peers_have_a_session():
             await client.connect(HOST, port, server.public)
             assert (await server.accept()).peer_id == client.id
             denied = await stranger.connect(HOST, port, server.public)
+            stream = await denied.open("anything")
+            error = await refused(END_PEER, stream.read())
+            assert "session.reject.peer_not_allowed" in str(error), error
             error = await refused(END_PEER, denied.accept())
             assert "session.reject.peer_not_allowed" in str(error), error
             assert denied.session.peer_code == PEER_NOT_ALLOWED
