@@ -25,7 +25,7 @@ from dsoftbus_host import address, cli_pair, cli_trust, files, keys
 from dsoftbus_host.bus import Bus
 from dsoftbus_host.connection import Connection
 from dsoftbus_host.demo import run_demo
-from dsoftbus_host.terminal import command, console, errors, key_option
+from dsoftbus_host.terminal import command, console, errors, key_option, node_name
 
 
 @click.group()
@@ -77,7 +77,7 @@ def serve(
     allowed = [address.public_key(text) for text in allow]
     if not allowed and not anyone:
         raise click.UsageError("Nobody may connect: give --allow KEY, or --anyone.")
-    bus = Bus(keys.load_or_make(key_path), name[:32], allow=None if anyone else allowed)
+    bus = Bus(keys.load_or_make(key_path), node_name(name), allow=None if anyone else allowed)
     asyncio.run(_serve(bus, host, port, folder))
 
 
@@ -86,14 +86,16 @@ async def _serve(bus: Bus, host: str, port: int, folder: Path) -> None:
         files.FileService(bus, folder, _report_stored)
         files.serve_echo(bus)
         port = await bus.listen(host, port, "auto")
-        console.print(f"{bus.id} serves {folder.resolve()}", soft_wrap=True)
+        console.print(f"{bus.id} serves {folder.resolve()}", markup=False, soft_wrap=True)
         peer = address.Address(bus.public, host, port)
-        console.print(f"peers reach it as  {peer}", soft_wrap=True)
+        console.print(f"peers reach it as  {peer}", markup=False, soft_wrap=True)
         await asyncio.Event().wait()
 
 
 def _report_stored(peer_id: str, path: Path) -> None:
-    console.print(f"stored {path.name} ({path.stat().st_size} bytes) from {short_id(peer_id)}")
+    size = path.stat().st_size
+    text = f"stored {path.name} ({size} bytes) from {short_id(peer_id)}"
+    console.print(text, markup=False, soft_wrap=True)
 
 
 @main.command()
@@ -104,7 +106,8 @@ def _report_stored(peer_id: str, path: Path) -> None:
 def send(file: Path, peer: str, key_path: Path) -> None:
     """Store FILE with PEER, which is KEY@HOST:PORT."""
     digest = asyncio.run(_send(file, address.parse(peer), keys.load_or_make(key_path)))
-    console.print(f"stored {file.name}, SHA-256 {digest.hex()}", soft_wrap=True)
+    text = f"stored {file.name}, SHA-256 {digest.hex()}"
+    console.print(text, markup=False, soft_wrap=True)
 
 
 async def _send(file: Path, peer: address.Address, key: bytes) -> bytes:
@@ -129,7 +132,8 @@ async def _send(file: Path, peer: address.Address, key: bytes) -> bytes:
 def fetch(name: str, peer: str, folder: Path, key_path: Path) -> None:
     """Fetch the file NAME from PEER, which is KEY@HOST:PORT."""
     digest = asyncio.run(_fetch(name, address.parse(peer), folder, keys.load_or_make(key_path)))
-    console.print(f"fetched {name}, SHA-256 {digest.hex()}", soft_wrap=True)
+    text = f"fetched {name}, SHA-256 {digest.hex()}"
+    console.print(text, markup=False, soft_wrap=True)
 
 
 async def _fetch(name: str, peer: address.Address, folder: Path, key: bytes) -> bytes:
@@ -142,7 +146,7 @@ async def _fetch(name: str, peer: address.Address, folder: Path, key: bytes) -> 
 async def _connected(key: bytes, peer: address.Address) -> AsyncIterator[Connection]:
     """A session with `peer`, for the length of one command."""
     async with (
-        Bus(key, socket.gethostname()[:32]) as bus,
+        Bus(key, node_name(socket.gethostname())) as bus,
         await bus.connect(peer.host, peer.port, peer.public, link=peer.link) as connection,
     ):
         yield connection
@@ -152,7 +156,7 @@ async def _connected(key: bytes, peer: address.Address) -> AsyncIterator[Connect
 def progress_bar(title: str) -> Iterator[files.Progress]:
     """A bar on the terminal; what it yields is told (bytes done, bytes in all)."""
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         DownloadColumn(),
         TransferSpeedColumn(),

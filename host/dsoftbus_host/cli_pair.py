@@ -34,7 +34,14 @@ from dsoftbus.trust.invitation import TOKEN_BYTES, Invitation
 from dsoftbus_host import interfaces, keys
 from dsoftbus_host.clock import now_ms
 from dsoftbus_host.nearby import Nearby
-from dsoftbus_host.terminal import command, console, key_option, open_store, trust_option
+from dsoftbus_host.terminal import (
+    command,
+    console,
+    key_option,
+    node_name,
+    open_store,
+    trust_option,
+)
 
 _REFRESH_S = 0.25
 _WAIT_S = 300  # as long as the desk is open
@@ -62,7 +69,7 @@ def make_nearby(
 ) -> Nearby:
     return Nearby(
         keys.load_or_make(key_path),
-        socket.gethostname()[:32],
+        node_name(socket.gethostname()),
         open_store(trust_path),
         on_event,
         interfaces=[interfaces.of(text) for text in interface] or None,

@@ -11,7 +11,15 @@ from typing import Any
 import click
 from rich.console import Console
 
-from dsoftbus.errors import BusError
+from dsoftbus.const import NODE_NAME_MAX
+from dsoftbus.errors import (
+    DECRYPT_FAILED,
+    END_HANDSHAKE_TIMEOUT,
+    END_LINK_DOWN,
+    NO_SUCH_SERVICE,
+    PEER_NOT_ALLOWED,
+    BusError,
+)
 from dsoftbus_host import keys, store_file
 
 console = Console(highlight=False)
@@ -35,8 +43,19 @@ trust_option = click.option(
 )
 
 
+# What a person can do about an error; by the peer's code where it gave one.
+ADVICE = {
+    DECRYPT_FAILED: "The peer has another key than this one; it shows its own with `dsoftbus id`.",
+    PEER_NOT_ALLOWED: "The peer does not know this node's key; it takes it with `--allow KEY`.",
+    NO_SUCH_SERVICE: "The peer has nothing of that name.",
+    END_LINK_DOWN: "Is the peer running, and is this its address?",
+    END_HANDSHAKE_TIMEOUT: "Is this the address of a node?",
+}
+
+
 def command(function: Callable[..., Any]) -> Callable[..., Any]:
-    """An expected failure is one line that says what it was, and exit status 1."""
+    """An expected failure is a line that says what it was, maybe one that says what to do, and
+    exit status 1."""
 
     @functools.wraps(function)
     def run(*args: Any, **kwargs: Any) -> Any:
@@ -44,11 +63,19 @@ def command(function: Callable[..., Any]) -> Callable[..., Any]:
             return function(*args, **kwargs)
         except (BusError, OSError) as error:
             errors.print(str(error), style="red", markup=False, soft_wrap=True)
+            code = getattr(error, "peer_code", 0) or getattr(error, "code", 0)
+            if code in ADVICE:
+                errors.print(ADVICE[code], markup=False, soft_wrap=True)
             sys.exit(1)
         except KeyboardInterrupt:
             sys.exit(130)
 
     return run
+
+
+def node_name(text: str) -> str:
+    """As much of `text` as a node's name holds."""
+    return text.encode()[:NODE_NAME_MAX].decode(errors="ignore")
 
 
 def open_store(path: Path) -> store_file.StoreFile:

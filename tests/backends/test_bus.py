@@ -108,6 +108,10 @@ def test_a_wrong_key_is_refused():
 
 
 def test_only_allowed_peers_have_a_session():
+    async def read_something(session):
+        stream = await session.open("anything")
+        await stream.read()
+
     async def test():
         client = bus(B)
         async with client, bus(C) as stranger, bus(A, allow=(client.public,)) as server:
@@ -115,8 +119,7 @@ def test_only_allowed_peers_have_a_session():
             await client.connect(HOST, port, server.public)
             assert (await server.accept()).peer_id == client.id
             denied = await stranger.connect(HOST, port, server.public)
-            stream = await denied.open("anything")
-            error = await refused(END_PEER, stream.read())
+            error = await refused(END_PEER, read_something(denied))
             assert "session.reject.peer_not_allowed" in str(error), error
             error = await refused(END_PEER, denied.accept())
             assert "session.reject.peer_not_allowed" in str(error), error

@@ -1,0 +1,282 @@
+"""The command `dsoftbus` as people start it: processes, files, exit statuses and messages."""
+
+import hashlib
+import os
+import random
+import re
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from dsoftbus.const import SUITE_CHACHA_SHA256
+from dsoftbus.identity import device_id
+from dsoftbus_host.cli import main
+from dsoftbus_host.crypto import fastest
+from nodes import ServingNode
+from portable import ROOT, TIMEOUT_S
+
+COMMAND = [sys.executable, "-W", "error", "-m", "dsoftbus_host.cli"]
+FORGOTTEN = ("Traceback", "Warning", "never retrieved", "was destroyed")
+
+
+def environment(**more: str) -> dict:
+    path = os.pathsep.join((f"{ROOT}/core", f"{ROOT}/host"))
+    return {**os.environ, "PYTHONPATH": path, "COLUMNS": "200", **more}
+
+
+def run(*words: object, cwd=None, **more: str) -> subprocess.CompletedProcess:
+    """One command to its end, which has to be a clean one."""
+    done = subprocess.run(
+        [*COMMAND, *map(str, words)],
+        env=environment(**more),
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+    clean(done.stderr)
+    return done
+
+
+def clean(complaints: str) -> None:
+    assert not any(word in complaints for word in FORGOTTEN), complaints
+
+
+def failure(*words: object) -> str:
+    """What the command says when it fails as it should."""
+    done = run(*words)
+    assert done.returncode == 1, done
+    assert done.stdout == ""
+    return done.stderr
+
+
+class Serving:
+    """`dsoftbus serve` with a folder of its own."""
+
+    def __init__(self, folder: Path, *options: object) -> None:
+        self.folder = folder
+        folder.mkdir(exist_ok=True)
+        words = ("serve", "--port", 0, "--dir", folder, "--key", folder.with_suffix(".key"))
+        self._command = [*COMMAND, *map(str, (*words, *options))]
+
+    def __enter__(self) -> "Serving":
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        self.process = subprocess.Popen(self._command, env=environment(), **pipes)
+        first = self.process.stdout.readline().split()
+        assert first[1:] == ["serves", str(self.folder)], self.process.communicate()
+        self.id = first[0]
+        self.address = self.process.stdout.readline().split()[-1]
+        return self
+
+    def interrupt(self) -> tuple:
+        """Ctrl-C; exit status, the rest of what it printed, what it complained of."""
+        self.process.send_signal(signal.SIGINT)
+        out, complaints = self.process.communicate(timeout=TIMEOUT_S)
+        clean(complaints)
+        return self.process.returncode, out, complaints
+
+    def __exit__(self, *_) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.communicate()
+
+
+@pytest.fixture
+def serving(tmp_path):
+    with Serving(tmp_path / "served", "--anyone") as node:
+        yield node
+
+
+@pytest.fixture
+def key(tmp_path) -> tuple:
+    return ("--key", tmp_path / "client.key")
+
+
+def make_file(path: Path, size: int) -> Path:
+    path.write_bytes(random.Random(size).randbytes(size))
+    return path
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_id_is_made_once_and_the_same_ever_after(tmp_path, key):
+    first = run("id", *key)
+    assert first.returncode == 0
+    device, public = first.stdout.split()[1], bytes.fromhex(first.stdout.split()[-1])
+    assert device == device_id(public)
+    assert run("id", *key).stdout == first.stdout
+    assert run("id", "--key", tmp_path / "other.key").stdout != first.stdout
+
+
+def test_without_a_key_it_is_the_users(tmp_path):
+    home = {"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path / "config")}
+    first = run("id", **home)
+    assert first.returncode == 0
+    assert run("id", **home).stdout == first.stdout
+    assert [path.name for path in tmp_path.rglob("*.key")] == ["node.key"]
+
+
+def test_a_key_that_others_may_read(tmp_path, key):
+    run("id", *key)
+    key[1].chmod(0o644)
+    assert f"chmod 600 {key[1]}" in failure("id", *key)
+
+
+def test_a_file_goes_there_and_back(tmp_path, key, serving):
+    file = make_file(tmp_path / "sent.bin", 3_000_000)
+    sent = run("send", file, serving.address, *key)
+    assert sent.returncode == 0, sent.stderr
+    assert sent.stdout == f"stored sent.bin, SHA-256 {digest(file)}\n"
+    assert "sent.bin" in sent.stderr  # the progress bar
+    assert "3.0/3.0 MB" in sent.stderr
+    assert digest(serving.folder / "sent.bin") == digest(file)
+    back = tmp_path / "back"
+    back.mkdir()
+    fetched = run("fetch", "sent.bin", serving.address, "--dir", back, *key)
+    assert fetched.returncode == 0, fetched.stderr
+    assert fetched.stdout == f"fetched sent.bin, SHA-256 {digest(file)}\n"
+    assert digest(back / "sent.bin") == digest(file)
+    status, told, _ = serving.interrupt()
+    assert status == 130
+    assert told.startswith("stored sent.bin (3000000 bytes) from ")
+
+
+def test_fetch_puts_it_where_the_person_is(tmp_path, key, serving):
+    (serving.folder / "here").write_bytes(b"it is")
+    assert run("fetch", "here", serving.address, *key, cwd=tmp_path).returncode == 0
+    assert (tmp_path / "here").read_bytes() == b"it is"
+
+
+@pytest.mark.parametrize("name", ["[red]", "[bold] and ünïcode %s"])
+def test_names_are_shown_as_they_are(tmp_path, key, serving, name):
+    sent = run("send", make_file(tmp_path / name, 10), serving.address, *key)
+    assert sent.returncode == 0, sent.stderr
+    assert sent.stdout.startswith(f"stored {name}, SHA-256 ")
+    assert name in sent.stderr
+    fetched = run("fetch", name, serving.address, "--dir", tmp_path, *key)
+    assert fetched.stdout.startswith(f"fetched {name}, SHA-256 ")
+    status, told, complaints = serving.interrupt()
+    assert (status, complaints) == (130, "")
+    assert told.startswith(f"stored {name} (10 bytes) from ")
+
+
+def test_a_wrong_key_says_what_to_do(tmp_path, key, serving):
+    file = make_file(tmp_path / "file", 10)
+    address = "00" * 31 + "09@" + serving.address.split("@")[1]
+    said = failure("send", file, address, *key)
+    assert "noise.reject.decrypt_failed" in said
+    assert "dsoftbus id" in said
+    assert os.listdir(serving.folder) == []
+
+
+def test_a_peer_that_is_not_allowed_hears_why(tmp_path, key):
+    public = run("id", *key).stdout.split()[-1]
+    file = make_file(tmp_path / "file", 10)
+    with Serving(tmp_path / "served", "--allow", public) as node:
+        said = failure("send", file, node.address, "--key", tmp_path / "stranger.key")
+        assert "session.reject.peer_not_allowed" in said
+        assert "--allow" in said
+        assert run("send", file, node.address, *key).returncode == 0
+
+
+def test_nobody_listens(tmp_path, key):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    said = failure("fetch", "file", f"{'00' * 31}09@127.0.0.1:{port}", *key)
+    assert "session.end.link_down" in said
+    assert f"127.0.0.1:{port}" in said
+    assert "Is the peer running" in said
+
+
+def test_a_file_that_is_not_there(tmp_path, key, serving):
+    said = failure("fetch", "missing", serving.address, *key, "--dir", tmp_path)
+    assert "stream.reset.no_such_service" in said
+    assert "nothing of that name" in said
+    assert not (tmp_path / "missing").exists()
+    missing = run("send", tmp_path / "missing", serving.address, *key)
+    assert missing.returncode == 2
+    assert "does not exist" in missing.stderr
+
+
+@pytest.mark.parametrize("peer", ["", "nonsense", "00@127.0.0.1:1", "[red]@[::1]:x", "@[/]:1"])
+def test_an_address_that_is_none(tmp_path, key, peer):
+    file = make_file(tmp_path / "file", 10)
+    for words in (("send", file), ("fetch", "file")):
+        done = CliRunner().invoke(main, [*map(str, (*words, peer, *key))])
+        assert (done.exit_code, done.stdout) == (1, "")
+        assert "local.bad_argument" in done.stderr
+        assert re.search("KEY@HOST:PORT|64 hex digits|no port", done.stderr)
+
+
+def test_serve_that_allows_nobody_says_how_to_allow(tmp_path, key):
+    done = run("serve", *key, "--dir", tmp_path)
+    assert done.returncode == 2
+    assert "Usage:" in done.stderr
+    assert "--allow KEY" in done.stderr
+    assert "--anyone" in done.stderr
+    assert not key[1].exists()
+
+
+def test_serve_where_it_cannot(tmp_path, key, serving):
+    taken = serving.address.rpartition(":")[2]
+    words = ("serve", "--anyone", "--dir", tmp_path, *key, "--port")
+    assert "in use" in failure(*words, taken)
+    assert "hex digits" in failure(*words, 0, "--allow", "nonsense")
+
+
+def test_serve_on_ipv6(tmp_path, key):
+    file = make_file(tmp_path / "file", 10)
+    with Serving(tmp_path / "served", "--anyone", "--host", "::1") as node:
+        assert "@[::1]:" in node.address
+        assert run("send", file, node.address, *key).returncode == 0
+
+
+def test_a_long_name_is_cut_at_a_character(tmp_path, key):
+    with Serving(tmp_path / "served", "--anyone", "--name", "é" * 40) as node:
+        file = make_file(tmp_path / "file", 10)
+        assert run("send", file, node.address, *key).returncode == 0
+
+
+def test_ctrl_c_ends_the_sessions_in_order(tmp_path, key, serving):
+    (serving.folder / "big").write_bytes(b"")
+    os.truncate(serving.folder / "big", 1 << 29)
+    words = ("fetch", "big", serving.address, "--dir", tmp_path, *key)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    fetching = subprocess.Popen([*COMMAND, *map(str, words)], env=environment(), **pipes)
+    while not list(tmp_path.glob(".big.*")):
+        assert fetching.poll() is None
+    assert serving.interrupt()[0] == 130
+    out, complaints = fetching.communicate(timeout=TIMEOUT_S)
+    clean(complaints)
+    assert (fetching.returncode, out) == (1, "")
+    assert "session.end.peer" in complaints
+    assert not list(tmp_path.glob(".big.*"))
+
+
+def test_verbose_tells_of_the_fallback_to_a_board(tmp_path, key):
+    file = make_file(tmp_path / "file", 10)
+    with ServingNode(tmp_path / "board") as node:
+        address = f"{node.key}@{node.address}"
+        told = run("-v", "send", file, address, *key)
+    assert told.returncode == 0
+    assert ("falling back" in told.stderr) == (fastest() != SUITE_CHACHA_SHA256)
+
+
+def test_the_demo_shows_a_session_and_three_refusals():
+    done = run("demo")
+    assert done.returncode == 0, done.stderr
+    for label in (
+        "noise.reject.decrypt_failed",
+        "core.reject.oversize_frame_or_record",
+        "core.reject.unauthenticated_message_path",
+    ):
+        assert label in done.stdout
+    assert done.stdout.count("SHA-256 equal") >= 2
