@@ -126,6 +126,7 @@ class HOST:
     peers = 256  # a home or an office; 256 entries are about 200 KB
     trusted = 1024  # hosts keep what boards around them cannot
     rules = 256  # of the node, and of each trusted peer
+    line_slots = 16  # all that a line can have under way
     datagram_bytes = 1200
     segments = 1024  # 1.2 MB under way: 100 Mbit/s over 100 ms
     replay_window = 2048  # twice the segments: every retransmission may come late
@@ -154,6 +155,7 @@ class SMALL:
     peers = 16  # the field's table of small nodes
     trusted = 16  # about 300 bytes of heap each
     rules = 16
+    line_slots = 8  # 1.9 KB each way: enough for 921600 baud, 20 ms there and back
     datagram_bytes = 1200
     segments = 8  # 9.6 KB each way at most, and only while they are needed
     replay_window = 256
@@ -182,6 +184,7 @@ class TINY:
     peers = 8  # one room
     trusted = 4  # a hub, and a few who may take its place
     rules = 8
+    line_slots = 4  # 1 KB each way
     datagram_bytes = 400  # one full frame and 100 bytes of control frames
     segments = 4
     replay_window = 256

@@ -29,6 +29,7 @@ class ROOMY:
     replay_window = 256
     messages = 16
     handshakes = 16  # answered in a second
+    line_slots = 16
     peer_services = 8
     peers = 64
     trusted = 64

@@ -26,7 +26,7 @@ FLOORS = (
     {"session"},
     {"discovery", "trust"},
     {"service"},
-    {"node", "pump", "datagram_pump"},
+    {"node", "pump", "datagram_pump", "line_link"},
 )
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 BACKENDS = ("dsoftbus_sim", "dsoftbus_host", "dsoftbus_mpy")

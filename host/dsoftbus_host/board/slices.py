@@ -98,7 +98,7 @@ SLICES = {
     "serial": Slice(
         "sessions over a serial line",
         ("datagram",),
-        _of("dsoftbus.link", "cobs line"),
+        (*_of("dsoftbus.link", "cobs line"), "dsoftbus.line_link"),
     ),
     "trust": Slice(
         "pairing, the trust store, and access rules",

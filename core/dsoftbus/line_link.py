@@ -1,0 +1,88 @@
+"""A serial port as a datagram link: a `Line` between a byte port and `DatagramPump`.
+
+A byte port gives, as a stream link of `pump` does, `readinto(view)`, `write(buffer, at, stop)`
+and `close()`. A driver sets `now`, and after a turn of the pump flushes:
+
+    link.now = now
+    pump.turn(now)
+    while link.flush() and pump.blocked:
+        pump.turn(now)
+"""
+
+from dsoftbus.link.line import FRAME_ROOM, Line
+
+LINE_MTU = (
+    480  # two full fragments: behind longer ones, acknowledgements of the way back wait long
+)
+
+
+class LineLink:
+    """`epoch` is any number, another one after each start; `profile` says how much it may hold."""
+
+    def __init__(self, port, epoch: int, profile):
+        self.line = Line(epoch, min(profile.datagram_bytes, LINE_MTU), profile.line_slots)
+        self.mtu = self.line.mtu
+        self.now = 0
+        self.blocked = False  # the port took less than it was given: flush when it can
+        self.ended = False  # the port is gone
+        self._port = port
+        self._out = bytearray(FRAME_ROOM)
+        self._at = self._stop = 0
+
+    def recvfrom_into(self, buffer):
+        """(n, path) of the next datagram, or None when all that has come is read."""
+        got = self.line.recvfrom_into(buffer)
+        while got is None:
+            n = self._read()
+            if not n:
+                return None
+            self.line.filled(n, self.now)
+            got = self.line.recvfrom_into(buffer)
+        return got
+
+    def _read(self) -> int:
+        try:
+            n = self._port.readinto(self.line.space())
+        except OSError:
+            n = 0
+        self.ended = self.ended or n == 0
+        return n or 0
+
+    def sendto(self, buffer, n: int, path) -> bool:
+        return self.line.sendto(buffer, n, path)
+
+    def flush(self) -> bool:
+        """Hands the port what the line has to say; False when nothing has moved."""
+        moved = False
+        self.blocked = False
+        while self._at < self._stop or self._next_frame():
+            n = self._write()
+            if not n:
+                self.blocked = not self.ended
+                break
+            self._at += n
+            moved = True
+        return moved
+
+    def _next_frame(self) -> bool:
+        self._at = 0
+        self._stop = self.line.poll_transmit(self._out, self.now)
+        return self._stop > 0
+
+    def _write(self) -> int:
+        try:
+            return self._port.write(self._out, self._at, self._stop) or 0
+        except OSError:
+            self.ended = True
+            return 0
+
+    def poll_timer(self):
+        """When `handle_timer` is due, in ms, or None."""
+        return self.line.poll_timer()
+
+    def handle_timer(self, now: int) -> None:
+        self.line.handle_timer(now)
+
+    def close(self) -> None:
+        self.line.close()
+        self._port.close()
