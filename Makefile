@@ -14,7 +14,7 @@ WASM_VERSION := >=1.29.0-6
 
 STUBS := micropython-unix-stubs>=1.29
 
-.PHONY: help demo test lint format bench bench-crypto soak soak-sim sizes clean
+.PHONY: help demo test lint format bench bench-crypto soak soak-sim sizes docs-states clean
 .DELETE_ON_ERROR:
 
 help:
@@ -27,6 +27,7 @@ help:
 	@echo "make soak          new random examples for SECONDS=$(SECONDS)"
 	@echo "make soak-sim      simulated sessions with faults, SEEDS=$(SEEDS)"
 	@echo "make sizes         write docs/sizes.md"
+	@echo "make docs-states   write docs/states.md"
 	@echo "make clean         remove what the targets made"
 
 # A package that comes or goes is a reason to install anew, as pyproject.toml is.
@@ -85,6 +86,9 @@ soak-sim: $(VENV)/.installed
 
 sizes: $(VENV)/.installed
 	@$(BIN)/python scripts/sizes.py
+
+docs-states: $(VENV)/.installed
+	@$(BIN)/python scripts/states.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -29,6 +29,7 @@ from test_noise import run_vector
 
 SUITES = {code: crypto.suite(code) for code in (1, 2, 3)}
 PROTOCOLS = [(pattern, code) for pattern in ("XK", "XKpsk3") for code in (1, 2, 3)]
+LINK = bytes((LINK_STREAM,))
 KEY = st.binary(min_size=32, max_size=32)
 PAYLOAD = st.binary(max_size=80)
 
@@ -243,14 +244,14 @@ def test_fuzz_handshake_bodies(body, message, code):
     local = Local(SUITES, static, lambda n: b"r" * n, SMALL, "fuzz")
     try:
         if message == 0:
-            Handshake(local, bytes((LINK_STREAM,))).on_init(bytes((1, code, 0)) + body)
+            Handshake(local, LINK).on_init(bytes((1, code, 0)) + body)
             raise AssertionError("a handshake that nobody made")
-        initiator = Handshake(local, bytes((LINK_STREAM,)), 1, static.public)
+        initiator = Handshake(local, LINK, 1, static.public)
         first = initiator.init()
         if message == 1:
             initiator.on_reply(body)
         else:
-            responder = Handshake(local, bytes((LINK_STREAM,)))
+            responder = Handshake(local, LINK)
             responder.on_init(first)
             responder.on_finish(body)
         raise AssertionError("a handshake that nobody made")

@@ -49,12 +49,12 @@ from dsoftbus.session.mux import Mux
 from dsoftbus.ticks import earliest
 
 # States, in steps of 16: state + trigger is a key of TABLE.
-AWAIT_INIT = const(0x10)
-AWAIT_REPLY = const(0x20)
-AWAIT_FINISH = const(0x30)
-ESTABLISHED = const(0x40)
+AWAIT_INIT = const(0x10)  # the responder's first
+AWAIT_REPLY = const(0x20)  # the initiator's first: it has sent INIT
+AWAIT_FINISH = const(0x30)  # the responder has answered
+ESTABLISHED = const(0x40)  # the peer is authenticated; streams may open
 CLOSING = const(0x50)  # what was taken for sending still goes out
-CLOSED = const(0x60)
+CLOSED = const(0x60)  # for the one cause that EV_CLOSED tells
 
 # Triggers: the message types 1..5 of const.REC_*, and what this side does.
 SHUT = const(8)

@@ -13,16 +13,16 @@ except ImportError:
 
 
 # States, in steps of 16, so that state + trigger is a key without an allocation.
-IDLE = const(0x00)
+IDLE = const(0x00)  # it does not exist yet
 OPENING = const(0x10)  # we sent OPEN, the peer has not answered
 OPENING_FINISHED = const(0x20)  # and we sent FIN already
 OFFERED = const(0x30)  # the peer sent OPEN, our application has not answered
 OFFERED_FINISHED = const(0x40)  # and the peer sent FIN already
-ESTABLISHED = const(0x50)
+ESTABLISHED = const(0x50)  # both may send
 LOCAL_FINISHED = const(0x60)  # we sent FIN, the peer still sends
 REMOTE_FINISHED = const(0x70)  # the peer sent FIN, we still send
-CLOSED = const(0x80)
-RESET = const(0x90)
+CLOSED = const(0x80)  # both have finished; some may be left to send or to read
+RESET = const(0x90)  # ended early, by either side or with its session
 
 SEND_OPEN = const(0)
 RECV_OPEN = const(1)
