@@ -38,6 +38,7 @@ from dsoftbus.session.session import (
     CLOSED,
     CLOSING,
     ESTABLISHED,
+    FAULTS,
     Session,
 )
 from dsoftbus.ticks import earliest
@@ -156,7 +157,7 @@ class DatagramSession(Session):
                     return n
                 self._close_when_idle(now)
             return self._give_farewell(out, now)
-        except (BusError, MemoryError) as error:
+        except FAULTS as error:
             self._fail(error)
             return 0
 
@@ -218,7 +219,7 @@ class DatagramSession(Session):
             self.path = path
             if not self.initiator:
                 self._finish = body
-        except (BusError, MemoryError) as error:
+        except FAULTS as error:
             if self.handshake.proved:
                 self._fail(error)
             else:
@@ -256,7 +257,7 @@ class DatagramSession(Session):
             if not self.reliable.receive(plain, end, now, self._sink):
                 drops.add(NO_ROOM)
             self._after_receive(now)
-        except (BusError, MemoryError) as error:
+        except FAULTS as error:
             self._fail(error)
 
     @property

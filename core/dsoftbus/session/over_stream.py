@@ -8,12 +8,11 @@ from dsoftbus.const import (
     RECORD_HEADER,
     TAG_BYTES,
 )
-from dsoftbus.errors import BusError
 from dsoftbus.link.protect import RECORD_OVERHEAD, StreamProtect
 from dsoftbus.link.records import RecordReader, record
 from dsoftbus.session.frames import CODE_FRAME, put_code
 from dsoftbus.session.handshake import Handshake
-from dsoftbus.session.session import CLOSED, CLOSING, Session
+from dsoftbus.session.session import CLOSED, CLOSING, FAULTS, Session
 
 _LINK = bytes((LINK_STREAM,))
 _LENGTH_FIELD = 2
@@ -72,7 +71,7 @@ class StreamSession(Session):
                     self._on_message(kind, bytes(reader.buffer[reader.at : reader.stop]), now)
                 if reader.empty:
                     break
-        except (BusError, MemoryError) as error:
+        except FAULTS as error:
             self._fail(error)
 
     # Outputs
@@ -111,7 +110,7 @@ class StreamSession(Session):
                 at = self._protect.seal(out, at, stop)
                 if not mux.has_output:
                     break
-        except (BusError, MemoryError) as error:
+        except FAULTS as error:
             self._fail(error)
         return at  # with the records that are sealed: the peer counts them
 

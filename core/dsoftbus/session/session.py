@@ -56,6 +56,10 @@ ESTABLISHED = const(0x40)  # the peer is authenticated; streams may open
 CLOSING = const(0x50)  # what was taken for sending still goes out
 CLOSED = const(0x60)  # for the one cause that EV_CLOSED tells
 
+# What ends a session and no more. An except clause with two names would make this tuple only
+# when it is needed, which is when there may be no memory for it.
+FAULTS = (BusError, MemoryError)
+
 # Triggers: the message types 1..5 of const.REC_*, and what this side does.
 SHUT = const(8)
 
