@@ -100,6 +100,12 @@ class Network:
             self._paths[key] = Path(self.world, self._faults)
         return self._paths[key]
 
+    @property
+    def totals(self) -> tuple:
+        """Of all paths: (datagrams sent, datagrams lost)."""
+        paths = self._paths.values()
+        return sum(path.sent for path in paths), sum(path.lost for path in paths)
+
     def part(self, one: int, other: int, apart: bool = True) -> None:
         """Cuts both ways between two addresses, or joins them again."""
         self.path(one, other).up = self.path(other, one).up = not apart
