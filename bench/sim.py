@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import ec  # noqa: E402
 
 from dsoftbus.const import EV_ESTABLISHED, EV_OPENED, EV_READABLE, EV_WRITABLE, HOST  # noqa: E402
 from dsoftbus_host import crypto  # noqa: E402
+from dsoftbus_host.svg import Drawing  # noqa: E402
 from dsoftbus_sim.faults import Faults  # noqa: E402
 from dsoftbus_sim.network import Network  # noqa: E402
 from dsoftbus_sim.node import SimNode  # noqa: E402
@@ -169,21 +170,18 @@ def goodput(kind: type[Bus] | type[Quic], seed: int, loss: int) -> float:
 def chart(rows: list[tuple[str, tuple[float, ...]]], top: float) -> str:
     """An SVG of grouped bars: for each loss the ideal, this project and aioquic."""
     colours = ("#bbbbbb", "#2266aa", "#cc7722")
-    parts = ['<svg xmlns="http://www.w3.org/2000/svg" width="520" height="300" font-size="13">']
+    drawing = Drawing(520, 300)
     for n, name in enumerate(("ideal", "dsoftbus", "aioquic")):
-        parts.append(
-            f'<rect x="{120 + 120 * n}" y="8" width="12" height="12" fill="{colours[n]}"/>'
-        )
-        parts.append(f'<text x="{138 + 120 * n}" y="19">{name}</text>')
+        drawing.box(120 + 120 * n, 8, 12, 12, colours[n])
+        drawing.text(138 + 120 * n, 19, name)
     for group, (label, values) in enumerate(rows):
         left = 40 + 160 * group
         for n, value in enumerate(values):
             x, height = left + 42 * n, 200 * value / top
-            box = f'x="{x}" y="{260 - height:.1f}" width="36" height="{height:.1f}"'
-            parts.append(f'<rect {box} fill="{colours[n]}"/>')
-            parts.append(f'<text x="{x}" y="{254 - height:.1f}">{value:.0f}</text>')
-        parts.append(f'<text x="{left}" y="282">{label} loss, kB/s</text>')
-    return "\n".join([*parts, "</svg>", ""])
+            drawing.box(x, 260 - height, 36, height, colours[n])
+            drawing.text(x, 254 - height, f"{value:.0f}")
+        drawing.text(left, 282, f"{label} loss, kB/s")
+    return str(drawing)
 
 
 def main() -> None:
