@@ -21,7 +21,7 @@ from rich.progress import (
 )
 
 from dsoftbus.identity import short_id
-from dsoftbus_host import address, cli_pair, cli_trust, files, keys
+from dsoftbus_host import address, cli_pair, cli_sim, cli_trust, files, keys
 from dsoftbus_host.bus import Bus
 from dsoftbus_host.connection import Connection
 from dsoftbus_host.demo import run_demo
@@ -174,7 +174,7 @@ def demo() -> None:
     asyncio.run(run_demo(console))
 
 
-for group in (cli_pair.COMMANDS, cli_trust.COMMANDS):
+for group in (cli_pair.COMMANDS, cli_trust.COMMANDS, [cli_sim.sim]):
     for added in group:
         main.add_command(added)
 
