@@ -102,6 +102,13 @@ class Connection:
         except BusError:
             raise StopAsyncIteration from None
 
+    async def ended(self) -> BusError:
+        """Waits for the end of the session; returns its cause."""
+        while (cause := self.cause) is None:
+            self._changed.clear()
+            await self._changed.wait()
+        return cause
+
     async def ping(self) -> None:
         """Asks for a sign of life; `session.keepalive.rtt_ms` has the answer's time."""
         self.session.ping(now_ms())

@@ -18,6 +18,7 @@ from dsoftbus_host.clock import now_ms
 from dsoftbus_host.connection import Connection
 from dsoftbus_host.discovery import Discovery
 from dsoftbus_host.interfaces import Interface
+from dsoftbus_host.keeper import Keeper
 from dsoftbus_host.store_file import StoreFile
 from dsoftbus_host.watch import Watch
 
@@ -126,6 +127,20 @@ class Nearby:
                     failure = error
         self.peers.failed(device, now_ms())
         raise failure
+
+    def keep(
+        self,
+        device: str,
+        on_up: Callable[[Connection], None] | None = None,
+        on_down: Callable[[BusError], None] | None = None,
+    ) -> Keeper:
+        """A session with a peer that comes back by itself, wherever the peer is heard of."""
+
+        def heard() -> int:
+            peer = self.peers.get(device)
+            return -1 if peer is None else int(peer.heard)
+
+        return Keeper(self.bus, lambda: self.connect(device), on_up, on_down, heard)
 
 
 def _today() -> int:

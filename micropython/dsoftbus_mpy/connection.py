@@ -82,6 +82,12 @@ class Connection:
         except (LocalError, PeerError):
             raise StopAsyncIteration
 
+    async def ended(self):
+        """Waits for the end of the session; returns its cause."""
+        while self.cause is None:
+            await change(self._changed)
+        return self.cause
+
     async def close(self) -> None:
         """Sends what was written, tells the peer, and returns when the link is gone."""
         self.session.close(self._bus.now())

@@ -15,8 +15,12 @@ LIMIT_MS = 60000  # ends what hangs; nothing is held to a time
 
 if sys.implementation.name == "micropython":
     from dsoftbus_mpy.bus import Bus as Bus
+    from dsoftbus_mpy.keeper import Keeper as Keeper
 
     sleep_ms = asyncio.sleep_ms
+
+    def now_ms(bus) -> int:
+        return bus.now()
 
     def held() -> int:
         """How many pieces the heap holds, about: the smallest has 32 bytes on this port."""
@@ -39,9 +43,14 @@ if sys.implementation.name == "micropython":
 
 else:
     from dsoftbus_host.bus import Bus as Bus
+    from dsoftbus_host.clock import now_ms as host_now_ms
+    from dsoftbus_host.keeper import Keeper as Keeper
 
     def sleep_ms(ms: int):
         return asyncio.sleep(ms / 1000)
+
+    def now_ms(bus) -> int:
+        return host_now_ms()
 
     def held() -> int:
         """How many pieces the heap holds: objects that the collector knows."""

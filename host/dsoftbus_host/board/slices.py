@@ -117,6 +117,11 @@ SLICES = {
             "dsoftbus_mpy.discovery",
         ),
     ),
+    "keeper": Slice(
+        "sessions that come back by themselves",
+        ("discovery",),
+        ("dsoftbus.discovery.reconnect", "dsoftbus_mpy.keeper"),
+    ),
     "files": Slice("the file streams of the command line", ("asyncio",), ("dsoftbus_mpy.files",)),
     "program": Slice(
         "`micropython -m dsoftbus_mpy`, and invitations",
