@@ -115,7 +115,9 @@ class HOST:
     stream_credit = 65536  # two full frames: one on the way while one is read
     stream_buffer = 262144  # a stream whose reader keeps up grows to this
     spare_rings = 8  # empty receive buffers that a session keeps: as many as fill in two reads
-    session_credit = 8388608  # 128 streams of 64 KiB: no reader can stall another
+    # A part of a message on each stream that both sides may open, and two frames: so some message
+    # can always be completed, and one reader keeps going however many others stand still.
+    session_credit = 8454144
     max_message = 32764  # half of stream_credit, less the prefix
     sessions = 1024
     half_open = 64  # handshakes under way that a peer has not finished
@@ -144,7 +146,7 @@ class SMALL:
     stream_credit = 2048
     stream_buffer = 2048
     spare_rings = 2
-    session_credit = 16384
+    session_credit = 18432  # as HOST: 16 parts of 1024 bytes and two frames
     max_message = 1020
     sessions = 4
     half_open = 2
@@ -173,7 +175,7 @@ class TINY:
     stream_credit = 512
     stream_buffer = 512
     spare_rings = 1
-    session_credit = 2048
+    session_credit = 2560
     max_message = 252
     sessions = 1
     half_open = 1

@@ -17,7 +17,7 @@ class ROOMY:
     stream_credit = 32768  # two full frames: one on the way while one is read
     stream_buffer = 131072
     spare_rings = 4
-    session_credit = 524288  # 16 streams of 32 KiB
+    session_credit = 557056  # as HOST: 32 parts of 16 KiB and two frames
     max_message = 16380  # half of stream_credit, less the prefix
     sessions = 8
     half_open = 4

@@ -1,6 +1,16 @@
 """Credit: checked both ways, given back in full, and nobody waits for another's reader."""
 
-from dsoftbus.const import SMALL, TINY, U30_MAX, WINDOW_UPDATE
+from dsoftbus.const import (
+    FRAME_HEADER,
+    HANDSHAKE_RECORD_MAX,
+    HOST,
+    MESSAGE_PREFIX,
+    SMALL,
+    TAG_BYTES,
+    TINY,
+    U30_MAX,
+    WINDOW_UPDATE,
+)
 from pairs import Muxes, data_frame, events, frame, limits, take, u32
 from support import Random, raises
 
@@ -62,6 +72,17 @@ def test_after_quiescence_all_credit_is_back():
         assert theirs.receive_credit + theirs.released == theirs.window
         assert pair.a._credit == pair.b._receive_credit
         assert pair.b._receive_credit + pair.b._released == profile.session_credit
+
+
+def test_the_numbers_of_every_profile_fit_each_other():
+    for profile in (TINY, SMALL, HOST):
+        message = profile.max_message + MESSAGE_PREFIX
+        parts = 2 * profile.streams * message
+        assert profile.session_credit >= parts + 2 * profile.frame_payload
+        assert profile.stream_credit >= 2 * message
+        assert profile.stream_credit <= profile.stream_buffer
+        assert profile.record_bytes >= 1 + FRAME_HEADER + profile.frame_payload + TAG_BYTES
+        assert profile.receive_bytes >= max(profile.record_bytes, HANDSHAKE_RECORD_MAX) + 2
 
 
 # Memory: nobody holds more than was promised, and nobody waits for another's reader

@@ -158,6 +158,12 @@ def test_message_streams_of_a_whole_session_never_lock_each_other():
             mine.accept()
             pair.drive()
             ends.append((mine, theirs))
+        # A little has been read, and waits for company before its credit goes back.
+        take(
+            pair.b,
+            data_frame(1, u32(profile.frame_payload - 6) + bytes(profile.frame_payload - 6)),
+        )
+        assert len(receive_all(ends[0][1])) == 1
         # The worst peer there can be: all but one byte of a message on every stream.
         part = bytearray(profile.max_message + 3)
         put_u32(part, 0, profile.max_message)

@@ -56,3 +56,5 @@ def test_a_profile_fits_its_memory():
         assert profile.record_bytes + 2 <= profile.receive_bytes
         assert profile.stream_credit * profile.streams <= profile.session_credit
         assert profile.max_message <= profile.stream_credit // 2 - 4
+        parts = 2 * profile.streams * (profile.max_message + 4)
+        assert profile.session_credit >= parts + 2 * profile.frame_payload
