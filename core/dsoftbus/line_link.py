@@ -29,6 +29,12 @@ class LineLink:
         self._out = bytearray(FRAME_ROOM)
         self._at = self._stop = 0
 
+    def plug(self, port) -> None:
+        """Goes on with `port`, or, for None, without one: what is sent then waits, or gets lost."""
+        self._port = port
+        self.ended = False
+        self._at = self._stop = 0
+
     def recvfrom_into(self, buffer):
         """(n, path) of the next datagram, or None when all that has come is read."""
         got = self.line.recvfrom_into(buffer)
@@ -41,11 +47,13 @@ class LineLink:
         return got
 
     def _read(self) -> int:
+        if self._port is None or self.ended:
+            return 0
         try:
             n = self._port.readinto(self.line.space())
         except OSError:
             n = 0
-        self.ended = self.ended or n == 0
+        self.ended = n == 0
         return n or 0
 
     def sendto(self, buffer, n: int, path) -> bool:
@@ -58,7 +66,7 @@ class LineLink:
         while self._at < self._stop or self._next_frame():
             n = self._write()
             if not n:
-                self.blocked = not self.ended
+                self.blocked = self._port is not None and not self.ended
                 break
             self._at += n
             moved = True
@@ -70,6 +78,8 @@ class LineLink:
         return self._stop > 0
 
     def _write(self) -> int:
+        if self._port is None or self.ended:
+            return 0
         try:
             return self._port.write(self._out, self._at, self._stop) or 0
         except OSError:
@@ -85,4 +95,5 @@ class LineLink:
 
     def close(self) -> None:
         self.line.close()
-        self._port.close()
+        if self._port is not None:
+            self._port.close()

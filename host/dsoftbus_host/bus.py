@@ -36,6 +36,8 @@ from dsoftbus_host import crypto
 from dsoftbus_host.address import LINKS
 from dsoftbus_host.clock import now_ms
 from dsoftbus_host.connection import Connection, StreamConnection
+from dsoftbus_host.datagram_port import DatagramPort
+from dsoftbus_host.serial_port import BAUD, SerialPort
 from dsoftbus_host.stream import BusStream
 from dsoftbus_host.tcp import TcpLink
 from dsoftbus_host.udp import UdpPort
@@ -86,7 +88,7 @@ class Bus:
         self._suite_of: dict[bytes, int] = {}  # peers that lack this host's fastest
         self._handlers: dict[str, Handler] = {}
         self._listeners: list[socket.socket] = []
-        self._ports: list[UdpPort] = []
+        self._ports: list[DatagramPort] = []
         self._calling: dict[int, UdpPort] = {}  # by address family: for sessions from here
         self._connections: dict[Session, Connection] = {}
         self._incoming: list[Connection] = []  # no more than there are sessions
@@ -131,6 +133,16 @@ class Bus:
             sock.close()
             raise
         port = UdpPort(self, sock)
+        self._ports.append(port)
+        return port
+
+    def open_serial(self, path: str, baud: int = BAUD) -> SerialPort:
+        """Takes sessions on a serial line from now on, and makes them: see `SerialPort.connect`.
+
+        Raises OSError where there is no such port, or another program has it.
+        """
+        self._check_open()
+        port = SerialPort(self, path, baud)
         self._ports.append(port)
         return port
 

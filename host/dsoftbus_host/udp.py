@@ -1,26 +1,17 @@
-"""UDP on asyncio's loop: several sessions on one socket, over the core's `DatagramPump`."""
+"""UDP on asyncio's loop: several sessions on one socket."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import socket
 from typing import TYPE_CHECKING, Any
 
-from dsoftbus.const import DATAGRAM_MAX, EV_MESSAGE
-from dsoftbus.datagram_pump import DatagramPump
-from dsoftbus.errors import END_INTERNAL
-from dsoftbus_host.clock import now_ms
-from dsoftbus_host.connection import Connection
+from dsoftbus.const import DATAGRAM_MAX
+from dsoftbus_host.datagram_port import DatagramPort
 
 if TYPE_CHECKING:
-    from dsoftbus.session.events import Event
-    from dsoftbus.session.over_datagram import DatagramSession
     from dsoftbus_host.bus import Bus
 
-READS = 64  # datagrams in one turn of the loop; then others have theirs
 BUFFER_BYTES = 4 << 20  # asked of the OS, which may give less: a turn's delay must not lose much
-log = logging.getLogger("dsoftbus")
 
 
 class UdpLink:
@@ -56,172 +47,22 @@ class UdpLink:
         self.socket.close()
 
 
-class UdpPort:
+class UdpPort(DatagramPort):
     """One socket of a bus, and the sessions on it."""
 
+    _link: UdpLink
+
     def __init__(self, bus: Bus, sock: socket.socket) -> None:
-        self._bus = bus
-        self._link = UdpLink(sock)
-        self.endpoint = bus.node.endpoint(self._link.mtu)
-        self._pump = DatagramPump(self.endpoint, self._link, self._on_event)
-        self._connections: dict[DatagramSession, DatagramConnection] = {}
-        self._loop = asyncio.get_running_loop()
-        self._timer: asyncio.TimerHandle | None = None
-        self._soon: asyncio.Handle | None = None
-        self._writing = False
+        super().__init__(bus, UdpLink(sock))
         self._loop.add_reader(self._link.fileno(), self._on_readable)
 
     @property
     def port(self) -> int:
         return int(self._link.socket.getsockname()[1])
 
-    def adopt(self, session: DatagramSession) -> DatagramConnection:
-        connection = DatagramConnection(self._bus, session, self)
-        self._connections[session] = connection
-        self._bus.adopt(connection)
-        return connection
-
     def rebind(self, sock: socket.socket) -> None:
         """Goes on with another socket: the sessions move with it, and their peers follow."""
-        self._loop.remove_reader(self._link.fileno())
-        self._unwatch_writing()
+        self._unwatch()
         self._link.close()
         self._link = self._pump.link = UdpLink(sock)
         self._loop.add_reader(self._link.fileno(), self._on_readable)
-
-    def close(self) -> None:
-        """Sessions that still live here have lost their link."""
-        for connection in list(self._connections.values()):
-            connection.session.link_lost()
-        self.turn()
-        for handle in (self._timer, self._soon):
-            if handle is not None:
-                handle.cancel()
-        self._loop.remove_reader(self._link.fileno())
-        self._unwatch_writing()
-        self._link.close()
-
-    # The pump
-
-    def turn_soon(self) -> None:
-        """After a command: several of them leave together, in packets as full as can be."""
-        if self._soon is None:
-            self._soon = self._loop.call_soon(self.turn)
-
-    def turn(self) -> None:
-        """What can move, moves; then the timer is set."""
-        if self._soon is not None:
-            self._soon.cancel()
-            self._soon = None
-        try:
-            self._pump.turn(now_ms())
-        except Exception:  # noqa: BLE001 - a fault of ours: it ends one session and no other
-            self._fail()
-        self._release_finished()
-        if self._pump.blocked != self._writing:
-            self._watch_writing()
-        self._arm()
-
-    def _on_readable(self) -> None:
-        now = now_ms()
-        for _ in range(READS):
-            if not self._pump.read(now):
-                break
-        self.turn()
-
-    def _on_timer(self) -> None:
-        self._timer = None
-        self.endpoint.handle_timer(now_ms())
-        self.turn()
-
-    def _arm(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        deadline = self.endpoint.poll_timer()
-        if deadline is not None:
-            delay = max(deadline - now_ms(), 0) / 1000
-            self._timer = self._loop.call_later(delay, self._on_timer)
-
-    def _watch_writing(self) -> None:
-        self._unwatch_writing()
-        if self._pump.blocked:
-            self._writing = True
-            self._loop.add_writer(self._link.fileno(), self.turn)
-
-    def _unwatch_writing(self) -> None:
-        self._writing = False
-        self._loop.remove_writer(self._link.fileno())
-
-    def _fail(self) -> None:
-        session = self.endpoint.session
-        log.exception("session with %s", session.peer_id if session is not None else "nobody")
-        if session is not None:
-            session.refuse(END_INTERNAL)
-
-    # Events
-
-    def _on_event(self, session: DatagramSession, event: Event) -> None:
-        connection = self._connections.get(session) or self.adopt(session)
-        connection.on_event(event)
-
-    def _release_finished(self) -> None:
-        for session, connection in list(self._connections.items()):
-            if session.connection not in self.endpoint.sessions:
-                del self._connections[session]
-                connection.release()
-
-
-class DatagramConnection(Connection):
-    """A connection that shares its port with others."""
-
-    session: DatagramSession
-
-    def __init__(self, bus: Bus, session: DatagramSession, port: UdpPort) -> None:
-        super().__init__(bus, session)
-        self._port = port
-        self._message = asyncio.Event()
-
-    def send_datagram(self, data: bytes | bytearray | memoryview) -> bool:
-        """Sends `data` in one packet, once: it may get lost. False when it would block."""
-        taken: bool = self.session.send_datagram(data)
-        self.turn()
-        return taken
-
-    async def recv_datagram(self) -> bytes:
-        """The next unreliable message; raises the session's cause at its end."""
-        while True:
-            message: bytes | None = self.session.recv_datagram()
-            if message is not None:
-                return message
-            if self.cause:
-                raise self.cause
-            self._message.clear()
-            await self._message.wait()
-
-    def on_event(self, event: Event) -> None:
-        if event.kind == EV_MESSAGE:
-            self._message.set()
-        else:
-            super().on_event(event)
-            self._message.set()  # whoever waits for a message learns of the end
-
-    def turn(self) -> None:
-        self._port.turn_soon()
-
-    def turn_if_owed(self) -> None:
-        mux = self.session.mux
-        if mux is not None and mux.has_output:
-            self._port.turn_soon()
-
-    def drive(self) -> None:
-        self._port.turn()
-
-    def abort(self, code: int) -> None:
-        self.session.refuse(code)
-        self._port.turn_soon()
-
-    def release(self) -> None:
-        """The session has ended, and its last datagram is out."""
-        self.closed.set()
-        self._bus.on_released(self)

@@ -1,0 +1,67 @@
+"""Sessions over serial ports of this machine: two ends of a pseudo-terminal as the cable."""
+
+import asyncio
+import contextlib
+import os
+import pty
+import threading
+import tty
+
+import pytest
+
+from dsoftbus_host import files
+from dsoftbus_host.bus import Bus
+
+FILE_BYTES = 200_000
+
+
+class Cable:
+    """Two serial ports that are joined; `spoil(data)` is what the way makes of passing bytes."""
+
+    def __init__(self, spoil=bytes):
+        self._spoil = spoil
+        self._masters = []
+        self.paths = []
+        self._held = []
+        for _ in range(2):
+            master, slave = pty.openpty()
+            tty.setraw(slave)
+            self._masters.append(master)
+            self._held.append(slave)
+            self.paths.append(os.ttyname(slave))
+        one, other = self._masters
+        for pair in ((one, other), (other, one)):
+            threading.Thread(target=self._carry, args=pair, daemon=True).start()
+
+    def _carry(self, source: int, destination: int) -> None:
+        with contextlib.suppress(OSError):
+            while data := self._spoil(os.read(source, 4096)):
+                while data:
+                    data = data[os.write(destination, data) :]
+
+    def close(self) -> None:
+        for fd in self._held + self._masters:
+            os.close(fd)
+
+
+@pytest.fixture
+def cable():
+    joined = Cable()
+    yield joined
+    joined.close()
+
+
+def test_a_file_both_ways_over_a_cable(cable, tmp_path):
+    async def scenario():
+        (tmp_path / "file").write_bytes(os.urandom(FILE_BYTES))
+        (tmp_path / "served").mkdir()
+        async with Bus(os.urandom(32)) as one, Bus(os.urandom(32)) as other:
+            files.FileService(other, tmp_path / "served")
+            other.open_serial(cable.paths[1])
+            port = one.open_serial(cable.paths[0])
+            async with await port.connect(other.public) as connection:
+                sent = await files.send(connection, tmp_path / "file")
+                back = await files.fetch(connection, "file", tmp_path)
+                assert sent == back
+
+    asyncio.run(scenario())
