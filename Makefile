@@ -14,7 +14,7 @@ WASM_VERSION := >=1.29.0-6
 
 STUBS := micropython-unix-stubs>=1.29
 
-.PHONY: help demo test lint format bench bench-crypto soak soak-sim sizes docs-states clean
+.PHONY: help demo test lint format bench bench-crypto bench-discovery soak soak-sim sizes docs-states clean
 .DELETE_ON_ERROR:
 
 help:
@@ -24,6 +24,7 @@ help:
 	@echo "make format        let ruff mend and lay out what it can"
 	@echo "make bench         throughput and latency, as ratios"
 	@echo "make bench-crypto  the crypto kernels on MicroPython, as ratios"
+	@echo "make bench-discovery  what an announcement costs among 10 to 1000 nodes"
 	@echo "make soak          new random examples for SECONDS=$(SECONDS)"
 	@echo "make soak-sim      simulated sessions with faults, SEEDS=$(SEEDS)"
 	@echo "make sizes         write docs/sizes.md"
@@ -77,6 +78,9 @@ bench: $(VENV)/.installed
 
 bench-crypto: $(VENV)/.installed
 	@$(BIN)/python bench/bench_crypto.py
+
+bench-discovery: $(VENV)/.installed
+	@$(BIN)/python bench/discovery.py
 
 soak: $(VENV)/.installed
 	@$(BIN)/python scripts/soak.py $(SECONDS)

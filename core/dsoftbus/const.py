@@ -125,7 +125,7 @@ class HOST:
     keepalive_ms = 5000  # probe after 15 s of silence, dead after 45 s
     close_ms = 1000  # how long a closing session waits to hand out its last record
     peer_services = 16  # what a packet can hold
-    peers = 256  # a home or an office; 256 entries are about 200 KB
+    peers = 1024  # as many as it has sessions; 1024 entries are about 0.8 MB
     trusted = 1024  # hosts keep what boards around them cannot
     rules = 256  # of the node, and of each trusted peer
     line_slots = 16  # all that a line can have under way

@@ -26,7 +26,10 @@ from dsoftbus.pace import Backoff, TokenBucket
 from dsoftbus.session.events import NodeEvent
 
 # The field's hardening: at most 50 packets in 5 s, at most 3 handshakes in 30 s for each peer.
+# Where the table holds more strangers than could stay in it at that pace, as many as it needs:
+# three announcements in a lifetime of 60 s are one for every four peers in 5 s.
 _PACKETS = 50
+_PEERS_A_PACKET = 4
 _PACKETS_MS = 5000
 _KNOWN_PACKETS = 10  # of one known peer, in the same time: it announces every few seconds at most
 _HANDSHAKES = 3
@@ -82,9 +85,10 @@ class Peers:
         self._limit = profile.peers
         self._services = profile.peer_services
         self._table = {}
-        self._strangers = TokenBucket(_PACKETS, _PACKETS_MS)
-        self._returning = TokenBucket(_PACKETS, _PACKETS_MS)  # trusted, and not in the table
-        self._changed = False  # there may be an event
+        packets = max(_PACKETS, profile.peers // _PEERS_A_PACKET)
+        self._strangers = TokenBucket(packets, _PACKETS_MS)
+        self._returning = TokenBucket(packets, _PACKETS_MS)  # trusted, and not in the table
+        self._turned = {}  # by id: those of whom the last event is true no more
         self._gone = deque((), profile.peers)  # evicted, and not yet reported
         self.drops = {}
 
@@ -181,16 +185,14 @@ class Peers:
         return min(deadlines) if deadlines else None
 
     def next_event(self):
-        """The oldest change of who is there, or None."""
+        """A change of who is there, or None."""
         if self._gone:
             return _event(self._gone.popleft(), False)
-        if self._changed:
-            for peer in self._table.values():
-                if peer.online != peer.reported:
-                    peer.reported = peer.online
-                    return _event(peer, peer.online)
-            self._changed = False
-        return None
+        if not self._turned:
+            return None
+        _, peer = self._turned.popitem()
+        peer.reported = peer.online
+        return _event(peer, peer.online)
 
     # Getters
 
@@ -283,13 +285,16 @@ class Peers:
     def _remove(self, peer: Peer) -> None:
         """Takes a peer out; if a program believes it there, an event will say otherwise."""
         del self._table[peer.id]
+        self._turned.pop(peer.id, None)
         if peer.reported:
             self._gone.append(peer)
 
     def _set_online(self, peer: Peer, online: bool) -> None:
-        if online != peer.online:
-            peer.online = online
-            self._changed = True
+        peer.online = online
+        if online != peer.reported:
+            self._turned[peer.id] = peer
+        else:
+            self._turned.pop(peer.id, None)
 
 
 def _check_identity(said, peer) -> None:
