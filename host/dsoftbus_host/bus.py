@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import ipaddress
 import logging
 import os
@@ -57,6 +58,7 @@ Handler = Callable[[Connection, BusStream], Awaitable[None]]
 SUITES = (SUITE_CHACHA_SHA256, SUITE_CHACHA_BLAKE2S, SUITE_AESGCM_SHA256)
 TCP_SHARE = 2  # of the time that auto is given: the first half
 BACKLOG = 128
+PORT_TRIES = 16  # for any port, until one is free for every link
 ACCEPT_PAUSE_S = 0.1  # after a failed accept: no descriptors or no memory left, for the moment
 SUITES_REMEMBERED = 1024  # one peer more costs it a second attempt, and no memory here
 log = logging.getLogger("dsoftbus")
@@ -111,19 +113,14 @@ class Bus:
         "auto" for both); returns the port."""
         self._check_open()
         _check_link(link)
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        if link != "udp":
-            port = self._listen_tcp(family, host, port)
-        if link != "tcp":
-            port = self._open_port(family, (host, port)).port
+        for sock in _listening(host, port, link):
+            port = int(sock.getsockname()[1])
+            if sock.type == socket.SOCK_STREAM:
+                self._listeners.append(sock)
+                self._watch(sock)
+            else:
+                self._ports.append(UdpPort(self, sock))
         return port
-
-    def _listen_tcp(self, family: int, host: str, port: int) -> int:
-        listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
-        listener.setblocking(False)
-        self._listeners.append(listener)
-        self._watch(listener)
-        return int(listener.getsockname()[1])
 
     def _open_port(self, family: int, address: tuple[str, int]) -> UdpPort:
         sock = socket.socket(family, socket.SOCK_DGRAM)
@@ -411,6 +408,36 @@ def _log_error(error: Exception) -> None:
     """What peers and disks do wrong is expected; of anything else the log has the whole story."""
     expected = isinstance(error, (BusError, OSError))
     log.warning("a stream's handler: %s", error, exc_info=None if expected else error)
+
+
+def _listening(host: str, port: int, link: str) -> list[socket.socket]:
+    """A socket for each link, on one port: all of them or none."""
+    tries = 1 if port else PORT_TRIES
+    while True:
+        try:
+            return _bound(host, port, link)
+        except OSError as error:
+            tries -= 1
+            if error.errno != errno.EADDRINUSE or not tries:
+                raise
+
+
+def _bound(host: str, port: int, link: str) -> list[socket.socket]:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sockets = []
+    with contextlib.ExitStack() as unless_all:
+        if link != "udp":
+            sock = socket.create_server((host, port), family=family, backlog=BACKLOG)
+            sockets.append(unless_all.enter_context(sock))
+            port = sock.getsockname()[1]
+        if link != "tcp":
+            sock = unless_all.enter_context(socket.socket(family, socket.SOCK_DGRAM))
+            sock.bind((host, port))
+            sockets.append(sock)
+        unless_all.pop_all()
+    for sock in sockets:
+        sock.setblocking(False)
+    return sockets
 
 
 async def _connect_socket(host: str, port: int) -> socket.socket:

@@ -112,6 +112,35 @@ def test_ipv6_and_names():
     run(test())
 
 
+def test_a_port_is_one_that_every_link_has_free(monkeypatch):
+    class Busy(socket.socket):
+        """Sometimes another program has the port."""
+
+        refusals = 3
+
+        def bind(self, address):
+            if self.type == socket.SOCK_DGRAM and Busy.refusals:
+                Busy.refusals -= 1
+                raise OSError(errno.EADDRINUSE, "Address already in use")
+            super().bind(address)
+
+    async def test():
+        async with Bus(A) as server, Bus(B) as client:
+            port = await server.listen(HOST, 0, "auto")
+            for link in ("tcp", "udp"):
+                await client.connect(HOST, port, server.public, link=link)
+            with pytest.raises(OSError, match="in use"):
+                await client.listen(HOST, port, "udp")
+            with pytest.raises(OSError, match="in use"):
+                await client.listen(HOST, port, "auto")
+            assert (len(server._listeners), client._listeners) == (1, [])
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bus_module.socket, "socket", Busy)
+        run(test())
+    assert Busy.refusals == 0
+
+
 def test_every_address_of_a_name_is_tried(monkeypatch):
     async def test():
         async with Bus(A) as server, Bus(B) as client:
