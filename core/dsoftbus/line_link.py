@@ -30,7 +30,7 @@ class LineLink:
         self._at = self._stop = 0
 
     def plug(self, port) -> None:
-        """Goes on with `port`, or, for None, without one: what is sent then waits, or gets lost."""
+        """Goes on with `port`, or with None without one: what is sent then waits or gets lost."""
         self._port = port
         self.ended = False
         self._at = self._stop = 0
