@@ -1,6 +1,6 @@
-"""Commands on the trust store: peers, unpair, allow, deny, trust export, trust import.
+"""Commands on the trust store: peers, unpair, allow, deny, trust export, trust import; and rotate.
 
-They change the file. A node of this user that runs notices within two seconds, and ends sessions
+They change a file. A node of this user that runs notices within two seconds, and ends sessions
 and streams that are not allowed any more.
 """
 
@@ -16,10 +16,13 @@ from rich.table import Table
 
 from dsoftbus.const import HOST
 from dsoftbus.errors import BAD_ARGUMENT, LocalError
-from dsoftbus.identity import looks_like_id, short_id
+from dsoftbus.identity import device_id, looks_like_id, short_id
 from dsoftbus.trust.acl import ANYONE, PAIRED, rule
 from dsoftbus.trust.store import TrustStore, decode
-from dsoftbus_host.terminal import command, console, open_store, trust_option
+from dsoftbus_host import crypto, next_key
+from dsoftbus_host.terminal import command, console, key_option, open_store, trust_option
+
+_DAY_S = 86400
 
 
 @click.command("peers")
@@ -54,6 +57,28 @@ def unpair(peer: str, trust_path: Path) -> None:
     file.store.remove(entry.id)
     file.save()
     console.print(f"{entry.name or short_id(entry.id)} is trusted no more", markup=False)
+
+
+@click.command("rotate")
+@click.option(
+    "--days",
+    type=click.FloatRange(1 / _DAY_S, 3650),
+    default=7,
+    show_default=True,
+    help="How long the peers have to hear of it.",
+)
+@key_option
+@command
+def rotate(days: float, key_path: Path) -> None:
+    """Give this node a new key: its peers are told first, and then follow by themselves."""
+    next_key.load(key_path)  # there has to be one to change
+    grace_s = round(days * _DAY_S)
+    public = crypto.suite().keypair(next_key.plan(key_path, grace_s)).public
+    when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(time.time() + grace_s))
+    console.print(f"next id   {device_id(public)}", soft_wrap=True)
+    console.print(f"next key  {public.hex()}", soft_wrap=True)
+    console.print(f"from      {when} on, at the node's start or while `dsoftbus serve` runs")
+    console.print("peers that it does not meet before then have to pair again")
 
 
 def _change_rule(
@@ -133,4 +158,4 @@ def _merge(store: TrustStore, other: TrustStore) -> None:
         store.add_rule(own)
 
 
-COMMANDS = (peers, unpair, _rule_command("allow"), _rule_command("deny"), trust)
+COMMANDS = (peers, unpair, rotate, _rule_command("allow"), _rule_command("deny"), trust)

@@ -6,9 +6,11 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from types import TracebackType
 
-from dsoftbus.const import DISCOVERY_PORT, LINK_DATAGRAM, LINK_STREAM
+from dsoftbus.const import DISCOVERY_PORT, EV_KEY_MOVED, LINK_DATAGRAM, LINK_STREAM
+from dsoftbus.discovery.peers import Peer
 from dsoftbus.errors import STALE_PEER, BusError, LocalError
 from dsoftbus.session.events import NodeEvent
 from dsoftbus.trust.acl import Rule
@@ -31,7 +33,8 @@ class Nearby:
     """As a context manager it is there, and says goodbye at the end.
 
     `listen`: (host, port) to take sessions on, or None to only look; `grants` is what peers get
-    when they are paired; `interfaces`: None for all; `on_event` gets every NodeEvent.
+    when they are paired; `interfaces`: None for all; `on_event` gets every NodeEvent; `key_path`
+    is the file that `key` came from (`next_key.load`), for a change of the key.
     """
 
     def __init__(
@@ -46,11 +49,14 @@ class Nearby:
         services: Iterable[str] = (),
         interfaces: list[Interface] | None = None,
         discovery_port: int = DISCOVERY_PORT,
+        key_path: Path | None = None,
     ) -> None:
         self.guard = Guard(file.store, os.urandom, _today, grants)
         self.bus = Bus(key, name, guard=self.guard)
         self.peers = self.bus.node.discover()
-        self.watch = Watch(self.bus, on_event, file)
+        self.watch = Watch(self.bus, self._tell, file, key_path)
+        self._on_event = on_event
+        self._moved: dict[str, str] = {}  # old ids of peers that changed their key since
         self.port = 0
         self._listen = listen
         self._services = services
@@ -113,7 +119,23 @@ class Nearby:
         raise LocalError(STALE_PEER, f"{text}: nobody by that name or id was heard of")
 
     async def connect(self, device: str) -> Connection:
-        """A session with a peer, wherever it was heard of; an old one if it lives."""
+        """A session with a peer, wherever it was heard of; an old one if it lives.
+
+        A peer that announced its next key is sought by that, too, and one that has changed its
+        key by what it changed it to.
+        """
+        device = self._moved.get(device, device)
+        heir = self._heir(device)
+        if heir is None:
+            return await self._connect(device)
+        # Once the next key is announced it is in use; a forged announcement costs an attempt.
+        first, second = (heir.id, device) if heir.online else (device, heir.id)
+        try:
+            return await self._connect(first)
+        except (BusError, OSError):
+            return await self._connect(second)
+
+    async def _connect(self, device: str) -> Connection:
         live = self.bus.connections(device)
         if live:
             return live[0]
@@ -127,6 +149,27 @@ class Nearby:
                     failure = error
         self.peers.failed(device, now_ms())
         raise failure
+
+    def _heir(self, device: str) -> Peer | None:
+        """What is known of the next key that a trusted peer has announced; where its old address
+        is all that is known, it is sought there."""
+        entry = self.guard.store.get(device)
+        if entry is None or not entry.next_public:
+            return None
+        old = self.peers.get(device)
+        heir: Peer = self.peers.know(entry.next_public)
+        if not heir.routes() and old is not None and old.routes():
+            heir.fixed = old.routes()[0]
+        return heir
+
+    def _tell(self, event: NodeEvent) -> None:
+        if event.kind == EV_KEY_MOVED:
+            before, now = event.name, event.peer
+            moved = {old: now if new == before else new for old, new in self._moved.items()}
+            moved[before] = now
+            known = self.guard.store.get
+            self._moved = {old: new for old, new in moved.items() if known(new) is not None}
+        self._on_event(event)
 
     def keep(
         self,

@@ -1,6 +1,7 @@
 """What happens to a node apart from its sessions' streams, told to the program.
 
-Keeps the trust store on disk as it is in memory, and gives sessions their turn after a command.
+Keeps the trust store on disk as it is in memory, follows the plan for a change of the node's key,
+and gives sessions their turn after a command.
 """
 
 from __future__ import annotations
@@ -8,8 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dsoftbus.const import EV_KEY_DUE, SUITE_CHACHA_SHA256
+from dsoftbus.errors import LocalError
+from dsoftbus_host import next_key
 from dsoftbus_host.clock import now_ms
 
 if TYPE_CHECKING:
@@ -22,17 +27,23 @@ _LOOK_S = 2.0  # how long a change of the file by another process may go unnotic
 
 
 class Watch:
-    """`on_event(event)` gets each NodeEvent of `bus`; `file` holds its guard's store."""
+    """`on_event(event)` gets each NodeEvent of `bus`; `file` holds its guard's store.
+
+    `key_path` is the node's key file: a change that is planned beside it is begun, and done in
+    the file before the program hears EV_KEY_DUE. The program then starts a new bus.
+    """
 
     def __init__(
         self,
         bus: Bus,
         on_event: Callable[[NodeEvent], None],
         file: StoreFile | None = None,
+        key_path: Path | None = None,
     ) -> None:
         self._bus = bus
         self._on_event = on_event
         self._file = file
+        self._key_path = key_path
         self._stirred = False
         self._timer: asyncio.TimerHandle | None = None
 
@@ -67,6 +78,8 @@ class Watch:
             self._bus.turn(session)
         self._save()
         while (event := self._bus.node.next_event()) is not None:
+            if event.kind == EV_KEY_DUE:
+                self._switch_key()
             self._on_event(event)
 
     def _save(self) -> None:
@@ -85,6 +98,29 @@ class Watch:
             changed = self._file.reread()
             if changed is not None:
                 guard.adopt(changed)
+        self._follow_plan()
         self._bus.node.handle_timer(now_ms())
         self.stir()
         self._timer = self._loop.call_later(_LOOK_S, self._look)
+
+    def _follow_plan(self) -> None:
+        """Begins a change of key that has been planned beside the key file."""
+        guard = self._bus.node.guard
+        if self._key_path is None or guard is None or guard.rotation is not None:
+            return
+        try:
+            found = next_key.planned(self._key_path)
+        except (LocalError, OSError) as error:
+            log.error("the change of key waits for the next start: %s", error)
+            self._key_path = None
+            return
+        if found is not None:
+            pair = self._bus.node.local.suites[SUITE_CHACHA_SHA256].keypair(found[0])
+            guard.rotate(pair, max(found[1], 1), now_ms())
+
+    def _switch_key(self) -> None:
+        if self._key_path is not None:
+            try:
+                next_key.switch(self._key_path)
+            except (LocalError, OSError) as error:
+                log.error("the next start changes the key: %s", error)

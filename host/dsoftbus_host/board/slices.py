@@ -105,7 +105,7 @@ SLICES = {
         ("core",),
         (
             "dsoftbus.trust",
-            *_of("dsoftbus.trust", "acl store pairing desk rotation talk control guard"),
+            *_of("dsoftbus.trust", "acl store pairing desk rotation nextkey talk control guard"),
             *_of("dsoftbus_mpy", "storefile watch"),
         ),
     ),
