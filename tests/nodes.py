@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 
 from dsoftbus_host.bus import Bus
+from dsoftbus_host.interfaces import LOOPBACK
 from portable import ROOT, TIMEOUT_S, micropython
 
 MB = 1 << 20
@@ -73,6 +74,57 @@ class ServingNode:
         if kind is None:
             assert alive, complaints
             assert complaints == ""
+
+
+class Board:
+    """A MicroPython node in a process of its own, spoken to in lines."""
+
+    def __init__(self, folder, name: str, discovery_port: int) -> None:
+        self.name = name
+        files = ("--key", folder / f"{name}.key", "--trust", folder / f"{name}.trust")
+        place = ("--host", "127.0.0.1", "--broadcast", LOOPBACK.broadcast)
+        port = ("--discovery", discovery_port)
+        self._command = command("node", "--name", name, *files, *place, *port)
+        self.lines = []
+
+    async def __aenter__(self):
+        pipe = asyncio.subprocess.PIPE
+        self._process = await asyncio.create_subprocess_exec(
+            *self._command, env=environment(), stdin=pipe, stdout=pipe
+        )
+        _, self.port, key, self.id = (await self.until("listening")).split()
+        self.public = bytes.fromhex(key)
+        return self
+
+    async def __aexit__(self, kind, *_):
+        if kind is not None:
+            print(self.name, *self.lines, sep="\n  ")
+            self._process.kill()
+        self.say("quit")
+        await asyncio.wait_for(self._process.wait(), TIMEOUT_S)
+
+    def say(self, line: str) -> None:
+        self._process.stdin.write(line.encode() + b"\n")
+
+    async def knows(self, other: "Board") -> None:
+        await self.until("online", other.id, other.name)
+
+    async def until(self, *words: str) -> str:
+        """Reads lines until one begins with these words."""
+        wanted = " ".join(words)
+        while True:
+            line = await asyncio.wait_for(self._process.stdout.readline(), TIMEOUT_S)
+            assert line, f"{self.name} ended, and did not say {wanted}"
+            self.lines.append(line.decode().strip())
+            if self.lines[-1].startswith(wanted):
+                return self.lines[-1]
+
+
+async def echoed(connection) -> bytes:
+    async with await connection.open("echo") as stream:
+        await stream.write(b"hello")
+        await stream.finish()
+        return await stream.read()
 
 
 def make_file(path, size: int):

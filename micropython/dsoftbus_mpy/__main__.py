@@ -83,12 +83,14 @@ async def serve(options) -> None:
         await asyncio.Event().wait()
 
 
-async def run_node(options) -> None:
-    """A node with discovery and a trust store, on the standard input."""
+async def run_node(options) -> bool:
+    """A node with discovery and a trust store, on the standard input; True when it has a new key
+    and is to start anew."""
     from dsoftbus.trust.acl import grant
     from dsoftbus.trust.guard import Guard
     from dsoftbus_mpy.console import Console
     from dsoftbus_mpy.discovery import count_start
+    from dsoftbus_mpy.nextkey import load
     from dsoftbus_mpy.storefile import StoreFile
 
     random = entropy.source()
@@ -97,13 +99,14 @@ async def run_node(options) -> None:
     if file.damaged:
         print("damaged", file.damaged)
     guard = Guard(file.store, random, None, [grant("allow both *")])
-    secret = keyfile.load_or_make(options["--key"], random)
+    secret = load(options["--key"], random)
     async with Bus(secret, options["--name"], profile, guard=guard) as bus:
         files.serve_echo(bus)
         port = await bus.listen(options["--host"], number(options["--port"]))
         console = Console(
             bus,
             file,
+            options["--key"],
             port,
             sequence=count_start(options["--key"] + ".starts"),
             address=options["--host"],
@@ -111,7 +114,7 @@ async def run_node(options) -> None:
             discovery_port=number(options["--discovery"]),
         )
         print("listening", port, hex_of(bus.public), bus.id)
-        await console.run()
+        return await console.run()
 
 
 async def send(path: str, address: str, key: str, options) -> None:
@@ -148,7 +151,8 @@ def main(arguments) -> int:
         elif command == "serve" and not words:
             asyncio.run(serve(options))
         elif command == "node" and not words:
-            asyncio.run(run_node(options))
+            while asyncio.run(run_node(options)):
+                asyncio.new_event_loop()
         elif command == "send" and len(words) == 3:
             asyncio.run(send(words[0], words[1], words[2], options))
         elif command == "fetch" and len(words) == 3:

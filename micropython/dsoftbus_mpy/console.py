@@ -9,15 +9,18 @@
 | `unpair PEER`      | trusts a peer no more                                         |
 | `allow PEER IN/OUT/BOTH NAME` | adds a rule; `deny` the same                       |
 | `echo PEER TEXT`   | opens the stream `echo` and prints `echo TEXT`                |
+| `rotate SECONDS`   | gives this node a new key after so long; peers hear of it       |
 | `quit`             | says goodbye                                                  |
 
 A PEER is an id, its beginning, or a name. What happens is printed, one line each.
 """
 
+import asyncio
 import sys
 
 from dsoftbus.const import (
     EV_DENIED,
+    EV_KEY_DUE,
     EV_KEY_MOVED,
     EV_NAME_WARNING,
     EV_OFFLINE,
@@ -26,8 +29,10 @@ from dsoftbus.const import (
     EV_PAIR_FAILED,
     EV_PAIRED,
     EV_UNPAIRED,
+    U30_MAX,
 )
 from dsoftbus.errors import BAD_ARGUMENT, BusError, LocalError, label
+from dsoftbus.identity import device_id
 from dsoftbus.trust.acl import rule
 from dsoftbus_mpy.discovery import Discovery
 from dsoftbus_mpy.waiting import readable
@@ -48,10 +53,12 @@ _WORDS = {
 class Console:
     """Drives `bus`, whose guard has the store of `file`, by lines from `stdin`."""
 
-    def __init__(self, bus, file, port: int, **discovery):
+    def __init__(self, bus, file, key_path: str, port: int, **discovery):
         self._bus = bus
         self._guard = bus.node.guard
-        self._watch = Watch(bus, self._on_event, file)
+        self._key_path = key_path
+        self._over = asyncio.Event()
+        self._watch = Watch(bus, self._on_event, file, key_path)
         self._discovery = Discovery(bus, self._watch, port, services=("echo",), **discovery)
         self._commands: dict = {
             "peers": self._peers,
@@ -63,10 +70,21 @@ class Console:
             "allow": self._allow,
             "deny": self._deny,
             "echo": self._echo,
+            "rotate": self._rotate,
         }
 
-    async def run(self) -> None:
-        """Until `quit` or the end of the input."""
+    async def run(self) -> bool:
+        """Until `quit` or the end of the input (False), or until the node has a new key and is
+        to start anew (True)."""
+        reading = asyncio.create_task(self._read())
+        await self._over.wait()
+        again = not reading.done()
+        reading.cancel()
+        self._discovery.stop()
+        self._watch.stop()
+        return again
+
+    async def _read(self) -> None:
         line = await _read_line()
         while line and line.strip() != "quit":
             try:
@@ -74,8 +92,7 @@ class Console:
             except (BusError, OSError) as error:
                 print("error", error)
             line = await _read_line()
-        self._discovery.stop()
-        self._watch.stop()
+        self._over.set()
 
     async def _run(self, words) -> None:
         if words:
@@ -134,6 +151,15 @@ class Console:
             await stream.finish()
             print("echo", (await stream.readexactly(len(text.encode()))).decode())
 
+    async def _rotate(self, seconds: str) -> None:
+        from dsoftbus_mpy import nextkey
+
+        if not seconds.isdigit() or not 0 < int(seconds) <= U30_MAX:
+            raise LocalError(BAD_ARGUMENT, seconds)
+        nextkey.plan(self._key_path, int(seconds), self._bus.node.local.random)
+        self._watch.follow_plan()
+        print("rotating", device_id(self._guard.rotation.next_pair.public), seconds)
+
     async def _connect(self, who: str):
         """The session with a peer, or a new one at the places where it was heard of."""
         device = self._find(who)
@@ -164,6 +190,9 @@ class Console:
     def _on_event(self, event) -> None:
         if event.kind == EV_PAIR_DIGITS:
             print("digits", event.about.pairing.digits, event.peer, plain(event.name))
+        elif event.kind == EV_KEY_DUE:
+            print("rotated", device_id(event.about.next_pair.public))
+            self._over.set()
         elif event.kind in _WORDS:
             reason = label(event.code) if event.code else "-"
             print(_WORDS[event.kind], event.peer, plain(event.name), reason)

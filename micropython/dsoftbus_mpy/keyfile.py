@@ -30,10 +30,10 @@ def load_or_make(path: str, random) -> bytes:
 
 def load(path: str):
     """The secret, or None where none was ever stored. Raises LocalError(KEY_FILE), OSError."""
-    data = _read(path)
+    data = read(path)
     if data is not None:
         return _decode(data, path)
-    data = _read(_new(path))
+    data = read(_new(path))
     if data is None or len(data) < KEY_FILE_BYTES:
         return None  # a cut in the very first write: there was no secret before it
     secret = _decode(data, _new(path))
@@ -43,7 +43,11 @@ def load(path: str):
 
 def store(path: str, secret: bytes) -> None:
     """Puts `secret` in the place of what the file holds: afterwards it is wholly old or new."""
-    data = encode_secret(secret)
+    place(path, encode_secret(secret))
+
+
+def place(path: str, data: bytes) -> None:
+    """Puts `data` in the place of what the file holds, in the two steps above."""
     with open(_new(path), "wb") as file:
         file.write(data)
         file.flush()  # fsync on POSIX, sync on flash: before the rename, not some time after
@@ -61,11 +65,11 @@ def _new(path: str) -> str:
     return path + ".new"
 
 
-def _read(path: str):
-    """What is in the file, up to one byte more than a key file has; None if it does not exist."""
+def read(path: str, most: int = KEY_FILE_BYTES):
+    """What is in the file, up to one byte more than `most`; None if it does not exist."""
     try:
         with open(path, "rb") as file:
-            return file.read(KEY_FILE_BYTES + 1)
+            return file.read(most + 1)
     except OSError as error:
         if error.errno != errno.ENOENT:
             raise

@@ -1,26 +1,46 @@
 """What happens to a node apart from its sessions' streams, told to the program.
 
-Keeps the trust store in its file, and gives sessions their turn after a command.
+Keeps the trust store in its file, does a planned change of the node's key, and gives sessions
+their turn after a command.
 """
 
 import asyncio
 
+from dsoftbus.const import EV_KEY_DUE, SUITE_CHACHA_SHA256
+
 
 class Watch:
-    """`on_event(event)` gets each NodeEvent of `bus`; `file` holds its guard's store."""
+    """`on_event(event)` gets each NodeEvent of `bus`; `file` holds its guard's store.
 
-    def __init__(self, bus, on_event, file=None):
+    `key_path` is the node's key file: a change that was planned beside it (`nextkey`) goes on, and
+    is done in the file before the program hears EV_KEY_DUE. The program then starts anew.
+    """
+
+    def __init__(self, bus, on_event, file=None, key_path=None):
         self._bus = bus
         self._on_event = on_event
         self._file = file
         self._stirred = asyncio.Event()
         if bus.node.guard is not None:
             bus.node.guard.wake = self.stir
+        self._key_path = key_path
+        if key_path is not None:
+            self.follow_plan()
         self._task = bus.spawn(self._run())
 
     def stir(self) -> None:
         """Something may have happened: look soon."""
         self._stirred.set()
+
+    def follow_plan(self) -> None:
+        """Begins the change of key that has been planned, if one has."""
+        from dsoftbus_mpy import nextkey  # only who changes its key pays for it
+
+        found = nextkey.planned(self._key_path)
+        node = self._bus.node
+        if found is not None and node.guard.rotation is None:
+            pair = node.local.suites[SUITE_CHACHA_SHA256].keypair(found[0])
+            node.guard.rotate(pair, max(found[1], 1), self._bus.now())
 
     def stop(self) -> None:
         self._task.cancel()
@@ -37,9 +57,19 @@ class Watch:
         self._save()
         event = self._bus.node.next_event()
         while event is not None:
+            if event.kind == EV_KEY_DUE and self._key_path is not None:
+                self._switch_key()
             self._on_event(event)
             event = self._bus.node.next_event()
         self._turn()
+
+    def _switch_key(self) -> None:
+        from dsoftbus_mpy import nextkey
+
+        try:
+            nextkey.switch(self._key_path)
+        except OSError as error:
+            self._bus.on_error(error)  # the next start tries again
 
     def _turn(self) -> None:
         guard = self._bus.node.guard

@@ -105,7 +105,7 @@ SLICES = {
         ("core",),
         (
             "dsoftbus.trust",
-            *_of("dsoftbus.trust", "acl store pairing desk rotation nextkey talk control guard"),
+            *_of("dsoftbus.trust", "acl store pairing desk rotation talk control guard"),
             *_of("dsoftbus_mpy", "storefile watch"),
         ),
     ),
@@ -122,10 +122,15 @@ SLICES = {
         ("discovery",),
         ("dsoftbus.discovery.reconnect", "dsoftbus_mpy.keeper"),
     ),
+    "rotation": Slice(
+        "the change of a node's own key",
+        ("trust",),
+        ("dsoftbus.trust.nextkey", "dsoftbus_mpy.nextkey"),
+    ),
     "files": Slice("the file streams of the command line", ("asyncio",), ("dsoftbus_mpy.files",)),
     "program": Slice(
         "`micropython -m dsoftbus_mpy`, and invitations",
-        ("files", "discovery", "names"),
+        ("files", "discovery", "rotation", "names"),
         (
             "dsoftbus.trust.invitation",
             "dsoftbus_mpy.console",

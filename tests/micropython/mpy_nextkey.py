@@ -1,0 +1,72 @@
+"""A change of key under power cuts, on the file systems of boards: littlefs and FAT in RAM."""
+
+from flash import Fat, Flash, Littlefs, Mounted, PowerCut
+
+from dsoftbus.errors import BAD_STATE, KEY_FILE
+from dsoftbus_mpy import keyfile, nextkey
+from support import Random, raises
+
+PATH = "/flash/dsoftbus.key"
+OLD = Random(1)(32)
+
+
+def prepared(system) -> tuple:
+    """A flash with a key and a plan, and the next secret."""
+    flash = Flash(*system.blocks)
+    system.vfs.mkfs(flash)
+    with Mounted(system, flash):
+        keyfile.store(PATH, OLD)
+        new = nextkey.plan(PATH, 100, Random(2))
+    return flash, new
+
+
+def after_a_cut(system, flash, cut: int):
+    """Changes the key and loses power at the write number `cut`; the flash as it is after
+    power-up, or None where all was over before."""
+    try:
+        with Mounted(system, flash):
+            flash.cut = cut
+            nextkey.switch(PATH)
+        return None
+    except (PowerCut, OSError):
+        assert flash.dead
+    revived = Flash(*system.blocks)
+    revived.data[:] = flash.data
+    return revived
+
+
+def check_cuts(system) -> None:
+    cut = 0
+    flash, new = prepared(system)
+    revived = after_a_cut(system, flash, cut)
+    while revived is not None:
+        with Mounted(system, revived):
+            assert keyfile.load(PATH) in (OLD, new)
+            found = nextkey.planned(PATH)  # the plan is there, or it is done
+            assert (found is None) == (keyfile.load(PATH) == new)
+            nextkey.switch(PATH)
+            assert keyfile.load(PATH) == new
+            assert nextkey.planned(PATH) is None
+        cut += 1
+        flash, new = prepared(system)
+        revived = after_a_cut(system, flash, cut)
+    assert cut > 3
+
+
+def test_a_cut_on_littlefs_leaves_the_old_or_the_new_key():
+    check_cuts(Littlefs)
+
+
+def test_a_cut_on_fat_leaves_the_old_or_the_new_key():
+    check_cuts(Fat)
+
+
+def test_one_change_at_a_time_and_a_damaged_plan_is_reported():
+    flash, _ = prepared(Littlefs)
+    with Mounted(Littlefs, flash):
+        raises(BAD_STATE, nextkey.plan, PATH, 100, Random(3))
+        with open(PATH + ".next", "rb") as file:
+            data = file.read()
+        with open(PATH + ".next", "wb") as file:
+            file.write(data[:-2])
+        raises(KEY_FILE, nextkey.load, PATH, Random(3))
