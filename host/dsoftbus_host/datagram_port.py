@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from dsoftbus.session.over_datagram import DatagramSession
     from dsoftbus_host.bus import Bus
 
+BLOCKED_MS = 20  # between two looks at the timers while the link takes nothing
 READS = 64  # datagrams in one turn of the loop; then others have theirs
 log = logging.getLogger("dsoftbus")
 
@@ -102,6 +103,9 @@ class DatagramPort:
 
     def _deadline(self) -> int | None:
         deadline: int | None = self.endpoint.poll_timer()
+        if deadline is not None and self._pump.blocked:
+            # What is due may wait for the link, and would be due again at once.
+            deadline = max(deadline, now_ms() + BLOCKED_MS)
         return deadline
 
     @property

@@ -39,7 +39,7 @@ class Bus:
         self._allow = allow
         self._handlers = {}
         self._listeners = []
-        self._ports = []  # UDP sockets
+        self._ports = []  # of datagram links
         self._calling = None  # the one for sessions from here
         self._connections = []
         self._incoming = []  # no more than there are sessions
@@ -80,6 +80,15 @@ class Bus:
         self._listeners.append(listener)
         self._tasks.append(self.spawn(self._accept_links(listener)))
         return listener.port
+
+    def open_serial(self, byte_port):
+        """Takes sessions on a serial line from now on: `serial.UartPort`, `serial.ConsolePort`."""
+        from dsoftbus_mpy.serial import SerialPort  # only who has such a link pays for it
+
+        self._start()
+        opened = SerialPort(self, byte_port)
+        self._ports.append(opened)
+        return opened
 
     def _open_port(self, host: str, port: int):
         from dsoftbus_mpy.udp import UdpPort  # only who has such a link pays for it
@@ -347,6 +356,7 @@ class Bus:
         while self._due is not None:
             delay = self._due - self.now()
             if delay <= 0:
+                await asyncio.sleep_ms(0)  # what is always due must not keep others from theirs
                 return
             self._rearmed.clear()
             try:

@@ -21,6 +21,7 @@ import subprocess
 import sys
 import termios
 import threading
+import time
 import tty
 from collections.abc import Callable
 from pathlib import Path
@@ -32,6 +33,7 @@ from portable import micropython  # noqa: E402 - after the path
 
 START = HERE / "start.py"
 CHUNK = 4096
+WAIT_S = 20
 RAW_REPL = b"\x01"
 FRIENDLY_REPL = b"\x02"
 SOFT_RESET = b"\r\nMPY: soft reboot\r\n"
@@ -52,6 +54,7 @@ class Supervisor:
         self.to_board: Noise = _clean  # what the line makes of the bytes that pass
         self.to_host: Noise = _clean
         self.starts = 0
+        self._said = b""
         self._raw = False  # the host talks to the raw REPL
         self._outer, slave = pty.openpty()
         tty.setraw(slave)
@@ -90,9 +93,19 @@ class Supervisor:
             self._from_board()
         return True
 
+    def wait_for(self, text: bytes) -> None:
+        """Until the board has printed `text` since its last start."""
+        end = time.monotonic() + WAIT_S
+        while text not in self._said:
+            if time.monotonic() > end:
+                raise TimeoutError(f"{text!r} is not in {self._said!r}")
+            time.sleep(0.02)
+
     def _from_board(self) -> None:
         try:
-            _write(self._outer, self.to_host(os.read(self._inner, CHUNK)))
+            data = os.read(self._inner, CHUNK)
+            self._said = (self._said + data)[-CHUNK:]
+            _write(self._outer, self.to_host(data))
         except OSError:  # the interpreter has closed its console: a reset
             os.close(self._inner)
             self._process.wait()
@@ -108,6 +121,7 @@ class Supervisor:
         self._inner, console = pty.openpty()
         _as_console(console)
         self.starts += 1
+        self._said = b""
         mode = "raw" if self._raw else "friendly"
         self._process = subprocess.Popen(
             (micropython(), "-X", f"heapsize={self.heap}", "-i", str(START), mode),

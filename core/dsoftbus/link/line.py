@@ -42,7 +42,9 @@ _EPOCHS = const(15)
 _WAITING = const(0)  # an order: to be sent, perhaps again
 _ACKNOWLEDGED = const(-1)
 _TRIES = const(24)  # for one fragment; then the datagram is lost, as datagrams may be
-_SILENCES = const(6)  # timeouts in a row, after which nobody is there
+_SILENCES = const(12)  # timeouts in a row, after which nobody is there
+_PATIENCE = const(3)  # of them before the next ones come later and later
+_LONG = const(60)  # fragments above this length may be what keeps all from getting over
 _BATCH = const(16)  # fragments sent between two looks at the losses
 _QUIET_MS = const(20)  # after such a silence a zero comes first: who knows what the line picked up
 _RTT_FIRST_MS = const(100)
@@ -289,8 +291,8 @@ class Line:
                 self._batch_lost += self._backoff > 1  # once, it may be the answers that got lost
         if self._backoff > _SILENCES:
             self._give_up()
-        elif self._backoff > 3 and self.fragment_bytes > _FRAGMENT_MIN:
-            self.fragment_bytes //= 2  # not one of them gets over
+        elif self._backoff > _PATIENCE and self._sent_bytes[self._base % self._slots] > _LONG:
+            self.fragment_bytes = min(self.fragment_bytes, _LONG)  # such long ones do not get over
             self._give_up()
         self._arm()
 
@@ -298,7 +300,8 @@ class Line:
         if self._base == self._seq:
             self._due = None
             return
-        wait_ms = max(2 * self._rtt_ms, _TIMEOUT_MIN_MS) << min(self._backoff, 6)
+        late = min(max(self._backoff - _PATIENCE, 0), 6)
+        wait_ms = max(2 * self._rtt_ms, _TIMEOUT_MIN_MS) << late
         self._due = self._now + min(wait_ms, _TIMEOUT_MAX_MS)
 
     # Bytes out

@@ -94,11 +94,14 @@ SLICES = {
         ("stream",),
         ("dsoftbus_mpy.loop",),
     ),
-    "udp": Slice("UDP for the Bus", ("asyncio", "datagram"), ("dsoftbus_mpy.udp",)),
+    "ports": Slice(
+        "datagram links for the Bus", ("asyncio", "datagram"), ("dsoftbus_mpy.datagram_port",)
+    ),
+    "udp": Slice("UDP for the Bus", ("ports",), ("dsoftbus_mpy.udp",)),
     "serial": Slice(
-        "sessions over a serial line",
-        ("datagram",),
-        (*_of("dsoftbus.link", "cobs line"), "dsoftbus.line_link"),
+        "serial lines for the Bus",
+        ("ports",),
+        (*_of("dsoftbus.link", "cobs line"), "dsoftbus.line_link", "dsoftbus_mpy.serial"),
     ),
     "trust": Slice(
         "pairing, the trust store, and access rules",
