@@ -60,14 +60,14 @@ class Pump:
             self._flush()
         # Writing ends loans, and what is told may write: all in this turn, since none may follow
         # for long. Credit and the link bound it.
-        told = True
-        while told:
-            if not self.blocked and self.session.has_output:
-                self._write(now)
-            told = self._tell()
+        session = self.session
+        if not self.blocked and session.has_output:
+            self._write(now)
+        while self._tell() and session.has_output and not self.blocked:
+            self._write(now)
         if self._stop and not gather and not self.blocked:
             self._flush()
-        if self.session.state == CLOSED:
+        if session.state == CLOSED:
             self._end(now)
 
     def _end(self, now: int) -> None:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("dsoftbus")
 
-READS_A_TURN = 4
+MORE_READS_A_TURN = 3
 FULL_READ_BYTES = 65536  # a shorter one has left nothing behind
 
 
@@ -238,21 +238,23 @@ class StreamConnection(Connection):
         if mux is not None and mux.has_output:
             self._flush_soon()
 
-    def _read(self, now: int) -> None:
-        """What is there, up to a bound: other connections have their turn too."""
-        for _ in range(READS_A_TURN):
+    def _read_on(self, now: int) -> None:
+        """What else is there, up to a bound: other connections have their turn too."""
+        for _ in range(MORE_READS_A_TURN):
             if self._pump.read(now) < FULL_READ_BYTES:
                 return
 
     def _on_readable(self) -> None:
         now = now_ms()
+        pump = self._pump
         self._gather = False
         try:
-            self._read(now)
-            self._pump.turn(now)
+            if pump.read(now) >= FULL_READ_BYTES:
+                self._read_on(now)
+            pump.turn(now)
         except Exception:  # noqa: BLE001 - a fault of ours: it ends this session and no other
             self._fail()
-        if self._pump.blocked or self._writing or self.session.state == CLOSED:
+        if pump.blocked or self._writing or self.session.state == CLOSED:
             self._follow_up()
 
     def _fail(self) -> None:
