@@ -161,11 +161,12 @@ def closure(names: tuple[str, ...]) -> list[str]:
 
 def modules(names: tuple[str, ...]) -> list[str]:
     """All modules of these slices and of what they need, as they are imported."""
-    return [
-        module.removesuffix(".__init__")
-        for name in closure(names)
-        for module in SLICES[name].modules
-    ]
+    return [module for name in closure(names) for module in modules_of(name)]
+
+
+def modules_of(name: str) -> list[str]:
+    """The modules of one slice, as they are imported."""
+    return [module.removesuffix(".__init__") for module in SLICES[name].modules]
 
 
 def every_module() -> list[str]:

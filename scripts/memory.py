@@ -1,0 +1,138 @@
+"""Write docs/memory.md: what a node costs on a board, in bytes of heap and of `.mpy`."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+from dsoftbus.const import SMALL
+from dsoftbus_host.board import build, slices
+
+ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs" / "memory.md"
+HERE = Path(__file__).parent / "memory"
+PORT = ROOT / "build/node/node_modules/@micropython/micropython-webassembly-pyscript"
+
+
+class Kind(NamedTuple):
+    """A kind of node: the slices that it loads (portable crypto, for the port has no viper)."""
+
+    name: str
+    slices: tuple[str, ...]
+    serial: bool
+    aim: int  # bytes with one live session
+
+
+KINDS = (
+    Kind("Wi-Fi sensor: Bus, TCP, trust, discovery", ("portable", "discovery"), False, 96 * 1024),
+    Kind("serial only", ("portable", "serial"), True, 64 * 1024),
+)
+
+HEAD = """\
+# Memory
+
+Heap in use on MicroPython's 32-bit port (WebAssembly), by `gc.mem_alloc()` after a collection,
+code included and loaded from `.mpy` as a board has it: constants folded in, private names short.
+The profile is SMALL, the crypto is the portable one, since that port runs no machine code.
+Written by `make memory`.
+"""
+NODES = """
+## Nodes
+
+| node | code | idle | one session | four | aim, with one |
+|---|---:|---:|---:|---:|---:|
+"""
+NOTE = """
+`code` is the interpreter's own (about 4.7 KB) and all slices. A node is `idle` when it exists and
+has its links, its trust store and its table of peers. A session has one stream open, on which
+bytes have been sent and read; its share is half of what a pair of sessions in one heap adds.
+**Where a figure is above its aim, the aim is missed:** such a node needs a board with more heap,
+or its modules frozen into the firmware, which takes the code out of the heap.
+"""
+SLICES = """
+## Slices
+
+| slice | what it is | `.mpy` | heap |
+|---|---|---:|---:|
+"""
+TAIL = """
+The heap of a slice is what it adds when those that it needs are there: tables of names grow by
+doubling, and whoever comes when one is full pays for the next. `kernels` are counted for ARMv6-M;
+machine code lies in the heap too, so a board with `kernels` instead of `portable` needs about
+their `.mpy` bytes more.
+"""
+
+
+def main() -> None:
+    text = HEAD + NODES
+    costs: dict[str, int] = {}
+    for kind in KINDS:
+        held = measured(kind)
+        text += row(kind, held)
+        previous = held["base"]
+        for name in slices.closure(kind.slices):
+            costs.setdefault(name, held[name] - previous)
+            previous = held[name]
+    text += NOTE + SLICES
+    for name, part in slices.SLICES.items():
+        heap = str(costs[name]) if name in costs else ""
+        text += f"| `{name}` | {part.about} | {mpy_bytes(name)} | {heap} |\n"
+    PAGE.write_text(text + TAIL)
+    print(f"wrote {PAGE.relative_to(ROOT)}")
+
+
+def row(kind: Kind, held: dict[str, int]) -> str:
+    code = held[slices.closure(kind.slices)[-1]]
+    idle = code + (held["idle-link"] - code) // 2
+    sessions = [idle + (held[f"{n}-session{s}"] - held["idle-link"]) // 2 for n, s in COUNTS]
+    cells = " | ".join(str(n) for n in (code, idle, *sessions, kind.aim))
+    return f"| {kind.name} | {cells} |\n"
+
+
+COUNTS = (("one", ""), ("four", "s"))
+
+
+def mpy_bytes(name: str) -> int:
+    architecture = "armv6m" if name in ("kernels", "blake2s") else ""
+    return sum(len(build.compiled(m, architecture)) for m in slices.modules_of(name))
+
+
+def measured(kind: Kind) -> dict[str, int]:
+    """Bytes of heap in use after every step."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for module in slices.modules(kind.slices):
+            target = folder / "lib" / Path(build.on_board(module)).with_suffix(".mpy")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(build.compiled(module))
+        (folder / "plan.json").write_text(json.dumps(plan(kind)))
+        port = os.environ.get("DSOFTBUS_WASM_PORT") or str(PORT)
+        command = ("node", str(HERE / "run.mjs"), port, str(folder / "lib"), f"{folder}/plan.json")
+        run = subprocess.run(command, capture_output=True, text=True, check=False)
+    if run.returncode:
+        sys.exit(run.stdout + run.stderr)
+    return dict(json.loads(run.stdout))
+
+
+def plan(kind: Kind) -> dict:
+    steps = [
+        [name, "".join(f"import {module}\n" for module in slices.modules_of(name))]
+        for name in slices.closure(kind.slices)
+    ]
+    scenario = (HERE / "scenario.py").read_text().split("# step ")[1:]
+    steps += [part.split("\n", 1) for part in scenario]
+    plan = f"SERIAL = {kind.serial}\n\n\n{profile()}"
+    return {"prepare": (HERE / "prepare.py").read_text(), "plan": plan, "steps": steps}
+
+
+def profile() -> str:
+    """SMALL as a class of its own, as a board's profile.py has it."""
+    values = (f"    {k} = {v}\n" for k, v in vars(SMALL).items() if not k.startswith("_"))
+    return "class PROFILE:\n" + "".join(values)
+
+
+if __name__ == "__main__":
+    main()

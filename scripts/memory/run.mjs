@@ -1,0 +1,48 @@
+// Measure heap on MicroPython's WebAssembly port (32-bit words): node run.mjs PORT FOLDER PLAN
+// FOLDER holds the .mpy files of a board, PLAN (JSON) says what to import and what to run after.
+// Prints one JSON object: step -> bytes of heap in use. This port collects only between two calls
+// from JavaScript, so every step is a call of its own.
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+
+const HEAP_BYTES = 8 * 1024 * 1024;
+const PYSTACK_BYTES = 32768;
+
+function copyIn(fs, from, to) {
+  if (statSync(from).isDirectory()) {
+    fs.mkdirTree(to);
+    for (const name of readdirSync(from)) copyIn(fs, join(from, name), `${to}/${name}`);
+  } else {
+    fs.writeFile(to, readFileSync(from));
+  }
+}
+
+async function main([port, folder, plan]) {
+  const { loadMicroPython } = await import(pathToFileURL(resolve(port, "micropython.mjs")));
+  const mp = await loadMicroPython({ heapsize: HEAP_BYTES, pystack: PYSTACK_BYTES });
+  copyIn(mp.FS, folder, "/lib");
+  mp.runPython("import gc, sys; sys.path[:] = ['/lib', '.frozen']");
+  const used = () => {
+    mp.runPython("gc.collect()");
+    mp.runPython("gc.collect()");
+    mp.runPython("held = gc.mem_alloc()");
+    return mp.globals.get("held");
+  };
+  const { prepare, plan: module, steps } = JSON.parse(readFileSync(plan));
+  mp.FS.writeFile("/lib/plan.py", module);
+  mp.runPython(prepare);
+  const result = { base: used() };
+  for (const [name, program] of steps) {
+    mp.runPython(program);
+    result[name] = used();
+  }
+  console.log(JSON.stringify(result));
+}
+
+try {
+  await main(process.argv.slice(2));
+} catch (error) {
+  console.log(error.message.slice(0, 2000)); // node's own report would show the port's source
+  process.exitCode = 1;
+}
