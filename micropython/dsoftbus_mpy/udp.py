@@ -1,51 +1,12 @@
-"""UDP on MicroPython's asyncio: several sessions on one socket.
-
-Addresses are what `getaddrinfo` and `recvfrom` give: packed bytes on some ports, so nothing here
-looks into one.
-"""
+"""UDP on MicroPython's asyncio: several sessions on one socket."""
 
 import asyncio
-import errno
 import socket
 
-from dsoftbus.const import DATAGRAM_MAX
 from dsoftbus_mpy import tcp
 from dsoftbus_mpy.datagram_port import DatagramPort
+from dsoftbus_mpy.udp_link import UdpLink
 from dsoftbus_mpy.waiting import change, readable, writable
-
-
-class UdpLink:
-    """A datagram link on a bound socket, which it owns."""
-
-    mtu = DATAGRAM_MAX
-
-    def __init__(self, sock):
-        sock.setblocking(False)
-        self.socket = sock
-
-    def recvfrom_into(self, buffer):
-        """(n, path), or None; there is no recvfrom_into, so the datagram is copied once."""
-        try:
-            data, path = self.socket.recvfrom(len(buffer))
-        except OSError as error:
-            if error.errno == errno.EAGAIN:
-                return None
-            raise
-        n = len(data)
-        buffer[:n] = data
-        return n, path
-
-    def sendto(self, buffer, n: int, path) -> bool:
-        try:
-            self.socket.sendto(memoryview(buffer)[:n], path)
-        except OSError as error:
-            if error.errno == errno.EAGAIN:
-                return False
-            raise
-        return True
-
-    def close(self) -> None:
-        self.socket.close()
 
 
 class UdpPort(DatagramPort):
