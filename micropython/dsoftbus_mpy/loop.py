@@ -6,7 +6,7 @@ sessions and streams; what it does outside of `on_event` goes out with the next 
 
 import select
 
-from dsoftbus.errors import PeerError
+from dsoftbus.errors import BAD_ARGUMENT, LocalError, PeerError
 from dsoftbus.pump import Pump
 from dsoftbus.ticks import earliest
 from dsoftbus_mpy import tcp
@@ -20,8 +20,9 @@ _FAILED = select.POLLERR | select.POLLHUP
 class _Driven:
     """A session on its link, and what poll() is to tell of it."""
 
-    def __init__(self, session, link, on_event, connecting: bool):
+    def __init__(self, node, session, link, on_event, connecting: bool):
         self.session = session
+        self._node = node
         self.pump = Pump(session, link, lambda event: on_event(session, event))
         self.socket = link.socket
         self.connecting = connecting  # nothing may be written yet
@@ -46,6 +47,17 @@ class _Driven:
             return _OUT
         return _IN | _OUT if self.pump.blocked else _IN
 
+    @property
+    def finished(self) -> bool:
+        return self.pump.finished
+
+    def end(self, now: int) -> None:
+        self.session.close(now)
+
+    def close(self) -> None:
+        self.pump.link.close()
+        self._node.forget(self.session)
+
 
 class Loop:
     """Drives the sessions of `node` (see `node.make`)."""
@@ -57,18 +69,29 @@ class Loop:
         self._poll = select.poll()
         self._driven = []
         self._listener = None
+        self._calling = None  # the UDP port of sessions from here
 
-    def listen(self, host: str = "0.0.0.0", port: int = 0) -> int:
-        """Takes sessions on this address from now on; returns the port. Raises OSError."""
+    def listen(self, host: str = "0.0.0.0", port: int = 0, link: str = "tcp") -> int:
+        """Takes sessions on this address from now on, over `link` ("tcp" or "udp"); returns the
+        port. Raises OSError."""
+        if _is_udp(link):
+            return self._open_port(host, port).port
         self._listener = tcp.Listener(host, port)
         self._poll.register(self._listener.socket, _IN)
         return self._listener.port
 
-    def connect(self, host: str, port: int, peer_public: bytes):
+    def connect(self, host: str, port: int, peer_public: bytes, link: str = "tcp"):
         """Begins a session with the node whose public key is `peer_public`, and returns it.
 
         Its events tell how that goes. Raises OSError, LocalError.
         """
+        if _is_udp(link):
+            address = tcp.resolve(host, port)
+            self._calling = self._calling or self._open_port("0.0.0.0", 0)
+            return self._calling.endpoint.connect(address, peer_public, self.now())
+        return self._connect_tcp(host, port, peer_public)
+
+    def _connect_tcp(self, host: str, port: int, peer_public: bytes):
         link = tcp.connect(host, port)
         session = None
         try:
@@ -82,6 +105,8 @@ class Loop:
     def run_once(self, timeout_ms: int = -1) -> None:
         """Waits for the next thing to do, at most `timeout_ms` (-1: for ever), and does it."""
         deadline = self._turn_all()
+        if not self._driven and self._listener is None:
+            return  # nothing will ever happen
         if deadline is not None:
             until = max(deadline - self.now(), 0)
             timeout_ms = until if timeout_ms < 0 else min(until, timeout_ms)
@@ -96,9 +121,10 @@ class Loop:
             self._listener.close()
             self._listener = None
         for driven in self._driven:
-            driven.session.close(self.now())
+            driven.end(self.now())
         while self._driven:
             self.run_once()
+        self._calling = None
 
     def _on_ready(self, sock, flags: int) -> None:
         if self._listener is not None and sock is self._listener.socket:
@@ -119,16 +145,24 @@ class Loop:
             link.close()  # all places are taken
 
     def _drive(self, session, link, connecting: bool) -> None:
-        driven = _Driven(session, link, self._on_event, connecting)
+        self._add(_Driven(self.node, session, link, self._on_event, connecting))
+
+    def _open_port(self, host: str, port: int):
+        from dsoftbus_mpy.loop_udp import DrivenPort  # only who has such a link pays for it
+
+        return self._add(DrivenPort(self.node, host, port, self._on_event))
+
+    def _add(self, driven):
         self._driven.append(driven)
         self._poll.register(driven.socket, driven.mask)
+        return driven
 
     def _turn_all(self):
         """The next deadline in ms, or None."""
         deadline = None
         for driven in list(self._driven):
             deadline = earliest(deadline, driven.turn(self.now()))
-            if driven.pump.finished:
+            if driven.finished:
                 self._release(driven)
             elif driven.wanted != driven.mask:
                 driven.mask = driven.wanted
@@ -137,6 +171,11 @@ class Loop:
 
     def _release(self, driven) -> None:
         self._poll.unregister(driven.socket)
-        driven.pump.link.close()
+        driven.close()
         self._driven.remove(driven)
-        self.node.forget(driven.session)
+
+
+def _is_udp(link: str) -> bool:
+    if link not in ("tcp", "udp"):
+        raise LocalError(BAD_ARGUMENT, "link " + link)
+    return link == "udp"

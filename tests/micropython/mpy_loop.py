@@ -9,7 +9,7 @@ from dsoftbus.const import (
     SMALL,
 )
 from dsoftbus.errors import END_HANDSHAKE_TIMEOUT, END_LINK_DOWN, END_LOCAL, END_PEER
-from support import Random, Skip
+from support import Random, Skip, raises
 
 try:
     import socket
@@ -98,6 +98,48 @@ def test_more_than_the_credit_arrives_and_the_session_ends():
     run(receiver.loop, sender.loop, until=lambda: not sender.loop.node.sessions)
     assert receiver.loop.node.sessions == []
     receiver.loop.close()
+
+
+def test_the_same_over_udp():
+    data = Random(3)(20_000)
+    receiver, sender = Receiver(), Sender(data)
+    port = receiver.loop.listen(HOST, link="udp")
+    session = sender.loop.connect(HOST, port, receiver.loop.node.public, "udp")
+    run(receiver.loop, sender.loop, until=lambda: session.closed and receiver.causes)
+    assert receiver.received == data
+    assert (sender.causes, receiver.causes) == ([END_LOCAL], [END_PEER])
+    run(
+        receiver.loop,
+        sender.loop,
+        until=lambda: not sender.loop.node.sessions and not receiver.loop.node.sessions,
+    )
+    for loop in (sender.loop, receiver.loop):
+        loop.close()
+        loop.close()  # again: nothing is there
+
+
+def test_udp_and_tcp_beside_each_other():
+    receiver = Receiver()
+    links = (("tcp", Sender(b"over tcp")), ("udp", Sender(b"over udp")))
+    for link, sender in links:
+        port = receiver.loop.listen(HOST, 0, link)
+        sender.loop.connect(HOST, port, receiver.loop.node.public, link)
+    run(receiver.loop, *[s.loop for _, s in links], until=lambda: len(receiver.causes) == 2)
+    assert sorted((receiver.received[:8], receiver.received[8:])) == [b"over tcp", b"over udp"]
+    receiver.loop.close()
+    raises("local.bad_argument", receiver.loop.listen, HOST, 0, "auto")
+
+
+def test_close_ends_sessions_over_udp():
+    receiver, sender = Receiver(), Sender(Random(4)(500), Brief)
+    port = receiver.loop.listen(HOST, link="udp")
+    sender.loop.connect(HOST, port, receiver.loop.node.public, "udp")
+    run(receiver.loop, sender.loop, until=lambda: receiver.received)
+    sender.loop.close()  # waits for the receiver, which does not run meanwhile
+    run(receiver.loop, until=lambda: receiver.causes)
+    receiver.loop.close()
+    assert (sender.causes, receiver.causes) == ([END_LOCAL], [END_PEER])
+    assert not sender.loop.node.sessions and not receiver.loop.node.sessions
 
 
 def test_nobody_listens():
