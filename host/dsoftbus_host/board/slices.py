@@ -97,7 +97,9 @@ SLICES = {
     "ports": Slice(
         "datagram links for the Bus", ("asyncio", "datagram"), ("dsoftbus_mpy.datagram_port",)
     ),
-    "udp": Slice("UDP for the Bus", ("ports",), ("dsoftbus_mpy.udp",)),
+    "udp-socket": Slice("a UDP socket as a link", ("datagram",), ("dsoftbus_mpy.udp_link",)),
+    "udp": Slice("UDP for the Bus", ("ports", "udp-socket"), ("dsoftbus_mpy.udp",)),
+    "loop-udp": Slice("UDP for the bare loop", ("loop", "udp-socket"), ("dsoftbus_mpy.loop_udp",)),
     "serial": Slice(
         "serial lines for the Bus",
         ("ports",),
