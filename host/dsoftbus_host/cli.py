@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -20,10 +20,13 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
+from dsoftbus.const import EV_DENIED, EV_KEY_DUE
+from dsoftbus.errors import label
 from dsoftbus.identity import short_id
-from dsoftbus_host import address, cli_pair, cli_sim, cli_trust, files, keys
+from dsoftbus.session.events import NodeEvent
+from dsoftbus_host import address, cli_pair, cli_sim, cli_trust, files, next_key
 from dsoftbus_host.bus import Bus
-from dsoftbus_host.connection import Connection
+from dsoftbus_host.cli_reach import Place, place_options, reached
 from dsoftbus_host.demo import run_demo
 from dsoftbus_host.terminal import command, console, errors, key_option, node_name
 
@@ -43,13 +46,13 @@ def main(verbose: bool) -> None:
 @command
 def show_id(key_path: Path) -> None:
     """Show this node's device id and public key."""
-    bus = Bus(keys.load_or_make(key_path))
+    bus = Bus(next_key.load(key_path))
     console.print(f"id   {bus.id}   ({short_id(bus.id)} for short)", soft_wrap=True)
     console.print(f"key  {bus.public.hex()}", soft_wrap=True)
 
 
 @main.command()
-@key_option
+@place_options
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=37020, show_default=True, help="Port to listen on; 0 for any.")
 @click.option("--name", default=socket.gethostname, show_default="the host's name")
@@ -61,11 +64,16 @@ def show_id(key_path: Path) -> None:
     show_default=True,
     help="Where peers store and fetch files.",
 )
-@click.option("--allow", multiple=True, metavar="KEY", help="A peer that may connect; repeatable.")
+@click.option(
+    "--allow",
+    multiple=True,
+    metavar="KEY",
+    help="Let this peer connect, and not those that are paired; repeatable.",
+)
 @click.option("--anyone", is_flag=True, help="Let every peer connect that proves some key.")
 @command
 def serve(
-    key_path: Path,
+    place: Place,
     host: str,
     port: int,
     name: str,
@@ -73,23 +81,51 @@ def serve(
     allow: tuple[str, ...],
     anyone: bool,
 ) -> None:
-    """Store and serve files for the peers that are allowed."""
+    """Store and serve files for the peers that this node has paired with."""
     allowed = [address.public_key(text) for text in allow]
     if not allowed and not anyone:
-        raise click.UsageError("Nobody may connect: give --allow KEY, or --anyone.")
-    bus = Bus(keys.load_or_make(key_path), node_name(name), allow=None if anyone else allowed)
+        asyncio.run(_serve_paired(place, name, host, port, folder))
+        return
+    key = next_key.load(place.key_path)
+    bus = Bus(key, node_name(name), allow=None if anyone else allowed)
     asyncio.run(_serve(bus, host, port, folder))
 
 
 async def _serve(bus: Bus, host: str, port: int, folder: Path) -> None:
     async with bus:
-        files.FileService(bus, folder, _report_stored)
-        files.serve_echo(bus)
         port = await bus.listen(host, port, "auto")
-        console.print(f"{bus.id} serves {folder.resolve()}", markup=False, soft_wrap=True)
-        peer = address.Address(bus.public, host, port)
-        console.print(f"peers reach it as  {peer}", markup=False, soft_wrap=True)
+        _show_serving(bus, host, port, folder)
         await asyncio.Event().wait()
+
+
+async def _serve_paired(place: Place, name: str, host: str, port: int, folder: Path) -> None:
+    """By the trust store, and found by discovery; anew whenever the node has a new key."""
+    while True:
+        rotated = asyncio.Event()
+
+        def on_event(event: NodeEvent, rotated: asyncio.Event = rotated) -> None:
+            if event.kind == EV_KEY_DUE:
+                rotated.set()
+            elif event.kind == EV_DENIED:
+                text = f"denied {short_id(event.peer)} {event.name or '-'}: {label(event.code)}"
+                console.print(text, markup=False, soft_wrap=True)
+
+        services = ("file", "fetch", "echo")
+        async with place.nearby(on_event, name, listen=(host, port), services=services) as nearby:
+            place.ask(nearby)
+            _show_serving(nearby.bus, host, nearby.port, folder)
+            if not len(nearby.guard.store):
+                console.print("nobody is paired, so nobody may connect; `dsoftbus pair` pairs")
+            await rotated.wait()
+        console.print("this node has a new key")
+
+
+def _show_serving(bus: Bus, host: str, port: int, folder: Path) -> None:
+    files.FileService(bus, folder, _report_stored)
+    files.serve_echo(bus)
+    console.print(f"{bus.id} serves {folder.resolve()}", markup=False, soft_wrap=True)
+    peer = address.Address(bus.public, host, port)
+    console.print(f"peers reach it as  {peer}", markup=False, soft_wrap=True)
 
 
 def _report_stored(peer_id: str, path: Path) -> None:
@@ -101,17 +137,17 @@ def _report_stored(peer_id: str, path: Path) -> None:
 @main.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.argument("peer")
-@key_option
+@place_options
 @command
-def send(file: Path, peer: str, key_path: Path) -> None:
-    """Store FILE with PEER, which is KEY@HOST:PORT."""
-    digest = asyncio.run(_send(file, address.parse(peer), keys.load_or_make(key_path)))
+def send(file: Path, peer: str, place: Place) -> None:
+    """Store FILE with PEER: the name or id of a paired one, or KEY@HOST:PORT."""
+    digest = asyncio.run(_send(file, peer, place))
     text = f"stored {file.name}, SHA-256 {digest.hex()}"
     console.print(text, markup=False, soft_wrap=True)
 
 
-async def _send(file: Path, peer: address.Address, key: bytes) -> bytes:
-    async with _connected(key, peer) as connection:
+async def _send(file: Path, peer: str, place: Place) -> bytes:
+    async with reached(place, peer) as connection:
         with progress_bar(file.name) as progress:
             return await files.send(connection, file, progress)
 
@@ -127,29 +163,19 @@ async def _send(file: Path, peer: address.Address, key: bytes) -> bytes:
     show_default=True,
     help="Where to put it.",
 )
-@key_option
+@place_options
 @command
-def fetch(name: str, peer: str, folder: Path, key_path: Path) -> None:
-    """Fetch the file NAME from PEER, which is KEY@HOST:PORT."""
-    digest = asyncio.run(_fetch(name, address.parse(peer), folder, keys.load_or_make(key_path)))
+def fetch(name: str, peer: str, folder: Path, place: Place) -> None:
+    """Fetch the file NAME from PEER: the name or id of a paired one, or KEY@HOST:PORT."""
+    digest = asyncio.run(_fetch(name, peer, folder, place))
     text = f"fetched {name}, SHA-256 {digest.hex()}"
     console.print(text, markup=False, soft_wrap=True)
 
 
-async def _fetch(name: str, peer: address.Address, folder: Path, key: bytes) -> bytes:
-    async with _connected(key, peer) as connection:
+async def _fetch(name: str, peer: str, folder: Path, place: Place) -> bytes:
+    async with reached(place, peer) as connection:
         with progress_bar(name) as progress:
             return await files.fetch(connection, name, folder, progress)
-
-
-@contextlib.asynccontextmanager
-async def _connected(key: bytes, peer: address.Address) -> AsyncIterator[Connection]:
-    """A session with `peer`, for the length of one command."""
-    async with (
-        Bus(key, node_name(socket.gethostname())) as bus,
-        await bus.connect(peer.host, peer.port, peer.public, link=peer.link) as connection,
-    ):
-        yield connection
 
 
 @contextlib.contextmanager

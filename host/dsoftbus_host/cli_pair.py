@@ -5,10 +5,6 @@ from __future__ import annotations
 import asyncio
 import io
 import os
-import socket
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import click
 import segno
@@ -17,7 +13,6 @@ from rich.markup import escape
 from rich.table import Table
 
 from dsoftbus.const import (
-    DISCOVERY_PORT,
     EV_NAME_WARNING,
     EV_PAIR_DIGITS,
     EV_PAIR_FAILED,
@@ -31,79 +26,42 @@ from dsoftbus.session.events import NodeEvent
 from dsoftbus.trust import invitation
 from dsoftbus.trust.acl import grant
 from dsoftbus.trust.invitation import TOKEN_BYTES, Invitation
-from dsoftbus_host import interfaces, keys
+from dsoftbus_host import interfaces
+from dsoftbus_host.cli_reach import Place, place_options
 from dsoftbus_host.clock import now_ms
 from dsoftbus_host.nearby import Nearby
 from dsoftbus_host.terminal import (
     command,
     console,
-    key_option,
-    node_name,
-    open_store,
-    trust_option,
 )
 
 _REFRESH_S = 0.25
+_ASK_MS = 10000  # between probes: three fit in a lifetime, and they may be lost
 _WAIT_S = 300  # as long as the desk is open
 _LINKS = {1: "tcp", 2: "udp"}
 
 
-def nearby_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Where to look."""
-    for option in (
-        click.option("--interface", "interface", multiple=True, metavar="ADDRESS/PREFIX"),
-        click.option("--discovery-port", default=DISCOVERY_PORT, show_default=True),
-        click.option("--probe", multiple=True, metavar="HOST", help="Ask this address, too."),
-    ):
-        function = option(function)
-    return function
-
-
-def make_nearby(
-    key_path: Path,
-    trust_path: Path,
-    on_event: Callable[[NodeEvent], None],
-    interface: tuple[str, ...],
-    discovery_port: int,
-    **more: Any,
-) -> Nearby:
-    return Nearby(
-        keys.load_or_make(key_path),
-        node_name(socket.gethostname()),
-        open_store(trust_path),
-        on_event,
-        interfaces=[interfaces.of(text) for text in interface] or None,
-        discovery_port=discovery_port,
-        **more,
-    )
-
-
 @click.command("discover")
-@key_option
-@trust_option
-@nearby_options
+@place_options
 @click.option("--seconds", type=float, help="End after so long; without it, at Ctrl-C.")
 @command
 def discover(
-    key_path: Path,
-    trust_path: Path,
-    interface: tuple[str, ...],
-    discovery_port: int,
-    probe: tuple[str, ...],
+    place: Place,
     seconds: float | None,
 ) -> None:
     """Show the nodes around, as they come and go."""
-    nearby = make_nearby(key_path, trust_path, _ignore, interface, discovery_port, listen=None)
-    asyncio.run(_discover(nearby, probe, seconds))
+    asyncio.run(_discover(place, seconds))
 
 
-async def _discover(nearby: Nearby, probe: tuple[str, ...], seconds: float | None) -> None:
+async def _discover(place: Place, seconds: float | None) -> None:
     end = None if seconds is None else now_ms() + seconds * 1000
-    async with nearby:
-        for host in probe:
-            nearby.discovery.probe(host)
+    async with place.nearby(_ignore, listen=None) as nearby:
+        asked = -_ASK_MS
         with Live(console=console, auto_refresh=False) as live:
             while end is None or now_ms() < end:
+                if now_ms() - asked >= _ASK_MS:
+                    asked = now_ms()
+                    place.ask(nearby)
                 live.update(_peer_table(nearby), refresh=True)
                 await asyncio.sleep(_REFRESH_S)
 
@@ -127,9 +85,7 @@ def _peer_table(nearby: Nearby) -> Table:
 
 @click.command("pair")
 @click.argument("peer", required=False)
-@key_option
-@trust_option
-@nearby_options
+@place_options
 @click.option(
     "--grant",
     "grants",
@@ -143,11 +99,7 @@ def _peer_table(nearby: Nearby) -> Table:
 @command
 def pair(
     peer: str | None,
-    key_path: Path,
-    trust_path: Path,
-    interface: tuple[str, ...],
-    discovery_port: int,
-    probe: tuple[str, ...],
+    place: Place,
     grants: tuple[str, ...],
     token: bool,
 ) -> None:
@@ -157,22 +109,18 @@ def pair(
     """
     events: asyncio.Queue[NodeEvent] = asyncio.Queue()
     rules = [grant(text) for text in grants]
-    nearby = make_nearby(
-        key_path, trust_path, events.put_nowait, interface, discovery_port, grants=rules
-    )
-    asyncio.run(_pair(nearby, events, peer, probe, token))
+    asyncio.run(_pair(place, place.nearby(events.put_nowait, grants=rules), events, peer, token))
 
 
 async def _pair(
+    place: Place,
     nearby: Nearby,
     events: asyncio.Queue[NodeEvent],
     peer: str | None,
-    probe: tuple[str, ...],
     token: bool,
 ) -> None:
     async with nearby:
-        for host in probe:
-            nearby.discovery.probe(host)
+        place.ask(nearby)
         if peer is None:
             _wait_for_anyone(nearby, token)
         elif peer.lower().startswith("dsoftbus:"):

@@ -17,7 +17,10 @@ from dsoftbus.errors import (
     END_HANDSHAKE_TIMEOUT,
     END_LINK_DOWN,
     NO_SUCH_SERVICE,
+    NOT_PAIRED,
+    OUTSIDE_ACL,
     PEER_NOT_ALLOWED,
+    STALE_PEER,
     BusError,
 )
 from dsoftbus_host import keys, store_file
@@ -47,6 +50,9 @@ trust_option = click.option(
 ADVICE = {
     DECRYPT_FAILED: "The peer has another key than this one; it shows its own with `dsoftbus id`.",
     PEER_NOT_ALLOWED: "The peer does not know this node's key; it takes it with `--allow KEY`.",
+    NOT_PAIRED: "`dsoftbus pair` on both sides pairs this node with the peer.",
+    OUTSIDE_ACL: "The peer grants it with `dsoftbus allow`; `dsoftbus peers` shows the grants.",
+    STALE_PEER: "`dsoftbus discover` shows who is there; `--peer HOST` asks one address.",
     NO_SUCH_SERVICE: "The peer has nothing of that name.",
     END_LINK_DOWN: "Is the peer running, and is this its address?",
     END_HANDSHAKE_TIMEOUT: "Is this the address of a node?",

@@ -15,8 +15,11 @@ from click.testing import CliRunner
 
 from dsoftbus.const import SUITE_CHACHA_SHA256
 from dsoftbus.identity import device_id
+from dsoftbus.trust.acl import grant
+from dsoftbus.trust.store import Entry
 from dsoftbus_host.cli import main
 from dsoftbus_host.crypto import fastest
+from dsoftbus_host.store_file import StoreFile
 from nodes import ServingNode
 from portable import ROOT, TIMEOUT_S
 
@@ -216,13 +219,67 @@ def test_an_address_that_is_none(tmp_path, key, peer):
         assert re.search("KEY@HOST:PORT|64 hex digits|no port", done.stderr)
 
 
-def test_serve_that_allows_nobody_says_how_to_allow(tmp_path, key):
-    done = run("serve", *key, "--dir", tmp_path)
-    assert done.returncode == 2
-    assert "Usage:" in done.stderr
-    assert "--allow KEY" in done.stderr
-    assert "--anyone" in done.stderr
-    assert not key[1].exists()
+def loopback(folder, discovery_port: int) -> tuple:
+    """The options of a node with a trust store in `folder`, on a network of its own."""
+    where = ("--interface", "127.0.0.1/8", "--discovery-port", discovery_port)
+    return ("--trust", folder / "trust.json", *where)
+
+
+def paired(folder: Path, *others: tuple) -> None:
+    """(name, public key) of whom the node in `folder` trusts."""
+    file = StoreFile(folder / "trust.json")
+    for name, public in others:
+        file.store.add(Entry(bytes.fromhex(public), name, [grant("allow both *")]))
+    file.save()
+
+
+def test_serve_admits_nobody_but_paired_peers(tmp_path, key):
+    port = random.randrange(20000, 30000)
+    (tmp_path / "hub").mkdir()
+    with Serving(tmp_path / "served", *loopback(tmp_path / "hub", port)) as node:
+        file = make_file(tmp_path / "file", 10)
+        said = failure("send", file, node.address, *key)
+        assert "trust.reject.not_paired" in said
+        assert "dsoftbus pair" in said
+        assert os.listdir(node.folder) == []
+        assert "nobody is paired" in node.process.stdout.readline()
+        assert "denied" in node.process.stdout.readline()
+
+
+def test_a_paired_peer_is_found_by_its_name_and_then_where_it_was(tmp_path, key):
+    port = random.randrange(20000, 30000)
+    hub, own = tmp_path / "hub", tmp_path / "own"
+    hub.mkdir(), own.mkdir()
+    paired(hub, ("client", run("id", *key).stdout.split()[-1]))
+    there = ("--name", "hub", *loopback(hub, port))
+    with Serving(tmp_path / "served", *there) as node:
+        public = node.address.partition("@")[0]
+        paired(own, ("hub", public))
+        file = make_file(tmp_path / "file", 1000)
+        here = (*key, *loopback(own, port))
+        done = run("send", file, "hub", *here)
+        assert done.returncode == 0, done
+        assert digest(node.folder / "file") == digest(file)
+        # On another network (of discovery) nobody is heard: where it was reached last.
+        elsewhere = (*key, *loopback(own, port + 1))
+        done = run("fetch", "file", node.id[:9], "--dir", own, *elsewhere)
+        assert done.returncode == 0, done
+        assert digest(own / "file") == digest(file)
+        (own / "trust.json.places").unlink()
+        said = failure("send", file, "hub", *elsewhere)
+        assert "discovery.wait" in said or "discovery.reject" in said
+        assert "dsoftbus discover" in said
+        # And asked at its address it answers.
+        asked = (*elsewhere, "--peer", f"127.0.0.1:{port}")
+        assert run("send", file, "hub", *asked).returncode == 0
+
+
+def test_a_name_that_nobody_has_says_what_to_do(tmp_path, key):
+    file = make_file(tmp_path / "file", 10)
+    said = failure("send", file, "nobody", *key, *loopback(tmp_path, 20000))
+    assert "no such peer" in said
+    assert "dsoftbus discover" in said
+    assert "dsoftbus pair" in said
 
 
 def test_serve_where_it_cannot(tmp_path, key, serving):

@@ -90,7 +90,7 @@ class Session:
         self.state = AWAIT_REPLY if self.initiator else AWAIT_INIT
         self.cause = 0  # once closed: the code that ended it
         self.peer_code = 0  # and what the peer gave as its reason
-        self.route = None  # (kind, host, port) under which this side sought the peer
+        self.route: tuple = None  # (kind, host, port) under which this side sought the peer
         self.mux: Mux = None
         self.keepalive: Keepalive = None
         self.handshake = self._new_handshake(suite, remote_static)
