@@ -93,15 +93,25 @@ class Watch:
 
     def _look(self) -> None:
         """What another process (a command) has changed in the file takes effect here."""
-        guard = self._bus.node.guard
-        if self._file is not None and guard is not None:
-            changed = self._file.reread()
-            if changed is not None:
-                guard.adopt(changed)
+        self._follow_file()
         self._follow_plan()
         self._bus.node.handle_timer(now_ms())
         self.stir()
         self._timer = self._loop.call_later(_LOOK_S, self._look)
+
+    def _follow_file(self) -> None:
+        """Takes over what the store's file says now; where it cannot be used, this node goes on
+        with what it knows, and looks again."""
+        guard = self._bus.node.guard
+        if self._file is None or guard is None:
+            return
+        try:
+            changed = self._file.reread()
+        except (LocalError, OSError) as error:
+            log.error("the trust store stays as it was read last: %s", error)
+            return
+        if changed is not None:
+            guard.adopt(changed)
 
     def _follow_plan(self) -> None:
         """Begins a change of key that has been planned beside the key file."""

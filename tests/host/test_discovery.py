@@ -235,6 +235,21 @@ def test_what_a_command_writes_to_the_store_takes_effect_on_live_sessions(tmp_pa
     run(test())
 
 
+def test_a_store_that_cannot_be_used_leaves_a_node_with_what_it_knows(tmp_path, port, caplog):
+    async def test():
+        async with two(tmp_path, port) as (a, b):
+            await pair(a, b)
+            b.file.path.unlink()
+            b.file.path.mkdir()  # what stands there now cannot be read
+            while "stays as it was" not in caplog.text:
+                await asyncio.sleep(0.05)
+            connection = await a.bus.connect("127.0.0.1", b.port, b.bus.public)
+            assert await echoed(connection) == b"hello"
+            await connection.close()
+
+    run(test())
+
+
 def test_interfaces_of_this_host():
     assert LOOPBACK in all_interfaces()
     assert of("192.0.2.9/24") == ("192.0.2.9", "192.0.2.255")
