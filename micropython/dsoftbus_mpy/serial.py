@@ -1,6 +1,7 @@
 """Serial lines on MicroPython's asyncio: a UART, or the console that the REPL has otherwise.
 
 While a bus owns the console, Ctrl-C is a byte like any other: `close()` gives it back its meaning.
+Eight of them in a row, which no frame has by chance, interrupt the program: so tools come back in.
 **Nothing may be printed meanwhile that must not be lost:** what a program prints goes to the same
 line, where the host drops it as noise.
 """
@@ -17,6 +18,7 @@ from dsoftbus_mpy.datagram_port import DatagramPort
 from dsoftbus_mpy.waiting import change, readable
 
 _CTRL_C = 3
+_BREAK = 8
 _BLOCKED_MS = 2  # until a UART whose buffer was full is tried again: 20 bytes at 115200 baud
 
 
@@ -50,6 +52,7 @@ class ConsolePort:
         self._poll = select.poll()
         self._poll.register(sys.stdin, select.POLLIN)
         self._byte = memoryview(bytearray(1))
+        self._breaks = 0  # Ctrl-C in a row
         micropython.kbd_intr(-1)
         self._terminal = _make_raw()
 
@@ -61,6 +64,10 @@ class ConsolePort:
                 return n or 0
             view[n] = self._byte[0]
             n += 1
+            self._breaks = self._breaks + 1 if self._byte[0] == _CTRL_C else 0
+            if self._breaks == _BREAK:
+                self.close()
+                raise KeyboardInterrupt
         return n or None
 
     def _ready(self) -> bool:

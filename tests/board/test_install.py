@@ -1,0 +1,126 @@
+"""A node is installed on the board in CI for real, by mpremote, and then spoken to."""
+
+import asyncio
+import os
+
+import pytest
+from click.testing import CliRunner
+
+from board.supervisor import Supervisor
+from dsoftbus.errors import BAD_STATE, NOT_PAIRED, LocalError
+from dsoftbus_host.board import boards, install, provision, remote
+from dsoftbus_host.bus import Bus
+from dsoftbus_host.cli import main
+from support import raises
+
+
+@pytest.fixture
+def board(tmp_path):
+    with Supervisor(tmp_path, heap="1M") as supervisor:
+        yield supervisor
+
+
+def put(board, **options):
+    seen = []
+    with remote.connected(board.port) as there:
+        counts = install.install(
+            there, boards.find("unix"), lambda *what: seen.append(what), **options
+        )
+    return counts, seen
+
+
+def test_install_writes_what_changed_and_main_last(board):
+    (written, removed), seen = put(board)
+    assert removed == 0 and written == len(install.files_for(boards.find("unix"), "x64")) + 1
+    assert seen[-1][0] == seen[-1][1] > 40000
+    (board.folder / "lib/dsoftbus/noise.mpy").write_bytes(b"damaged")
+    (board.folder / "lib/dsoftbus/stale.mpy").write_bytes(b"of an older version")
+    assert put(board)[0] == (2, 1)
+    assert put(board)[0] == (0, 0)
+
+
+def test_a_cut_leaves_no_main(board, monkeypatch):
+    put(board)
+    (board.folder / "lib/dsoftbus/noise.mpy").write_bytes(b"damaged")
+
+    def cut(*_):
+        raise LocalError(BAD_STATE, "the cable is out")
+
+    monkeypatch.setattr(remote.Remote, "write", cut)
+    raises("local.bad_state", put, board)
+    assert not (board.folder / "main.py").exists()
+    monkeypatch.undo()
+    assert put(board)[0] == (2, 0)
+    assert (board.folder / "main.py").exists()
+
+
+async def echo(bus, board, public, data):
+    port = bus.open_serial(board.port)
+    connection = await port.connect(public)
+    async with connection, await connection.open("echo") as stream:
+        writing = asyncio.create_task(stream.write(data))
+        back = await stream.readexactly(len(data))
+        await writing
+    return back
+
+
+def test_an_installed_and_provisioned_board_is_a_node_after_every_reset(board):
+    put(board)
+    secret, data = os.urandom(32), os.urandom(30_000)
+    with remote.connected(board.port) as there:
+        public = provision.provision(there, Bus(secret).public, "laptop")
+        there.reset()
+
+    async def talk():
+        async with Bus(secret) as bus:
+            assert await echo(bus, board, public, data) == data
+
+    for _ in range(2):
+        board.wait_for(b"dsoftbus ")
+        asyncio.run(asyncio.wait_for(talk(), 30))
+        with remote.connected(board.port) as there:  # the node gives the console back
+            assert there.ask("1 + 1") == 2
+            there.reset()
+
+
+def test_a_stranger_may_do_nothing(board):
+    put(board)
+    with remote.connected(board.port) as there:
+        public = provision.provision(there, Bus(os.urandom(32)).public, "laptop")
+        there.reset()
+    board.wait_for(b"dsoftbus ")
+
+    async def talk():
+        async with Bus(os.urandom(32)) as bus:
+            await echo(bus, board, public, b"let me in")
+
+    refused = raises("session.end.peer", asyncio.run, asyncio.wait_for(talk(), 30))
+    assert refused.peer_code == NOT_PAIRED
+
+
+def test_removing_leaves_the_key_and_the_trust(board):
+    put(board)
+    with remote.connected(board.port) as there:
+        provision.provision(there, Bus(os.urandom(32)).public, "laptop")
+        assert install.remove(there) > 40
+    left = sorted(path.name for path in board.folder.rglob("*") if path.is_file())
+    assert left == ["config.json", "dsoftbus.key", "trust.json"]
+
+
+def test_the_commands(board, tmp_path_factory):
+    files = tmp_path_factory.mktemp("host")
+    host = ("--key", str(files / "key"), "--trust", str(files / "trust"))
+
+    def run(*words):
+        result = CliRunner().invoke(main, ["board", *words])
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    assert "rpi_pico_w" in run("list")
+    assert "0 removed" in run("install", board.port, "--board", "unix")
+    assert '"name": "desk"' in run("config", board.port, "name=desk")
+    assert "desk" in run("token", board.port, *host)
+    run("run", board.port)
+    board.wait_for(b"dsoftbus ")
+    assert "dsoftbus " in run("logs", board.port, "--seconds", "2")
+    assert "files removed" in run("remove", board.port)
