@@ -17,6 +17,7 @@ ARCHITECTURES = (
 )
 MPY_VERSION = 6
 READ_SECONDS = 0.2
+ATTEMPTS = 3  # each gives up after ten seconds
 
 
 class Remote:
@@ -79,13 +80,26 @@ def connected(port: str) -> Iterator[Remote]:
     except _errors() as error:
         raise LocalError(BAD_STATE, f"{port}: {error}") from None
     try:
-        transport.serial.write(BREAK)
-        transport.enter_raw_repl(soft_reset=True)
+        _enter_raw_repl(transport)
         yield Remote(transport)
     except _errors() as error:
         raise LocalError(BAD_STATE, f"{port}: {error}") from None
     finally:
         transport.close()
+
+
+def _enter_raw_repl(transport: Any) -> None:
+    """Interrupts what runs and asks for a fresh raw REPL; a board that is just starting may miss
+    the first call."""
+    # Without it a read on a pseudo-terminal waits for ever, and mpremote's own bounds never hold.
+    transport.serial.timeout = READ_SECONDS
+    for _ in range(ATTEMPTS - 1):
+        with contextlib.suppress(*_errors()):
+            transport.serial.write(BREAK)
+            transport.enter_raw_repl(soft_reset=True)
+            return
+    transport.serial.write(BREAK)
+    transport.enter_raw_repl(soft_reset=True)
 
 
 def _errors() -> tuple[type[Exception], ...]:
