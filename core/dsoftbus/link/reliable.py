@@ -54,6 +54,7 @@ class Reliable:
         capacity = 2 * segments + _SMALL_PACKETS
         self.recovery = Recovery(capacity, self._outbox, self.rtt, self.congestion)
         self._acks = AckRanges()
+        self._crowded = False  # an acknowledgement was due, and the last packet had no room for it
         self._paced_until = None  # when the pacer lets go what nothing else holds back
         self.close_code = -1  # of the peer's CLOSE
         self.packets_sent = 0
@@ -166,7 +167,7 @@ class Reliable:
         `source` is the mux: it fills new segments.
         """
         self._paced_until = None
-        if self._may_send(source, now):
+        if not self._crowded and self._may_send(source, now):
             n = self._send_body(out, source, now)
             if n:
                 return n
@@ -223,7 +224,8 @@ class Reliable:
         if self._waiting:
             return self._send_message(out, self._waiting.popleft(), now)
         if outbox.has_room and source.has_output:
-            stop = source.fill(outbox.begin(), SEGMENT_HEADER, self._room)
+            room = self._room - (ack_bytes(self._acks.count) if self._acks.pending else 0)
+            stop = source.fill(outbox.begin(), SEGMENT_HEADER, room)
             if stop > SEGMENT_HEADER:
                 return self._send_segment(out, outbox.commit(stop), now)
         if self.recovery.probes:
@@ -246,6 +248,7 @@ class Reliable:
         if number > LAST_NUMBER:
             raise LocalError(NONCE_EXHAUSTED)
         ranges = self._acks.write(buffer, stop, self._room, now) if self._acks.pending else 0
+        self._crowded = self._acks.due(now)
         buffer[0] = body | ranges << _RANGES_SHIFT
         n = self._protect.seal(buffer, stop + ack_bytes(ranges), out)
         self.packets_sent += 1
