@@ -11,9 +11,7 @@ and `close()`. A driver sets `now`, and after a turn of the pump flushes:
 
 from dsoftbus.link.line import FRAME_ROOM, Line
 
-LINE_MTU = (
-    480  # two full fragments: behind longer ones, acknowledgements of the way back wait long
-)
+LINE_MTU = 479  # with the channel two full fragments: behind longer ones, acknowledgements wait
 
 
 class LineLink:
@@ -36,7 +34,7 @@ class LineLink:
         self._at = self._stop = 0
 
     def recvfrom_into(self, buffer):
-        """(n, path) of the next datagram, or None when all that has come is read."""
+        """(n, channel) of the next datagram, or None when all that has come is read."""
         got = self.line.recvfrom_into(buffer)
         while got is None:
             n = self._read()
@@ -56,8 +54,8 @@ class LineLink:
         self.ended = n == 0
         return n or 0
 
-    def sendto(self, buffer, n: int, path) -> bool:
-        return self.line.sendto(buffer, n, path)
+    def sendto(self, buffer, n: int, channel: int) -> bool:
+        return self.line.sendto(buffer, n, channel)
 
     def flush(self) -> bool:
         """Hands the port what the line has to say; False when nothing has moved."""

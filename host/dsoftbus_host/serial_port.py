@@ -14,7 +14,7 @@ import serial
 from dsoftbus.const import SUITE_CHACHA_SHA256
 from dsoftbus.errors import END_HANDSHAKE_TIMEOUT, END_LOCAL, PeerError, Unsupported
 from dsoftbus.line_link import LineLink
-from dsoftbus.link.line import PATH
+from dsoftbus.link.line import NEIGHBOUR
 from dsoftbus.ticks import earliest
 from dsoftbus_host.clock import now_ms
 from dsoftbus_host.datagram_port import DatagramPort
@@ -89,7 +89,7 @@ class SerialPort(DatagramPort):
 
         `psk` is the token of an invitation.
         """
-        session = self.endpoint.connect(PATH, public, now_ms(), SUITE_CHACHA_SHA256, psk)
+        session = self.endpoint.connect(NEIGHBOUR, public, now_ms(), SUITE_CHACHA_SHA256, psk)
         connection = self.adopt(session)
         self.turn()
         try:

@@ -1,6 +1,6 @@
 """A serial line that carries datagrams: noise, half frames, restarts, and what it costs."""
 
-from dsoftbus.link.line import FRAME_ROOM, PATH, Line
+from dsoftbus.link.line import CHANNEL_MAX, FRAME_ROOM, NEIGHBOUR, Line
 from support import Random
 from wires import Cable
 
@@ -19,7 +19,7 @@ def carry(cable, send, steps: int = 200000) -> list:
     for _ in range(steps):
         for side in range(2):
             line = cable.lines[side]
-            if waiting[side] and line.sendto(waiting[side][0], len(waiting[side][0]), PATH):
+            if waiting[side] and line.sendto(waiting[side][0], len(waiting[side][0]), NEIGHBOUR):
                 waiting[side].pop(0)
             got = line.recvfrom_into(buffer)
             while got is not None:
@@ -166,7 +166,42 @@ def test_the_line_is_used_well_when_it_is_clean():
 def test_nothing_is_written_beyond_a_frames_room():
     random = Random(12)
     line = Line(1)
-    line.sendto(random(1200), 1200, PATH)
+    line.sendto(random(1200), 1200, NEIGHBOUR)
     out = bytearray(FRAME_ROOM)
     n = line.poll_transmit(out, 100)
     assert 0 < n <= FRAME_ROOM
+
+
+def test_every_channel_of_a_datagram_arrives_with_it():
+    random = Random(13)
+    cable = Cable(random)
+    buffer = bytearray(1200)
+    arrived = []
+    sent = [(random(n), channel) for channel in range(CHANNEL_MAX + 1) for n in (0, 1, 239, 240)]
+    waiting = list(sent)
+    while len(arrived) < len(sent):
+        if waiting and cable.lines[0].sendto(waiting[0][0], len(waiting[0][0]), waiting[0][1]):
+            waiting.pop(0)
+        cable.step()
+        got = cable.lines[1].recvfrom_into(buffer)
+        if got is not None:
+            arrived.append((bytes(buffer[: got[0]]), got[1]))
+    assert arrived == sent
+
+
+def test_a_datagram_beyond_what_the_line_takes_is_dropped_and_the_next_one_arrives():
+    random = Random(14)
+    cable = Cable(random, mtu=200)
+    cable.lines[0] = Line(1, 300)  # the other side takes 200
+    fits, beyond = random(200), random(201)
+    assert carry(cable, ([fits, beyond, b"next"], []))[1] == [fits, b"next"]
+
+
+def test_a_shorter_buffer_gets_the_beginning():
+    cable = Cable(Random(15))
+    assert cable.lines[0].sendto(b"beginning", 9, 7)
+    for _ in range(9):
+        cable.step()
+    buffer = bytearray(5)
+    assert cable.lines[1].recvfrom_into(buffer) == (5, 7)
+    assert buffer == b"begin"

@@ -12,7 +12,7 @@ from dsoftbus.const import (
 from dsoftbus.datagram_pump import DatagramPump
 from dsoftbus.errors import END_KEEPALIVE
 from dsoftbus.line_link import LineLink
-from dsoftbus.link.line import PATH
+from dsoftbus.link.line import NEIGHBOUR
 from dsoftbus.node import Node
 from simulated import SUITES, pattern
 from support import Random
@@ -120,7 +120,7 @@ class Desk:
         self.ways = [Way(baud, self.random, noise), Way(baud, self.random, noise)]
         self.a = Side(self, self.ways, profiles[0], pattern(size, 1))
         self.b = Side(self, self.ways[::-1], profiles[1], pattern(size, 2))
-        self.session = self.a.endpoint.connect(PATH, self.b.node.public, 0)
+        self.session = self.a.endpoint.connect(NEIGHBOUR, self.b.node.public, 0)
         self.opened_us = 0
 
     def run(self, until, seconds: int) -> bool:
@@ -227,5 +227,5 @@ def test_a_side_that_starts_again_is_heard_at_once():
     desk.a.stream, desk.a.got, desk.a.at = None, bytearray(), 0
     desk.b.stream, desk.b.got, desk.b.at = None, bytearray(), 0
     desk.opened_us = 0
-    desk.session = desk.a.endpoint.connect(PATH, desk.b.node.public, desk.now_us // 1000)
+    desk.session = desk.a.endpoint.connect(NEIGHBOUR, desk.b.node.public, desk.now_us // 1000)
     assert desk.run_to_the_end(20)

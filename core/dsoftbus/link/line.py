@@ -7,6 +7,9 @@ line that spoils one byte in a hundred; of fragments of 30 bytes two out of thre
 is cut into fragments as long as the line lets through. Nothing overtakes on a line: when a later
 fragment has been acknowledged, an earlier one that has not been is lost.
 
+One cable leads to several nodes where a bridge stands at its end: the first byte of a datagram is
+its channel, a small int, which is the line's path. NEIGHBOUR is the node at the other end itself.
+
 The line checks against noise, not against people: packets are authenticated above it.
 """
 
@@ -24,13 +27,14 @@ except ImportError:
         return value
 
 
-PATH = "line"  # the one path that a line has
-
+NEIGHBOUR = const(0)  # the channel of the node at the other end
+CHANNEL_MAX = const(255)
 _DATA = const(1)
 _FIRST = const(2)
 _LAST = const(4)
 _ACK = const(8)
 _HEADER = const(2)
+_CHANNEL = const(1)  # bytes before a datagram
 _CHECK = const(2)
 _FRAGMENT_MAX = const(240)  # with all headers it is 249 bytes, below cobs.FRAME_MAX
 _FRAGMENT_MIN = const(15)  # even with 3 % of bytes spoilt, half of these arrive
@@ -73,7 +77,7 @@ class Line:
         self._in = Deframer()
         self._now = 0
         # Out: the datagram that is being cut, and the fragments under way, from base to seq.
-        self._out = bytearray(mtu)
+        self._out = bytearray(_CHANNEL + mtu)
         self._out_at = self._out_stop = 0
         self._sent = bytearray(slots * _FRAGMENT_MAX)
         self._sent_bytes = bytearray(slots)
@@ -94,30 +98,31 @@ class Line:
         self._got_bytes = bytearray(slots)  # 0: not here
         self._got_kind = bytearray(slots)
         self._taken = self._next = 0
-        self._datagram = bytearray(mtu)
+        self._datagram = bytearray(_CHANNEL + mtu)
         self._datagram_bytes = -1  # so far; -1: up to the next first fragment there is nothing
         self._owes_ack = False
 
     # The link of a datagram pump
 
-    def sendto(self, buffer, n: int, path) -> bool:
+    def sendto(self, buffer, n: int, channel: int) -> bool:
         """Takes the datagram `buffer[:n]`; False while the one before it is being cut."""
         if self._out_at < self._out_stop:
             return False
-        copy(self._out, 0, buffer, 0, n)
+        self._out[0] = channel
+        copy(self._out, _CHANNEL, buffer, 0, n)
         self._out_at = 0
-        self._out_stop = n
+        self._out_stop = _CHANNEL + n
         return True
 
     def recvfrom_into(self, buffer):
-        """The next whole datagram: (its length, PATH), or None."""
+        """The next whole datagram: (its length, its channel), or None."""
         while self._taken != self._next:
             n = self._take(self._taken % self._slots)
             self._taken = (self._taken + 1) & _SEQ
             if n:
-                n = min(n, len(buffer))
-                copy(buffer, 0, self._datagram, 0, n)
-                return n, PATH
+                n = min(n - _CHANNEL, len(buffer))
+                copy(buffer, 0, self._datagram, _CHANNEL, n)
+                return n, self._datagram[0]
         return None
 
     def close(self) -> None:
@@ -130,7 +135,7 @@ class Line:
         self._got_bytes[slot] = 0
         kind = self._got_kind[slot]
         have = 0 if kind & _FIRST else self._datagram_bytes
-        if have < 0 or have + n > self.mtu:
+        if have < 0 or have + n > len(self._datagram):
             self._datagram_bytes = -1
             return 0
         copy(self._datagram, have, self._got, slot * _FRAGMENT_MAX, n)
