@@ -90,6 +90,13 @@ TRUST_REVOKED = const(0x89)
 STORE_DAMAGED = const(0x8A)
 STORE_FULL = const(0x8B)
 BAD_PAIRING_URI = const(0x8C)
+# wifi: why a board's network is not there, told to the program and never on the wire
+WIFI_NO_NETWORK = const(0x90)
+WIFI_WRONG_PASSWORD = const(0x91)
+WIFI_REFUSED = const(0x92)
+WIFI_TIMEOUT = const(0x93)
+WIFI_LOST = const(0x94)
+WIFI_DRIVER = const(0x95)
 
 
 def label(code: int) -> str:

@@ -280,6 +280,13 @@ class Bus:
         if connection in self._incoming:
             self._incoming.remove(connection)
 
+    def alive(self, late_ms: int) -> bool:
+        """Whether no timer is later than `late_ms`, and no task of a link has ended."""
+        if self._closed or (self._due is not None and self.now() - self._due > late_ms):
+            return False
+        ended = any(task.done() for task in self._tasks)
+        return not ended and not any(port.ended for port in self._ports)
+
     # Services
 
     @property

@@ -33,6 +33,11 @@ class DatagramPort:
             task.cancel()
         self._pump.link.close()
 
+    @property
+    def ended(self) -> bool:
+        """Whether one of its tasks has ended: nobody reads or writes any more."""
+        return any(task.done() for task in self._tasks)
+
     # The pump
 
     def turn(self) -> None:

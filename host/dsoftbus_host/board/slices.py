@@ -127,6 +127,17 @@ SLICES = {
         ("discovery",),
         ("dsoftbus.discovery.reconnect", "dsoftbus_mpy.keeper"),
     ),
+    "needs": Slice(
+        "what a port must have, refused at the start where it has not",
+        ("core",),
+        ("dsoftbus_mpy.needs",),
+    ),
+    "wifi": Slice(
+        "Wi-Fi that is brought up, watched and brought back", ("needs",), ("dsoftbus_mpy.wifi",)
+    ),
+    "watchdog": Slice(
+        "the board's watchdog, fed by a node that is alive", ("needs",), ("dsoftbus_mpy.watchdog",)
+    ),
     "rotation": Slice(
         "the change of a node's own key",
         ("trust",),
