@@ -15,7 +15,7 @@ from dsoftbus_mpy.waiting import readable
 # Named on some ports only. The numbers are those of Linux and of lwIP, where they differ.
 _IPPROTO_IP = 0
 _SO_BROADCAST = getattr(socket, "SO_BROADCAST", 0x20)
-_IP_ADD_MEMBERSHIP = getattr(socket, "IP_ADD_MEMBERSHIP", 35)
+_IP_ADD_MEMBERSHIP = getattr(socket, "IP_ADD_MEMBERSHIP", 35)  # to leave is one more everywhere
 _IP_MULTICAST_IF = 32
 _LOOK_MS = 1000  # how late a lifetime may be noticed to have passed
 _STARTS_STEP = 4096  # announcements of one start: more than a day's at three a minute
@@ -49,7 +49,9 @@ class Discovery:
         said = Announcement(bus.id, bus.public, ((LINK_STREAM, port),), services, node.local.name)
         said.sequence = sequence
         self._announcer = Announcer(said, bus.now())
-        self._shared = _shared_socket(discovery_port, address)
+        self._membership = _packed(DISCOVERY_GROUP) + _packed(address)
+        self._shared = _shared_socket(discovery_port)
+        _try_option(self._shared, _IP_ADD_MEMBERSHIP, self._membership)
         self._own = _own_socket(address)
         self._everyone = [_address(DISCOVERY_GROUP, discovery_port)]
         self._everyone.append(_address(broadcast, discovery_port))
@@ -63,6 +65,12 @@ class Discovery:
     def announce_soon(self) -> None:
         """What this node says has changed (it takes pairings now, or no more)."""
         self._announcer.announce_soon(self._bus.now())
+
+    def rejoin(self) -> None:
+        """The network is there anew, or at a new address: be in its group again, and be seen."""
+        for option in (_IP_ADD_MEMBERSHIP + 1, _IP_ADD_MEMBERSHIP):  # leave it first
+            _try_option(self._shared, option, self._membership)
+        self.announce_soon()
 
     def stop(self) -> None:
         """Says goodbye and closes the sockets."""
@@ -124,7 +132,7 @@ def count_start(path: str) -> int:
     return (starts + 1) * _STARTS_STEP & U30_MAX
 
 
-def _shared_socket(port: int, address: str):
+def _shared_socket(port: int):
     """Hears the group and broadcasts; other nodes of this machine may have the same."""
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     try:
@@ -134,7 +142,6 @@ def _shared_socket(port: int, address: str):
     except OSError:
         sock.close()
         raise
-    _try_option(sock, _IP_ADD_MEMBERSHIP, _packed(DISCOVERY_GROUP) + _packed(address))
     return sock
 
 

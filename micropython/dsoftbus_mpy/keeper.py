@@ -7,7 +7,7 @@ from dsoftbus.discovery.reconnect import Reconnect
 from dsoftbus.errors import BAD_STATE, STREAM_LIMIT, BusError, LocalError
 from dsoftbus_mpy.waiting import change
 
-_LOOK_MS = 250  # how long an announcement may go unnoticed while the session is down
+_LOOK_MS = 250  # how long what ends the wait may go unnoticed
 
 
 class Keeper:
@@ -64,6 +64,10 @@ class Keeper:
         task = self._bus.spawn(self._serve(name, handler, priority, kind))
         self._streams.append(task)
 
+    def hurry(self) -> None:
+        """The network is back: the next attempt is due now, whatever failed before."""
+        self._policy.announced(self._bus.now())
+
     # The session
 
     async def _run(self) -> None:
@@ -78,7 +82,7 @@ class Keeper:
         """Until the next attempt is due; what the peer announces meanwhile may bring it on."""
         wait_ms = self._policy.due - self._bus.now()
         while wait_ms > 0:
-            await asyncio.sleep_ms(min(wait_ms, _LOOK_MS) if self._heard else wait_ms)
+            await asyncio.sleep_ms(min(wait_ms, _LOOK_MS))
             if self._heard:
                 self._policy.announced(self._heard())
             wait_ms = self._policy.due - self._bus.now()
