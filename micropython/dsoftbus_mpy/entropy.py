@@ -7,7 +7,7 @@ from dsoftbus.errors import ENTROPY_UNAVAILABLE, LocalError, Unsupported
 _CHECK_BYTES = 16  # two honest draws of 128 bits do not collide
 
 
-def source():
+def source(seed_path: str = "dsoftbus.seed", adc=None):
     """`random(n) -> bytes` of this platform, checked.
 
     Raises Unsupported where there is no os.urandom, LocalError(ENTROPY_UNAVAILABLE) where it
