@@ -112,7 +112,7 @@ class Wifi:
     def __init__(self, make, name: str, password: str, random, fixed=None):
         self.state = MAKE
         self.address = ""  # while it is up
-        self._make_interface = make  # of self._interface: no state asks that one before MAKE is done
+        self._make_interface = make  # self._interface: only MAKE comes before it
         self._name = name
         self._password = password
         self._fixed = fixed
