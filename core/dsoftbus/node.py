@@ -2,12 +2,12 @@
 
 from dsoftbus.const import SUITE_CHACHA_SHA256
 from dsoftbus.errors import HALF_OPEN_LIMIT, SESSION_LIMIT, LocalError, PeerError
-from dsoftbus.identity import device_id
 from dsoftbus.session.handshake import Local
+from dsoftbus.session.roster import Roster
 from dsoftbus.ticks import earliest
 
 
-class Node:
+class Node(Roster):
     """Makes sessions within the profile's bounds; a driver pumps them.
 
     `suites`, `static`, `random`, `psk`: see `Local`. With a `guard` (a `trust.guard.Guard`) it
@@ -16,22 +16,11 @@ class Node:
     """
 
     def __init__(self, suites, static, random, profile, name="", psk=None, guard=None):
-        self.local = Local(suites, static, random, profile, name, psk)
-        self.local.gatekeeper = self
-        self.profile = profile
+        super().__init__(Local(suites, static, random, profile, name, psk))
         self.guard = guard
         self.peers = None  # a discovery.peers.Peers, made by discover()
         self._met = []  # sessions that `peers` knows of
-        self.sessions = []
         self.evicted = None  # by the last accept()
-
-    @property
-    def public(self) -> bytes:
-        return self.local.static.public
-
-    @property
-    def id(self) -> str:
-        return device_id(self.public)
 
     # Sessions
 
@@ -70,30 +59,12 @@ class Node:
 
     def forget(self, session) -> None:
         """`session` has ended, and its link needs it no more."""
-        if session in self.sessions:
-            self.sessions.remove(session)
+        super().forget(session)
         if session in self._met:
             self._met.remove(session)
             self.peers.left(session.peer_id, session.keepalive.heard)
         if self.guard is not None:
             self.guard.leave(session)
-
-    @property
-    def full(self) -> bool:
-        """Whether there is no place for one more session.
-
-        One that has ended and whose driver has yet to let go of its link counts no longer, or a
-        node with few places would be closed to its peers meanwhile; but these too are bounded.
-        """
-        live = 0
-        for session in self.sessions:
-            live += not session.closed
-        most = self.profile.sessions
-        return live >= most or len(self.sessions) >= most + self.profile.half_open
-
-    def add(self, session):
-        self.sessions.append(session)
-        return session
 
     def _evict_half_open(self) -> None:
         streams = [s for s in self.sessions if isinstance(s, _over_stream())]
@@ -120,7 +91,7 @@ class Node:
         return self.guard.unpair(device)
 
     def admit(self, session, now: int) -> None:
-        """Called when a handshake has proved the peer of `session`. Raises PeerError."""
+        super().admit(session, now)
         if self.guard is not None:
             self.guard.admit(session, now)
         if self.peers is not None:
