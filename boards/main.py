@@ -34,7 +34,7 @@ async def main() -> None:
     files.serve_echo(bus)
     files.FileService(bus, ".")
     if config.get("serial", "console") == "console":
-        from dsoftbus_mpy.serial import ConsolePort
+        from dsoftbus_mpy.byte_ports import ConsolePort
 
         print("dsoftbus", bus.id)
         bus.open_serial(ConsolePort())

@@ -1,12 +1,7 @@
 """A serial port as a datagram link: a `Line` between a byte port and `DatagramPump`.
 
 A byte port gives, as a stream link of `pump` does, `readinto(view)`, `write(buffer, at, stop)`
-and `close()`. A driver sets `now`, and after a turn of the pump flushes:
-
-    link.now = now
-    pump.turn(now)
-    while link.flush() and pump.blocked:
-        pump.turn(now)
+and `close()`. A driver sets `now` before it reads, and turns the pump by `turn`.
 """
 
 from dsoftbus.link.line import FRAME_ROOM, Line
@@ -56,6 +51,16 @@ class LineLink:
 
     def sendto(self, buffer, n: int, channel: int) -> bool:
         return self.line.sendto(buffer, n, channel)
+
+    def turn(self, pump, now: int) -> None:
+        """What follows from an input or a command, for as long as the port takes it.
+
+        `pump` is the DatagramPump on this link.
+        """
+        self.now = now
+        pump.turn(now)
+        while self.flush() and pump.blocked:
+            pump.turn(now)
 
     def flush(self) -> bool:
         """Hands the port what the line has to say; False when nothing has moved."""

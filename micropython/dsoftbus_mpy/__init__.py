@@ -6,6 +6,6 @@ Names load at their first use, so that a board pays only for what it imports.
 from dsoftbus import lazy
 
 # Public name -> the module that defines it.
-_HOME = {"Bus": "bus", "Loop": "loop"}
+_HOME = {"Bus": "bus", "Loop": "loop", "SerialLoop": "loop_serial"}
 
 __getattr__ = lazy("dsoftbus_mpy", _HOME, globals())

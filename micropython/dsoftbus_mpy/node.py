@@ -1,20 +1,39 @@
 """This machine's node: the core's, with the suites and the entropy that the platform has."""
 
 from dsoftbus.const import SUITE_CHACHA_SHA256
-from dsoftbus.node import Node
+from dsoftbus.session.handshake import Local
+from dsoftbus.session.roster import Roster
 from dsoftbus_mpy import crypto, entropy
 
 
-def make(key: bytes, name: str = "", profile=None, psk=None, guard=None) -> Node:
-    """A node whose 32-byte secret is `key` (`keyfile.load_or_make` keeps one).
+def make(key: bytes, name: str = "", profile=None, psk=None, guard=None):
+    """A `dsoftbus.node.Node` whose 32-byte secret is `key` (`keyfile.load_or_make` keeps one).
 
     Without a profile (see dsoftbus.const) it is SMALL. Raises Unsupported or
     LocalError(ENTROPY_UNAVAILABLE) where there are no random bytes.
     """
-    if profile is None:
-        from dsoftbus.const import SMALL  # a board that has its own profile need not load these
+    from dsoftbus.node import Node  # a minimal node does without
 
-        profile = SMALL
+    suites, static = _crypto(key)
+    return Node(suites, static, entropy.source(), profile or _small(), name, psk, guard)
+
+
+def minimal(key: bytes, allowed, name: str = "", profile=None) -> Roster:
+    """What a `SerialLoop` needs of a node: no discovery and no trust store, but a list of keys.
+
+    `allowed`: the public keys of those that may begin sessions; nobody else may. With None
+    everybody may. The rest is as for `make`.
+    """
+    suites, static = _crypto(key)
+    return Roster(Local(suites, static, entropy.source(), profile or _small(), name), allowed)
+
+
+def _crypto(key: bytes) -> tuple:
     suite = crypto.suite(SUITE_CHACHA_SHA256)
-    static = suite.keypair(key)
-    return Node({suite.code: suite}, static, entropy.source(), profile, name, psk, guard)
+    return {suite.code: suite}, suite.keypair(key)
+
+
+def _small():
+    from dsoftbus.const import SMALL  # a board that has its own profile need not load these
+
+    return SMALL

@@ -1,12 +1,14 @@
 """A session with the board in CI over its console, through pyserial: clean, and with noise."""
 
 import asyncio
-import os
+import contextlib
 import random
 
 import pytest
+import serial
 
 from board.supervisor import Supervisor
+from dsoftbus.errors import END_PEER, PEER_NOT_ALLOWED, PeerError
 from dsoftbus_host.bus import Bus
 from portable import ROOT
 
@@ -14,19 +16,55 @@ SECRET = bytes(range(32))
 MAIN = f"""
 import asyncio, sys
 sys.path[:0] = ["{ROOT}/core", "{ROOT}/micropython"]
-from dsoftbus_mpy import files, serial
+from dsoftbus_mpy import files
 from dsoftbus_mpy.bus import Bus
+from dsoftbus_mpy.byte_ports import ConsolePort
 
 
 async def main():
     bus = Bus(bytes(range(32)), "board")
     files.serve_echo(bus)
-    bus.open_serial(serial.ConsolePort())
+    bus.open_serial(ConsolePort())
     print("ready")
     await asyncio.Event().wait()
 
 
 asyncio.run(main())
+"""
+
+
+# The minimal node: no asyncio, no trust store, a list of keys.
+HOST_SECRET = bytes(range(1, 33))
+MINIMAL = f"""
+import sys
+sys.path[:0] = ["{ROOT}/core", "{ROOT}/micropython"]
+from dsoftbus.const import EV_OPENED, EV_READABLE, EV_WRITABLE
+from dsoftbus_mpy import node
+from dsoftbus_mpy.byte_ports import ConsolePort
+from dsoftbus_mpy.loop_serial import SerialLoop
+
+
+def on_event(session, event):
+    stream = event.stream
+    if event.kind == EV_OPENED:
+        stream.accept()
+    elif event.kind in (EV_READABLE, EV_WRITABLE) and not stream.pending:
+        held = stream.recv(stream.readable)
+        if stream.send(held) < len(held):
+            stream.reset()
+        stream.want_writable()
+        if stream.at_end and not stream.finishing:
+            stream.finish()
+
+
+board = node.minimal(bytes(range(32)), [{Bus(HOST_SECRET).public!r}], "board")
+loop = SerialLoop(board, ConsolePort(), on_event)
+print("ready")
+try:
+    while True:
+        loop.run_once(1000)
+finally:
+    loop.close()
 """
 
 
@@ -46,10 +84,12 @@ class Noise:
         return bytes(spoilt)
 
 
-@pytest.fixture
-def board(tmp_path):
-    (tmp_path / "main.py").write_text(MAIN)
-    with Supervisor(tmp_path, heap="1M") as supervisor:
+@contextlib.contextmanager
+def board(folder, program: str):
+    """A board that runs `program`, once it is ready."""
+    (folder / "main.py").write_text(program)
+    with Supervisor(folder, heap="1M") as supervisor:
+        supervisor.wait_for(b"ready")
         yield supervisor
 
 
@@ -61,9 +101,9 @@ async def echo(connection, data: bytes) -> bytes:
     return back
 
 
-async def session(board, noise: Noise, size: int) -> None:
+async def session(board, noise: Noise, size: int, secret: bytes) -> None:
     data = random.Random(size).randbytes(size)
-    async with Bus(os.urandom(32)) as bus:
+    async with Bus(secret) as bus:
         port = bus.open_serial(board.port)
         connection = await port.connect(Bus(SECRET).public, 20000)
         noise.on = True
@@ -73,7 +113,28 @@ async def session(board, noise: Noise, size: int) -> None:
 
 
 @pytest.mark.parametrize(("every", "size"), [(10**9, 100_000), (100, 12_000)])
-def test_bytes_both_ways_over_the_console(board, every, size):
-    board.wait_for(b"ready")
-    board.to_board = board.to_host = noise = Noise(1, every)
-    asyncio.run(asyncio.wait_for(session(board, noise, size), 60))
+@pytest.mark.parametrize("program", [MAIN, MINIMAL], ids=["bus", "minimal"])
+def test_bytes_both_ways_over_the_console(tmp_path, program, every, size):
+    with board(tmp_path, program) as supervisor:
+        supervisor.to_board = supervisor.to_host = noise = Noise(1, every)
+        asyncio.run(asyncio.wait_for(session(supervisor, noise, size, HOST_SECRET), 60))
+
+
+async def cause_of_the_end(port: str) -> PeerError:
+    async with Bus(SECRET) as bus:
+        connection = await bus.open_serial(port).connect(Bus(SECRET).public, 20000)
+        return await connection.ended()
+
+
+def test_a_minimal_node_denies_who_is_not_in_its_list(tmp_path):
+    with board(tmp_path, MINIMAL) as supervisor:
+        cause = asyncio.run(asyncio.wait_for(cause_of_the_end(supervisor.port), 60))
+    assert (cause.code, cause.peer_code) == (END_PEER, PEER_NOT_ALLOWED)
+
+
+def test_eight_times_ctrl_c_interrupt_a_minimal_node(tmp_path):
+    with board(tmp_path, MINIMAL) as supervisor, serial.Serial(supervisor.port) as port:
+        port.write(b"\x03" * 7 + b"-")
+        port.write(b"\x03" * 8)
+        supervisor.wait_for(b"KeyboardInterrupt")
+        supervisor.wait_for(b">>> ")

@@ -37,12 +37,16 @@ SLICES = {
             *_of(
                 "dsoftbus.session", "__init__ events frames hello handshake states ring admission"
             ),
-            *_of("dsoftbus.session", "streams schedule mux keepalive session"),
+            *_of("dsoftbus.session", "streams schedule mux keepalive session roster"),
             "dsoftbus.link",
-            "dsoftbus.node",
             "dsoftbus_mpy",
             *_of("dsoftbus_mpy", "clock crypto entropy keyfile node"),
         ),
+    ),
+    "node": Slice(
+        "a node of several links: sessions on streams, discovery and trust where they are there",
+        ("core",),
+        ("dsoftbus.node",),
     ),
     "names": Slice(
         "constants, profiles and labels, for programs that ask for them",
@@ -66,7 +70,7 @@ SLICES = {
     ),
     "stream": Slice(
         "sessions on links that carry a stream of bytes",
-        ("core",),
+        ("node",),
         (
             *_of("dsoftbus.link", "records protect"),
             "dsoftbus.session.over_stream",
@@ -100,10 +104,16 @@ SLICES = {
     "udp-socket": Slice("a UDP socket as a link", ("datagram",), ("dsoftbus_mpy.udp_link",)),
     "udp": Slice("UDP for the Bus", ("ports", "udp-socket"), ("dsoftbus_mpy.udp",)),
     "loop-udp": Slice("UDP for the bare loop", ("loop", "udp-socket"), ("dsoftbus_mpy.loop_udp",)),
-    "serial": Slice(
-        "serial lines for the Bus",
-        ("ports",),
-        (*_of("dsoftbus.link", "cobs line"), "dsoftbus.line_link", "dsoftbus_mpy.serial"),
+    "line": Slice(
+        "a serial line as a link",
+        ("datagram",),
+        (*_of("dsoftbus.link", "cobs line"), "dsoftbus.line_link", "dsoftbus_mpy.byte_ports"),
+    ),
+    "serial": Slice("serial lines for the Bus", ("ports", "line"), ("dsoftbus_mpy.serial",)),
+    "loop-serial": Slice(
+        "a bare loop for a cable, and a node that has nothing else",
+        ("line",),
+        ("dsoftbus_mpy.loop_serial",),
     ),
     "trust": Slice(
         "pairing, the trust store, and access rules",
