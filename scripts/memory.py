@@ -22,13 +22,15 @@ class Kind(NamedTuple):
 
     name: str
     slices: tuple[str, ...]
-    serial: bool
-    aim: int  # bytes with one live session
+    links: str  # what scenario.py gives it
+    aim: int  # bytes with one live session; 0: none
 
 
+MINIMAL = ("portable", "loop-serial")
 KINDS = (
-    Kind("Wi-Fi sensor: Bus, TCP, trust, discovery", ("portable", "discovery"), False, 96 * 1024),
-    Kind("serial only", ("portable", "serial"), True, 64 * 1024),
+    Kind("Wi-Fi sensor: Bus, TCP, trust, discovery", ("portable", "discovery"), "tcp", 96 * 1024),
+    Kind("cable only, minimal: a bare loop, a list of keys", MINIMAL, "loop", 64 * 1024),
+    Kind("cable only: Bus", ("portable", "serial"), "serial", 0),
 )
 
 HEAD = """\
@@ -46,7 +48,7 @@ NODES = """
 |---|---:|---:|---:|---:|---:|
 """
 NOTE = """
-`code` is the interpreter's own (about 4.7 KB) and all slices. A node is `idle` when it exists and
+`code` is the interpreter's own (about 1 KB) and all slices. A node is `idle` when it exists and
 has its links, its trust store and its table of peers. A session has one stream open, on which
 bytes have been sent and read; its share is half of what a pair of sessions in one heap adds.
 **Where a figure is above its aim, the aim is missed:** such a node needs a board with more heap,
@@ -88,7 +90,7 @@ def row(kind: Kind, held: dict[str, int]) -> str:
     code = held[slices.closure(kind.slices)[-1]]
     idle = code + (held["idle-link"] - code) // 2
     sessions = [idle + (held[f"{n}-session{s}"] - held["idle-link"]) // 2 for n, s in COUNTS]
-    cells = " | ".join(str(n) for n in (code, idle, *sessions, kind.aim))
+    cells = " | ".join(str(n) for n in (code, idle, *sessions, kind.aim or ""))
     return f"| {kind.name} | {cells} |\n"
 
 
@@ -124,7 +126,7 @@ def plan(kind: Kind) -> dict:
     ]
     scenario = (HERE / "scenario.py").read_text().split("# step ")[1:]
     steps += [part.split("\n", 1) for part in scenario]
-    plan = f"SERIAL = {kind.serial}\n\n\n{profile()}"
+    plan = f"LINKS = {kind.links!r}\n\n\n{profile()}"
     return {"prepare": (HERE / "prepare.py").read_text(), "plan": plan, "steps": steps}
 
 

@@ -1,13 +1,13 @@
-# Runs in the WebAssembly port, in pieces: each part below a line `# step NAME` is one call, and
+# Runs in the WebAssembly port, in pieces: each part below a line of `step` is one call, and
 # the heap is measured after it. Two nodes talk to each other in one heap; what sessions cost one
 # node is half of what pairs of them add.
 
-# step node
+# step made
 import hashlib
+import io
 
-from plan import PROFILE, SERIAL
+from plan import LINKS, PROFILE
 
-from dsoftbus.node import Node
 from dsoftbus_mpy import crypto
 
 drawn = [0]
@@ -19,8 +19,11 @@ def random(n):
     return hashlib.sha256(str(drawn).encode()).digest()[:n]
 
 
-class Pipe:
+class Pipe(io.IOBase):
+    """One end of a link; poll() may ask it, as it asks sockets and the console."""
+
     def __init__(self):
+        self.waits_for = self
         self.bytes = bytearray()
         self.other = None
 
@@ -34,6 +37,9 @@ class Pipe:
         self.other.bytes += memoryview(buffer)[at:stop]
         return stop - at
 
+    def ioctl(self, request, argument):
+        return 1 if self.bytes else 0
+
     def close(self):
         pass
 
@@ -44,12 +50,23 @@ def pipes():
     return a, b
 
 
+def make_node(suite):
+    static = suite.keypair(random(32))
+    if LINKS == "loop":
+        from dsoftbus.session.handshake import Local
+        from dsoftbus.session.roster import Roster
+
+        return Roster(Local({1: suite}, static, random, PROFILE, "node"))
+    from dsoftbus.node import Node
+
+    return Node({1: suite}, static, random, PROFILE, "node")
+
+
 class End:
     """A node, and its ends of the links."""
 
     def __init__(self):
-        suite = crypto.suite(1)
-        self.node = Node({1: suite}, suite.keypair(random(32)), random, PROFILE, "node")
+        self.node = make_node(crypto.suite(1))
         self.streams = []
         self.events = []
 
@@ -63,12 +80,30 @@ now = 0
 one, other = End(), End()
 
 # step idle-link
-if SERIAL:
+if LINKS == "loop":
+    from dsoftbus_mpy.loop_serial import SerialLoop
+
+    def plug(end, pipe):
+        end.loop = SerialLoop(end.node, pipe, lambda session, event: end.on_event(event))
+        end.loop.now = lambda: now
+
+    one.node.allowed, other.node.allowed = [other.node.public], [one.node.public]
+    a, b = pipes()
+    plug(one, a)
+    plug(other, b)
+
+    def turn(end):
+        end.loop.run_once(0)
+
+    def begin():
+        return one.loop.connect(other.node.public)
+
+elif LINKS == "serial":
     from dsoftbus.datagram_pump import DatagramPump
     from dsoftbus.line_link import LineLink
 
-    def plug(end, port):
-        end.line = LineLink(port, 1, PROFILE)
+    def plug(end, pipe):
+        end.line = LineLink(pipe, 1, PROFILE)
         end.endpoint = end.node.endpoint(end.line.mtu)
         end.pump = DatagramPump(end.endpoint, end.line, lambda session, event: end.on_event(event))
 
@@ -80,11 +115,10 @@ if SERIAL:
         end.line.now = now
         end.line.handle_timer(now)
         end.pump.run(now)
-        while end.line.flush():
-            end.pump.turn(now)
+        end.line.turn(end.pump, now)
 
     def begin():
-        return one.endpoint.connect("line", other.node.public, now)
+        return one.endpoint.connect(0, other.node.public, now)
 
 else:
     from dsoftbus.discovery.peers import Peers
