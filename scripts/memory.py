@@ -37,9 +37,9 @@ HEAD = """\
 # Memory
 
 Heap in use on MicroPython's 32-bit port (WebAssembly), by `gc.mem_alloc()` after a collection,
-code included and loaded from `.mpy` as a board has it: constants folded in, private names short.
-The profile is SMALL, the crypto is the portable one, since that port runs no machine code.
-Written by `make memory`.
+code included and loaded from `.mpy` as a board has it: each slice linked into one module,
+constants folded in, names short. The profile is SMALL, the crypto is the portable one, since that
+port runs no machine code. Written by `make memory`.
 """
 NODES = """
 ## Nodes
@@ -98,18 +98,21 @@ COUNTS = (("one", ""), ("four", "s"))
 
 
 def mpy_bytes(name: str) -> int:
-    architecture = "armv6m" if name in ("kernels", "blake2s") else ""
-    return sum(len(build.compiled(m, architecture)) for m in slices.modules_of(name))
+    """Of the slice's linked module, and of those of its modules that stay by themselves."""
+    architecture = "armv6m" if name in slices.MACHINE_CODE else ""
+    files = dict(build.files((name,), architecture))
+    loose = [build.on_board(m)[:-3] for m in slices.modules_of(name) if m in slices.LOOSE]
+    return sum(len(files.get(f"{path}.mpy", b"")) for path in [build.unit(name), *loose])
 
 
 def measured(kind: Kind) -> dict[str, int]:
     """Bytes of heap in use after every step."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for module in slices.modules(kind.slices):
-            target = folder / "lib" / Path(build.on_board(module)).with_suffix(".mpy")
+        for path, data in build.files(kind.slices, ""):
+            target = folder / "lib" / path
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(build.compiled(module))
+            target.write_bytes(data)
         (folder / "plan.json").write_text(json.dumps(plan(kind)))
         port = os.environ.get("DSOFTBUS_WASM_PORT") or str(PORT)
         command = ("node", str(HERE / "run.mjs"), port, str(folder / "lib"), f"{folder}/plan.json")
@@ -121,11 +124,13 @@ def measured(kind: Kind) -> dict[str, int]:
 
 def plan(kind: Kind) -> dict:
     steps = [
-        [name, "".join(f"import {module}\n" for module in slices.modules_of(name))]
+        [name, f"import {build.unit(name)}\n" if build.linked_source(name) else ""]
         for name in slices.closure(kind.slices)
     ]
     scenario = (HERE / "scenario.py").read_text().split("# step ")[1:]
-    steps += [part.split("\n", 1) for part in scenario]
+    for part in scenario:
+        name, text = part.split("\n", 1)
+        steps.append([name, build.program_source(text)])
     plan = f"LINKS = {kind.links!r}\n\n\n{profile()}"
     return {"prepare": (HERE / "prepare.py").read_text(), "plan": plan, "steps": steps}
 

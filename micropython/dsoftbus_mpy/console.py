@@ -152,11 +152,11 @@ class Console:
             print("echo", (await stream.readexactly(len(text.encode()))).decode())
 
     async def _rotate(self, seconds: str) -> None:
-        from dsoftbus_mpy import nextkey
+        from dsoftbus_mpy.nextkey import plan
 
         if not seconds.isdigit() or not 0 < int(seconds) <= U30_MAX:
             raise LocalError(BAD_ARGUMENT, seconds)
-        nextkey.plan(self._key_path, int(seconds), self._bus.node.local.random)
+        plan(self._key_path, int(seconds), self._bus.node.local.random)
         self._watch.follow_plan()
         print("rotating", device_id(self._guard.rotation.next_pair.public), seconds)
 

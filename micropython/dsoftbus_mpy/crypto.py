@@ -8,38 +8,55 @@ from dsoftbus.const import SUITE_CHACHA_BLAKE2S, SUITE_CHACHA_SHA256
 from dsoftbus.crypto.suite import SHA256, Hash, KeyPair, Suite
 from dsoftbus.errors import Unsupported
 
+_CANNOT_RUN = (ImportError, SyntaxError, ValueError)
+
 
 def suite(code: int = SUITE_CHACHA_SHA256) -> Suite:
     """The suite `code`. Raises Unsupported for one that this platform lacks."""
     if code == SUITE_CHACHA_SHA256:
         hash = SHA256
     elif code == SUITE_CHACHA_BLAKE2S:
-        hash = Hash(b"BLAKE2s", _best("blake2s", "digest"))
+        hash = Hash(b"BLAKE2s", _blake2s())
     else:
         raise Unsupported("suite %d" % code)
-    cipher = _best("chachapoly", "ChaChaPoly")
-    copy = _kernel("dsoftbus_mpy.copy", "copy") or _load("dsoftbus.codec", "copy")
-    return Suite(code, keypair, cipher, hash, copy)
+    return Suite(code, keypair, _cipher(), hash, _copy())
 
 
 def keypair(secret) -> KeyPair:
     """The key pair of a 32-byte secret; making it costs a scalar multiplication, so keep it."""
-    exchange = _best("x25519", "exchange")
-    return KeyPair(secret, exchange, b"\x09" + bytes(31))
+    return KeyPair(secret, _exchange(), b"\x09" + bytes(31))
 
 
-def _best(module: str, name: str):
-    """The kernel of that module and name if it can run here, else its portable twin."""
-    return _kernel("dsoftbus_mpy." + module, name) or _load("dsoftbus.crypto." + module, name)
+# The kernel of each if it can run here, else its portable twin.
 
 
-def _kernel(path: str, name: str):
-    """`name` from the module at `path`, or None where that cannot run."""
+def _cipher():
     try:
-        return _load(path, name)
-    except (ImportError, SyntaxError, ValueError):
-        return None
+        from dsoftbus_mpy.chachapoly import ChaChaPoly
+    except _CANNOT_RUN:
+        from dsoftbus.crypto.chachapoly import ChaChaPoly
+    return ChaChaPoly
 
 
-def _load(path: str, name: str):
-    return getattr(__import__(path, None, None, (name,)), name)
+def _exchange():
+    try:
+        from dsoftbus_mpy.x25519 import exchange
+    except _CANNOT_RUN:
+        from dsoftbus.crypto.x25519 import exchange
+    return exchange
+
+
+def _blake2s():
+    try:
+        from dsoftbus_mpy.blake2s import digest
+    except _CANNOT_RUN:
+        from dsoftbus.crypto.blake2s import digest
+    return digest
+
+
+def _copy():
+    try:
+        from dsoftbus_mpy.copy import copy
+    except _CANNOT_RUN:
+        from dsoftbus.codec import copy
+    return copy

@@ -34,9 +34,9 @@ class Watch:
 
     def follow_plan(self) -> None:
         """Begins the change of key that has been planned, if one has."""
-        from dsoftbus_mpy import nextkey  # only who changes its key pays for it
+        from dsoftbus_mpy.nextkey import planned  # only who changes its key pays for it
 
-        found = nextkey.planned(self._key_path)
+        found = planned(self._key_path)
         node = self._bus.node
         if found is not None and node.guard.rotation is None:
             pair = node.local.suites[SUITE_CHACHA_SHA256].keypair(found[0])
@@ -64,10 +64,10 @@ class Watch:
         self._turn()
 
     def _switch_key(self) -> None:
-        from dsoftbus_mpy import nextkey
+        from dsoftbus_mpy.nextkey import switch
 
         try:
-            nextkey.switch(self._key_path)
+            switch(self._key_path)
         except OSError as error:
             self._bus.on_error(error)  # the next start tries again
 

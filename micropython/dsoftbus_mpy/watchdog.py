@@ -76,6 +76,6 @@ def _started(timeout_ms: int, make):
 
 
 def _hardware(timeout_ms: int):
-    from dsoftbus_mpy import needs
+    from dsoftbus_mpy.needs import machine
 
-    return needs.machine("WDT", "watchdog")(timeout=timeout_ms)
+    return machine("WDT", "watchdog")(timeout=timeout_ms)

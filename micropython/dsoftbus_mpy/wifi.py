@@ -268,10 +268,10 @@ def configured(config: dict, random, make=None) -> Wifi:
 
 
 def _station():
-    from dsoftbus_mpy import needs
+    from dsoftbus_mpy.needs import network
 
-    network = needs.network()
-    return lambda: network.WLAN(network.STA_IF)
+    port = network()
+    return lambda: port.WLAN(port.STA_IF)
 
 
 def start(bus, config: dict, on_up=None, on_down=None, make=None):

@@ -1,12 +1,20 @@
-"""Slices: every module in one of them, everything that a slice imports in what it needs."""
+"""Slices: every module in one of them, and what becomes of them when they are linked."""
 
 import ast
-import re
+import builtins
+import json
+import subprocess
+import symtable
 
 import pytest
 
-from dsoftbus_host.board import build, slices
-from portable import ROOT
+from dsoftbus.errors import PeerError, Unsupported
+from dsoftbus.session.over_datagram import DatagramSession
+from dsoftbus.session.over_stream import StreamSession
+from dsoftbus_host.board import build, fold, names, slices
+from portable import ROOT, micropython
+
+LINKED = [name for name in slices.SLICES if build.linked_source(name)]
 
 
 def sources() -> set:
@@ -16,61 +24,121 @@ def sources() -> set:
     }
 
 
-def eager(text: str) -> set:
-    """The modules that a source imports as soon as it is imported itself."""
-    found = set()
-    for node in ast.parse(text).body:
-        if isinstance(node, ast.ImportFrom) and node.module:
-            found.add(node.module)
-            found |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return found & set(every)
-
-
-every = [module.removesuffix(".__init__") for module in slices.every_module()]
-
-
 def test_every_module_is_in_one_slice():
     listed = [slices.path_of(m) for s in slices.SLICES.values() for m in s.modules]
     assert sorted(listed) == sorted(sources())
 
 
-@pytest.mark.parametrize("name", slices.SLICES)
+def test_lists_name_modules_and_slices_that_are_there():
+    assert set(slices.PUBLIC) | set(slices.LOOSE) <= set(slices.every_module())
+    assert set(slices.MACHINE_CODE) <= set(slices.SLICES)
+
+
+def top_imports(text: str) -> set:
+    return {node.module for node in ast.parse(text).body if isinstance(node, ast.ImportFrom)}
+
+
+@pytest.mark.parametrize("name", LINKED)
 def test_a_slice_needs_what_its_modules_import(name):
-    there = set(slices.modules((name,)))
-    for module in slices.SLICES[name].modules:
-        missing = eager(build.folded(module.removesuffix(".__init__"))) - there
-        assert not missing, f"{module} imports {missing}"
+    there = {build.home(module) for module in slices.modules((name,))}
+    mine = {module for module in top_imports(build.linked_source(name)) if "dsoftbus" in module}
+    assert mine <= there - {build.unit(name)}
 
 
-@pytest.mark.parametrize("module", every)
-def test_folding_keeps_lines_and_says_the_same(module):
-    source, folded = build.source_of(module), build.folded(module)
-    ast.parse(folded)
-    if module not in build.PUBLIC:
-        assert folded.count("\n") == source.count("\n")
-    for before, after in zip(source.splitlines(), folded.splitlines(), strict=False):
-        same = re.match(r"\s*(def|class|return|raise|while|for|if) ", before)
-        assert not same or re.match(r"\s*", before)[0] == re.match(r"\s*", after)[0]
+# Linking
 
 
-def test_short_names_never_meet():
-    """In no module and in no class do two private names have become one."""
-    for module in every:
-        names = {}
-        for node in ast.parse(build.source_of(module)).body:
-            if isinstance(node, ast.ClassDef | ast.FunctionDef):
-                for inner in ast.walk(node):
-                    if isinstance(inner, ast.Attribute) and ast.unparse(inner.value) == "self":
-                        key = node.name, build.short(inner.attr)
-                        assert names.setdefault(key, inner.attr) == inner.attr
+@pytest.mark.parametrize("name", LINKED)
+def test_every_global_of_a_linked_slice_is_defined_in_it(name):
+    text = build.linked_source(name)
+    top = symtable.symtable(text, name, "exec")
+    bound = {s.get_name() for s in top.get_symbols() if s.is_assigned() or s.is_imported()}
+    bound |= {child.get_name() for child in top.get_children()}
+    known = bound | set(dir(builtins)) | {"ptr8", "ptr32", "uint", "__name__"}
+    assert unbound(top) <= known
+
+
+def unbound(table) -> set:
+    """Globals that the functions of a table ask for."""
+    found = {s.get_name() for s in table.get_symbols() if s.is_referenced() and s.is_global()}
+    for child in table.get_children():
+        found |= unbound(child)
+    return found
+
+
+@pytest.mark.parametrize("name", LINKED)
+def test_a_linked_slice_binds_each_name_once(name):
+    tree = ast.parse(build.linked_source(name))
+    bound = [node.name for node in tree.body if hasattr(node, "name")]
+    for node in tree.body:
+        if isinstance(node, ast.Assign):
+            bound += [t.id for t in node.targets if isinstance(t, ast.Name)]
+        if isinstance(node, ast.ImportFrom):
+            bound += [alias.asname or alias.name for alias in node.names]
+    assert len(bound) == len(set(bound))
+
+
+def test_no_two_attributes_of_a_class_have_become_one():
+    for module in slices.every_module():
+        for node in fold.tree_of(module).body:
+            if isinstance(node, ast.ClassDef):
+                mine = set(names.of_class(node))
+                assert len({names.attribute(name) for name in mine}) == len(mine), node.name
+
+
+def test_no_two_attributes_of_related_classes_have_become_one():
+    """A class has what its bases in other modules have."""
+    for kind in (DatagramSession, StreamSession, PeerError, Unsupported):
+        bases = [base for base in kind.__mro__ if fold.is_ours(base.__module__)]
+        mine = {name for base in bases for name in names.of_class(class_of(base))}
+        assert len({names.attribute(name) for name in mine}) == len(mine)
+
+
+def class_of(kind) -> ast.ClassDef:
+    body = fold.tree_of(kind.__module__).body
+    return next(n for n in body if isinstance(n, ast.ClassDef) and n.name == kind.__name__)
+
+
+DIR = """
+import json, sys
+found = set()
+for name in "%s".split():
+    try:
+        module = __import__(name)
+    except ImportError:
+        continue
+    for key in dir(module):
+        found.add(key)
+        value = getattr(module, key)
+        if isinstance(value, type):
+            found.update(dir(value))
+for kind in (list, dict, bytes, bytearray, memoryview, str, int, tuple, set, OSError):
+    found.update(dir(kind))
+print(json.dumps(list(found)))
+"""
+
+
+def test_no_short_name_stands_for_what_is_not_ours():
+    """What MicroPython's own modules and types have is called as they call it."""
+    modules = "builtins asyncio select socket io time os sys gc micropython struct array machine"
+    run = subprocess.run(
+        (micropython(), "-c", DIR % f"{modules} errno json hashlib binascii collections ssl tls"),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    theirs = set(json.loads(run.stdout))
+    assert len(theirs) > 400
+    assert theirs & set(names.attributes()) == set()
 
 
 def test_constants_are_folded_and_can_still_be_asked_for():
-    assert "EV_OPENED" not in build.folded("dsoftbus_mpy.connection")
-    assert "__getattr__" in build.folded("dsoftbus.const")
-    everything = {}
-    exec(build.folded("dsoftbus.const_all"), everything)
-    from dsoftbus import const
+    assert "EV_OPENED" not in build.linked_source("asyncio")
+    files = dict(build.files(("core",), ""))
+    assert {"dsoftbus_core.mpy", "dsoftbus/errors.mpy", "dsoftbus/errors_all.mpy"} <= set(files)
+    assert "dsoftbus/noise.mpy" not in files
 
-    assert everything["EV_OPENED"] == const.EV_OPENED
-    assert everything["PAIR_STREAM"] == const.PAIR_STREAM
+
+def test_a_large_number_stays_one_object():
+    assert "_ONES" not in fold.constants("dsoftbus.crypto.chachapoly")
+    assert all(abs(v) < fold.LARGE for v in fold.constants("dsoftbus.crypto.chachapoly").values())

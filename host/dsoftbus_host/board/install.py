@@ -21,7 +21,7 @@ from dsoftbus_host.board.remote import Remote
 MAIN = "main.py"
 CONFIG = "config.json"
 PROFILE = "lib/dsoftbus_profile.py"
-OURS = ("lib/dsoftbus", "lib/dsoftbus_mpy")
+OURS = "lib/dsoftbus"  # all of ours begins so
 Progress = Callable[[int, int, str], None]  # bytes done, bytes in all, path
 
 _HASHES = """
@@ -49,8 +49,17 @@ def _show(path):
         b = f.read(512)
     f.close()
     print(repr((path, h.digest())))
-for folder in {folders!r}:
-    _walk(folder)
+def _all(prefix):
+    folder, prefix = prefix.rsplit("/", 1)
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return
+    for name in names:
+        if name.startswith(prefix):
+            path = folder + "/" + name
+            _walk(path) if os.stat(path)[0] & 0x4000 else _show(path)
+_all({ours!r})
 for path in {paths!r}:
     _show(path)
 """
@@ -66,17 +75,12 @@ for folder in {folders!r}:
 
 def files_for(board: Board, architecture: str, source: bool = False) -> dict[str, bytes]:
     """What belongs on a board, by path, `main.py` not among it."""
-    files = {PROFILE: profile_source(board.profile).encode()}
-    names = slices.modules(board.slices)
     if source:
-        files |= {f"lib/{build.on_board(m)}": build.source_of(m).encode() for m in names}
-        return files
-    for module in (*names, *(m + build.ALL for m in build.PUBLIC if m in names)):
-        kernels = module in slices.modules_of("kernels")
-        if architecture or not kernels:  # without an emitter the portable twins run
-            path = PurePosixPath("lib", build.on_board(module)).with_suffix(".mpy")
-            files[str(path)] = build.compiled(module, architecture)
-    return files
+        modules = build.sources(board.slices)
+    else:
+        modules = build.files(board.slices, architecture)
+    files = {f"lib/{path}": data for path, data in modules}
+    return {PROFILE: profile_source(board.profile).encode(), **files}
 
 
 def profile_source(name: str) -> str:
@@ -92,7 +96,7 @@ def main_source() -> bytes:
 
 def hashes(remote: Remote, paths: list[str]) -> dict[str, bytes]:
     """SHA-256 of the files that are on the board: all of ours, and these."""
-    said = remote.run(_HASHES.format(folders=OURS, paths=paths))
+    said = remote.run(_HASHES.format(ours=OURS, paths=paths))
     return dict(ast.literal_eval(line) for line in said.splitlines())
 
 

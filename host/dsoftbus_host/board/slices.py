@@ -166,11 +166,30 @@ SLICES = {
 }
 
 
+# What programs on a board may import by its name. The rest is for the project's own modules.
+PUBLIC = (
+    *_of("dsoftbus", "const datagram_pump errors identity node pump"),
+    "dsoftbus.crypto.suite",
+    *_of("dsoftbus.session", "events session streams"),
+    *_of("dsoftbus.trust", "acl guard invitation store"),
+    *_of("dsoftbus_mpy", "bus connection console crypto discovery entropy files keeper keyfile"),
+    *_of("dsoftbus_mpy", "loop node profiles serial storefile stream watch"),
+)
+# Slices with machine code: for boards that can run it.
+MACHINE_CODE = ("kernels", "blake2s")
+# Modules that are files of their own on a board: packages, and tables that few ask for.
+LOOSE = ("dsoftbus", "dsoftbus_mpy", "dsoftbus.const", "dsoftbus.labels", "dsoftbus_mpy.profiles")
+
+
 def path_of(module: str) -> str:
     """Where a module's source lies, from the project's folder."""
     parts = module.split(".")
     base = "/".join([ROOTS[parts[0]], *parts])
     return f"{base}.py" if (PROJECT / f"{base}.py").exists() else f"{base}/__init__.py"
+
+
+def source_of(module: str) -> str:
+    return (PROJECT / path_of(module)).read_text(encoding="utf-8")
 
 
 def closure(names: tuple[str, ...]) -> list[str]:

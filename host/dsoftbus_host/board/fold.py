@@ -1,0 +1,72 @@
+"""Constants: what need not be looked up on a board, because its value stands where it is used.
+
+A constant that a module imports costs a board three times: a name in the table of names, a place
+in the globals of both modules, and a look-up at each use.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+
+from dsoftbus_host.board.slices import ROOTS, every_module, source_of
+
+Value = int | str
+LARGE = 1 << 64  # an int from here on is an object of some size: better one than many
+
+
+@functools.cache
+def tree_of(module: str) -> ast.Module:
+    """The parsed source of one of the project's modules: for reading, not for changing."""
+    return ast.parse(source_of(module))
+
+
+def is_ours(module: str) -> bool:
+    return module.split(".", maxsplit=1)[0] in ROOTS
+
+
+@functools.cache
+def is_module(name: str) -> bool:
+    return name in every_module()
+
+
+@functools.cache
+def constants(module: str) -> dict[str, Value]:
+    """Names in capitals that `module` assigns once, at its top, an int or a text."""
+    known = _imported(module)
+    own: dict[str, Value] = {}
+    for node in tree_of(module).body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            name = node.targets[0].id
+            value = _value(node.value, known) if name.isupper() else None
+            if value is not None:
+                own[name] = known[name] = value
+    return own
+
+
+def _imported(module: str) -> dict[str, Value]:
+    found: dict[str, Value] = {}
+    for node in tree_of(module).body:
+        if isinstance(node, ast.ImportFrom) and node.module and is_ours(node.module):
+            theirs = constants(node.module)
+            for alias in node.names:
+                if alias.name in theirs:
+                    found[alias.asname or alias.name] = theirs[alias.name]
+    return found
+
+
+def _value(node: ast.expr, known: dict[str, Value]) -> Value | None:
+    """An int, a sum of such and of names already known, either in const(), or a text."""
+    if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "const":
+        node = node.args[0]
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    simple = (ast.Constant, ast.BinOp, ast.UnaryOp, ast.operator, ast.unaryop, ast.expr_context)
+    for part in ast.walk(node):
+        if isinstance(part, ast.Name):
+            if not isinstance(known.get(part.id), int):
+                return None
+        elif not isinstance(part, simple):
+            return None
+    number = eval(ast.unparse(node), {}, dict(known))  # numbers, and names of such
+    return number if type(number) is int and abs(number) < LARGE else None
