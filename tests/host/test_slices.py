@@ -45,6 +45,20 @@ def test_a_slice_needs_what_its_modules_import(name):
     assert mine <= there - {build.unit(name)}
 
 
+@pytest.mark.parametrize("file", sorted((ROOT / "boards").rglob("*.py")), ids=str)
+def test_a_board_s_program_imports_what_programs_may(file):
+    tree = ast.parse(file.read_text())
+    asked = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    modules = {
+        f"{n.module}.{a.name}"
+        for n in ast.walk(tree)
+        if isinstance(n, ast.ImportFrom)
+        for a in n.names
+    }
+    ours = {module for module in asked | modules if fold.is_module(module)}
+    assert ours <= {*slices.PUBLIC, *slices.LOOSE}
+
+
 # Linking
 
 

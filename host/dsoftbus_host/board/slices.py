@@ -172,8 +172,14 @@ PUBLIC = (
     "dsoftbus.crypto.suite",
     *_of("dsoftbus.session", "events session streams"),
     *_of("dsoftbus.trust", "acl guard invitation store"),
-    *_of("dsoftbus_mpy", "bus connection console crypto discovery entropy files keeper keyfile"),
-    *_of("dsoftbus_mpy", "loop node profiles serial storefile stream watch"),
+    *_of(
+        "dsoftbus_mpy",
+        "bus byte_ports connection console crypto discovery entropy files keeper keyfile",
+    ),
+    *_of(
+        "dsoftbus_mpy",
+        "loop loop_serial node profiles serial storefile stream watch watchdog wifi",
+    ),
 )
 # Slices with machine code: for boards that can run it.
 MACHINE_CODE = ("kernels", "blake2s")
