@@ -1,18 +1,37 @@
 """Cryptographic random bytes from the platform, or an error: never anything less."""
 
 import os
+import sys
 
 from dsoftbus.errors import ENTROPY_UNAVAILABLE, LocalError, Unsupported
 
 _CHECK_BYTES = 16  # two honest draws of 128 bits do not collide
+# sys.platform where os.urandom is an operating system's. Everywhere else it is a register, or
+# worse, and is conditioned (docs/security.md).
+_SYSTEMS = ("linux", "darwin", "win32", "webassembly")
+
+_generator = None  # of this board: one for all who ask
 
 
 def source(seed_path: str = "dsoftbus.seed", adc=None):
     """`random(n) -> bytes` of this platform, checked.
 
-    Raises Unsupported where there is no os.urandom, LocalError(ENTROPY_UNAVAILABLE) where it
-    fails its checks.
+    On a board the first call gathers noise, keeps a seed at `seed_path`, and reads the channel
+    `adc` of the converter (on ESP32: that pin) in place of the port's own. Raises Unsupported
+    where no source of random bytes is found, LocalError(ENTROPY_UNAVAILABLE) where one fails.
     """
+    global _generator
+    if sys.platform in _SYSTEMS:
+        return _system()
+    if _generator is None:
+        from dsoftbus_mpy import hardware  # a system with a random source does without
+
+        _generator = hardware.generator(seed_path, adc)
+    _generator.check()
+    return _generator
+
+
+def _system():
     urandom = getattr(os, "urandom", None)
     if urandom is None:
         raise Unsupported("os.urandom")

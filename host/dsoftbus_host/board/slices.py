@@ -137,6 +137,11 @@ SLICES = {
         ("discovery",),
         ("dsoftbus.discovery.reconnect", "dsoftbus_mpy.keeper"),
     ),
+    "noise": Slice(
+        "random bytes out of hardware noise, for boards",
+        ("core",),
+        _of("dsoftbus_mpy", "health drbg conditioned hardware"),
+    ),
     "needs": Slice(
         "what a port must have, refused at the start where it has not",
         ("core",),

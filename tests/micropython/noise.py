@@ -1,0 +1,59 @@
+"""Noise sources for tests: sound ones, and those that fail in every way."""
+
+from dsoftbus_mpy import health
+from dsoftbus_mpy.conditioned import Noise
+from support import Random
+
+
+class Sound:
+    """Deterministic from its seed, so that two starts with it see the same noise."""
+
+    def __init__(self, seed: int):
+        self._random = Random(seed)
+
+    def __call__(self) -> int:
+        return self._random.bits16() & 0xFF
+
+
+class Dying(Sound):
+    """Sound for `samples`, and then `after()` for ever."""
+
+    def __init__(self, seed: int, samples: int, after):
+        super().__init__(seed)
+        self.left = samples
+        self._after = after
+
+    def __call__(self) -> int:
+        if self.left <= 0:
+            return self._after()
+        self.left -= 1
+        return super().__call__()
+
+
+class Clock:
+    """Ticks that are the same in every start."""
+
+    def __init__(self):
+        self._ticks = 0
+
+    def __call__(self) -> int:
+        self._ticks += 7
+        return self._ticks
+
+
+def stuck() -> int:
+    return 0x5A
+
+
+def broken() -> int:
+    raise OSError(5)
+
+
+def noise(name: str, sample, kind=health.BYTE) -> Noise:
+    return Noise(name, sample, kind, Clock())
+
+
+def three(first=None, second=None, third=None) -> list:
+    """Three sources, sound but for those that are given."""
+    samples = {"a": first or Sound(1), "b": second or Sound(2), "c": third or Sound(3)}
+    return [noise(name, samples[name]) for name in "abc"]
