@@ -10,7 +10,7 @@ _CHECK_BYTES = 16  # two honest draws of 128 bits do not collide
 # worse, and is conditioned (docs/security.md).
 _SYSTEMS = ("linux", "darwin", "win32", "webassembly")
 
-_generator = None  # of this board: one for all who ask
+_conditioned = []  # the one generator of this board, once somebody has asked for it
 
 
 def source(seed_path: str = "dsoftbus.seed", adc=None):
@@ -20,15 +20,14 @@ def source(seed_path: str = "dsoftbus.seed", adc=None):
     `adc` of the converter (on ESP32: that pin) in place of the port's own. Raises Unsupported
     where no source of random bytes is found, LocalError(ENTROPY_UNAVAILABLE) where one fails.
     """
-    global _generator
     if sys.platform in _SYSTEMS:
         return _system()
-    if _generator is None:
-        from dsoftbus_mpy import hardware  # a system with a random source does without
+    if not _conditioned:
+        from dsoftbus_mpy.hardware import generator  # an operating system does without
 
-        _generator = hardware.generator(seed_path, adc)
-    _generator.check()
-    return _generator
+        _conditioned.append(generator(seed_path, adc))
+    _conditioned[0].check()
+    return _conditioned[0]
 
 
 def _system():

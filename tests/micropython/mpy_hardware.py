@@ -93,13 +93,13 @@ class Board:
         hardware.sys, hardware.machine, hardware.os = self._sys, self._machine, self._os
         hardware.time = Time()
         entropy.sys = self._sys
-        entropy._generator = None
+        entropy._conditioned.clear()
         return self
 
     def __exit__(self, kind, error, trace):
         hardware.sys, hardware.machine, hardware.os, hardware.time = self._ours
         entropy.sys = sys
-        entropy._generator = None
+        entropy._conditioned.clear()
 
 
 class Named(Machine):
