@@ -75,7 +75,7 @@ def main() -> None:
         held = measured(kind)
         text += row(kind, held)
         previous = held["base"]
-        for name in slices.closure(kind.slices):
+        for name in slices.closure(kind.slices, late=False):
             costs.setdefault(name, held[name] - previous)
             previous = held[name]
     text += NOTE + SLICES
@@ -87,7 +87,7 @@ def main() -> None:
 
 
 def row(kind: Kind, held: dict[str, int]) -> str:
-    code = held[slices.closure(kind.slices)[-1]]
+    code = held[slices.closure(kind.slices, late=False)[-1]]
     idle = code + (held["idle-link"] - code) // 2
     sessions = [idle + (held[f"{n}-session{s}"] - held["idle-link"]) // 2 for n, s in COUNTS]
     cells = " | ".join(str(n) for n in (code, idle, *sessions, kind.aim or ""))
@@ -125,7 +125,7 @@ def measured(kind: Kind) -> dict[str, int]:
 def plan(kind: Kind) -> dict:
     steps = [
         [name, f"import {build.unit(name)}\n" if build.linked_source(name) else ""]
-        for name in slices.closure(kind.slices)
+        for name in slices.closure(kind.slices, late=False)
     ]
     scenario = (HERE / "scenario.py").read_text().split("# step ")[1:]
     for part in scenario:

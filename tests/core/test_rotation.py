@@ -83,27 +83,27 @@ def test_an_entry_follows_its_next_key_and_the_old_one_is_trusted_no_more():
     store = TrustStore(SMALL)
     old = Entry(MINE.public, "hall", [grant("allow in echo")], 1700000000)
     store.add(old)
-    assert rotation.follow(store, NEXT.public) is None
-    rotation.take(store, old.id, NEXT.public, 3600)
+    assert store.follow(NEXT.public) is None
+    store.promise(old.id, NEXT.public, 3600)
     assert old.next_for_s == 7200
     revision = store.revision
-    assert rotation.follow(store, NEXT.public) is old
+    assert store.follow(NEXT.public) is old
     assert store.revision > revision
     assert store.get(old.id) is None
     (entry,) = store
     assert (entry.public, entry.name, entry.paired_at) == (NEXT.public, "hall", 1700000000)
     assert [str(g) for g in entry.grants] == ["allow in echo"]
     assert entry.next_public == b""
-    assert rotation.follow(store, NEXT.public) is None
+    assert store.follow(NEXT.public) is None
 
 
 def test_a_revoked_entry_takes_its_next_key_along():
     store = TrustStore(SMALL)
     store.add(Entry(MINE.public))
     (entry,) = store
-    rotation.take(store, entry.id, NEXT.public, 60)
+    store.promise(entry.id, NEXT.public, 60)
     store.remove(entry.id)
-    assert rotation.follow(store, NEXT.public) is None
+    assert store.follow(NEXT.public) is None
 
 
 def test_a_rotation_is_due_when_its_grace_is_over():

@@ -2,7 +2,6 @@
 
 from dsoftbus.errors import PAIRING_CLOSED, PAIRING_LIMIT, LocalError
 from dsoftbus.pace import TokenBucket
-from dsoftbus.trust.pairing import Pairing
 
 OPEN_MS = 300000  # time to walk to the other device and back
 _ATTEMPTS = 3  # in a minute: a person cannot compare more
@@ -40,11 +39,13 @@ class Desk:
         busy = self.current is not None and not self.current.ended
         return PAIRING_LIMIT if busy or self._failures >= _FAILURES else 0
 
-    def begin(self, opener: bool, handshake_hash: bytes, now: int) -> Pairing:
-        """A new attempt. Raises LocalError with the code of `refusal`, or PAIRING_LIMIT."""
+    def begin(self, opener: bool, handshake_hash: bytes, now: int):
+        """A new `Pairing`. Raises LocalError with the code of `refusal`, or PAIRING_LIMIT."""
         code = self.refusal(now)
         if code or not self._bucket.take(now):
             raise LocalError(code or PAIRING_LIMIT)
+        from dsoftbus.trust.pairing import Pairing  # only who pairs pays for it
+
         self.current = Pairing(opener, handshake_hash, self._random, now)
         return self.current
 

@@ -24,7 +24,6 @@ from dsoftbus.errors import (
     PeerError,
 )
 from dsoftbus.session.events import NodeEvent
-from dsoftbus.trust import rotation
 from dsoftbus.trust.acl import IN, OUT, Acl
 from dsoftbus.trust.control import Control
 from dsoftbus.trust.desk import Desk
@@ -44,7 +43,7 @@ class Guard:
         self.acl = Acl(store)
         self.desk = Desk(random)
         self.grants = list(grants)
-        self.rotation: rotation.Rotation = None  # of this node's own key
+        self.rotation = None  # a `Rotation` of this node's own key
         self.wake = _nothing  # called when next_event() or restless() has something
         self._today = today
         self._controls = []
@@ -68,14 +67,14 @@ class Guard:
         """
         control = self._pairing()
         try:
-            control.confirm(digits)
+            control.attempt.confirm(digits)
         finally:
             self._stir(control.session)
 
     def cancel(self) -> None:
         """The person here does not agree."""
         control = self._pairing()
-        control.cancel()
+        control.attempt.cancel()
         self._stir(control.session)
 
     def unpair(self, device: str) -> bool:
@@ -105,7 +104,9 @@ class Guard:
 
         EV_KEY_DUE says when. The backend has stored the next secret before it calls this.
         """
-        self.rotation = rotation.Rotation(next_pair, grace_s, now)
+        from dsoftbus.trust.rotation import Rotation  # only who changes its key pays for it
+
+        self.rotation = Rotation(next_pair, grace_s, now)
         for control in self._controls:
             control.tell_next_key(now)
             self._stir(control.session)
@@ -192,8 +193,9 @@ class Guard:
         self._warn_of_name(device, name)
 
     def take_next_key(self, device: str, public: bytes, grace_s: int, now: int) -> None:
+        """A peer has announced its next key, and proved that it holds it."""
         if self.store.get(device) is not None:
-            rotation.take(self.store, device, public, grace_s)
+            self.store.promise(device, public, grace_s)
             self.wake()
             self._promised_until.pop(device, None)
             self._forget_old_promises(now)
@@ -214,7 +216,7 @@ class Guard:
             self.tell(EV_NAME_WARNING, device, name)
 
     def _follow_key(self, session) -> None:
-        old = rotation.follow(self.store, session.peer_public)
+        old = self.store.follow(session.peer_public)
         if old is not None:
             self._end_sessions(old.id)
             self.tell(EV_KEY_MOVED, session.peer_id, old.id)
@@ -240,7 +242,7 @@ class Guard:
 
     def _pairing(self) -> Control:
         for control in self._controls:
-            if control.pairing is not None:
+            if control.attempt is not None:
                 return control
         raise LocalError(BAD_STATE, "no pairing")
 

@@ -5,7 +5,7 @@ NEXT `1 | next key 32 | grace u32 (s) | proof 32`, TAKEN `2`.
 """
 
 from dsoftbus.codec import get_u32, put_u32
-from dsoftbus.const import KEY_BYTES, U30_MAX
+from dsoftbus.const import KEY_BYTES, KEYS_STREAM, U30_MAX
 from dsoftbus.crypto.hkdf import hkdf
 from dsoftbus.errors import BAD_ARGUMENT, MALFORMED, NEXT_KEY_UNPROVEN, LocalError, PeerError
 
@@ -81,22 +81,23 @@ class Rotation:
     def poll_timer(self) -> int:
         return self._until
 
+    def tell(self, control, now: int) -> None:
+        """Tells the peer of a session; it counts as told when it has answered."""
+        session = control.session
+        message = announce(session.handshake.suite, session, self.next_pair, self.grace_s(now))
+        talk = control.talk(control.open(KEYS_STREAM), control.on_keys)
+        talk.send(message)
+        talk.finish()
 
-def take(store, device: str, public: bytes, grace_s: int) -> None:
-    """Writes a peer's announced next key into its entry; a later one replaces it."""
-    entry = store.get(device)
-    entry.next_public = public
-    entry.next_for_s = grace_s * 2  # the peer changes when its own clock says so
-    store.touch()
 
-
-def follow(store, public: bytes):
-    """A session has proved `public`. If it is an entry's next key, the entry moves to it: returns
-    the old entry, which is trusted no more, or None when this is nobody's next key."""
-    old = store.promised(public)
-    if old is None:
-        return None
-    new = type(old)(public, old.name, old.grants, old.paired_at)
-    store.remove(old.id)
-    store.add(new)
-    return old
+def hear(control, guard, talk, message: bytes) -> None:
+    """A message of the peer of `control`: NEXT, or that it has taken this node's."""
+    if message == TAKEN:
+        if guard.rotation is not None:
+            guard.rotation.told.add(control.device)
+        return
+    session = control.session
+    public, grace_s = accept(session.handshake.suite, session, message)
+    guard.take_next_key(control.device, public, grace_s, control.now)
+    talk.send(TAKEN)
+    talk.finish()

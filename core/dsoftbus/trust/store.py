@@ -107,6 +107,22 @@ class TrustStore:
             self.revision += 1
         return found
 
+    def promise(self, device: str, public: bytes, grace_s: int) -> None:
+        """Writes a peer's announced next key into its entry; a later one replaces it."""
+        entry = self._entries[device]
+        entry.next_public = public
+        entry.next_for_s = grace_s * 2  # the peer changes when its own clock says so
+        self.revision += 1
+
+    def follow(self, public: bytes):
+        """A session has proved `public`. If it is an entry's next key, the entry moves to it:
+        returns the old entry, which is trusted no more, or None: nobody's next key."""
+        old = self.promised(public)
+        if old is not None:
+            self.remove(old.id)
+            self.add(Entry(public, old.name, old.grants, old.paired_at))
+        return old
+
     def adopt(self, other: "TrustStore") -> None:
         """Takes over what another store holds."""
         self._entries = other._entries

@@ -14,11 +14,15 @@ ROOTS = {"dsoftbus": "core", "dsoftbus_sim": "core", "dsoftbus_mpy": "micropytho
 
 
 class Slice(NamedTuple):
-    """`modules` in the order in which a board loads them; `needs` are other slices."""
+    """`modules` in the order in which a board loads them; `needs` are other slices.
+
+    `late` are those that it loads when something asks for what they do: on the board they must be.
+    """
 
     about: str
     needs: tuple[str, ...]
     modules: tuple[str, ...]
+    late: tuple[str, ...] = ()
 
 
 def _of(package: str, names: str) -> tuple[str, ...]:
@@ -116,13 +120,19 @@ SLICES = {
         ("dsoftbus_mpy.loop_serial",),
     ),
     "trust": Slice(
-        "pairing, the trust store, and access rules",
+        "the trust store and access rules, for every session",
         ("core",),
         (
             "dsoftbus.trust",
-            *_of("dsoftbus.trust", "acl store pairing desk rotation talk control guard"),
+            *_of("dsoftbus.trust", "acl store desk control guard"),
             *_of("dsoftbus_mpy", "storefile watch"),
         ),
+        ("pairing", "rotation"),
+    ),
+    "pairing": Slice(
+        "how trust begins: six digits on both sides",
+        ("trust",),
+        _of("dsoftbus.trust", "talk pairing attempt"),
     ),
     "discovery": Slice(
         "announcements, and the table of peers",
@@ -154,9 +164,9 @@ SLICES = {
         "the board's watchdog, fed by a node that is alive", ("needs",), ("dsoftbus_mpy.watchdog",)
     ),
     "rotation": Slice(
-        "the change of a node's own key",
-        ("trust",),
-        ("dsoftbus.trust.nextkey", "dsoftbus_mpy.nextkey"),
+        "the change of a key, this node's or a peer's",
+        ("pairing",),
+        ("dsoftbus.trust.rotation", "dsoftbus.trust.nextkey", "dsoftbus_mpy.nextkey"),
     ),
     "files": Slice("the file streams of the command line", ("asyncio",), ("dsoftbus_mpy.files",)),
     "program": Slice(
@@ -203,11 +213,18 @@ def source_of(module: str) -> str:
     return (PROJECT / path_of(module)).read_text(encoding="utf-8")
 
 
-def closure(names: tuple[str, ...]) -> list[str]:
-    """These slices and all that they need, each before those that need it."""
+def closure(names: tuple[str, ...], late: bool = True) -> list[str]:
+    """These slices and all that they need, each before those that need it, and (`late`) those
+    that are loaded later."""
+    found = _needed(names)
+    afterwards = [name for known in found for name in SLICES[known].late] if late else []
+    return list(dict.fromkeys([*found, *_needed(tuple(afterwards))]))
+
+
+def _needed(names: tuple[str, ...]) -> list[str]:
     found: dict[str, None] = {}
     for name in names:
-        for needed in (*closure(SLICES[name].needs), name):
+        for needed in (*_needed(SLICES[name].needs), name):
             found[needed] = None
     return list(found)
 

@@ -1,0 +1,76 @@
+"""An attempt to pair in one session: messages on a stream, digits for people, and its end."""
+
+from dsoftbus.const import EV_PAIR_DIGITS, EV_PAIR_FAILED
+from dsoftbus.trust.pairing import AWAIT_NONCE
+
+
+class Attempt:
+    """Carries a `Pairing` over `stream`; `control` is that of the session, and holds this."""
+
+    def __init__(self, control, guard, pairing, stream):
+        self.pairing = pairing
+        self._control = control
+        self._guard = guard
+        self._shown = False  # the program knows the digits
+        self._talk = control.talk(stream, self._on_message, self.lost)
+
+    @property
+    def may_give_way(self) -> bool:
+        """True while the peer has not answered."""
+        return self.pairing.opener and self.pairing.state == AWAIT_NONCE
+
+    def confirm(self, digits: str) -> None:
+        """See `Pairing.confirm`."""
+        try:
+            self.pairing.confirm(digits)
+        finally:
+            self.follow()
+
+    def cancel(self) -> None:
+        self.pairing.cancel()
+        self.follow()
+
+    def handle_timer(self, now: int) -> None:
+        self.pairing.handle_timer(now)
+        self.follow()
+
+    def lost(self, code: int = 0) -> None:
+        """The stream or the session has ended."""
+        if self._is_current:
+            self.pairing.stream_lost(code)
+            self.follow()
+
+    def _on_message(self, talk, message: bytes) -> None:
+        if self._is_current:
+            self.pairing.receive(message, self._control.now)
+            self.follow()
+
+    @property
+    def _is_current(self) -> bool:
+        return self._control.attempt is self
+
+    def follow(self) -> None:
+        """What the state of the pairing asks for: messages, digits to show, its end."""
+        pairing = self.pairing
+        message = pairing.poll_transmit()
+        while message is not None:
+            self._talk.send(message)
+            message = pairing.poll_transmit()
+        if pairing.digits and not self._shown and not pairing.ended:
+            self._shown = True
+            self._tell(EV_PAIR_DIGITS, 0, self)
+        if pairing.ended and self._is_current:  # sending may have found its end
+            self._settle()
+
+    def _settle(self) -> None:
+        self._control.attempt = None
+        self._guard.desk.settle()
+        self._talk.finish()
+        if self.pairing.paired:
+            self._guard.trust(self._control.session)
+        else:
+            self._tell(EV_PAIR_FAILED, self.pairing.code)
+
+    def _tell(self, kind: int, code: int, about=None) -> None:
+        control = self._control
+        self._guard.tell(kind, control.device, control.session.peer_name, code, about)
