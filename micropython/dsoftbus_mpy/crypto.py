@@ -32,10 +32,12 @@ def keypair(secret) -> KeyPair:
 
 def _cipher():
     try:
-        from dsoftbus_mpy.chachapoly import ChaChaPoly
+        from dsoftbus_mpy.chachapoly import ChaChaPoly as Kernel
     except _CANNOT_RUN:
         from dsoftbus.crypto.chachapoly import ChaChaPoly
-    return ChaChaPoly
+
+        return ChaChaPoly
+    return Kernel
 
 
 def _exchange():
