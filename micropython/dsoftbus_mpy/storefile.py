@@ -10,6 +10,8 @@ import os
 from dsoftbus.errors import STORE_DAMAGED, STORE_FULL, LocalError
 from dsoftbus.trust.store import TrustStore, decode, text_max
 
+_ST_SIZE = 6  # of os.stat's tuple
+
 
 class StoreFile:
     """One file and the store in it. `damaged` says where a damaged one was put, or is None."""
@@ -64,14 +66,15 @@ class StoreFile:
 def _decode(path: str, profile):
     """The store in a file, or None where there is no file."""
     try:
+        size = os.stat(path)[_ST_SIZE]
+        if size > 4 * text_max(profile):  # UTF-8 has at most 4 bytes a character
+            raise LocalError(STORE_FULL, path)
         with open(path, "rb") as file:
-            data = file.read(4 * text_max(profile) + 1)  # UTF-8 has at most 4 bytes a character
+            data = file.read(size)  # read() would take a buffer for all that it is asked for
     except OSError as error:
         if error.errno != errno.ENOENT:
             raise
         return None
-    if len(data) > 4 * text_max(profile):
-        raise LocalError(STORE_FULL, path)
     try:
         return decode(str(data, "utf-8"), profile)
     except UnicodeError:
