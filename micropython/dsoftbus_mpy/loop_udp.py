@@ -1,7 +1,6 @@
 """UDP for the bare `Loop`: one socket, and all sessions on it."""
 
 import select
-import socket
 
 from dsoftbus.datagram_pump import DatagramPump
 from dsoftbus_mpy import tcp
@@ -14,7 +13,7 @@ class DrivenPort:
     """An endpoint on a socket of its own, and what poll() is to tell of it."""
 
     def __init__(self, node, host: str, port: int, on_event):
-        self.port, self.socket = tcp.bind(host, port, socket.SOCK_DGRAM)
+        self.port, self.socket = tcp.bind(host, port, False)
         link = UdpLink(self.socket)
         self.endpoint = node.endpoint(link.mtu)
         self.mask = select.POLLIN

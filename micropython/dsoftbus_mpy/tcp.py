@@ -6,9 +6,13 @@ those are packed bytes, so nothing here looks into one.
 
 import errno
 import os
-import socket
 
-from dsoftbus.errors import BAD_ARGUMENT, LocalError
+from dsoftbus.errors import BAD_ARGUMENT, LocalError, Unsupported
+
+try:
+    import socket
+except ImportError:
+    socket = None  # a board that has a cable and no network
 
 # Named on boards, missing in the unix port; the numbers are the same everywhere.
 _IPPROTO_TCP = 6
@@ -61,7 +65,7 @@ class Listener:
     """Takes connections on `port`; with 0 on some free port, which `port` then tells."""
 
     def __init__(self, host: str, port: int):
-        self.port, self.socket = bind(host, port, socket.SOCK_STREAM)
+        self.port, self.socket = bind(host, port, True)
         self.socket.listen(_BACKLOG)
         self.socket.setblocking(False)
 
@@ -73,23 +77,24 @@ class Listener:
         self.socket.close()
 
 
-def bind(host: str, port: int, kind: int) -> tuple:
-    """(port, socket) of this kind on `port`, with 0 on some free port."""
+def bind(host: str, port: int, stream: bool) -> tuple:
+    """(port, socket) on `port`, with 0 on some free port; not `stream`: for datagrams."""
     tries = 1 if port else _DYNAMIC_TRIES
     while True:
         chosen = port or _random_port()
         try:
-            return chosen, _bound(resolve(host, chosen), kind)
+            return chosen, _bound(resolve(host, chosen), stream)
         except OSError as error:
             tries -= 1
             if error.errno != errno.EADDRINUSE or not tries:
                 raise
 
 
-def _bound(address, kind: int):
+def _bound(address, stream: bool):
+    kind = socket.SOCK_STREAM if stream else socket.SOCK_DGRAM
     sock = socket.socket(socket.AF_INET, kind)
     try:
-        if kind == socket.SOCK_STREAM:  # for a datagram socket it would share the port
+        if stream:  # for a datagram socket it would share the port
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind(address)
     except OSError:
@@ -99,6 +104,9 @@ def _bound(address, kind: int):
 
 
 def resolve(host: str, port: int):
+    """The address as sockets take it. Raises Unsupported where the port has none; OSError."""
+    if socket is None:
+        raise Unsupported("sockets: this port has no module socket")
     if not 0 < port < 65536:
         raise LocalError(BAD_ARGUMENT, "port %d" % port)
     return socket.getaddrinfo(host, port, socket.AF_INET, socket.SOCK_STREAM)[0][-1]

@@ -1,7 +1,6 @@
 """UDP on MicroPython's asyncio: several sessions on one socket."""
 
 import asyncio
-import socket
 
 from dsoftbus_mpy import tcp
 from dsoftbus_mpy.datagram_port import DatagramPort
@@ -13,7 +12,7 @@ class UdpPort(DatagramPort):
     """One socket of a bus, on `port`, and the sessions on it."""
 
     def __init__(self, bus, host: str, port: int):
-        self.port, sock = tcp.bind(host, port, socket.SOCK_DGRAM)
+        self.port, sock = tcp.bind(host, port, False)
         super().__init__(bus, UdpLink(sock))
         self._tasks = (bus.spawn(self._read_link()), bus.spawn(self._write_link()))
 
