@@ -14,7 +14,7 @@ WASM_VERSION := >=1.29.0-6
 
 STUBS := micropython-unix-stubs>=1.29
 
-.PHONY: help demo test lint format bench bench-crypto bench-discovery soak soak-sim sizes memory docs-states clean
+.PHONY: help demo test lint format bench bench-crypto bench-discovery soak soak-sim sizes memory boards docs-states clean
 .DELETE_ON_ERROR:
 
 help:
@@ -29,6 +29,7 @@ help:
 	@echo "make soak-sim      simulated sessions with faults, SEEDS=$(SEEDS)"
 	@echo "make sizes         write docs/sizes.md"
 	@echo "make memory        measure docs/memory.md on the 32-bit port"
+	@echo "make boards        write what boards/ has from its profiles and the slices"
 	@echo "make docs-states   write docs/states.md"
 	@echo "make clean         remove what the targets made"
 
@@ -94,6 +95,9 @@ sizes: $(VENV)/.installed
 
 memory: $(VENV)/.installed build/node/.installed
 	@$(BIN)/python scripts/memory.py
+
+boards: $(VENV)/.installed
+	@$(BIN)/python scripts/boards.py
 
 docs-states: $(VENV)/.installed
 	@$(BIN)/python scripts/states.py

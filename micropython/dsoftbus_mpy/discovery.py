@@ -24,7 +24,8 @@ EVERYONE = "255.255.255.255"
 
 
 class Discovery:
-    """Finds the nodes around `bus`, which listens on `port`, and lets itself be found by them.
+    """Finds the nodes around `bus`, which listens on `port` over the links of `kinds`, and lets
+    itself be found by them.
 
     `address` is the interface's own (`ANY`: the only one), `broadcast` reaches everyone beside it.
     `sequence` is where its announcements begin to count: see `count_start`.
@@ -40,13 +41,15 @@ class Discovery:
         address: str = ANY,
         broadcast: str = EVERYONE,
         discovery_port: int = DISCOVERY_PORT,
+        kinds=(LINK_STREAM,),
     ):
         self._bus = bus
         self._watch = watch
         self._peers = bus.node.discover()
         self._port = discovery_port
         node = bus.node
-        said = Announcement(bus.id, bus.public, ((LINK_STREAM, port),), services, node.local.name)
+        links = [(kind, port) for kind in kinds]
+        said = Announcement(bus.id, bus.public, links, services, node.local.name)
         said.sequence = sequence
         self._announcer = Announcer(said, bus.now())
         self._membership = _packed(DISCOVERY_GROUP) + _packed(address)

@@ -1,35 +1,76 @@
-"""The boards that the project knows: what is put on each."""
+"""The boards that the project knows: what their folders say."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import functools
+import json
+import runpy
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from dsoftbus.errors import BAD_ARGUMENT, LocalError
+from dsoftbus_host.board.slices import BOARDS
+
+PROFILE = "dsoftbus_profile"  # the module of that name on a board
+_PINS = ("UART", "LED", "ADC")
 
 
 class Board(NamedTuple):
-    """`profile` is a class of dsoftbus.const; `slices` are all that its main.py needs."""
+    """A folder of `boards/`; `profile` is a class as those of dsoftbus.const, `slices` are all
+    that its `main.py` may load, `firmware` the manifest that its firmware is built with."""
 
+    name: str
     about: str
-    profile: str
+    profile: type
     slices: tuple[str, ...]
+    firmware: str
+    pins: dict[str, Any]
+
+    @property
+    def folder(self) -> Path:
+        return BOARDS / self.name
+
+    @property
+    def main(self) -> bytes:
+        return (self.folder / "main.py").read_bytes()
+
+    @property
+    def config(self) -> bytes:
+        """The example, which a board without a config.json gets."""
+        return (self.folder / "config.json").read_bytes()
+
+    def profile_source(self) -> str:
+        """The profile as a module that loads no other: a board has no use for those of const."""
+        pins = "".join(f"{name} = {_written(value)}\n" for name, value in self.pins.items())
+        return f"class PROFILE:\n{_limits(self.profile)}\n\n{pins}"
 
 
-_SERIAL = ("kernels", "portable", "serial", "files", "trust")
-_WIFI = (*_SERIAL, "discovery")
+def _written(value: Any) -> str:
+    return json.dumps(value) if isinstance(value, str) else repr(value)
 
-BOARDS = {
-    "rpi_pico": Board("Raspberry Pi Pico: the cable only", "SMALL", _SERIAL),
-    "rpi_pico_w": Board("Raspberry Pi Pico W", "SMALL", _WIFI),
-    "esp32": Board("ESP32", "SMALL", _WIFI),
-    "esp32_s3": Board("ESP32-S3", "SMALL", _WIFI),
-    "esp32_c3": Board("ESP32-C3", "SMALL", _WIFI),
-    "pybv11": Board("pyboard 1.1: the cable only", "TINY", _SERIAL),
-    "unix": Board("MicroPython's unix port, the board in CI", "SMALL", _SERIAL),
-}
+
+def _limits(profile: type) -> str:
+    values: dict[str, int] = {}
+    for parent in reversed(profile.__mro__[:-1]):
+        values |= {key: value for key, value in vars(parent).items() if key[0] != "_"}
+    return "".join(f"    {key} = {value}\n" for key, value in values.items())
+
+
+@functools.cache
+def every() -> dict[str, Board]:
+    """The boards by name."""
+    folders = sorted(path.parent for path in BOARDS.glob("*/profile.py"))
+    return {folder.name: _read(folder) for folder in folders}
+
+
+def _read(folder: Path) -> Board:
+    said = runpy.run_path(str(folder / "profile.py"))
+    pins = {name: said[name] for name in _PINS}
+    about, profile = said["ABOUT"], said["PROFILE"]
+    return Board(folder.name, about, profile, said["SLICES"], said["FIRMWARE"], pins)
 
 
 def find(name: str) -> Board:
-    if name not in BOARDS:
-        raise LocalError(BAD_ARGUMENT, f"{name}: a board is one of {', '.join(BOARDS)}")
-    return BOARDS[name]
+    if name not in every():
+        raise LocalError(BAD_ARGUMENT, f"{name}: a board is one of {', '.join(every())}")
+    return every()[name]

@@ -43,8 +43,8 @@ def files(
 
 
 def sources(wanted: tuple[str, ...]) -> Iterator[tuple[str, bytes]]:
-    """The same slices as source."""
-    for module in slices.modules(wanted):
+    """The same slices as source, with the constants that the others have folded in."""
+    for module in slices.unfolded(wanted):
         yield on_board(module), source_of(module).encode()
 
 

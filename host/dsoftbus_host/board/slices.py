@@ -6,11 +6,20 @@ all read this file. A module is named as it is imported; each belongs to one sli
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-PROJECT = Path(__file__).resolve().parents[3]
-ROOTS = {"dsoftbus": "core", "dsoftbus_sim": "core", "dsoftbus_mpy": "micropython"}
+_HOME = Path(__file__).resolve().parents[2]  # where the packages of the host lie
+_CHECKOUT = (_HOME.parent / "micropython").is_dir()  # else all packages lie side by side
+PROJECT = _HOME.parent if _CHECKOUT else _HOME
+ROOTS = {
+    "dsoftbus": "core" if _CHECKOUT else ".",
+    "dsoftbus_sim": "core" if _CHECKOUT else ".",
+    "dsoftbus_mpy": "micropython" if _CHECKOUT else ".",
+}
+BOARDS = PROJECT / "boards" if _CHECKOUT else _HOME / "dsoftbus_host" / "boards"
 
 
 class Slice(NamedTuple):
@@ -169,6 +178,12 @@ SLICES = {
         ("dsoftbus.trust.rotation", "dsoftbus.trust.nextkey", "dsoftbus_mpy.nextkey"),
     ),
     "files": Slice("the file streams of the command line", ("asyncio",), ("dsoftbus_mpy.files",)),
+    "config": Slice("config.json, checked", ("core",), ("dsoftbus_mpy.config",)),
+    "board": Slice(
+        "a board's node as its config.json says",
+        ("asyncio", "trust", "config"),
+        ("dsoftbus_mpy.board",),
+    ),
     "program": Slice(
         "`micropython -m dsoftbus_mpy`, and invitations",
         ("files", "discovery", "rotation", "names"),
@@ -187,14 +202,9 @@ PUBLIC = (
     "dsoftbus.crypto.suite",
     *_of("dsoftbus.session", "events session streams"),
     *_of("dsoftbus.trust", "acl guard invitation store"),
-    *_of(
-        "dsoftbus_mpy",
-        "bus byte_ports connection console crypto discovery entropy files keeper keyfile",
-    ),
-    *_of(
-        "dsoftbus_mpy",
-        "loop loop_serial node profiles serial storefile stream watch watchdog wifi",
-    ),
+    *_of("dsoftbus_mpy", "board bus byte_ports config connection console crypto discovery"),
+    *_of("dsoftbus_mpy", "entropy files keeper keyfile loop loop_serial node profiles serial"),
+    *_of("dsoftbus_mpy", "storefile stream watch watchdog wifi"),
 )
 # Slices with machine code: for boards that can run it.
 MACHINE_CODE = ("kernels", "blake2s")
@@ -239,6 +249,25 @@ def modules_of(name: str) -> list[str]:
     return [module.removesuffix(".__init__") for module in SLICES[name].modules]
 
 
+def unfolded(names: tuple[str, ...]) -> list[str]:
+    """As `modules`, and what their sources import besides: the constants that `build` would have
+    written into them."""
+    found = dict.fromkeys(modules(names))
+    for module in list(found):
+        found |= dict.fromkeys(_imported_by(module))
+    return list(found)
+
+
+def _imported_by(module: str) -> Iterator[str]:
+    """The modules of ours that a source imports as soon as it is imported itself."""
+    for node in ast.parse(source_of(module)).body:
+        if isinstance(node, ast.ImportFrom) and node.module in _EVERY:
+            yield node.module
+
+
 def every_module() -> list[str]:
     """The modules of all slices."""
     return modules(tuple(SLICES))
+
+
+_EVERY = frozenset(every_module())

@@ -1,0 +1,31 @@
+"""ESP32-C3: 400 KB of RAM, one RISC-V core, Wi-Fi, USB of its own."""
+
+from dsoftbus.const import SMALL
+
+ABOUT = "ESP32-C3: cable and Wi-Fi"
+SLICES = (
+    "kernels",
+    "portable",
+    "serial",
+    "udp",
+    "files",
+    "discovery",
+    "wifi",
+    "watchdog",
+    "board",
+)
+FIRMWARE = "$(PORT_DIR)/boards/manifest.py"  # what is frozen in anyway
+
+
+class PROFILE(SMALL):
+    """MicroPython's heap shares what the ESP-IDF leaves."""
+
+    sessions = 2
+    half_open = 1
+    peers = 8
+
+
+# Pins, for `"serial": "uart"` in config.json and for your app.py.
+UART = (1, 21, 20)  # id, TX, RX
+LED = 8  # an addressable one on most development boards
+ADC = 0  # GPIO 0, of ADC1

@@ -1,0 +1,30 @@
+"""ESP32-S3: 512 KB of RAM, Wi-Fi, USB of its own; with or without PSRAM."""
+
+from dsoftbus.const import SMALL
+
+ABOUT = "ESP32-S3: cable and Wi-Fi"
+SLICES = (
+    "kernels",
+    "portable",
+    "serial",
+    "udp",
+    "files",
+    "discovery",
+    "wifi",
+    "watchdog",
+    "board",
+)
+FIRMWARE = "$(PORT_DIR)/boards/manifest.py"  # what is frozen in anyway
+
+
+class PROFILE(SMALL):
+    """Without PSRAM. Where there is some, take more: this is a class as any other."""
+
+    sessions = 4
+    peers = 16
+
+
+# Pins, for `"serial": "uart"` in config.json and for your app.py.
+UART = (1, 17, 18)  # id, TX, RX
+LED = 48  # an addressable one on most development boards
+ADC = 1  # GPIO 1, of ADC1: ADC2 is Wi-Fi's

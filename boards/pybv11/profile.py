@@ -1,0 +1,19 @@
+"""pyboard 1.1: STM32F405 with 192 KB of RAM, of which about half is heap; no network."""
+
+from dsoftbus.const import TINY
+
+ABOUT = "pyboard 1.1: the cable only"
+SLICES = ("kernels", "portable", "serial", "files", "trust", "watchdog", "board")
+FIRMWARE = "$(PORT_DIR)/boards/manifest.py"  # what is frozen in anyway
+
+
+class PROFILE(TINY):
+    """One session, and small frames."""
+
+    rules = 4  # one hub, and a handful of its rules
+
+
+# Pins, for `"serial": "uart"` in config.json and for your app.py.
+UART = (1, None, None)  # id; its pins are fixed: TX on X9, RX on X10
+LED = "LED_BLUE"
+ADC = "X19"

@@ -1,0 +1,23 @@
+"""Raspberry Pi Pico: RP2040 with 264 KB of RAM, no network: a node at the end of a cable."""
+
+from dsoftbus.const import SMALL
+
+ABOUT = "Raspberry Pi Pico: the cable only"
+SLICES = ("kernels", "portable", "serial", "files", "trust", "watchdog", "board")
+FIRMWARE = "$(PORT_DIR)/boards/manifest.py"  # what is frozen in anyway
+
+
+class PROFILE(SMALL):
+    """What is left beside the code in about 190 KB of heap."""
+
+    sessions = 2  # who sits at the cable, and one more that a bridge lets in
+    half_open = 1
+    peers = 4  # nobody is discovered here
+    peer_services = 1
+    handshakes = 1  # answered in a second: a Cortex-M0+ takes longer than that for one
+
+
+# Pins, for `"serial": "uart"` in config.json and for your app.py.
+UART = (0, 0, 1)  # id, TX, RX: GP0 and GP1, pins 1 and 2 of the board
+LED = 25
+ADC = 4  # the temperature sensor's channel

@@ -1,0 +1,33 @@
+"""Raspberry Pi Pico W: cable and Wi-Fi. Written by `make boards` from profile.py."""
+
+
+class PROFILE:
+    streams = 8
+    frame_payload = 1024
+    record_bytes = 1105
+    receive_bytes = 1107
+    stream_credit = 2048
+    stream_buffer = 2048
+    spare_rings = 2
+    session_credit = 18432
+    max_message = 1020
+    sessions = 2
+    half_open = 1
+    handshake_ms = 20000
+    keepalive_ms = 5000
+    close_ms = 1000
+    peer_services = 4
+    peers = 8
+    trusted = 16
+    rules = 16
+    line_slots = 8
+    datagram_bytes = 1200
+    segments = 8
+    replay_window = 256
+    messages = 4
+    handshakes = 1
+
+
+UART = (0, 0, 1)
+LED = "LED"
+ADC = 4

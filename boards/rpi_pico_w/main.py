@@ -1,0 +1,9 @@
+"""Raspberry Pi Pico W: a node over its USB cable and over Wi-Fi.
+
+`config.json` says what the node is; `app.py`, if it is there, is your own program: its
+`async def main(bus)` runs beside the node.
+"""
+
+from dsoftbus_mpy import board
+
+board.run()

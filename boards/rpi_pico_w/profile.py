@@ -1,0 +1,32 @@
+"""Raspberry Pi Pico W: RP2040 with 264 KB of RAM and Wi-Fi (CYW43439)."""
+
+from dsoftbus.const import SMALL
+
+ABOUT = "Raspberry Pi Pico W: cable and Wi-Fi"
+SLICES = (
+    "kernels",
+    "portable",
+    "serial",
+    "udp",
+    "files",
+    "discovery",
+    "wifi",
+    "watchdog",
+    "board",
+)
+FIRMWARE = "$(BOARD_DIR)/manifest.py"  # what is frozen in anyway
+
+
+class PROFILE(SMALL):
+    """The Wi-Fi driver takes some 30 KB of the RAM that a Pico has."""
+
+    sessions = 2  # 10 to 20 KB each
+    half_open = 1
+    peers = 8
+    handshakes = 1  # answered in a second: a Cortex-M0+ takes longer than that for one
+
+
+# Pins, for `"serial": "uart"` in config.json and for your app.py.
+UART = (0, 0, 1)  # id, TX, RX: GP0 and GP1, pins 1 and 2 of the board
+LED = "LED"  # it hangs on the Wi-Fi chip, and has a name in place of a number
+ADC = 4  # the temperature sensor's channel

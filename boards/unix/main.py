@@ -1,0 +1,9 @@
+"""MicroPython's unix port: a node over its terminal and over the network that is there.
+
+`config.json` says what the node is; `app.py`, if it is there, is your own program: its
+`async def main(bus)` runs beside the node.
+"""
+
+from dsoftbus_mpy import board
+
+board.run()

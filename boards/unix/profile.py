@@ -1,0 +1,29 @@
+"""MicroPython's unix port, the board in CI: its terminal is the cable, and it has sockets."""
+
+from dsoftbus.const import SMALL
+
+ABOUT = "MicroPython's unix port, the board in CI"
+SLICES = (
+    "kernels",
+    "portable",
+    "serial",
+    "udp",
+    "files",
+    "discovery",
+    "wifi",
+    "watchdog",
+    "board",
+)
+FIRMWARE = "$(PORT_DIR)/variants/standard/manifest.py"  # what is frozen in anyway
+
+
+class PROFILE(SMALL):
+    """As boards with Wi-Fi have it, so that what is tested here is what runs there."""
+
+    sessions = 4
+
+
+# Pins, for `"serial": "uart"` in config.json and for your app.py.
+UART = ()  # none
+LED = None
+ADC = None

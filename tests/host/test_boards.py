@@ -1,0 +1,105 @@
+"""The folders of boards/: what is generated there is fresh, whole, and lands where it imports."""
+
+import ast
+import json
+from pathlib import Path
+
+import pytest
+
+import boards as generated
+from dsoftbus.const import SMALL, TINY
+from dsoftbus_host.board import boards, build, slices
+from portable import ROOT
+
+NAMES = ("esp32", "esp32_c3", "esp32_s3", "pybv11", "rpi_pico", "rpi_pico_w", "unix")
+
+
+def test_the_boards_are_those_of_the_folders():
+    assert tuple(boards.every()) == NAMES
+
+
+def test_what_is_generated_is_fresh():
+    for path, text in generated.everything().items():
+        assert path.read_text() == text, f"{path}: run `make boards`"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_board_has_all_its_parts(name):
+    board = boards.find(name)
+    assert set(board.slices) <= set(slices.SLICES)
+    assert b"dsoftbus_mpy" in board.main
+    assert json.loads(board.config)["name"] == "board"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_profile_has_every_limit_and_none_above_its_model(name):
+    said = {}
+    exec(boards.find(name).profile_source(), said)
+    model = TINY if name == "pybv11" else SMALL
+    limits = {key for key in vars(model) if key[0] != "_"}
+    own = vars(said["PROFILE"])
+    assert limits <= set(own)
+    for key in limits - {"handshake_ms", "keepalive_ms", "close_ms"}:
+        assert 0 < own[key] <= getattr(model, key), key
+    assert set(said) >= {"UART", "LED", "ADC"}
+
+
+class Manifest:
+    """What MicroPython's build makes of a manifest: its API for `FROZEN_MANIFEST`."""
+
+    def __init__(self, path: Path) -> None:
+        self.folder = path.parent
+        self.files: dict[str, Path] = {}
+        self.included: list[str] = []
+        api = {"include": self.included.append, "module": self.module, "package": self.package}
+        exec(path.read_text(), api)
+
+    def module(self, module_path, base_path="."):
+        self._add(module_path, base_path)
+
+    def package(self, package_path, files, base_path="."):
+        for file in files:
+            self._add(f"{package_path}/{file}", base_path)
+
+    def _add(self, target, base_path):
+        assert target not in self.files
+        self.files[target] = (self.folder / base_path / target).resolve(strict=True)
+
+
+def is_whole(files: dict[str, Path]) -> bool:
+    """Whether all that these sources import of ours as soon as they are imported is among them."""
+    for target, path in files.items():
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ImportFrom) and node.module.startswith("dsoftbus"):
+                base = node.module.replace(".", "/")
+                assert {f"{base}.py", f"{base}/__init__.py"} & set(files), f"{target}: {base}"
+    return True
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_manifest_freezes_all_that_the_board_needs(name):
+    board = boards.find(name)
+    manifest = Manifest(board.folder / "manifest.py")
+    assert manifest.included == [board.firmware]
+    wanted = {build.on_board(module) for module in slices.modules(board.slices)}
+    assert set(manifest.files) >= wanted | {"dsoftbus_profile.py"}
+    assert is_whole(manifest.files)
+
+
+def packages():
+    return [ROOT / "package.json", *(boards.find(name).folder / "package.json" for name in NAMES)]
+
+
+@pytest.mark.parametrize("path", packages(), ids=lambda path: path.parent.name)
+def test_every_url_of_a_package_leads_to_a_file_that_lands_where_it_is_imported(path):
+    said = json.loads(path.read_text())
+    assert said["version"] == "0.1.0" and said["deps"] == []
+    files = {target: (path.parent / url).resolve(strict=True) for target, url in said["urls"]}
+    assert len(files) == len(said["urls"])
+    assert "dsoftbus_profile.py" in files and "dsoftbus_mpy/board.py" in files
+    assert is_whole(files)
+
+
+def test_the_package_at_the_top_needs_no_path_upwards():
+    """raw files of a web server: a client of MicroPython sends `..` as it is."""
+    assert ".." not in (ROOT / "package.json").read_text()
