@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import time
 from pathlib import Path
@@ -12,13 +11,17 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 from rich.table import Table
 from serial.tools import list_ports
 
+from dsoftbus.errors import BAD_STATE, LocalError
 from dsoftbus.identity import device_id, short_id
 from dsoftbus.trust.acl import grant
+from dsoftbus.trust.invitation import Invitation
 from dsoftbus.trust.store import Entry
 from dsoftbus_host import keys
-from dsoftbus_host.board import boards, provision, remote
+from dsoftbus_host.board import boards, logs, provision, remote, settings
 from dsoftbus_host.board import install as installing
+from dsoftbus_host.board.remote import Remote
 from dsoftbus_host.bus import Bus
+from dsoftbus_host.cli_pair import show_invitation
 from dsoftbus_host.terminal import (
     command,
     console,
@@ -29,6 +32,7 @@ from dsoftbus_host.terminal import (
     trust_option,
 )
 
+BOARD_PORT = 37021  # of config.json, where Wi-Fi is on and no other is given
 port_argument = click.argument("port")
 
 
@@ -42,102 +46,181 @@ def board() -> None:
 def list_boards() -> None:
     """List the serial ports of this machine, and the boards that can be installed."""
     table = Table("board", "what it is", box=None)
-    for name, known in boards.BOARDS.items():
+    for name, known in boards.every().items():
         table.add_row(name, known.about)
     console.print(table)
-    for port in list_ports.comports():
+    ports = list_ports.comports()
+    for port in ports:
         console.print(f"{port.device}  {port.description}", markup=False)
+    if not ports:
+        console.print("no serial port is there: is the board plugged in?")
 
 
 @board.command()
 @port_argument
-@click.option("--board", "name", required=True, type=click.Choice(list(boards.BOARDS)))
+@click.option("--board", "name", required=True, type=click.Choice(list(boards.every())))
 @click.option("--source", is_flag=True, help="Install .py files: for another mpy version.")
 @command
 def install(port: str, name: str, source: bool) -> None:
     """Put the node on the board at PORT: only what has changed, and verified."""
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-    with remote.connected(port) as there, Progress(*columns, console=errors) as bar:
-        task = bar.add_task("", total=None)
+    columns = (BarColumn(), DownloadColumn(), TextColumn("{task.description}"))
+    with remote.connected(port) as there:
+        with Progress(*columns, console=errors) as bar:
+            task = bar.add_task("", total=None)
 
-        def show(done: int, total: int, path: str) -> None:
-            bar.update(task, completed=done, total=total, description=path)
+            def show(done: int, total: int, path: str) -> None:
+                bar.update(task, completed=done, total=total, description=path)
 
-        written, removed = installing.install(there, boards.find(name), show, source)
-        there.reset()
-    console.print(f"{written} files written, {removed} removed")
+            done = installing.install(there, boards.find(name), show, source)
+            show(1, 1, "")
+        console.print(f"{done.written} files written, {done.removed} removed")
+        if done.aside:
+            console.print(
+                f"main.py was not ours, and is {done.aside} now; what it does can go on"
+                " as `async def main(bus)` in app.py",
+                soft_wrap=True,
+            )
+        _start(there)
 
 
 @board.command()
 @port_argument
-@click.argument("settings", nargs=-1, metavar="[NAME=VALUE]...")
+@click.argument("words", nargs=-1, metavar="[NAME=VALUE]...")
+@click.option("--wifi", "network", metavar="NETWORK", help="Ask for its password here.")
 @command
-def config(port: str, settings: tuple[str, ...]) -> None:
-    """Show or change config.json on the board at PORT; a VALUE is JSON, or else a text."""
+def config(port: str, words: tuple[str, ...], network: str | None) -> None:
+    """Show or change config.json on the board at PORT.
+
+    A VALUE is JSON, or else a text; `null` takes the setting out. The board checks it first.
+    """
+    wifi = None
+    if network is not None:
+        wifi = [network, click.prompt("password", hide_input=True, default="")]
     with remote.connected(port) as there:
-        values = json.loads(there.run(f"print(open({installing.CONFIG!r}).read())"))
-        for setting in settings:
-            name, _, value = setting.partition("=")
-            values[name] = _value(value)
-        if settings:
-            there.write(installing.CONFIG, (json.dumps(values) + "\n").encode())
-        there.reset()
-    console.print_json(data=values)
-
-
-def _value(text: str) -> object:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
+        values = settings.read(there)
+        if words or wifi:
+            values = settings.change(values, words) | ({"wifi": wifi} if wifi else {})
+            settings.write(there, values)
+        console.print_json(data=settings.shown(values))
+        _start(there)
 
 
 @board.command()
 @port_argument
 @key_option
 @trust_option
+@click.option(
+    "--grant",
+    "grants",
+    multiple=True,
+    default=("allow both *",),
+    show_default=True,
+    metavar="RULE",
+    help="What this node may do there, and the board here; repeatable.",
+)
+@click.option("--address", help="HOST[:PORT] of the board, for networks that filter discovery.")
+@click.option("--new", is_flag=True, help="A new token: invitations of before are void.")
+@click.option("--withdraw", is_flag=True, help="Take the token away: nobody pairs by it any more.")
 @command
-def token(port: str, key_path: Path, trust_path: Path) -> None:
-    """Let the board at PORT and this node trust each other, as pairing would."""
+def token(
+    port: str,
+    key_path: Path,
+    trust_path: Path,
+    grants: tuple[str, ...],
+    address: str | None,
+    new: bool,
+    withdraw: bool,
+) -> None:
+    """Let the board at PORT and this node trust each other, and show its invitation for others.
+
+    The board makes its own key, which stays there. The first contact over Wi-Fi is trusted then.
+    """
+    rules = [grant(text) for text in grants]
     own = Bus(keys.load_or_make(key_path))
     with remote.connected(port) as there:
-        public = provision.provision(there, own.public, node_name(socket.gethostname()))
-        values = json.loads(there.run(f"print(open({installing.CONFIG!r}).read())"))
-        there.reset()
+        values = settings.read(there)
+        host = node_name(socket.gethostname())
+        public = provision.provision(there, own.public, host, grants)
+        invited = None
+        if withdraw:
+            provision.withdraw(there)
+        else:
+            invited = provision.token(there, new)
+        _start(there)
     file = open_store(trust_path)
     name = node_name(str(values.get("name", "board")))
-    file.store.add(Entry(public, name, [grant("allow both *")], int(time.time())))
+    file.store.add(Entry(public, name, rules, int(time.time())))
     file.save()
     console.print(f"{device_id(public)}  {public.hex()}", soft_wrap=True)
     console.print(f"{name} ({short_id(device_id(public))}) and this node trust each other now")
+    if invited is None:
+        console.print("it takes no invitations")
+        return
+    places = _places(address, values)
+    console.print('others pair with it by `dsoftbus pair "dsoftbus:..."`, or by this code:')
+    show_invitation(Invitation(public, invited, name, places).encode())
+
+
+def _places(address: str | None, values: settings.Values) -> list[str]:
+    """The addresses of an invitation, none where discovery is to find the board."""
+    if address is None:
+        return []
+    port = values.get("port", BOARD_PORT)
+    place = address if ":" in address else f"{address}:{port}"
+    link = values.get("link", "tcp")
+    return [f"{scheme}://{place}" for scheme in ("tcp", "udp") if link in (scheme, "auto")]
 
 
 @board.command()
 @port_argument
 @command
 def run(port: str) -> None:
-    """Start the node on the board at PORT anew."""
+    """Start the node on the board at PORT anew, and show how it begins."""
     with remote.connected(port) as there:
-        there.reset()
+        _start(there)
 
 
-@board.command()
+@board.command("logs")
 @port_argument
 @click.option("--seconds", type=float, default=None, help="For how long; until Ctrl-C without.")
+@click.option("--restart", is_flag=True, help="Start the node anew, to see how it begins.")
 @command
-def logs(port: str, seconds: float | None) -> None:
-    """Start the node anew and show what it prints, up to its first frame on the line."""
-    with remote.connected(port) as there:
-        there.reset()
-        end = None if seconds is None else time.monotonic() + seconds
-        while end is None or time.monotonic() < end:
-            console.out(there.read_text(), end="")
+def show_logs(port: str, seconds: float | None, restart: bool) -> None:
+    """Show what the board at PORT prints, while its node goes on."""
+    if restart:
+        with remote.connected(port) as there:
+            _start(there)
+    end = None if seconds is None else time.monotonic() + seconds
+    for line in logs.listen(port):
+        if line:
+            console.out(line)
+        if end is not None and time.monotonic() > end:
+            return
 
 
 @board.command()
 @port_argument
+@click.option("--all", "everything", is_flag=True, help="Its key, trust and config.json, too.")
 @command
-def remove(port: str) -> None:
-    """Take the node off the board at PORT; its key, trust and configuration stay."""
+def remove(port: str, everything: bool) -> None:
+    """Take the node off the board at PORT."""
     with remote.connected(port) as there:
-        console.print(f"{installing.remove(there)} files removed")
+        count = installing.remove(there, everything)
+        console.print(f"{count} files removed")
+        left = sorted(installing.look(there, list(installing.KEPT)))
+        there.reset()
+    if left:
+        console.print(f"these stay, until `--all`: {', '.join(left)}", soft_wrap=True)
+    elif everything:
+        console.print(
+            "its identity is gone: `dsoftbus unpair` takes it from your trust store, too"
+        )
+
+
+def _start(there: Remote) -> None:
+    """Starts the board's programs, and shows what they say."""
+    said = there.start()
+    for line in said.splitlines():
+        console.out(line)
+    if not any(line.startswith("dsoftbus ") for line in said.splitlines()):
+        raise LocalError(BAD_STATE, "the node has not started")

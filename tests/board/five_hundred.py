@@ -3,11 +3,10 @@
 import gc
 import hashlib
 
-from dsoftbus_profile import PROFILE
-
 from dsoftbus.node import Node
 from dsoftbus.pump import Pump
 from dsoftbus_mpy import crypto
+from dsoftbus_profile import PROFILE
 
 SESSIONS = 500
 LOOKS = (20, 100, 250, SESSIONS - 1)

@@ -30,13 +30,13 @@ def put(board, **options):
 
 
 def test_install_writes_what_changed_and_main_last(board):
-    (written, removed), seen = put(board)
+    (written, removed, _), seen = put(board)
     assert removed == 0 and written == len(install.files_for(boards.find("unix"), "x64")) + 1
     assert seen[-1][0] == seen[-1][1] > 40000
     (board.folder / "lib/dsoftbus_core.mpy").write_bytes(b"damaged")
     (board.folder / "lib/dsoftbus_stale.mpy").write_bytes(b"of an older version")
-    assert put(board)[0] == (2, 1)
-    assert put(board)[0] == (0, 0)
+    assert put(board)[0][:2] == (2, 1)
+    assert put(board)[0][:2] == (0, 0)
 
 
 def test_a_cut_leaves_no_main(board, monkeypatch):
@@ -50,7 +50,7 @@ def test_a_cut_leaves_no_main(board, monkeypatch):
     raises("local.bad_state", put, board)
     assert not (board.folder / "main.py").exists()
     monkeypatch.undo()
-    assert put(board)[0] == (2, 0)
+    assert put(board)[0][:2] == (2, 0)
     assert (board.folder / "main.py").exists()
 
 
@@ -122,5 +122,10 @@ def test_the_commands(board, tmp_path_factory):
     assert "desk" in run("token", board.port, *host)
     run("run", board.port)
     board.wait_for(b"dsoftbus ")
-    assert "dsoftbus " in run("logs", board.port, "--seconds", "2")
-    assert "files removed" in run("remove", board.port)
+    assert "dsoftbus " in run("logs", board.port, "--seconds", "0.1", "--restart")
+    said = run("remove", board.port)
+    assert (
+        "files removed" in said and "these stay, until `--all`: config.json, dsoftbus.key" in said
+    )
+    assert "its identity is gone" in run("remove", board.port, "--all")
+    assert not [path for path in board.folder.rglob("*") if path.is_file()]

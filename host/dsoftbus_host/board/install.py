@@ -1,7 +1,8 @@
 """Puts a node on a board: only what has changed, verified, and bootable at the end or not at all.
 
 While files change there is no `main.py`: a board whose cable is pulled out half-way starts into
-its REPL, and the next installation goes on from there.
+its REPL, and the next installation goes on from there. A `main.py` that is not ours is kept under
+another name.
 """
 
 from __future__ import annotations
@@ -11,20 +12,30 @@ import hashlib
 import json
 from collections.abc import Callable
 from pathlib import PurePosixPath
+from typing import NamedTuple
 
-from dsoftbus import const
 from dsoftbus.errors import BAD_STATE, LocalError
-from dsoftbus_host.board import build, slices
-from dsoftbus_host.board.boards import Board
+from dsoftbus_host.board import build
+from dsoftbus_host.board.boards import PROFILE, Board
 from dsoftbus_host.board.remote import Remote
 
 MAIN = "main.py"
 CONFIG = "config.json"
-PROFILE = "lib/dsoftbus_profile.py"
-OURS = "lib/dsoftbus"  # all of ours begins so
+LIB = "lib"
+OURS = f"{LIB}/dsoftbus"  # all of ours begins so
+# What makes this node the one that it is: it outlives every installation.
+KEPT = (
+    CONFIG,
+    *("dsoftbus.key", "dsoftbus.key.next", "dsoftbus.token", "trust.json"),
+    *("dsoftbus.starts", "dsoftbus.seed"),
+)
+NEW = ".new"  # of a file that is being written
+ASIDE = "main.py.before"
+_MARK = b"dsoftbus_mpy"  # in every main.py of ours
+_KIB = 1024
 Progress = Callable[[int, int, str], None]  # bytes done, bytes in all, path
 
-_HASHES = """
+_LOOK = """
 import hashlib, os
 def _walk(folder):
     try:
@@ -42,13 +53,15 @@ def _show(path):
         f = open(path, "rb")
     except OSError:
         return
+    n = 0
     h = hashlib.sha256()
     b = f.read(512)
     while b:
+        n += len(b)
         h.update(b)
         b = f.read(512)
     f.close()
-    print(repr((path, h.digest())))
+    print(repr((path, n, h.digest())))
 def _all(prefix):
     folder, prefix = prefix.rsplit("/", 1)
     try:
@@ -71,60 +84,111 @@ for folder in {folders!r}:
     except OSError:
         pass
 """
+_NO_FOLDERS = """
+import os
+def _drop(folder):
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return
+    for name in names:
+        if os.stat(folder + "/" + name)[0] & 0x4000:
+            _drop(folder + "/" + name)
+    try:
+        os.rmdir(folder)
+    except OSError:
+        pass
+for folder in ("/dsoftbus", "/dsoftbus_mpy"):
+    _drop({lib!r} + folder)
+"""
+
+
+class Held(NamedTuple):
+    """A file on the board."""
+
+    size: int
+    digest: bytes
+
+
+class Done(NamedTuple):
+    """How many files were written and how many removed; where a main.py of another's went."""
+
+    written: int
+    removed: int
+    aside: str = ""
 
 
 def files_for(board: Board, architecture: str, source: bool = False) -> dict[str, bytes]:
     """What belongs on a board, by path, `main.py` not among it."""
-    if source:
-        modules = build.sources(board.slices)
-    else:
-        modules = build.files(board.slices, architecture)
-    files = {f"lib/{path}": data for path, data in modules}
-    return {PROFILE: profile_source(board.profile).encode(), **files}
+    found = build.sources(board.slices) if source else build.files(board.slices, architecture)
+    files = {f"{LIB}/{path}": data for path, data in found}
+    return {f"{LIB}/{PROFILE}.py": board.profile_source().encode(), **files}
 
 
-def profile_source(name: str) -> str:
-    """A profile as a module of its own, so that a board loads the one that it has."""
-    values = vars(getattr(const, name))
-    lines = (f"    {key} = {value}\n" for key, value in values.items() if key[0] != "_")
-    return f"class {name}:\n{''.join(lines)}\n\nPROFILE = {name}\n"
+def look(remote: Remote, paths: list[str]) -> dict[str, Held]:
+    """The files that are on the board: all in our folders, and these."""
+    said = remote.run(_LOOK.format(ours=OURS, paths=paths))
+    found = (ast.literal_eval(line) for line in said.splitlines())
+    return {path: Held(size, digest) for path, size, digest in found}
 
 
-def main_source() -> bytes:
-    return (slices.PROJECT / "boards" / MAIN).read_bytes()
-
-
-def hashes(remote: Remote, paths: list[str]) -> dict[str, bytes]:
-    """SHA-256 of the files that are on the board: all of ours, and these."""
-    said = remote.run(_HASHES.format(ours=OURS, paths=paths))
-    return dict(ast.literal_eval(line) for line in said.splitlines())
-
-
-def install(
-    remote: Remote, board: Board, progress: Progress, source: bool = False
-) -> tuple[int, int]:
-    """Returns how many files were written and how many removed. Raises LocalError, Unsupported."""
+def install(remote: Remote, board: Board, progress: Progress, source: bool = False) -> Done:
+    """Raises LocalError, with the board at its REPL or as it was; Unsupported."""
     wanted = files_for(board, "" if source else remote.architecture, source)
-    main = main_source()
-    there = hashes(remote, [*wanted, MAIN, CONFIG])
-    changed = {path: data for path, data in wanted.items() if _digest(data) != there.get(path)}
-    stale = [path for path in there if path.startswith(OURS) and path not in wanted]
-    if not changed and not stale and there.get(MAIN) == _digest(main):
-        return 0, 0
-    if MAIN in there:
-        remote.remove(MAIN)
+    there = look(remote, [MAIN, CONFIG, MAIN + NEW, CONFIG + NEW])
+    changed = {path: data for path, data in wanted.items() if not _is(data, there.get(path))}
+    stale = [path for path in there if path not in (*wanted, MAIN, CONFIG, CONFIG + NEW)]
+    if not changed and not stale and CONFIG in there and _is(board.main, there.get(MAIN)):
+        return Done(0, 0)
+    _check_room(remote, there, changed, stale)
+    aside = _take_main_away(remote, there)
     for path in stale:
         remote.remove(path)
     remote.run(_FOLDERS.format(folders=_folders(wanted)))
     _write_all(remote, changed, progress)
-    now = hashes(remote, list(wanted))
-    wrong = [path for path, data in wanted.items() if now.get(path) != _digest(data)]
-    if wrong:
-        raise LocalError(BAD_STATE, f"{wrong[0]} did not arrive whole; the board has no main.py")
-    if CONFIG not in there:
-        remote.write(CONFIG, (json.dumps({"name": "board"}) + "\n").encode())
-    remote.write(MAIN, main)  # the last step: from here on the board starts as a node
-    return len(changed) + 1, len(stale)
+    _verify(remote, wanted)
+    if CONFIG not in there and not _rescue(remote, there):
+        remote.write(CONFIG, board.config)
+    remote.write(MAIN, board.main)  # the last step: from here on the board starts as a node
+    _verify(remote, {MAIN: board.main})
+    return Done(len(changed) + 1, len(stale), aside)
+
+
+def _check_room(
+    remote: Remote, there: dict[str, Held], changed: dict[str, bytes], stale: list[str]
+) -> None:
+    """Before anything is touched. Raises LocalError."""
+    room = remote.room
+    if room is None:
+        return
+    block, free = room
+    comes = [_blocks(len(data), block) for data in changed.values()]
+    gone = [_blocks(there[path].size, block) for path in (*stale, *changed) if path in there]
+    # An old file goes when its successor is whole, so the largest is there twice for a moment.
+    need = sum(comes) - sum(gone) + max(comes, default=0)
+    if need > free:
+        raise LocalError(
+            BAD_STATE,
+            f"the board's flash has room for {free // _KIB} KiB more, and this takes"
+            f" {-(-need // _KIB)} KiB: remove files of yours, or freeze the node (docs/boards.md)",
+        )
+
+
+def _blocks(size: int, block: int) -> int:
+    return -(-size // block) * block
+
+
+def _take_main_away(remote: Remote, there: dict[str, Held]) -> str:
+    """Ours is removed. Another's is renamed; returns to what."""
+    if MAIN not in there:
+        return ""
+    if _MARK in (remote.read(MAIN) or b""):
+        remote.remove(MAIN)
+        return ""
+    taken = look(remote, [ASIDE])
+    aside = ASIDE if not taken.get(ASIDE) else f"{ASIDE}-{there[MAIN].digest.hex()[:8]}"
+    remote.rename(MAIN, aside)
+    return aside
 
 
 def _write_all(remote: Remote, changed: dict[str, bytes], progress: Progress) -> None:
@@ -137,11 +201,32 @@ def _write_all(remote: Remote, changed: dict[str, bytes], progress: Progress) ->
     progress(total, total, "")
 
 
-def remove(remote: Remote) -> int:
-    """Takes the node off the board, its key, trust and configuration left; how many files."""
-    there = hashes(remote, [MAIN, PROFILE])
+def _verify(remote: Remote, wanted: dict[str, bytes]) -> None:
+    """Every file once more, by its own name and from the medium."""
+    now = look(remote, [MAIN])
+    wrong = [path for path, data in wanted.items() if not _is(data, now.get(path))]
+    if wrong:
+        raise LocalError(BAD_STATE, f"{wrong[0]} is not as it was written; there is no main.py")
+
+
+def _rescue(remote: Remote, there: dict[str, Held]) -> bool:
+    """FAT removes the old name before it gives it to the new file: a cut between the two leaves
+    a whole new one, and it is the configuration."""
+    try:
+        json.loads(remote.read(CONFIG + NEW) or b"" if CONFIG + NEW in there else b"")
+    except ValueError:
+        return False
+    remote.rename(CONFIG + NEW, CONFIG)
+    return True
+
+
+def remove(remote: Remote, everything: bool = False) -> int:
+    """Takes the node off the board, and with `everything` its key, trust and configuration, too;
+    how many files."""
+    there = look(remote, [MAIN, *(KEPT if everything else ())])
     for path in sorted(there, key=lambda path: path != MAIN):  # main.py first
         remote.remove(path)
+    remote.run(_NO_FOLDERS.format(lib=LIB))
     return len(there)
 
 
@@ -151,5 +236,5 @@ def _folders(files: dict[str, bytes]) -> list[str]:
     return sorted(found - {"."})
 
 
-def _digest(data: bytes) -> bytes:
-    return hashlib.sha256(data).digest()
+def _is(data: bytes, held: Held | None) -> bool:
+    return held is not None and held == (len(data), hashlib.sha256(data).digest())

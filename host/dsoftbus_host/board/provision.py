@@ -1,38 +1,71 @@
-"""First trust over the cable: the board gets a key, and learns whom it may trust."""
+"""First trust over the cable: the board makes its key, learns whom it may trust, and gets a token.
+
+The cable is what vouches for both sides, as a person's eyes do for six digits.
+"""
 
 from __future__ import annotations
 
+import os
 import time
 
 from dsoftbus.const import KEY_BYTES
 from dsoftbus.errors import BAD_STATE, LocalError
+from dsoftbus.trust import invitation
+from dsoftbus.trust.invitation import TOKEN_BYTES
 from dsoftbus_host.board.remote import Remote
 
+TOKEN = "dsoftbus.token"
 _PROGRAM = """
+from binascii import hexlify, unhexlify
+import dsoftbus_profile
 from dsoftbus.trust.acl import grant
 from dsoftbus.trust.store import Entry
 from dsoftbus_mpy import crypto, entropy, keyfile
 from dsoftbus_mpy.storefile import StoreFile
-from dsoftbus_profile import PROFILE
-_secret = keyfile.load_or_make("dsoftbus.key", entropy.source())
-_file = StoreFile("trust.json", PROFILE)
-_public = bytes.fromhex({public!r})
-_file.store.add(Entry(_public, {name!r}, [grant("allow both *")], {now}))
+_secret = keyfile.load_or_make("dsoftbus.key", entropy.source(adc=dsoftbus_profile.ADC))
+_file = StoreFile("trust.json", dsoftbus_profile.PROFILE)
+_grants = [grant(text) for text in {grants!r}]
+_file.store.add(Entry(unhexlify({public!r}), {name!r}, _grants, {now}))
 _file.save()
-print(crypto.keypair(_secret).public.hex())
+print(hexlify(crypto.keypair(_secret).public).decode())
 """
 
 
-def provision(remote: Remote, public: bytes, name: str) -> bytes:
+def provision(
+    remote: Remote, public: bytes, name: str, grants: tuple[str, ...] = ("allow both *",)
+) -> bytes:
     """Lets the board trust the node with this key; returns the board's own public key.
 
-    The cable is what vouches for both, as a person's eyes do for six digits.
+    Its secret is made on the board, and does not leave it.
     """
-    program = _PROGRAM.format(public=public.hex(), name=name, now=int(time.time()))
+    program = _PROGRAM.format(public=public.hex(), name=name, grants=grants, now=int(time.time()))
+    said = remote.run(program).strip()
     try:
-        key = bytes.fromhex(remote.run(program).strip())
-    except ValueError as error:
-        raise LocalError(BAD_STATE, f"no key came back: {error}") from None
+        key = bytes.fromhex(said)
+    except ValueError:
+        raise LocalError(BAD_STATE, f"no key came back: {said}") from None
     if len(key) != KEY_BYTES:
-        raise LocalError(BAD_STATE, "no key came back")
+        raise LocalError(BAD_STATE, f"no key came back: {said}")
     return key
+
+
+def token(remote: Remote, renew: bool = False) -> bytes:
+    """The token by which others may pair with the board; it gets one if it has none.
+
+    Its file holds the key of XKpsk3, which is all that the board uses, and behind it the token
+    itself, so that it can be shown again.
+    """
+    held = remote.read(TOKEN)
+    if held is not None and len(held) == KEY_BYTES + TOKEN_BYTES and not renew:
+        return held[KEY_BYTES:]
+    made = os.urandom(TOKEN_BYTES)
+    remote.write(TOKEN, invitation.psk(made) + made)
+    return made
+
+
+def withdraw(remote: Remote) -> bool:
+    """Takes the token away, and with it every invitation; False where there was none."""
+    there = remote.read(TOKEN) is not None
+    if there:
+        remote.remove(TOKEN)
+    return there

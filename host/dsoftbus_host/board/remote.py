@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
-from collections.abc import Iterator
+import errno
+import hashlib
+import io
+import os
+import struct
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
+
+from serial import SerialException
 
 from dsoftbus.errors import BAD_STATE, LocalError, Unsupported
 
@@ -16,8 +25,38 @@ ARCHITECTURES = (
     *("xtensa", "xtensawin", "rv32imc"),
 )
 MPY_VERSION = 6
-READ_SECONDS = 0.2
-ATTEMPTS = 3  # each gives up after ten seconds
+NATIVE_VERSION = 3  # machine code is for one of these and no other; bytecode is for all
+READ_SECONDS = 1.0  # what an answer of the raw REPL may take
+QUIET_SECONDS = 0.2
+START_SECONDS = 20  # until a board's main.py has said something
+MORE_SECONDS = 1  # from then on, where it does not fall silent
+ATTEMPTS = 3
+ATTEMPT_SECONDS = 5
+_REBOOT = "soft reboot"
+_BEGUN = ("dsoftbus ", "mend it by", ">>> ")  # a node, one that is told wrong, or the REPL
+FULL = (errno.ENOSPC, errno.EFBIG)
+
+_PLACE = """
+import hashlib, os
+_h = hashlib.sha256()
+with open({new!r}, "rb") as _f:
+    _b = _f.read(512)
+    while _b:
+        _h.update(_b)
+        _b = _f.read(512)
+_same = _h.digest() == {digest!r}
+if _same:
+    os.rename({new!r}, {path!r})
+print(_same)
+"""
+_FREE = """
+import os
+try:
+    _s = os.statvfs(".")
+    print((_s[0], _s[0] * _s[3]))
+except (AttributeError, OSError):
+    print(None)
+"""
 
 
 class Remote:
@@ -28,81 +67,148 @@ class Remote:
 
     def run(self, program: str) -> str:
         """Runs `program` on the board; what it prints. Raises LocalError with its traceback."""
-        try:
-            return bytes(self._transport.exec(program)).decode()
-        except _errors() as error:
-            raise LocalError(BAD_STATE, f"the board says: {error}") from None
+        return bytes(_answered(self._transport.exec, program)).decode()
 
     def ask(self, expression: str) -> Any:
-        return self._transport.eval(expression)
+        return _answered(self._transport.eval, expression)
 
     @property
     def architecture(self) -> str:
-        """As `mpy-cross -march` names it; "" where the board runs bytecode only."""
+        """As `mpy-cross -march` names it; "" where the board runs bytecode only, or machine code
+        of another version than ours."""
         self.run("import sys")
         number = int(self.ask("getattr(sys.implementation, '_mpy', 0)"))
         if number & 0xFF != MPY_VERSION:
             raise Unsupported(f"mpy version {number & 0xFF} of this board: use --source")
         index = number >> 10 & 0xF
-        return ARCHITECTURES[index] if index < len(ARCHITECTURES) else ""
+        known = number >> 8 & 3 == NATIVE_VERSION and index < len(ARCHITECTURES)
+        return ARCHITECTURES[index] if known else ""
+
+    @property
+    def room(self) -> tuple[int, int] | None:
+        """(bytes of a block, bytes that are free) of the board's flash, None if it cannot say."""
+        said: tuple[int, int] | None = _literal(self.run(_FREE))
+        return said
 
     def write(self, path: str, data: bytes) -> None:
-        """Puts `data` at `path` in one step: by another name, verified, and renamed."""
+        """Puts `data` at `path` in one step: by another name, verified there, and renamed."""
         new = path + ".new"
-        self._transport.fs_writefile(new, data)
-        self.run(f"import os\nos.rename({new!r}, {path!r})")
+        _answered(self._transport.fs_writefile, new, data)
+        digest = hashlib.sha256(data).digest()
+        if not _literal(self.run(_PLACE.format(new=new, path=path, digest=digest))):
+            raise LocalError(BAD_STATE, f"{path} did not arrive as it was sent")
 
     def remove(self, path: str) -> None:
         self.run(f"import os\nos.remove({path!r})")
 
-    def read_text(self) -> str:
-        """What the board has printed since; waits for a moment where it is nothing."""
-        port = self._transport.serial
-        port.timeout = READ_SECONDS
-        data: bytes = port.read(port.in_waiting or 1)
-        return data.decode(errors="replace")
+    def rename(self, path: str, to: str) -> None:
+        self.run(f"import os\nos.rename({path!r}, {to!r})")
+
+    def read(self, path: str) -> bytes | None:
+        """What a file holds, None where there is none."""
+        try:
+            return bytes(self._transport.fs_readfile(path))
+        except FileNotFoundError:
+            return None
+        except _errors() as error:
+            raise _told(error) from None
 
     def reset(self) -> None:
         """A soft reset: the board's own programs run again."""
         self._transport.exit_raw_repl()
         self._transport.serial.write(b"\x04")
 
+    def start(self, seconds: float = START_SECONDS) -> str:
+        """Resets the board; what its programs say until they have begun, or give up."""
+        self.reset()
+        said, begun, end = "", False, time.monotonic() + seconds
+        while time.monotonic() < end:
+            more = read_now(self._transport.serial).decode(errors="replace")
+            if begun and not more:
+                break
+            said += more
+            if not begun and any(mark in said.rpartition(_REBOOT)[2] for mark in _BEGUN):
+                begun, end = True, time.monotonic() + MORE_SECONDS
+        return said.rpartition(_REBOOT)[2].strip()
+
+
+def read_now(port: Any) -> bytes:
+    """What a board has printed since; waits for a moment where it is nothing."""
+    port.timeout = QUIET_SECONDS
+    return bytes(port.read(port.in_waiting or 1))
+
 
 @contextlib.contextmanager
 def connected(port: str) -> Iterator[Remote]:
     """The board at `port`, at its raw REPL after a soft reset."""
+    transport = _opened(port)
+    try:
+        _enter_raw_repl(transport, port)
+        yield Remote(transport)
+    except _errors() as error:
+        raise LocalError(BAD_STATE, f"{port}: {error}") from None
+    finally:
+        with contextlib.suppress(OSError):  # it may be gone from under us
+            transport.close()
+
+
+def _opened(port: str) -> Any:
     try:
         from mpremote.transport_serial import SerialTransport
     except ImportError:
         raise Unsupported("mpremote: pip install 'dsoftbus[board]'") from None
     try:
-        transport = SerialTransport(port)
-    except _errors() as error:
-        raise LocalError(BAD_STATE, f"{port}: {error}") from None
-    try:
-        _enter_raw_repl(transport)
-        yield Remote(transport)
-    except _errors() as error:
-        raise LocalError(BAD_STATE, f"{port}: {error}") from None
-    finally:
-        transport.close()
+        return SerialTransport(port)
+    except _errors():
+        raise LocalError(BAD_STATE, why_not(port)) from None
 
 
-def _enter_raw_repl(transport: Any) -> None:
+def why_not(port: str) -> str:
+    """Why a port could not be opened, and what to do about it."""
+    if not os.path.exists(port):
+        return f"{port}: there is no such port; `dsoftbus board list` shows those that there are"
+    if not os.access(port, os.R_OK | os.W_OK):
+        return f"{port}: you may not open it; on Linux that is the group of `ls -l {port}`"
+    return f"{port}: another program has it open, or it is no serial port"
+
+
+def _enter_raw_repl(transport: Any, port: str) -> None:
     """Interrupts what runs and asks for a fresh raw REPL; a board that is just starting may miss
     the first call."""
     # Without it a read on a pseudo-terminal waits for ever, and mpremote's own bounds never hold.
     transport.serial.timeout = READ_SECONDS
-    for _ in range(ATTEMPTS - 1):
-        with contextlib.suppress(*_errors()):
+    for _ in range(ATTEMPTS):
+        # mpremote prints what it got where that was not what it waited for.
+        with contextlib.suppress(*_errors()), contextlib.redirect_stdout(io.StringIO()):
             transport.serial.write(BREAK)
-            transport.enter_raw_repl(soft_reset=True)
+            transport.enter_raw_repl(soft_reset=True, timeout_overall=ATTEMPT_SECONDS)
             return
-    transport.serial.write(BREAK)
-    transport.enter_raw_repl(soft_reset=True)
+    raise LocalError(BAD_STATE, f"{port}: nothing there answers as a MicroPython board does")
+
+
+def _answered(call: Callable[..., Any], *args: Any) -> Any:
+    try:
+        return call(*args)
+    except _errors() as error:
+        raise _told(error) from None
+
+
+def _told(error: Exception) -> LocalError:
+    text = str(error).strip()
+    if getattr(error, "errno", 0) in FULL or "ENOSPC" in text or "OSError: 28" in text:
+        return LocalError(BAD_STATE, "the board's flash is full")
+    return LocalError(BAD_STATE, f"the board says: {text}" if text else "the board went silent")
+
+
+def _literal(said: str) -> Any:
+    try:
+        return ast.literal_eval(said.strip())
+    except (ValueError, SyntaxError):
+        raise LocalError(BAD_STATE, f"the board says: {said.strip()}") from None
 
 
 def _errors() -> tuple[type[Exception], ...]:
+    """What mpremote raises: struct.error where a board falls silent inside an answer."""
     from mpremote.transport import TransportError
 
-    return (TransportError,)
+    return (TransportError, SerialException, OSError, struct.error)
