@@ -12,6 +12,7 @@ SLICES = (
     "discovery",
     "wifi",
     "watchdog",
+    "noise",
     "board",
 )
 FIRMWARE = "$(PORT_DIR)/boards/manifest.py"  # what is frozen in anyway
@@ -28,4 +29,4 @@ class PROFILE(SMALL):
 # UART 0 is the console. GPIO 16 and 17 are free on boards without PSRAM only.
 UART = (2, 17, 16)  # id, TX, RX
 LED = 2  # of most development boards
-ADC = 36  # of ADC1: ADC2 is Wi-Fi's
+ADC = 36  # for entropy: a pin that floats; of ADC1, since ADC2 is Wi-Fi's

@@ -12,6 +12,7 @@ SLICES = (
     "discovery",
     "wifi",
     "watchdog",
+    "noise",
     "board",
 )
 FIRMWARE = "$(PORT_DIR)/boards/manifest.py"  # what is frozen in anyway
@@ -28,4 +29,4 @@ class PROFILE(SMALL):
 # Pins, for `"serial": "uart"` in config.json and for your app.py.
 UART = (1, 21, 20)  # id, TX, RX
 LED = 8  # an addressable one on most development boards
-ADC = 0  # GPIO 0, of ADC1
+ADC = 0  # for entropy: a pin that floats

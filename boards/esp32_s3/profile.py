@@ -12,6 +12,7 @@ SLICES = (
     "discovery",
     "wifi",
     "watchdog",
+    "noise",
     "board",
 )
 FIRMWARE = "$(PORT_DIR)/boards/manifest.py"  # what is frozen in anyway
@@ -27,4 +28,4 @@ class PROFILE(SMALL):
 # Pins, for `"serial": "uart"` in config.json and for your app.py.
 UART = (1, 17, 18)  # id, TX, RX
 LED = 48  # an addressable one on most development boards
-ADC = 1  # GPIO 1, of ADC1: ADC2 is Wi-Fi's
+ADC = 1  # for entropy: a pin that floats; of ADC1, since ADC2 is Wi-Fi's

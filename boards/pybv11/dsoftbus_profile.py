@@ -30,4 +30,4 @@ class PROFILE:
 
 UART = (1, None, None)
 LED = "LED_BLUE"
-ADC = "X19"
+ADC = None

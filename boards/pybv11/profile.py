@@ -3,7 +3,7 @@
 from dsoftbus.const import TINY
 
 ABOUT = "pyboard 1.1: the cable only"
-SLICES = ("kernels", "portable", "serial", "files", "trust", "watchdog", "board")
+SLICES = ("kernels", "portable", "serial", "files", "trust", "watchdog", "noise", "board")
 FIRMWARE = "$(PORT_DIR)/boards/manifest.py"  # what is frozen in anyway
 
 
@@ -16,4 +16,4 @@ class PROFILE(TINY):
 # Pins, for `"serial": "uart"` in config.json and for your app.py.
 UART = (1, None, None)  # id; its pins are fixed: TX on X9, RX on X10
 LED = "LED_BLUE"
-ADC = "X19"
+ADC = None  # for entropy: the chip's own temperature sensor

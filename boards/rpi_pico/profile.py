@@ -3,21 +3,21 @@
 from dsoftbus.const import SMALL
 
 ABOUT = "Raspberry Pi Pico: the cable only"
-SLICES = ("kernels", "portable", "serial", "files", "trust", "watchdog", "board")
+SLICES = ("kernels", "portable", "serial", "files", "trust", "watchdog", "noise", "board")
 FIRMWARE = "$(PORT_DIR)/boards/manifest.py"  # what is frozen in anyway
 
 
 class PROFILE(SMALL):
-    """What is left beside the code in about 190 KB of heap."""
+    """Code and sessions share the heap: fewer of the latter than SMALL has."""
 
     sessions = 2  # who sits at the cable, and one more that a bridge lets in
     half_open = 1
     peers = 4  # nobody is discovered here
     peer_services = 1
-    handshakes = 1  # answered in a second: a Cortex-M0+ takes longer than that for one
+    handshakes = 1  # answered in a second: four products of some 90 ms each at 125 MHz
 
 
 # Pins, for `"serial": "uart"` in config.json and for your app.py.
 UART = (0, 0, 1)  # id, TX, RX: GP0 and GP1, pins 1 and 2 of the board
 LED = 25
-ADC = 4  # the temperature sensor's channel
+ADC = 4  # for entropy: the chip's temperature sensor

@@ -12,6 +12,7 @@ SLICES = (
     "discovery",
     "wifi",
     "watchdog",
+    "noise",
     "board",
 )
 FIRMWARE = "$(BOARD_DIR)/manifest.py"  # what is frozen in anyway
@@ -23,10 +24,10 @@ class PROFILE(SMALL):
     sessions = 2  # 10 to 20 KB each
     half_open = 1
     peers = 8
-    handshakes = 1  # answered in a second: a Cortex-M0+ takes longer than that for one
+    handshakes = 1  # answered in a second: four products of some 90 ms each at 125 MHz
 
 
 # Pins, for `"serial": "uart"` in config.json and for your app.py.
 UART = (0, 0, 1)  # id, TX, RX: GP0 and GP1, pins 1 and 2 of the board
 LED = "LED"  # it hangs on the Wi-Fi chip, and has a name in place of a number
-ADC = 4  # the temperature sensor's channel
+ADC = 4  # for entropy: the chip's temperature sensor
