@@ -1,0 +1,118 @@
+"""Ports that lack something: each module hidden in turn, from an interpreter of its own."""
+
+import os
+import subprocess
+
+import pytest
+
+import portable
+
+HIDE = "raise ImportError(\"no module named '%s'\")\n"
+BUS = """
+import asyncio
+from dsoftbus.errors import Unsupported
+from dsoftbus_mpy import needs
+from dsoftbus_mpy.bus import Bus
+
+async def refused(awaitable):
+    try:
+        await awaitable
+    except Unsupported as error:
+        print(error)
+
+async def main():
+    bus = Bus(bytes(31) + b"a", "board")
+    key = Bus(bytes(31) + b"b").public
+    for link in ("tcp", "udp", "auto"):
+        await refused(bus.listen("127.0.0.1", 37021, link))
+        await refused(bus.listen("127.0.0.1", 0, link))
+        await refused(bus.connect("127.0.0.1", 37021, key, link=link))
+"""
+SERIAL = """
+    from dsoftbus_mpy.byte_ports import UartPort
+    import sys
+    bus.open_serial(UartPort(sys.stdin))
+    await asyncio.sleep_ms(0)
+    print("alive", bus.alive(1000))
+asyncio.run(main())
+"""
+LOOP = """
+from dsoftbus.errors import Unsupported
+from dsoftbus_mpy import node
+from dsoftbus_mpy.loop import Loop
+loop = Loop(node.make(bytes(31) + b"a"), None)
+for link in ("tcp", "udp"):
+    try:
+        loop.listen("127.0.0.1", 0, link)
+    except Unsupported as error:
+        print(error)
+"""
+NEED = """
+from dsoftbus.errors import Unsupported
+from dsoftbus_mpy import needs
+try:
+    print(needs.%s)
+except Unsupported as error:
+    print(error)
+"""
+
+
+@pytest.fixture
+def port(tmp_path):
+    """`port(program, socket=None, ...)`: what the program prints on a port with these modules:
+    a source in place of each, or None for a port that has no such module."""
+
+    def run(program: str, heap: str = "8M", **modules) -> str:
+        for name, source in modules.items():
+            (tmp_path / f"{name}.py").write_text(HIDE % name if source is None else source)
+        roots = (tmp_path, portable.ROOT / "core", portable.ROOT / "micropython")
+        path = ":".join([*map(str, roots), ".frozen"])
+        command = (portable.micropython(), "-X", f"heapsize={heap}", "-c", program)
+        done = subprocess.run(
+            command,
+            env={**os.environ, "MICROPYPATH": path},
+            capture_output=True,
+            text=True,
+            timeout=portable.TIMEOUT_S,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    return run
+
+
+NO_SOCKETS = "local.unsupported: sockets: this port has no module socket"
+
+
+def test_a_port_without_sockets_has_a_bus_for_its_cable(port):
+    lines = port(BUS + SERIAL, socket=None).splitlines()
+    assert lines == [NO_SOCKETS] * 9 + ["alive True"]
+
+
+def test_a_bare_loop_without_sockets_says_so(port):
+    assert port(LOOP, socket=None).splitlines() == [NO_SOCKETS] * 2
+
+
+@pytest.mark.parametrize(
+    ("need", "modules", "said"),
+    [
+        ("sockets()", {"socket": None}, NO_SOCKETS),
+        ("network()", {"network": None}, "Wi-Fi: this port has no module network"),
+        ("network()", {"network": "LAN = 1"}, "Wi-Fi: this port's module network has no WLAN"),
+        ("uart()", {"machine": None}, "UART: this port has no module machine"),
+        ("uart()", {"machine": "Pin = 1"}, "UART: this port's module machine has no UART"),
+        ("machine('WDT', 'watchdog')", {"machine": None}, "watchdog: this port has no module"),
+        ("network().WLAN", {"network": "WLAN = 'is there'"}, "is there"),
+        ("uart()", {"machine": "UART = 'is there'"}, "is there"),
+    ],
+)
+def test_what_is_missing_is_named(port, need, modules, said):
+    assert said in port(NEED % need, **modules)
+
+
+def test_too_little_heap_is_refused_before_there_is_a_node(port):
+    said = port(NEED % "heap(True)", heap="40k")
+    assert "local.unsupported: heap: " in said and "a node needs 34816" in said
+    assert port(NEED % "heap(True)", heap="500k").strip() == "None"
+    assert port(NEED % "heap(False)", heap="500k").strip() == "None"
