@@ -119,12 +119,12 @@ def stages(air: Air, wlan: Wlan) -> tuple:
     )
 
 
-async def suffer(change, expected, heard: list, talk: Talk) -> None:
+async def suffer(change, code, air: Air, heard: list, talk: Talk) -> None:
     """One of them; the session goes on meanwhile and afterwards."""
     answers = talk.answers
     heard.clear()
     change()
-    await until(lambda: expected() in heard)
+    await until(lambda: (code or air.address) in heard)
     await until(lambda: talk.answers > answers)
 
 
@@ -141,7 +141,7 @@ async def scenario() -> None:
     tasks = [asyncio.create_task(turns.run()), asyncio.create_task(talk.run())]
     await until(lambda: link.address)
     for change, code in stages(air, wlan):
-        await suffer(change, lambda: code or air.address, heard, talk)  # noqa: B023 - awaited here
+        await suffer(change, code, air, heard, talk)
     assert connection.cause is None
     calls = turns.calls[before:]
     assert len(calls) > 50
