@@ -16,7 +16,7 @@ def test_every_length_over_three_blocks_and_the_edge_of_a_batch():
     aead = ChaChaPoly(bytes(range(32)))
     plain = bytes([i * 7 & 0xFF for i in range(1100)])
     whole = sealed(aead, plain)
-    for size in tuple(range(200)) + (959, 960, 961, 1023, 1024, 1025):
+    for size in tuple(range(330)) + (959, 960, 961, 1023, 1024, 1025):
         part = sealed(aead, plain[:size])
         assert part[:size] == whole[:size]
         assert opens(aead, 5, b"ad", part)
