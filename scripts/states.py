@@ -1,5 +1,6 @@
-"""Write docs/states.md: the states of sessions and streams, read from the code's own tables."""
+"""Write docs/states.md: the states of sessions, streams and Wi-Fi, read from the code's tables."""
 
+import importlib
 import re
 import sys
 from pathlib import Path
@@ -7,17 +8,18 @@ from types import ModuleType
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "states.md"
-sys.path[:0] = [str(ROOT / "core")]
+sys.path[:0] = [str(ROOT / "core"), str(ROOT / "micropython")]
 
 from dsoftbus import const  # noqa: E402 - the import root stands above
 from dsoftbus.session import session, states  # noqa: E402
 
+wifi = importlib.import_module("dsoftbus_mpy.wifi")  # of a backend that mypy sees on its own
 STEP = 16  # states are multiples of it, triggers are below it
 LINE = re.compile(r"^([A-Z_]+) = const\(0x[0-9A-F]+\)(?:  # (.+))?$", re.MULTILINE)
 
 HEAD = """# States
 
-Written by `make docs-states` from the tables in `core/dsoftbus/session`; a test holds it to them.
+Written by `make docs-states` from the tables in the code; a test holds it to them.
 """
 SESSION = """## A session
 
@@ -33,6 +35,13 @@ STREAM = """## A stream
 One table for both sides: a trigger is what this side sends, or what it receives. What the table
 does not name is illegal: `mux.reject.invalid_stream_state_transition` resets the stream. In
 `CLOSED` data and `FIN` are dropped without more ado, since nobody waits for them any longer.
+"""
+WIFI = """## A board's Wi-Fi
+
+All states but the pauses make one call of the driver, which gives the trigger: `DONE` (it
+returned, and said yes where it says anything), `NO`, `FAILED` (it raised), `REFUSED` (by its
+status it has given up) and `LATE` (20 s are over). Before `LEAVE`, and with each `FAILED`, the
+program is told why; in `LEARN`, which address the board has now.
 """
 
 
@@ -91,6 +100,8 @@ def page() -> str:
     lines = [HEAD, SESSION, *meanings(session)]
     lines += diagram(of_session, ["AWAIT_INIT", "AWAIT_REPLY"]) + table(of_session)
     lines += [STREAM, *meanings(states), *diagram(of_stream, ["IDLE"]), *table(of_stream)]
+    of_wifi = transitions(wifi, triggers_of(wifi, ("DONE", "NO", "FAILED", "REFUSED", "LATE")))
+    lines += [WIFI, *meanings(wifi), *diagram(of_wifi, ["MAKE"]), *table(of_wifi)]
     return "\n".join(lines).rstrip() + "\n"
 
 

@@ -93,6 +93,14 @@ _CYW43_MOST = 3  # 0 down, 1 joining, 2 no address, 3 up
 _ESP32_UNDECIDED = 1000
 _NO_ADDRESS = "0.0.0.0"
 
+# A board does not hold the labels of errors, so the detail says it, too.
+_TEXTS = {
+    WIFI_NO_NETWORK: "%s: not found (status %d)",
+    WIFI_WRONG_PASSWORD: "%s: wrong password (status %d)",
+    WIFI_REFUSED: "%s: refused (status %d)",
+    WIFI_TIMEOUT: "%s: no address in time (status %d)",
+}
+
 
 class WifiEvent:
     """The network is there at `address`, or it is not for `failure` (a LocalError)."""
@@ -131,7 +139,7 @@ class Wifi:
             trigger = _CALLS[self.state >> 4](self, now)
         except (OSError, RuntimeError, ValueError) as error:  # what drivers raise
             trigger = FAILED
-            self._failure = LocalError(WIFI_DRIVER, repr(error))
+            self._failure = LocalError(WIFI_DRIVER, "driver: " + repr(error))
         self._enter(TABLE[self.state + trigger], trigger, now)
 
     def poll_timer(self) -> int:
@@ -193,7 +201,7 @@ class Wifi:
     def _look(self, now: int) -> int:
         if self._interface.isconnected():
             return DONE
-        self._failure = LocalError(WIFI_LOST, self._name)
+        self._failure = LocalError(WIFI_LOST, self._name + ": lost")
         return NO
 
     def _ask(self, now: int) -> int:
@@ -201,8 +209,9 @@ class Wifi:
         code = _failure_of(status)
         if code == 0 and now < self._join_until:
             return DONE
-        self._failure = LocalError(code or WIFI_TIMEOUT, "%s: status %d" % (self._name, status))
-        return REFUSED if code else LATE
+        code = code or WIFI_TIMEOUT
+        self._failure = LocalError(code, _TEXTS[code] % (self._name, status))
+        return LATE if code == WIFI_TIMEOUT else REFUSED
 
     def _learn(self, now: int) -> int:
         address = self._interface.ifconfig()[0]

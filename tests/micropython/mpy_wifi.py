@@ -95,7 +95,8 @@ def test_each_failure_says_which_network_and_what_the_driver_said():
     while station.wifi.next_event() is None:
         station.air.now = station.wifi.poll_timer()
         station.wifi.handle_timer(station.air.now)
-    assert str(station.wifi._failure) == "wifi.wrong_password: hall: status 202"
+    said = "wifi.wrong_password: hall: wrong password (status 202)"
+    assert str(station.wifi._failure) == said
 
 
 def test_every_known_status_has_its_meaning():
