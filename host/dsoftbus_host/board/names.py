@@ -52,17 +52,16 @@ def spelled(number: int) -> str:
 def kept() -> frozenset[str]:
     """Names that stay as they are: of what is not ours, keywords of calls, and the public ones."""
     found = {*_FOREIGN.split(), *dir(builtins)}
-    for module in map(__import__, _MODULES.split()):
-        found |= set(dir(module))
-        for value in vars(module).values():
-            if inspect.isclass(value):
-                found |= set(dir(value))
+    for theirs in map(__import__, _MODULES.split()):
+        found |= set(dir(theirs))
+        for kind in filter(inspect.isclass, vars(theirs).values()):
+            found |= set(dir(kind))
     for kind in (*_TYPES, asyncio.Task, asyncio.Event):
         found |= set(dir(kind))
     for tree in map(tree_of, every_module()):
         found |= _keywords(tree)
-    for tree in map(tree_of, PUBLIC):
-        found |= set(_public(tree))
+    for module in PUBLIC:
+        found |= set(_public(module))
     return frozenset(found)
 
 
@@ -71,13 +70,15 @@ def _keywords(tree: ast.Module) -> set[str]:
     return {keyword.arg for call in calls for keyword in call.keywords if keyword.arg}
 
 
-def _public(tree: ast.Module) -> Iterator[str]:
-    """Attributes, methods and arguments without an underscore."""
-    for node in ast.walk(tree):
+def _public(module: str) -> Iterator[str]:
+    """Attributes and methods without an underscore; and the arguments of what is meant for
+    programs more than for the project itself, since programs may pass them by name."""
+    for node in ast.walk(tree_of(module)):
         if isinstance(node, ast.ClassDef):
             yield from (name for name in of_class(node) if name[0] != "_")
-        if isinstance(node, Function) and (node.name[0] != "_" or node.name == "__init__"):
-            yield from (argument.arg for argument in node.args.args)
+        if isinstance(node, Function) and module.startswith("dsoftbus_mpy."):
+            called = node.name[0] != "_" or node.name == "__init__"
+            yield from (argument.arg for argument in node.args.args if called)
 
 
 def of_class(node: ast.ClassDef) -> Iterator[str]:
