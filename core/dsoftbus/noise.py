@@ -64,13 +64,13 @@ class CipherState:
         self.n += 1
         return stop
 
-    def open_numbered(self, n: int, src, start: int, end: int, dst, at: int) -> int:
-        """Opens what was sealed under nonce `n`, for links where messages get lost (11.4).
+    def open_numbered(self, n: int, data, start: int, end: int) -> int:
+        """Opens what was sealed under nonce `n`, in place, for links that lose messages (11.4).
 
         Returns the index past the plaintext, or -1 when the tag is wrong: a forged datagram is
         no rare event. The counter is not used and does not move.
         """
-        return self._aead.open(n, b"", src, start, end, dst, at)
+        return self._aead.open(n, b"", data, start, end, data, start)
 
     def encrypt_with_ad(self, ad, plaintext) -> bytes:
         if not self.has_key:

@@ -14,3 +14,7 @@ for name in ("socket", "ssl", "select"):
         __import__(name)
     except ImportError:
         sys.modules[name] = Absent()
+
+# A board has these in C and nothing more; this port wraps them in modules of its own, in Python.
+for name in ("os", "binascii", "collections", "io", "time"):
+    sys.modules[name] = __import__("u" + name)

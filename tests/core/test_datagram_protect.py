@@ -22,14 +22,14 @@ def pair(window=64, rekey=8):
 
 def seal(protect, plain):
     out = bytearray(100)
-    return bytes(out[: protect.seal(plain, len(plain), out)])
+    return bytes(out[: protect.seal(plain, 0, len(plain), out)])
 
 
 def opened(protect, packet):
     """The plaintext, or the kind of the drop."""
-    out = bytearray(100)
-    n = protect.open(packet, len(packet), out)
-    return bytes(out[:n]) if n >= 0 else ~n
+    data = bytearray(packet)
+    end = protect.open(data, len(data))
+    return bytes(data[PACKET_HEADER:end]) if end >= 0 else ~end
 
 
 def test_header_and_round_trip():

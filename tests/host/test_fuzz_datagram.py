@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dsoftbus.const import DATAGRAM_MAX, HOST, SMALL
+from dsoftbus.const import DATAGRAM_MAX, HOST, PACKET_HEADER, SMALL
 from dsoftbus.crypto.suite import portable
 from dsoftbus.errors import END_LOCAL, END_PEER, PeerError
 from dsoftbus.link.acks import AckRanges, AckReader, ack_bytes
@@ -25,7 +25,7 @@ ANY = st.binary(max_size=DATAGRAM_MAX + 1)
 # What a session knows only by hearsay (flights that anyone may send), the clock, and a key that
 # was made ahead of time: none of it is acted on before something authenticates.
 HEARSAY = {"_now", "_cookie", "_flight", "_flight_at", "peer_code", "_later"}
-# What all sessions of an endpoint share, and the reader that lies over its scratch buffer.
+# What all sessions of an endpoint share, and the reader that lies over the driver's buffer.
 SHARED = {"_reader", "_endpoint", "local", "_local", "suite", "_suite", "gatekeeper", "control"}
 
 
@@ -101,11 +101,15 @@ def test_any_plaintext_is_taken_or_refused(plaintexts):
     reliable.probe()
     out = bytearray(1200)
     frames = []
+
+    def sink(*frame):
+        frames.append(frame)
+
     for number, plain in enumerate(plaintexts):
         shield.number = number
-        buffer = bytearray(plain[:1175]) + bytes(1200)
+        buffer = bytearray(PACKET_HEADER) + plain[:1175] + bytes(1200)
         try:
-            reliable.receive(buffer, len(plain[:1175]), number, lambda *frame: frames.append(1))
+            reliable.receive(buffer, PACKET_HEADER + len(plain[:1175]), number, sink)
         except PeerError as error:
             assert error.label
         assert reliable._inbox.held <= SMALL.segments
@@ -118,7 +122,7 @@ def test_any_plaintext_is_taken_or_refused(plaintexts):
 def test_any_packet_is_dropped_by_kind(data):
     shield = protect()
     before = state(shield)
-    end = shield.open(data, len(data), bytearray(1300))
+    end = shield.open(bytearray(data), len(data))
     assert end < 0
     assert LABELS[~end] in ("drop.truncated", "drop.stale", "drop.forged")
     assert state(shield) == before
@@ -199,7 +203,7 @@ def addressed(draw) -> bytes:
 def inject(endpoint, data: bytes, path: int, now: int, reply_awaited: bool) -> None:
     """A datagram that authenticates nothing: it is counted, unless it is a hint that was due."""
     counted = sum(endpoint.drops.count)
-    endpoint.receive_datagram(data, path, now)
+    endpoint.receive_datagram(bytearray(data), path, now)
     hint = reply_awaited and data[:1] in (b"\5", b"\6")
     assert hint or sum(endpoint.drops.count) == counted + 1
 

@@ -38,22 +38,25 @@ class DatagramProtect:
         """The number of the next packet that is sealed."""
         return self._send.n
 
-    def seal(self, src, stop: int, out) -> int:
-        """Makes a packet in `out` of the plaintext `src[:stop]`; returns its length."""
+    def seal(self, src, at: int, stop: int, out) -> int:
+        """Makes a packet in `out` of the plaintext `src[at:stop]`; returns its length.
+
+        What lies in `out` itself, from PACKET_HEADER on, is sealed in place.
+        """
         number = self._send.n
         if number > U30_MAX:
             raise LocalError(NONCE_EXHAUSTED)
         out[0] = REC_PROTECTED
         put_u32(out, put_u32(out, 1, self._connection), number)
-        end = self._send.seal(b"", src, 0, stop, out, PACKET_HEADER)
+        end = self._send.seal(b"", src, at, stop, out, PACKET_HEADER)
         if not self._send.n & self._rekey_mask:
             self._send.rekey()
         return end
 
-    def open(self, data, stop: int, out) -> int:
-        """Opens the packet `data[:stop]` into `out`; returns the length of the plaintext.
+    def open(self, data, stop: int) -> int:
+        """Opens the packet `data[:stop]` in place; the plaintext is then data[PACKET_HEADER:end].
 
-        What must be dropped gives ~kind (drops), with nothing changed.
+        Returns its end. What must be dropped gives ~kind (drops), with nothing changed but `data`.
         """
         if stop <= PACKET_OVERHEAD:
             return ~TRUNCATED
@@ -66,7 +69,7 @@ class DatagramProtect:
         cipher = self._receive if phase == self._phase else self._key_of(phase)
         if cipher is None:
             return ~STALE
-        end = cipher.open_numbered(number, data, PACKET_HEADER, stop, out, 0)
+        end = cipher.open_numbered(number, data, PACKET_HEADER, stop)
         if end < 0:
             return ~FORGED
         if phase > self._phase:

@@ -13,6 +13,7 @@ from dsoftbus.const import (
     BODY_NONE,
     BODY_PROBE,
     BODY_SEGMENT,
+    PACKET_HEADER,
 )
 from dsoftbus.errors import MALFORMED, NONCE_EXHAUSTED, LocalError, PeerError
 from dsoftbus.link.acks import AckRanges, ack_bytes
@@ -25,7 +26,8 @@ from dsoftbus.ticks import earliest
 
 _BODY_MASK = 7
 _RANGES_SHIFT = 3
-_MESSAGE_AT = 1
+_BODY_AT = PACKET_HEADER + 1  # in a packet's buffer, behind `kinds`
+_FRAMES_AT = PACKET_HEADER + SEGMENT_HEADER
 _SMALL_PACKETS = 16  # under way beside the segments: messages and probes
 
 
@@ -44,7 +46,6 @@ class Reliable:
         pool = Pool(own_bytes - PACKET_OVERHEAD, profile.segments + segments)
         self._outbox = Outbox(pool, segments)
         self._inbox = Inbox(pool, profile.segments, copy)
-        self._scratch = bytearray(self._room)
         self._messages_max = profile.messages
         self._waiting = deque((), profile.messages)
         self._arrived = deque((), profile.messages)
@@ -66,7 +67,7 @@ class Reliable:
     @property
     def message_max(self) -> int:
         """The longest unreliable message, in bytes."""
-        return self._room - _MESSAGE_AT
+        return self._room - 1
 
     def send_message(self, data) -> bool:
         """Queues `data` for one packet that is not repeated; False where it would block."""
@@ -96,15 +97,15 @@ class Reliable:
     # Inputs
 
     def receive(self, buffer, stop: int, now: int, sink) -> bool:
-        """Reads the plaintext `buffer[:stop]` of the packet that `protect` has opened.
+        """Reads the plaintext of the packet that `protect` has opened in `buffer`, up to `stop`.
 
         Returns False when its body found no room here: it will come again. Raises PeerError.
         """
-        kinds = buffer[0]
+        kinds = buffer[PACKET_HEADER]
         body = kinds & _BODY_MASK
         ranges = kinds >> _RANGES_SHIFT
         end = stop - ack_bytes(ranges)
-        if end < 1:
+        if end < _BODY_AT:
             raise PeerError(MALFORMED, "packet")
         if ranges:
             self.recovery.acknowledged(buffer, end, ranges, self._protect.next_number, now)
@@ -121,13 +122,13 @@ class Reliable:
         self.recovery.handle_timer(now)
 
     def _on_segment(self, buffer, end: int, now: int, sink) -> bool:
-        number = get_u32(buffer, 1) if end > SEGMENT_HEADER else -1
+        number = get_u32(buffer, _BODY_AT) if end > _FRAMES_AT else -1
         if number < 0:
             raise PeerError(MALFORMED, "segment")
         inbox = self._inbox
         place = inbox.place(number)
         if place == NEXT:
-            sink(buffer, SEGMENT_HEADER, end, now)
+            sink(buffer, _FRAMES_AT, end, now)
             while inbox.advance():
                 sink(inbox.ready, 0, inbox.ready_stop, now)
                 inbox.release()
@@ -138,7 +139,7 @@ class Reliable:
 
     def _hold(self, number: int, buffer, end: int) -> bool:
         try:
-            self._inbox.hold(number, buffer, SEGMENT_HEADER, end)
+            self._inbox.hold(number, buffer, _FRAMES_AT, end)
         except MemoryError:
             return False  # nothing has changed, and the peer will send it again
         return True
@@ -146,15 +147,15 @@ class Reliable:
     def _on_other(self, body: int, buffer, end: int) -> bool:
         if body == BODY_MESSAGE:
             return self._on_message(buffer, end)
-        if body == BODY_CLOSE and end == 2:
-            self.close_code = buffer[1]
-        elif end != 1 or (body != BODY_NONE and body != BODY_PROBE):
+        if body == BODY_CLOSE and end == _BODY_AT + 1:
+            self.close_code = buffer[_BODY_AT]
+        elif end != _BODY_AT or (body != BODY_NONE and body != BODY_PROBE):
             raise PeerError(MALFORMED, "packet body")
         return True
 
     def _on_message(self, buffer, end: int) -> bool:
         if len(self._arrived) < self._messages_max:
-            self._arrived.append(bytes(memoryview(buffer)[_MESSAGE_AT:end]))
+            self._arrived.append(bytes(memoryview(buffer)[_BODY_AT:end]))
         else:
             self.messages_dropped += 1
         return True
@@ -172,7 +173,7 @@ class Reliable:
             if n:
                 return n
         if self._acks.due(now):
-            return self._send(out, self._scratch, 1, BODY_NONE, NO_SEGMENT, now)
+            return self._send_in_place(out, 0, BODY_NONE, now)
         return 0
 
     def poll_timer(self):
@@ -183,9 +184,9 @@ class Reliable:
 
     def write_close(self, out, code: int) -> int:
         """A packet that tells the end."""
-        self._scratch[0] = BODY_CLOSE
-        self._scratch[1] = code
-        return self._protect.seal(self._scratch, 2, out)
+        out[PACKET_HEADER] = BODY_CLOSE
+        out[_BODY_AT] = code
+        return self._protect.seal(out, PACKET_HEADER, _BODY_AT + 1, out)
 
     @property
     def settled(self) -> int:
@@ -229,28 +230,34 @@ class Reliable:
             if stop > SEGMENT_HEADER:
                 return self._send_segment(out, outbox.commit(stop), now)
         if self.recovery.probes:
-            return self._send(out, self._scratch, 1, BODY_PROBE, NO_SEGMENT, now)
+            return self._send_in_place(out, 0, BODY_PROBE, now)
         return 0
 
     def _send_segment(self, out, segment: int, now: int) -> int:
         outbox = self._outbox
         stop = outbox.stop(segment)
-        return self._send(out, outbox.buffer(segment), stop, BODY_SEGMENT, segment, now)
+        return self._send(out, outbox.buffer(segment), 0, stop, BODY_SEGMENT, segment, now)
 
     def _send_message(self, out, data, now: int) -> int:
         n = len(data)
-        self._copy(self._scratch, _MESSAGE_AT, data, 0, n)
-        return self._send(out, self._scratch, _MESSAGE_AT + n, BODY_MESSAGE, NO_SEGMENT, now)
+        self._copy(out, _BODY_AT, data, 0, n)
+        return self._send_in_place(out, n, BODY_MESSAGE, now)
 
-    def _send(self, out, buffer, stop: int, body: int, segment: int, now: int) -> int:
-        """Seals the plaintext `buffer[:stop]`, with an acknowledgement where there is room."""
+    def _send_in_place(self, out, n: int, body: int, now: int) -> int:
+        """Sends the `n` bytes that lie where the body of a packet in `out` does."""
+        return self._send(out, out, PACKET_HEADER, _BODY_AT + n, body, NO_SEGMENT, now)
+
+    def _send(self, out, buffer, at: int, stop: int, body: int, segment: int, now: int) -> int:
+        """Seals the plaintext `buffer[at:stop]`, with an acknowledgement where there is room."""
         number = self._protect.next_number
         if number > LAST_NUMBER:
             raise LocalError(NONCE_EXHAUSTED)
-        ranges = self._acks.write(buffer, stop, self._room, now) if self._acks.pending else 0
+        ranges = 0
+        if self._acks.pending:
+            ranges = self._acks.write(buffer, stop, at + self._room, now)
         self._crowded = self._acks.due(now)
-        buffer[0] = body | ranges << _RANGES_SHIFT
-        n = self._protect.seal(buffer, stop + ack_bytes(ranges), out)
+        buffer[at] = body | ranges << _RANGES_SHIFT
+        n = self._protect.seal(buffer, at, stop + ack_bytes(ranges), out)
         self.packets_sent += 1
         if body != BODY_NONE:
             self.recovery.sent(number, n, segment, now)

@@ -51,7 +51,6 @@ class Endpoint:
         self.local = node.local
         profile = node.profile
         self.datagram_bytes = min(mtu, profile.datagram_bytes, DATAGRAM_MAX)
-        self.scratch = bytearray(self.datagram_bytes)
         self.drops = drops.Drops()
         self.path = None  # where the datagram goes that poll_transmit gave last
         self.session: DatagramSession = None  # whose event next_event gave last
@@ -84,7 +83,10 @@ class Endpoint:
     # Inputs
 
     def receive_datagram(self, data, path, now: int, stop: int = -1) -> None:
-        """The datagram `data[:stop]` from `path`. Never raises for what is in it."""
+        """The datagram `data[:stop]` from `path`. Never raises for what is in it.
+
+        `data` is a bytearray, in which packets are opened: afterwards it is spent.
+        """
         if stop < 0:
             stop = len(data)
         if stop <= FLIGHT_HEADER:

@@ -10,6 +10,7 @@ from dsoftbus.const import (
     DATAGRAM_MAX,
     EV_MESSAGE,
     FLIGHT_HEADER,
+    PACKET_HEADER,
     PKT_COOKIE,
     REC_FINISH,
     REC_INIT,
@@ -55,7 +56,7 @@ CLOSE_TIMEOUTS = 8  # probe timeouts without progress before a closing session g
 class DatagramSession(Session):
     """One side; its endpoint gives it datagrams and asks it for them.
 
-    `endpoint` holds what its sessions share: `datagram_bytes`, `scratch` and `drops`.
+    `endpoint` holds what its sessions share: `datagram_bytes` and `drops`.
     `connection` is the id under which this side receives, `opener` the initiator's.
     """
 
@@ -115,7 +116,10 @@ class DatagramSession(Session):
     # Inputs
 
     def receive_datagram(self, data, stop: int, path, now: int) -> None:
-        """A datagram `data[:stop]` with this session's id. Never raises for what a peer did."""
+        """A datagram `data[:stop]` with this session's id. Never raises for what a peer did.
+
+        `data` is a bytearray, in which the packet is opened: afterwards it is spent.
+        """
         self._now = now
         if data[0] == REC_PROTECTED:
             self._on_protected(data, stop, path, now)
@@ -241,8 +245,7 @@ class DatagramSession(Session):
         if self._protect is None:
             drops.add(EARLY)
             return
-        plain = self._endpoint.scratch
-        end = self._protect.open(data, stop, plain)
+        end = self._protect.open(data, stop)
         if end < 0:
             drops.add(~end)
             return
@@ -250,11 +253,11 @@ class DatagramSession(Session):
         if self._protect.newest and path != self.path:
             self._move(path)
         if self.state == CLOSED:
-            self._on_afterwards(plain, now)
+            self._on_afterwards(data[PACKET_HEADER], now)
             return
         self._confirm()
         try:
-            if not self.reliable.receive(plain, end, now, self._sink):
+            if not self.reliable.receive(data, end, now, self._sink):
                 drops.add(NO_ROOM)
             self._after_receive(now)
         except FAULTS as error:
@@ -288,9 +291,9 @@ class DatagramSession(Session):
         elif self.state == CLOSING and reliable.settled != self._settled:
             self._allow_time(now)
 
-    def _on_afterwards(self, plain, now: int) -> None:
+    def _on_afterwards(self, kinds: int, now: int) -> None:
         """A packet for a session that has ended: only a CLOSE is of interest."""
-        if plain[0] & 7 == BODY_CLOSE:
+        if kinds & 7 == BODY_CLOSE:
             self._farewells = 0
             if self.cause == END_PEER:
                 self._say_farewell(1, now)
