@@ -18,6 +18,7 @@ from binascii import crc32
 
 from dsoftbus.codec import copy, put_u16
 from dsoftbus.link.cobs import ENCODED_MAX, Deframer, encode
+from dsoftbus.link.segments import Pool
 
 try:
     from micropython import const
@@ -77,9 +78,10 @@ class Line:
         self._in = Deframer()
         self._now = 0
         # Out: the datagram that is being cut, and the fragments under way, from base to seq.
-        self._out = bytearray(_CHANNEL + mtu)
+        self._out = bytearray()  # as long as the longest so far; so is the one for what comes in
         self._out_at = self._out_stop = 0
-        self._sent = bytearray(slots * _FRAGMENT_MAX)
+        self._pool = Pool(_FRAGMENT_MAX, 2 * slots)
+        self._sent: list = [None] * slots
         self._sent_bytes = bytearray(slots)
         self._sent_kind = bytearray(slots)
         self._tries = bytearray(slots)
@@ -94,11 +96,11 @@ class Line:
         self._due: int = None
         self._quiet_from = -_QUIET_MS
         # In: what has come, from taken; all before next is here.
-        self._got = bytearray(slots * _FRAGMENT_MAX)
+        self._got: list = [None] * slots
         self._got_bytes = bytearray(slots)  # 0: not here
         self._got_kind = bytearray(slots)
         self._taken = self._next = 0
-        self._datagram = bytearray(_CHANNEL + mtu)
+        self._datagram = bytearray()
         self._datagram_bytes = -1  # so far; -1: up to the next first fragment there is nothing
         self._owes_ack = False
 
@@ -108,6 +110,8 @@ class Line:
         """Takes the datagram `buffer[:n]`; False while the one before it is being cut."""
         if self._out_at < self._out_stop:
             return False
+        if len(self._out) < _CHANNEL + n:
+            self._out = bytearray(_CHANNEL + n)
         self._out[0] = channel
         copy(self._out, _CHANNEL, buffer, 0, n)
         self._out_at = 0
@@ -132,13 +136,17 @@ class Line:
     def _take(self, slot: int) -> int:
         """Adds a fragment to the datagram; its length when it is whole, else 0."""
         n = self._got_bytes[slot]
-        self._got_bytes[slot] = 0
         kind = self._got_kind[slot]
         have = 0 if kind & _FIRST else self._datagram_bytes
-        if have < 0 or have + n > len(self._datagram):
+        fits = 0 <= have <= _CHANNEL + self.mtu - n
+        if fits:
+            if have + n > len(self._datagram):
+                self._datagram += bytes(have + n - len(self._datagram))
+            copy(self._datagram, have, self._got[slot], 0, n)
+        self._drop(slot)
+        if not fits:
             self._datagram_bytes = -1
             return 0
-        copy(self._datagram, have, self._got, slot * _FRAGMENT_MAX, n)
         self._datagram_bytes = -1 if kind & _LAST else have + n
         return have + n if kind & _LAST else 0
 
@@ -187,7 +195,14 @@ class Line:
         self._taken = self._next = base
         self._datagram_bytes = -1
         for slot in range(self._slots):
+            self._drop(slot)
+
+    def _drop(self, slot: int) -> None:
+        """The fragment that came in `slot` is not needed any more."""
+        if self._got_bytes[slot]:
             self._got_bytes[slot] = 0
+            self._pool.give(self._got[slot])
+            self._got[slot] = None
 
     def _on_fragment(self, kind: int, seq: int, buffer, at: int, n: int) -> None:
         self._owes_ack = True
@@ -195,7 +210,11 @@ class Line:
         behind = (seq - self._next) & _SEQ > _SEQ >> 1
         if behind or (seq - self._taken) & _SEQ >= self._slots or self._got_bytes[slot]:
             return  # it was here before, or there is no room yet
-        copy(self._got, slot * _FRAGMENT_MAX, buffer, at, n)
+        try:
+            self._got[slot] = self._pool.take()
+        except MemoryError:
+            return  # there is no room yet, either
+        copy(self._got[slot], 0, buffer, at, n)
         self._got_bytes[slot] = n
         self._got_kind[slot] = kind
         self._advance()
@@ -217,15 +236,23 @@ class Line:
         for i in range(under_way):
             slot = (self._base + i) % self._slots
             arrived = i < done or (i > done and held >> (i - done - 1) & 1)
-            if arrived and self._order[slot] > 0:
-                newest = max(newest, self._order[slot])
-                self._measure(slot)
-                self._order[slot] = _ACKNOWLEDGED
+            if arrived:
+                if self._order[slot] > 0:
+                    newest = max(newest, self._order[slot])
+                    self._measure(slot)
+                self._settle(slot)
         self._base = (self._base + done) & _SEQ
         if newest:
             self._backoff = 0
             self._find_lost(newest)
             self._arm()
+
+    def _settle(self, slot: int) -> None:
+        """The fragment in `slot` is of no interest any more."""
+        self._order[slot] = _ACKNOWLEDGED
+        if self._sent[slot] is not None:
+            self._pool.give(self._sent[slot])
+            self._sent[slot] = None
 
     def _measure(self, slot: int) -> None:
         if self._tries[slot] == 1:  # of one that was sent twice nobody knows which arrived
@@ -254,7 +281,7 @@ class Line:
         self._out_at = self._out_stop
         self._base = self._seq
         for slot in range(self._slots):
-            self._order[slot] = _ACKNOWLEDGED
+            self._settle(slot)
         self._backoff = 0
         self._batch_from = self._sends
         self._batch_lost = 0
@@ -356,7 +383,8 @@ class Line:
         slot = self._seq % self._slots
         at = self._out_at
         n = min(self.fragment_bytes, self._out_stop - at)
-        copy(self._sent, slot * _FRAGMENT_MAX, self._out, at, n)
+        self._sent[slot] = self._pool.take()
+        copy(self._sent[slot], 0, self._out, at, n)
         self._out_at = at + n
         kind = _DATA if at else _DATA | _FIRST
         self._sent_kind[slot] = kind | _LAST if at + n == self._out_stop else kind
@@ -382,7 +410,7 @@ class Line:
             self._owes_ack = False
         if slot >= 0:
             n = self._sent_bytes[slot]
-            copy(out, at, self._sent, slot * _FRAGMENT_MAX, n)
+            copy(out, at, self._sent[slot], 0, n)
             at += n
         return at
 
