@@ -487,7 +487,7 @@ def test_a_thousand_streams_come_and_go_without_a_trace():
         events(pair.a)
         events(pair.b)
         for mux in (pair.a, pair.b):
-            assert not mux._streams and not mux._debtors and not mux.events
+            assert not mux._streams and not mux._debtors and not mux.first_event
             assert not mux.has_output and mux.idle and mux._windows == 0
     assert mine.state in (CLOSED, RESET)
 

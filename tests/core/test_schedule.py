@@ -76,7 +76,7 @@ def test_no_waiting_class_is_passed_more_often_than_its_budget_allows():
     for _ in range(5000):
         if random.below(3) or not schedule.waiting:
             priority = random.below(8)
-            if len(schedule._queues[priority]) < 5:
+            if len(schedule._queues[priority] or ()) < 5:
                 schedule.push(Queued(priority))
                 continue
         chosen = schedule.peek()

@@ -13,6 +13,7 @@ class Event:
         self.code = code
         self.peer_code = peer_code
         self.queued = False  # streams keep one object a kind, and queue it once
+        self.next: Event = None  # the event after it in its mux's queue
 
 
 class NodeEvent:

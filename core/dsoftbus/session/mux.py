@@ -77,7 +77,6 @@ from dsoftbus.session.streams import (
 )
 
 _OPEN_FRAME_MAX = FRAME_HEADER + OPEN_BODY + STREAM_NAME_MAX
-_EVENTS_A_STREAM = 4  # opened or accepted, readable, writable, reset: each is queued once
 
 
 class Mux:
@@ -99,7 +98,8 @@ class Mux:
         self._debtors = deque((), limit)  # streams that owe control frames, each once
         self._refusals = deque((), limit)  # (id, code) of streams that never were
         self._refusals_max = limit
-        self.events = deque((), _EVENTS_A_STREAM * limit)
+        self.first_event: Event = None  # a queue of which each event is a link, so that none is
+        self._last_event: Event = None  # made: a stream has at most four, each queued once
         self._peer_streams = 0  # how many the peer lets us hold open
         self.initial_credit = 0
         self._credit = 0  # what we may send on all streams together
@@ -364,9 +364,11 @@ class Mux:
 
     def next_event(self):
         """The oldest event, or None."""
-        if not self.events:
+        event = self.first_event
+        if event is None:
             return None
-        event = self.events.popleft()
+        self.first_event = event.next
+        event.next = None
         event.queued = False
         stream = event.stream
         stream.queued -= 1
@@ -467,7 +469,11 @@ class Mux:
         elif not event.queued:
             event.queued = True
             stream.queued += 1
-            self.events.append(event)
+            if self.first_event is None:
+                self.first_event = event
+            else:
+                self._last_event.next = event
+            self._last_event = event
 
     def release(self, n: int) -> None:
         """`n` received bytes have left this session's memory."""

@@ -14,14 +14,18 @@ class Scheduler:
     """Holds each waiting stream once; `limit` bounds how many there can be."""
 
     def __init__(self, limit: int):
-        self._queues = [deque((), limit) for _ in range(PRIORITIES)]
+        self._limit = limit
+        self._queues: list = [None] * PRIORITIES  # made with the first stream of their class
         self._passed = bytearray(PRIORITIES)  # dequeues above each waiting class
         self.waiting = 0  # a bit per class that is not empty
         self._chosen = 0
 
     def push(self, stream) -> None:
         """Queues `stream` behind the others of its class."""
-        self._queues[stream.priority].append(stream)
+        queue = self._queues[stream.priority]
+        if queue is None:
+            queue = self._queues[stream.priority] = deque((), self._limit)
+        queue.append(stream)
         self.waiting |= 1 << stream.priority
 
     def peek(self):
