@@ -158,11 +158,11 @@ class Stream:
         return state
 
     def _lend(self, data, at: int, n: int) -> None:
+        self._mux.schedule.push(self)  # first, for it may lack memory
         self.loan = data
         self.loan_at = at
         self.pending = n
         self.credit -= n
-        self._mux.schedule.push(self)
 
     def allow_messages(self, max_message: int) -> None:
         """The peer takes messages of this size: never more than half its credit, for up to half
