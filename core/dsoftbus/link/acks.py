@@ -114,11 +114,11 @@ class AckRanges:
 
 
 class AckReader:
-    """Reads an acknowledgement of up to 31 ranges into arrays that it made once."""
+    """Reads an acknowledgement into lists, which are as long as the most ranges that came."""
 
     def __init__(self):
-        self.low = [0] * 31
-        self.high = [0] * 31
+        self.low: list = []
+        self.high: list = []
         self.count = 0
         self.largest = 0
         self.delay_ms = 0
@@ -136,6 +136,9 @@ class AckReader:
             low = high - count + 1
             if low < 0 or count == 0 or (gap == 0) != (i == 0):
                 raise PeerError(MALFORMED, "acknowledgement")
+            if i == len(self.low):
+                self.high.append(0)
+                self.low.append(0)
             self.high[i] = high
             self.low[i] = low
             high = low - 1

@@ -12,7 +12,6 @@ from dsoftbus.errors import (
     PeerError,
     Unsupported,
 )
-from dsoftbus.identity import device_id
 from dsoftbus.noise import HandshakeState
 from dsoftbus.session import hello
 
@@ -74,8 +73,10 @@ class Handshake:
         self._local = local
         self._link = link
         self.proved = False  # the peer holds its keys: from here on its faults are its own
-        self._noise: HandshakeState = None
+        self._noise: HandshakeState = None  # and none again once it has given its keys
+        self.peer_public: bytes = None  # once it is proved
         self.peer_hello: hello.Hello = None
+        self.handshake_hash = b""  # once the keys are given
         if remote_static is not None:
             pattern = PATTERN_XK if local.psk is None else PATTERN_XKPSK3
             self._offer = bytes((VERSION, suite_code, pattern))
@@ -137,6 +138,7 @@ class Handshake:
     def _learn(self, body) -> None:
         payload = self._noise.read_message(body)
         self.proved = True
+        self.peer_public = self._noise.remote_static
         self._on_payload(payload)
 
     def _payload(self) -> bytes:
@@ -151,18 +153,9 @@ class Handshake:
         """Both sides have shown that they hold the token."""
         return self._offer[2] == PATTERN_XKPSK3
 
-    @property
-    def peer_public(self):
-        return self._noise.remote_static if self._noise else None
-
-    @property
-    def peer_id(self) -> str:
-        return device_id(self.peer_public)
-
-    @property
-    def handshake_hash(self) -> bytes:
-        return self._noise.handshake_hash
-
     def split(self):
-        """(cipher to send with, cipher to receive with)."""
-        return self._noise.split()
+        """(cipher to send with, cipher to receive with); what only the handshake needed goes."""
+        noise = self._noise
+        self.handshake_hash = noise.handshake_hash
+        self._noise = None
+        return noise.split()

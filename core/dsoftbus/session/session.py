@@ -42,6 +42,7 @@ from dsoftbus.errors import (
     Unsupported,
     label,
 )
+from dsoftbus.identity import device_id
 from dsoftbus.session.events import Event
 from dsoftbus.session.handshake import Handshake
 from dsoftbus.session.keepalive import DEAD, PROBE, Keepalive
@@ -167,7 +168,7 @@ class Session:
         if opened is not None:
             self._opened = None
             return opened
-        if self.mux is not None and self.mux.events:
+        if self.mux is not None and self.mux.first_event is not None:
             return self.mux.next_event()
         closed = self._closed
         self._closed = None
@@ -211,7 +212,7 @@ class Session:
     @property
     def peer_id(self):
         """The peer's device id, or None while it is not proved."""
-        return None if self.mux is None else self.handshake.peer_id
+        return None if self.mux is None else device_id(self.handshake.peer_public)
 
     @property
     def peer_name(self) -> str:
