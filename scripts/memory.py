@@ -48,9 +48,11 @@ NODES = """
 |---|---:|---:|---:|---:|---:|
 """
 NOTE = """
-`code` is the interpreter's own (about 1 KB) and all slices. A node is `idle` when it exists and
-has its links, its trust store and its table of peers. A session has one stream open, on which
-bytes have been sent and read; its share is half of what a pair of sessions in one heap adds.
+`code` is the interpreter's own (about 1 KB) and all slices; a program of one's own comes on top. A
+node is `idle` when it exists and has its links, its trust store and its table of peers. A session
+has one stream open, on which bytes have been sent and read; its share is half of what a pair of
+sessions in one heap adds. Buffers grow to what is sent and received: many bytes at once need more
+than these few, up to what docs/limits.md says.
 **Where a figure is above its aim, the aim is missed:** such a node needs a board with more heap,
 or its modules frozen into the firmware, which takes the code out of the heap.
 """
@@ -88,8 +90,8 @@ def main() -> None:
 
 def row(kind: Kind, held: dict[str, int]) -> str:
     code = held[slices.closure(kind.slices, late=False)[-1]]
-    idle = code + (held["idle-link"] - code) // 2
-    sessions = [idle + (held[f"{n}-session{s}"] - held["idle-link"]) // 2 for n, s in COUNTS]
+    idle = code + (held["idle"] - held["program"]) // 2
+    sessions = [idle + (held[f"{n}-session{s}"] - held["idle"]) // 2 for n, s in COUNTS]
     cells = " | ".join(str(n) for n in (code, idle, *sessions, kind.aim or ""))
     return f"| {kind.name} | {cells} |\n"
 

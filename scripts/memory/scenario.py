@@ -1,8 +1,8 @@
-# Runs in the WebAssembly port, in pieces: each part below a line of `step` is one call, and
-# the heap is measured after it. Two nodes talk to each other in one heap; what sessions cost one
-# node is half of what pairs of them add.
+# Runs in the WebAssembly port, in pieces: each part below a line of `step` is one call, and the
+# heap is measured after it. Two nodes talk to each other in one heap; what sessions cost one node
+# is half of what pairs of them add.
 
-# step made
+# step program
 import hashlib
 import io
 
@@ -10,6 +10,7 @@ from plan import LINKS, PROFILE
 
 from dsoftbus_mpy import crypto
 
+now = 0
 drawn = [0]
 
 
@@ -50,66 +51,40 @@ def pipes():
     return a, b
 
 
-def make_node(suite):
-    static = suite.keypair(random(32))
-    if LINKS == "loop":
-        from dsoftbus.session.handshake import Local
-        from dsoftbus.session.roster import Roster
-
-        return Roster(Local({1: suite}, static, random, PROFILE, "node"))
-    from dsoftbus.node import Node
-
-    return Node({1: suite}, static, random, PROFILE, "node")
-
-
-class End:
-    """A node, and its ends of the links."""
-
-    def __init__(self):
-        self.node = make_node(crypto.suite(1))
-        self.streams = []
-        self.events = []
-
-    def on_event(self, event):
-        if event.kind == 2:  # EV_OPENED
-            event.stream.accept()
-            self.streams.append(event.stream)
-
-
-now = 0
-one, other = End(), End()
-
-# step idle-link
 if LINKS == "loop":
+    from dsoftbus.session.handshake import Local
+    from dsoftbus.session.roster import Roster
     from dsoftbus_mpy.loop_serial import SerialLoop
 
-    def plug(end, pipe):
-        end.loop = SerialLoop(end.node, pipe, lambda session, event: end.on_event(event))
-        end.loop.now = lambda: now
+    def make(suite, static):
+        return Roster(Local({1: suite}, static, random, PROFILE, "node"), [])
 
-    one.node.allowed, other.node.allowed = [other.node.public], [one.node.public]
-    a, b = pipes()
-    plug(one, a)
-    plug(other, b)
+    def plug(end, pipe):
+        end.loop = SerialLoop(end.node, pipe, end.on_event)
+        end.loop.now = lambda: now
 
     def turn(end):
         end.loop.run_once(0)
 
     def begin():
+        other.node.allowed.append(one.node.public)
         return one.loop.connect(other.node.public)
 
-elif LINKS == "serial":
+else:
+    from dsoftbus.node import Node
+
+    def make(suite, static):
+        return Node({1: suite}, static, random, PROFILE, "node")
+
+
+if LINKS == "serial":
     from dsoftbus.datagram_pump import DatagramPump
     from dsoftbus.line_link import LineLink
 
     def plug(end, pipe):
         end.line = LineLink(pipe, 1, PROFILE)
         end.endpoint = end.node.endpoint(end.line.mtu)
-        end.pump = DatagramPump(end.endpoint, end.line, lambda session, event: end.on_event(event))
-
-    a, b = pipes()
-    plug(one, a)
-    plug(other, b)
+        end.pump = DatagramPump(end.endpoint, end.line, end.on_event)
 
     def turn(end):
         end.line.now = now
@@ -120,15 +95,19 @@ elif LINKS == "serial":
     def begin():
         return one.endpoint.connect(0, other.node.public, now)
 
-else:
+
+if LINKS == "tcp":
     from dsoftbus.discovery.peers import Peers
     from dsoftbus.pump import Pump
     from dsoftbus.trust.guard import Guard
     from dsoftbus.trust.store import TrustStore
 
-    for end in (one, other):
+    def plug(end, pipe):
         end.kept = (Guard(TrustStore(PROFILE), random), Peers(PROFILE, end.node.id))
         end.pumps = []
+
+    def pump(end, session, pipe):
+        end.pumps.append(Pump(session, pipe, lambda event: end.on_event(session, event)))
 
     def turn(end):
         for pump in end.pumps:
@@ -137,9 +116,24 @@ else:
     def begin():
         a, b = pipes()
         session = one.node.connect(other.node.public, now)
-        one.pumps.append(Pump(session, a, one.on_event))
-        other.pumps.append(Pump(other.node.accept(now), b, other.on_event))
+        pump(one, session, a)
+        pump(other, other.node.accept(now), b)
         return session
+
+
+class End:
+    """A node, and its end of the link."""
+
+    def __init__(self, pipe):
+        suite = crypto.suite(1)
+        self.node = make(suite, suite.keypair(random(32)))
+        self.streams = []
+        plug(self, pipe)
+
+    def on_event(self, session, event):
+        if event.kind == 2:  # EV_OPENED
+            event.stream.accept()
+            self.streams.append(event.stream)
 
 
 def settle():
@@ -161,6 +155,9 @@ def live():
     settle()
     one.streams.append(session)
 
+
+# step idle
+one, other = map(End, pipes())
 
 # step one-session
 live()
