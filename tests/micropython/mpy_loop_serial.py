@@ -11,8 +11,12 @@ try:
 except ImportError:
     raise Skip("this port has no poll")
 
-from dsoftbus_mpy import node
+from dsoftbus.session.handshake import Local
+from dsoftbus.session.roster import Roster
+from dsoftbus_mpy import crypto
 from dsoftbus_mpy.loop_serial import SerialLoop
+
+SUITE = crypto.suite(1)
 
 TURNS = 20_000  # ends what hangs
 _POLL = 3  # MicroPython's ioctl that asks what is ready
@@ -59,9 +63,9 @@ class End:
     """A node; it opens a stream where it has `data`, and keeps what others send it."""
 
     def __init__(self, seed, port, data=b"", allowed=(), profile=SMALL):
-        self.loop = SerialLoop(
-            node.minimal(Random(seed)(32), allowed, "end", profile), port, self.on_event
-        )
+        random = Random(seed)
+        local = Local({1: SUITE}, SUITE.keypair(random(32)), random, profile, "end")
+        self.loop = SerialLoop(Roster(local, allowed), port, self.on_event)
         self.port = port
         self.data = data
         self.got = b""
