@@ -65,8 +65,10 @@ class Noise:
 
 
 class Generator:
-    """`random(n)` of these sources. `path` is the seed's file; `extra` is mixed in at the start
-    and counts for nothing."""
+    """`random(n)` of these sources, for one thread: two at once might get the same.
+
+    `path` is the seed's file; `extra` is mixed in at the start and counts for nothing.
+    """
 
     def __init__(self, noises, path: str, extra: bytes = b""):
         self.failure = ""  # why it is closed

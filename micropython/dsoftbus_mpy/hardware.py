@@ -70,7 +70,10 @@ def _converter(channel):
     make, pin_of = getattr(machine, "ADC", None), getattr(machine, "Pin", None)
     if make is None or channel is None:
         return None
-    return make(pin_of(channel) if sys.platform == "esp32" else channel)
+    try:
+        return make(pin_of(channel) if sys.platform == "esp32" else channel)
+    except (OSError, ValueError, TypeError):
+        return None  # this converter has no such channel
 
 
 def _machine() -> str:

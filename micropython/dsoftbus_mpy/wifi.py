@@ -92,6 +92,8 @@ _WRONG_PASSWORD = (-3, 15, 202, 204)  # 15 and 204: the handshake that proves th
 _CYW43_MOST = 3  # 0 down, 1 joining, 2 no address, 3 up
 _ESP32_UNDECIDED = 1000
 _NO_ADDRESS = "0.0.0.0"
+# By drivers of some release or other; the last two by what is no driver.
+_RAISED = (OSError, RuntimeError, ValueError, TypeError, AttributeError)
 
 # A board does not hold the labels of errors, so the detail says it, too.
 _TEXTS = {
@@ -120,6 +122,7 @@ class Wifi:
     def __init__(self, make, name: str, password: str, random, fixed=None):
         self.state = MAKE
         self.address = ""  # while it is up
+        self.stopped = False
         self._make_interface = make  # self._interface: only MAKE comes before it
         self._name = name
         self._password = password
@@ -133,11 +136,11 @@ class Wifi:
 
     def handle_timer(self, now: int) -> None:
         """At most one call of the driver. An event that nobody has taken holds it back."""
-        if now < self._due or self._event is not None:
+        if now < self._due or self._event is not None or self.stopped:
             return
         try:
             trigger = _CALLS[self.state >> 4](self, now)
-        except (OSError, RuntimeError, ValueError) as error:  # what drivers raise
+        except _RAISED as error:
             trigger = FAILED
             self._failure = LocalError(WIFI_DRIVER, "driver: " + repr(error))
         self._enter(TABLE[self.state + trigger], trigger, now)
@@ -146,6 +149,10 @@ class Wifi:
         """When `handle_timer` is due, in ms."""
         return self._due
 
+    def stop(self) -> None:
+        """Lets go of the interface, and leaves it as it is."""
+        self.stopped = True
+
     def next_event(self):
         """What has happened, or None."""
         event = self._event
@@ -153,10 +160,10 @@ class Wifi:
         return event
 
     def _enter(self, state: int, trigger: int, now: int) -> None:
-        self.state = state
-        self._due = now + _STEP_MS
         if trigger == FAILED or state == LEAVE:
             self._down(now)
+        self.state = state
+        self._due = now + _STEP_MS
         if state == WAIT:
             self._due = now + _WAIT_MS
         elif state == UP:
@@ -166,10 +173,10 @@ class Wifi:
             self._due = self._backoff.until
 
     def _down(self, now: int) -> None:
+        self._event = WifiEvent("", self._failure)  # first: without memory nothing has happened
         if self.address and now - self._up_at >= _SETTLED_MS:
             self._backoff.reset()
         self.address = ""
-        self._event = WifiEvent("", self._failure)
 
     # What each state does: one call, and the trigger that follows from it
 
@@ -184,7 +191,7 @@ class Wifi:
     def _tune(self, now: int) -> int:
         try:
             self._interface.config(reconnects=0)
-        except (OSError, RuntimeError, ValueError):
+        except _RAISED:
             pass  # a driver that has no such thing does not retry by itself
         return DONE
 
@@ -218,10 +225,10 @@ class Wifi:
         if address == _NO_ADDRESS:
             return NO
         if address != self.address:
+            self._event = WifiEvent(address)
             if not self.address:
                 self._up_at = now
             self.address = address
-            self._event = WifiEvent(address)
         return DONE
 
     def _leave(self, now: int) -> int:
@@ -300,12 +307,12 @@ def start(bus, config: dict, on_up=None, on_down=None, make=None):
 async def _run(bus, wifi: Wifi, on_up, on_down) -> None:
     import asyncio  # a bare loop turns it by itself
 
-    while True:
+    while not wifi.stopped:
         try:
             wifi.handle_timer(bus.now())
             _tell(wifi.next_event(), on_up, on_down)
-        except MemoryError as error:
-            bus.on_error(error)  # the step is done again
+        except Exception as error:  # noqa: BLE001 - the program's own; or no memory: it goes on
+            bus.on_error(error)
         await asyncio.sleep_ms(max(wifi.poll_timer() - bus.now(), _STEP_MS))
 
 

@@ -80,6 +80,20 @@ def test_sound_sources_pass_for_long():
         assert failure_of(Health(*kind[1:]), samples) == (30000, "")
 
 
+def test_a_test_allocates_nothing():
+    try:
+        from micropython import heap_lock, heap_unlock
+    except ImportError:
+        return  # CPython
+    test, samples = Health(*health.BYTE[1:]), bytes(range(256)) * 2
+    n = 0
+    heap_lock()
+    while n < 512:
+        test.failure(samples[n])
+        n += 1
+    heap_unlock()
+
+
 # The generator
 
 

@@ -161,6 +161,15 @@ def test_a_channel_that_is_given_is_the_one():
         assert board._made_adc.channel == 3
 
 
+def test_a_channel_that_is_not_there_is_not_a_source():
+    def refuse(channel):
+        raise ValueError("invalid channel")
+
+    with Board("rp2", PICO, Machine(refuse)):
+        error = raises(UNSUPPORTED, entropy.source, SEED, 99)
+        assert error.detail.endswith("found: oscillator")
+
+
 def test_a_pyboard_has_its_generator_and_its_converter():
     with Board("pyboard", "PYBv1.1 with STM32F405RG", Named()):
         assert sources(entropy.source(SEED)) == ["generator", "converter"]

@@ -157,11 +157,37 @@ def test_timers_that_do_not_run_are_not_alive():
     async def scenario():
         bus = make_bus()
         await bus.listen("127.0.0.1")
-        await asyncio.sleep_ms(0)
-        bus.wake_by(bus.now() - 500)  # due since then
-        assert bus.alive(500 + LIMIT_MS)
-        assert not bus.alive(499)
-        await until(lambda: bus.alive(499))  # they have run
+        await until(lambda: bus.now() > 10)
+        bus.wake_by(bus.now())
+        time.sleep_ms(60)  # nobody comes to run them
+        assert bus.alive(LIMIT_MS)
+        assert not bus.alive(50)
+        await until(lambda: bus.alive(50))  # they have run
+        await bus.close()
+
+    run(scenario())
+
+
+def test_what_is_always_due_is_not_late():
+    """As of a peer that reads nothing: it must not be able to have the board reset."""
+
+    class Blocked:
+        ended = False
+
+        def handle_timer(self, now: int) -> int:
+            return 0
+
+        def close(self):
+            pass
+
+    async def scenario():
+        bus = make_bus()
+        await bus.listen("127.0.0.1")
+        bus._ports.append(Blocked())
+        bus.wake_by(0)
+        await until(lambda: bus.now() > 300)
+        assert bus._due == 0
+        assert bus.alive(200)
         await bus.close()
 
     run(scenario())

@@ -185,7 +185,12 @@ def test_an_address_that_is_taken_away_is_a_loss():
     assert station.heard[-1] == ADDRESS
 
 
-ERRORS = (OSError("Wifi Internal Error"), OSError(19), RuntimeError("Wifi Unknown Error 0x0105"))
+ERRORS = (
+    OSError("Wifi Internal Error"),
+    OSError(19),
+    RuntimeError("Wifi Unknown Error 0x0105"),
+    TypeError("not a WLAN"),
+)
 
 
 def test_an_error_of_any_call_is_told_once_and_got_over():
@@ -235,6 +240,49 @@ def test_an_event_that_nobody_takes_holds_everything_back():
     assert machine.next_event().address == ADDRESS
     machine.handle_timer(station.air.now)
     assert len(wlan.calls) == calls + 1
+
+
+def test_no_memory_at_any_allocation_only_delays():
+    """A driver call or an event that finds no memory is done again, and nothing is left out."""
+
+    def event(address: str, failure=None):
+        lacking[0] -= 1
+        if lacking[0] == 0:
+            raise MemoryError
+        return made(address, failure)
+
+    made = wifi.WifiEvent
+    for at in range(1, 6):
+        lacking = [at]
+        station = Station(ESP32)
+        wifi.WifiEvent = event
+        try:
+            for thrown_out in range(2):
+                run_without_memory(station, MINUTE)
+                station.wlan._joining = None if thrown_out == 0 else station.wlan._joining
+        finally:
+            wifi.WifiEvent = made
+        assert station.heard == [ADDRESS, WIFI_LOST, ADDRESS], at
+
+
+def run_without_memory(station, ms: int) -> None:
+    end = station.air.now + ms
+    while station.air.now < end:
+        try:
+            station.run(end - station.air.now)
+        except MemoryError:
+            pass
+
+
+def test_one_that_was_stopped_calls_nothing():
+    station = Station().run(MINUTE)
+    calls = len(station.wlan.calls)
+    station.wifi.stop()
+    station.wlan._joining = None
+    for _ in range(100):
+        station.air.now += 1000
+        station.wifi.handle_timer(station.air.now)
+    assert len(station.wlan.calls) == calls and station.heard == [ADDRESS]
 
 
 def test_an_open_network_is_joined_without_a_password():
