@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dsoftbus.const import SMALL
-from dsoftbus_host.board import build, slices
+from dsoftbus_host.board import build, romfs, slices
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "memory.md"
@@ -37,24 +37,38 @@ HEAD = """\
 # Memory
 
 Heap in use on MicroPython's 32-bit port (WebAssembly), by `gc.mem_alloc()` after a collection,
-code included and loaded from `.mpy` as a board has it: each slice linked into one module,
-constants folded in, names short. The profile is SMALL, the crypto is the portable one, since that
-port runs no machine code. Written by `make memory`.
+with `.mpy` files as a board has them: each slice linked into one module, constants folded in,
+names short. The profile is SMALL, the crypto is the portable one, since that port runs no machine
+code. Written by `make memory`.
 """
 NODES = """
-## Nodes
+## Nodes, with the code in {place}
+
+{how}
 
 | node | code | idle | one session | four | aim, with one |
 |---|---:|---:|---:|---:|---:|
 """
+IN_HEAP = NODES.format(
+    place="the heap",
+    how="As `dsoftbus board install` leaves it: `.mpy` files in the file system, which an import\n"
+    "copies into the heap. Every board can do that.",
+)
+IN_FLASH = NODES.format(
+    place="flash",
+    how="The same files in an image (ROMFS) that is mapped into memory, outside of the heap, and\n"
+    "run from there. **It takes a firmware with a ROM partition**: those for download for the\n"
+    "Pico and the ESP32 have none.",
+)
 NOTE = """
-`code` is the interpreter's own (about 1 KB) and all slices; a program of one's own comes on top. A
-node is `idle` when it exists and has its links, its trust store and its table of peers. A session
-has one stream open, on which bytes have been sent and read; its share is half of what a pair of
-sessions in one heap adds. Buffers grow to what is sent and received: many bytes at once need more
-than these few, up to what docs/limits.md says.
+`code` is the interpreter's own (about 1 KB) and what all slices hold of the heap: with the code in
+flash that is their tables, classes and names. A program of one's own comes on top. A node is
+`idle` when it exists and has its links, its trust store and its table of peers. A session has one
+stream open, on which bytes have been sent and read; its share is half of what a pair of sessions
+in one heap adds. Buffers grow to what is sent and received: many bytes at once need more than
+these few, up to what docs/limits.md says.
 **Where a figure is above its aim, the aim is missed:** such a node needs a board with more heap,
-or its modules frozen into the firmware, which takes the code out of the heap.
+or its code in flash, by ROMFS or frozen into the firmware.
 """
 SLICES = """
 ## Slices
@@ -71,7 +85,7 @@ their `.mpy` bytes more.
 
 
 def main() -> None:
-    text = HEAD + NODES
+    text = HEAD + IN_HEAP
     costs: dict[str, int] = {}
     for kind in KINDS:
         held = measured(kind)
@@ -80,6 +94,7 @@ def main() -> None:
         for name in slices.closure(kind.slices, late=False):
             costs.setdefault(name, held[name] - previous)
             previous = held[name]
+    text += IN_FLASH + "".join(row(kind, measured(kind, rom=True)) for kind in KINDS)
     text += NOTE + SLICES
     for name, part in slices.SLICES.items():
         heap = str(costs[name]) if name in costs else ""
@@ -107,17 +122,18 @@ def mpy_bytes(name: str) -> int:
     return sum(len(files.get(f"{path}.mpy", b"")) for path in [build.unit(name), *loose])
 
 
-def measured(kind: Kind) -> dict[str, int]:
-    """Bytes of heap in use after every step."""
+def measured(kind: Kind, rom: bool = False) -> dict[str, int]:
+    """Bytes of heap in use after every step, with the code in the heap or in ROM."""
+    files = {f"lib/{path}": data for path, data in build.files(kind.slices, "")}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for path, data in build.files(kind.slices, ""):
-            target = folder / "lib" / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(data)
+        for path, data in ({"image": romfs.packed(files)} if rom else files).items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_bytes(data)
         (folder / "plan.json").write_text(json.dumps(plan(kind)))
         port = os.environ.get("DSOFTBUS_WASM_PORT") or str(PORT)
-        command = ("node", str(HERE / "run.mjs"), port, str(folder / "lib"), f"{folder}/plan.json")
+        code = folder / ("image" if rom else "lib")
+        command = ("node", str(HERE / "run.mjs"), port, str(code), f"{folder}/plan.json")
         run = subprocess.run(command, capture_output=True, text=True, check=False)
     if run.returncode:
         sys.exit(run.stdout + run.stderr)
