@@ -44,10 +44,17 @@ _KINDS = {
 
 def run() -> None:
     """Runs the node until something interrupts it: then the REPL has the console again."""
-    asyncio.run(_run(_settings()))
+    settings = _settings()
+    try:
+        asyncio.run(_run(settings))
+    except BusError as error:  # no noise, no heap, a damaged key: the REPL is what is left
+        print("no node:", _text(error))
 
 
 async def _run(settings) -> None:
+    from dsoftbus_mpy.needs import heap
+
+    heap(settings["serial"] != "" or settings["link"] != "tcp")
     await BoardNode(settings).start()
     await asyncio.Event().wait()
 

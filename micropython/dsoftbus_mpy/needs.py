@@ -8,11 +8,11 @@ import gc
 
 from dsoftbus.errors import Unsupported
 
-# What a node holds beside its code: two thirds more than a SMALL node and its first session hold
-# in docs/memory.md (11,200 bytes on TCP, 20,700 on a serial line), and no less under TINY, whose
-# buffers are smaller while the tables of objects are not. The rest is for the program.
-_STREAM_BYTES = 18 * 1024
-_DATAGRAM_BYTES = 34 * 1024
+# What a node and its first session hold beside the code, on the 32-bit port with the profile SMALL
+# (docs/memory.md): 7,600 bytes over TCP, 11,900 over a serial line. With less, the first peer
+# that comes would be the end of it; what a program of its own needs comes on top.
+_STREAM_BYTES = 8 * 1024
+_DATAGRAM_BYTES = 12 * 1024
 
 
 def sockets():
