@@ -30,6 +30,7 @@ READ_SECONDS = 1.0  # what an answer of the raw REPL may take
 QUIET_SECONDS = 0.2
 START_SECONDS = 20  # until a board's main.py has said something
 MORE_SECONDS = 1  # from then on, where it does not fall silent
+OPENINGS = 4  # systems look for modems at a port that has just been plugged in
 ATTEMPTS = 3
 ATTEMPT_SECONDS = 5
 _REBOOT = "soft reboot"
@@ -148,8 +149,15 @@ def connected(port: str) -> Iterator[Remote]:
     except _errors() as error:
         raise LocalError(BAD_STATE, f"{port}: {error}") from None
     finally:
-        with contextlib.suppress(OSError):  # it may be gone from under us
-            transport.close()
+        _close(transport)
+
+
+def _close(transport: Any) -> None:
+    """The port may be gone from under us, and has to be given back all the same."""
+    with contextlib.suppress(OSError):
+        transport.close()
+    with contextlib.suppress(OSError):
+        transport.serial.close()
 
 
 def _opened(port: str) -> Any:
@@ -157,6 +165,10 @@ def _opened(port: str) -> Any:
         from mpremote.transport_serial import SerialTransport
     except ImportError:
         raise Unsupported("mpremote: pip install 'dsoftbus[board]'") from None
+    for _ in range(OPENINGS - 1 if os.path.exists(port) else 0):
+        with contextlib.suppress(*_errors()):
+            return SerialTransport(port)
+        time.sleep(QUIET_SECONDS)
     try:
         return SerialTransport(port)
     except _errors():
