@@ -122,6 +122,7 @@ class BoardNode:
             await _tried("serial line", self._open_line)
         if settings["watchdog_ms"]:
             await _tried("watchdog", self._start_watchdog)
+        print("started")  # `dsoftbus board run` waits for this
 
     def _serve(self) -> None:
         echo, folder = self._settings["echo"], self._settings["files"]

@@ -28,13 +28,12 @@ MPY_VERSION = 6
 NATIVE_VERSION = 3  # machine code is for one of these and no other; bytecode is for all
 READ_SECONDS = 1.0  # what an answer of the raw REPL may take
 QUIET_SECONDS = 0.2
-START_SECONDS = 20  # until a board's main.py has said something
-MORE_SECONDS = 1  # from then on, where it does not fall silent
+START_SECONDS = 20  # until a board's main.py is through with its start
 OPENINGS = 4  # systems look for modems at a port that has just been plugged in
 ATTEMPTS = 3
 ATTEMPT_SECONDS = 5
 _REBOOT = "soft reboot"
-_BEGUN = ("dsoftbus ", "mend it by", ">>> ")  # a node, one that is told wrong, or the REPL
+_BEGUN = ("\nstarted", "mend it by", ">>> ")  # a node, one that is told wrong, or the REPL
 FULL = (errno.ENOSPC, errno.EFBIG)
 
 _PLACE = """
@@ -122,15 +121,13 @@ class Remote:
     def start(self, seconds: float = START_SECONDS) -> str:
         """Resets the board; what its programs say until they have begun, or give up."""
         self.reset()
-        said, begun, end = "", False, time.monotonic() + seconds
+        said, end = "", time.monotonic() + seconds
         while time.monotonic() < end:
-            more = read_now(self._transport.serial).decode(errors="replace")
-            if begun and not more:
-                break
-            said += more
-            if not begun and any(mark in said.rpartition(_REBOOT)[2] for mark in _BEGUN):
-                begun, end = True, time.monotonic() + MORE_SECONDS
-        return said.rpartition(_REBOOT)[2].strip()
+            said += read_now(self._transport.serial).decode(errors="replace")
+            since = said.partition(_REBOOT)[2]  # before it there is a prompt, too
+            if any(mark in since for mark in _BEGUN):
+                return since.strip()
+        return said.strip()
 
 
 def read_now(port: Any) -> bytes:
