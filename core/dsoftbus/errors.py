@@ -137,6 +137,10 @@ class PeerError(BusError):
         super().__init__(code, detail)
         self.peer_code = peer_code
 
+    def __str__(self):
+        said = ": the peer says " + label(self.peer_code) if self.peer_code else ""
+        return super().__str__() + said
+
 
 class Unsupported(LocalError):
     """This platform lacks a capability (ENOTSUP); `detail` names what is missing."""

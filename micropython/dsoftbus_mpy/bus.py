@@ -11,6 +11,7 @@ from dsoftbus.errors import (
     END_INTERNAL,
     END_LINK_DOWN,
     END_LOCAL,
+    END_NO_MEMORY,
     PEER_NOT_ALLOWED,
     LocalError,
     PeerError,
@@ -19,9 +20,12 @@ from dsoftbus.ticks import earliest
 from dsoftbus_mpy import node, tcp
 from dsoftbus_mpy.clock import clock
 from dsoftbus_mpy.connection import Connection, StreamConnection
-from dsoftbus_mpy.waiting import change, readable, writable
+from dsoftbus_mpy.waiting import change, hasten, readable
 
-_ACCEPT_PAUSE_MS = 100  # after a failed accept: no sockets or no memory left, for the moment
+_PAUSE_MS = 100  # no sockets or no memory left, for the moment
+_LONG_MS = 1 << 22  # an hour, when nothing is due
+# Made now: an except clause with two names would make it when there may be no memory for it.
+_CUT_SHORT = (asyncio.CancelledError, MemoryError)
 
 
 class Bus:
@@ -47,7 +51,7 @@ class Bus:
         self._closed = False
         self._due = None  # when the timer task looks next
         self._looked = 0  # when it did last
-        self._rearmed = asyncio.Event()
+        self._sleeper: object = None  # the timer task, while it sleeps
         self._tasks = []  # all but those of connections
         self._timers = None
 
@@ -78,8 +82,12 @@ class Bus:
 
     def _listen_tcp(self, host: str, port: int) -> int:
         listener = tcp.Listener(host, port)
+        try:
+            self._track(self.drive(lambda: self._accept_link(listener)))
+        except MemoryError:
+            listener.close()
+            raise
         self._listeners.append(listener)
-        self._tasks.append(self.spawn(self._accept_links(listener)))
         return listener.port
 
     def open_serial(self, byte_port):
@@ -87,16 +95,21 @@ class Bus:
         from dsoftbus_mpy.serial import SerialPort  # only who has such a link pays for it
 
         self._start()
-        opened = SerialPort(self, byte_port)
-        self._ports.append(opened)
-        return opened
+        return self._open(SerialPort(self, byte_port))
 
     def _open_port(self, host: str, port: int):
         from dsoftbus_mpy.udp import UdpPort  # only who has such a link pays for it
 
-        opened = UdpPort(self, host, port)
-        self._ports.append(opened)
-        return opened
+        return self._open(UdpPort(self, host, port))
+
+    def _open(self, port):
+        try:
+            self._ports.append(port)
+        except MemoryError:
+            port.close()
+            raise
+        port.start()
+        return port
 
     async def connect(
         self,
@@ -116,61 +129,52 @@ class Bus:
         self._start()
         _check_link(link)
         if link == "udp":
-            return await self._until(timeout_ms, self._connect_udp, host, port, peer_public, psk)
+            return await self._connect_udp(host, port, peer_public, psk, timeout_ms)
         if link == "tcp":
-            return await self._until(timeout_ms, self._connect, host, port, peer_public, psk)
+            return await self._connect(host, port, peer_public, psk, timeout_ms)
         half_ms = timeout_ms // 2
         try:
-            return await self._until(half_ms, self._connect, host, port, peer_public, psk)
+            return await self._connect(host, port, peer_public, psk, half_ms)
         except PeerError as error:
             if error.code not in (END_LINK_DOWN, END_HANDSHAKE_TIMEOUT):
                 raise  # somebody is there, and says no
-            self.on_error(LocalError(error.code, "falling back to udp"))
-        return await self._until(half_ms, self._connect_udp, host, port, peer_public, psk)
+            self.tell(LocalError(error.code, "falling back to udp"))
+        return await self._connect_udp(host, port, peer_public, psk, half_ms)
 
-    async def _until(self, timeout_ms: int, connect, host: str, port: int, public, psk):
-        try:
-            return await asyncio.wait_for_ms(connect(host, port, public, psk), timeout_ms)
-        except asyncio.TimeoutError:
-            raise PeerError(END_HANDSHAKE_TIMEOUT, "%s:%d" % (host, port))
-
-    async def _connect_udp(self, host: str, port: int, peer_public: bytes, psk) -> Connection:
+    async def _connect_udp(self, host: str, port: int, public, psk, timeout_ms: int):
         udp = self._calling = self._calling or self._open_port("0.0.0.0", 0)
-        session = udp.endpoint.connect(
-            tcp.resolve(host, port),
-            peer_public,
-            self.now(),
-            SUITE_CHACHA_SHA256,
-            psk,
-            (LINK_DATAGRAM, host, port),
-        )
+        now = self.now()
+        path = tcp.resolve(host, port)
+        route = (LINK_DATAGRAM, host, port)
+        session = udp.endpoint.connect(path, public, now, SUITE_CHACHA_SHA256, psk, route)
+        session.hurry(now + timeout_ms)
         connection = udp.adopt(session)
         try:
-            udp.turn()
+            connection.turn()
             await connection.established()
-        except asyncio.CancelledError:
-            connection.abort(END_LOCAL)
+        except _CUT_SHORT as error:
+            _cut_short(connection, error)
             raise
         return connection
 
-    async def _connect(self, host: str, port: int, peer_public: bytes, psk) -> Connection:
+    async def _connect(self, host: str, port: int, public, psk, timeout_ms: int):
         link = tcp.connect(host, port)
-        connection = None
+        session = None
         try:
-            await writable(link.socket)
+            now = self.now()
             route = (LINK_STREAM, host, port)
-            session = self.node.connect(peer_public, self.now(), SUITE_CHACHA_SHA256, psk, route)
-            connection = self._adopt(session, link)
-            connection.turn()
-            await connection.established()
-            return connection
-        except asyncio.CancelledError:
-            if connection is not None:
-                connection.abort(END_LOCAL)
-            raise
+            session = self.node.connect(public, now, SUITE_CHACHA_SHA256, psk, route)
+            session.hurry(now + timeout_ms)
         finally:
-            if connection is None:
+            if session is None:
                 link.close()
+        connection = self._adopt(session, link, True)
+        try:
+            await connection.established()
+        except _CUT_SHORT as error:
+            _cut_short(connection, error)
+            raise
+        return connection
 
     def turn(self, session) -> None:
         """After a command to the core: what can move in `session`, moves."""
@@ -213,12 +217,12 @@ class Bus:
 
     async def close(self) -> None:
         """Ends every session in order and stops listening."""
+        self._closed = True
         for connection in list(self._connections):
             connection.session.close(self.now())
             connection.turn()
         for connection in list(self._connections):
             await connection.close()  # bounded by the profile's close_ms
-        self._closed = True
         self._arrived.set()
         for task in self._tasks:
             if task is not asyncio.current_task():
@@ -232,34 +236,44 @@ class Bus:
 
     # Links
 
-    async def _accept_links(self, listener) -> None:
-        while True:
-            await readable(listener.socket)
-            try:
-                self._take(listener.accept())
-            except (OSError, MemoryError) as error:
-                self.on_error(error)
-                await asyncio.sleep_ms(_ACCEPT_PAUSE_MS)
+    async def _accept_link(self, listener) -> None:
+        await readable(listener.socket)
+        try:
+            self._take(listener.accept())
+        except OSError as error:
+            self.tell(error)
+            await asyncio.sleep_ms(_PAUSE_MS)
 
     def _take(self, link) -> None:
+        session = None
         try:
-            self._adopt(self.node.accept(self.now()), link)
-        except PeerError:  # all places are taken
-            link.close()
-        except MemoryError:
-            link.close()
-            raise
+            if not self._closed:
+                session = self.node.accept(self.now())
+        except PeerError:
+            pass  # all places are taken
+        finally:
+            if session is None:
+                link.close()
+        if session is not None:
+            self._adopt(session, link)
         for connection in list(self._connections):
             if connection.session.closed:
                 connection.turn()  # it gave its place to the new one
 
-    def _adopt(self, session, link) -> Connection:
+    def _adopt(self, session, link, connecting: bool = False) -> Connection:
+        """Takes `session` and its `link`; where there is no memory for that, both end."""
+        connection = None
         try:
-            connection = StreamConnection(self, session, link)
+            connection = StreamConnection(self, session, link, connecting)
+            self.adopt(connection)
+            connection.start()
         except MemoryError:
-            self.node.forget(session)
+            if connection in self._connections:
+                connection.abort(END_NO_MEMORY)
+            else:
+                link.close()
+                self.node.forget(session)
             raise
-        self.adopt(connection)
         self.wake_by(session.poll_timer())
         return connection
 
@@ -272,8 +286,14 @@ class Bus:
         if self._allow is not None and connection.peer_public not in self._allow:
             connection.session.refuse(PEER_NOT_ALLOWED)
         elif not connection.session.initiator and not self.serves:
+            self._offer(connection)
+
+    def _offer(self, connection: Connection) -> None:
+        try:
             self._incoming.append(connection)
-            self._arrived.set()
+        except MemoryError:
+            connection.session.refuse(END_NO_MEMORY)
+        self._arrived.set()
 
     def on_released(self, connection: Connection) -> None:
         self.node.forget(connection.session)
@@ -309,9 +329,8 @@ class Bus:
 
     def serve(self, handler, connection: Connection, stream) -> None:
         """Runs `handler` on `stream`, as a task."""
-        task = self.spawn(self._serve(handler, connection, stream))
+        self._track(self.spawn(self._serve(handler, connection, stream)))
         connection.serving += 1
-        self._tasks.append(task)
 
     async def _serve(self, handler, connection: Connection, stream) -> None:
         """A handler's fault ends its stream, and nothing else."""
@@ -319,6 +338,9 @@ class Bus:
             if stream.accept():
                 async with stream:
                     await handler(connection, stream)
+        except MemoryError:
+            stream.reset()  # it may not even have been entered
+            raise
         finally:
             connection.serving -= 1
             task = asyncio.current_task()
@@ -335,46 +357,73 @@ class Bus:
         try:
             await coroutine
         except Exception as error:  # noqa: BLE001 - the program's own, or a fault of ours
-            self.on_error(error)
+            self.tell(error)
             if connection is not None:
                 connection.abort(END_INTERNAL)
+
+    def drive(self, step, connection=None):
+        """A task that awaits `step()` again and again, until that gives True. A lack of memory
+        costs a pause; another fault ends at most `connection`."""
+        return self.spawn(self._drive(step), connection)
+
+    async def _drive(self, step) -> None:
+        over = False
+        while not over:
+            try:
+                over = await step()
+            except MemoryError as error:
+                self.tell(error)
+                await asyncio.sleep_ms(_PAUSE_MS)
+
+    def _track(self, task) -> None:
+        """`close()` is to end `task`."""
+        try:
+            self._tasks.append(task)
+        except MemoryError:
+            task.cancel()
+            raise
+
+    def tell(self, error) -> None:
+        """The program hears of `error`, where there is memory to tell of it."""
+        try:
+            self.on_error(error)
+        except MemoryError:
+            pass  # of that it hears another time
 
     def _start(self) -> None:
         if self._closed:
             raise LocalError(BAD_STATE, "the bus is closed")
         if self._timers is None:
-            self._timers = self.spawn(self._run_timers())
-            self._tasks.append(self._timers)
+            timers = self.drive(self._run_timers)
+            self._track(timers)
+            self._timers = timers
 
     def wake_by(self, deadline) -> None:
         """The timers are to look at `deadline` at the latest."""
         if deadline is not None and (self._due is None or deadline < self._due):
             self._due = deadline
-            self._rearmed.set()
+            if self._sleeper is not None:
+                hasten(self._sleeper)
+                self._sleeper = None
 
     async def _run_timers(self) -> None:
-        while True:
-            now = self._looked = self.now()
-            self._due = None
-            self._rearmed.clear()
-            for connection in list(self._connections):
-                self._due = earliest(self._due, connection.handle_timer(now))
-            for port in self._ports:
-                self._due = earliest(self._due, port.handle_timer(now))
-            await self._until_due()
+        now = self._looked = self.now()
+        self._due = None
+        for connection in list(self._connections):
+            self._due = earliest(self._due, connection.handle_timer(now))
+        for port in self._ports:
+            self._due = earliest(self._due, port.handle_timer(now))
+        self._sleeper = asyncio.current_task()
+        try:
+            # At once for what is always due, too: it must not keep others from theirs.
+            await asyncio.sleep_ms(_LONG_MS if self._due is None else self._due - self.now())
+        finally:
+            self._sleeper = None
 
-    async def _until_due(self) -> None:
-        while self._due is not None:
-            delay = self._due - self.now()
-            if delay <= 0:
-                await asyncio.sleep_ms(0)  # what is always due must not keep others from theirs
-                return
-            self._rearmed.clear()
-            try:
-                await asyncio.wait_for_ms(self._rearmed.wait(), delay)
-            except asyncio.TimeoutError:
-                return
-        await change(self._rearmed)
+
+def _cut_short(connection: Connection, error) -> None:
+    """Whoever waited for `connection` waits no more."""
+    connection.abort(END_NO_MEMORY if isinstance(error, MemoryError) else END_LOCAL)
 
 
 def _check_link(link: str) -> None:

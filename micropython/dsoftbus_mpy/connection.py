@@ -14,7 +14,7 @@ from dsoftbus.errors import (
 )
 from dsoftbus.pump import Pump
 from dsoftbus_mpy.stream import BusStream
-from dsoftbus_mpy.waiting import change, readable, writable
+from dsoftbus_mpy.waiting import cancel, change, readable, writable
 
 
 class Connection:
@@ -58,9 +58,15 @@ class Connection:
         """
         if self.session.closed:
             raise self.cause
-        stream = BusStream(self, self.session.open(name, priority, kind))
-        self.turn()
-        return stream
+        stream = self.session.open(name, priority, kind)
+        try:
+            wrapped = BusStream(self, stream)
+        except MemoryError:
+            stream.reset()
+            raise
+        finally:
+            self.turn()
+        return wrapped
 
     async def accept(self) -> BusStream:
         """The next stream that the peer opens; raises the session's cause at its end."""
@@ -95,11 +101,23 @@ class Connection:
         while not self.released:
             await change(self._changed)
 
-    async def __aenter__(self):
+    def __aenter__(self):
+        """Who cannot enter for a lack of memory has no session any more."""
+        try:
+            return self._entered()
+        except MemoryError:
+            self.abort(END_NO_MEMORY)
+            raise
+
+    async def _entered(self):
         return self
 
-    async def __aexit__(self, kind, error, trace):
-        await self.close()
+    def __aexit__(self, kind, error, trace):
+        try:
+            return self.close()
+        except MemoryError:
+            self.abort(END_NO_MEMORY)
+            raise
 
     async def established(self) -> None:
         """Returns when the handshake has ended well; raises the cause when it has not."""
@@ -168,16 +186,21 @@ class Connection:
 class StreamConnection(Connection):
     """A connection on a TCP link of its own."""
 
-    def __init__(self, bus, session, link):
+    def __init__(self, bus, session, link, connecting: bool):
         super().__init__(bus, session)
+        self._connecting = connecting  # nothing may be written yet
         self._pump = Pump(session, link, self.on_event)
         self._blocked = asyncio.Event()  # the writer's cue
-        self._tasks = (bus.spawn(self._read_link(), self), bus.spawn(self._write_link(), self))
+        self._reader = self._writer = None  # tasks
+
+    def start(self) -> None:
+        self._reader = self._bus.drive(self._read_link, self)
+        self._writer = self._bus.drive(self._write_link, self)
 
     # The pump
 
     def turn(self) -> None:
-        if self.released:
+        if self.released or (self._connecting and not self.session.closed):
             return
         try:
             self._pump.turn(self._bus.now())
@@ -200,21 +223,20 @@ class StreamConnection(Connection):
             deadline = self._pump.poll_timer()
         return deadline
 
-    async def _read_link(self) -> None:
-        sock = self._pump.link.socket
-        while not self.released:
-            await readable(sock)
-            self._pump.read(self._bus.now())
-            self.turn()
+    async def _read_link(self) -> bool:
+        await readable(self._pump.link.socket)
+        self._pump.read(self._bus.now())
+        self.turn()
+        return self.released
 
-    async def _write_link(self) -> None:
-        sock = self._pump.link.socket
-        while not self.released:
-            if self._pump.blocked:
-                await writable(sock)
-                self.turn()
-            else:
-                await change(self._blocked)
+    async def _write_link(self) -> bool:
+        if self._connecting or self._pump.blocked:
+            await writable(self._pump.link.socket)
+            self._connecting = False
+            self.turn()
+        else:
+            await change(self._blocked)
+        return self.released
 
     # The end
 
@@ -228,8 +250,7 @@ class StreamConnection(Connection):
             return
         self.released = True
         self._pump.link.close()
-        for task in self._tasks:
-            if task is not asyncio.current_task():
-                task.cancel()
+        cancel(self._reader)
+        cancel(self._writer)
         self._changed.set()
         self._bus.on_released(self)

@@ -5,14 +5,17 @@ import asyncio
 
 from dsoftbus.datagram_pump import DatagramPump
 from dsoftbus.errors import END_NO_MEMORY
+from dsoftbus.ticks import earliest
 from dsoftbus_mpy.connection import Connection
+from dsoftbus_mpy.waiting import cancel
 
 _READS = 16  # datagrams in one turn; then other tasks have theirs
 _BLOCKED_MS = 20  # between two looks at the timers while the link takes nothing
+_AGAIN_MS = 50  # after a lack of memory: what was left undone is tried again
 
 
 class DatagramPort:
-    """One link of a bus, and the sessions on it. A subclass waits for its link: `_tasks`."""
+    """One link of a bus, and the sessions on it. A subclass waits for its link."""
 
     def __init__(self, bus, link):
         self.endpoint = bus.node.endpoint(link.mtu)
@@ -20,36 +23,55 @@ class DatagramPort:
         self._pump = DatagramPump(self.endpoint, link, self._on_event)
         self._connections = []
         self._blocked = asyncio.Event()  # the writer's cue
-        self._tasks: tuple = ()
+        self._reader = self._writer = None  # tasks
+        self._again_at = None  # a lack of memory has left something undone
 
     def adopt(self, session):
-        connection = DatagramConnection(self._bus, session, self)
-        self._connections.append(connection)
-        self._bus.adopt(connection)
+        connection = None
+        try:
+            connection = DatagramConnection(self._bus, session, self)
+            self._connections.append(connection)
+            self._bus.adopt(connection)
+        except MemoryError:
+            if connection in self._connections:
+                self._connections.remove(connection)
+            session.refuse(END_NO_MEMORY)
+            raise
         return connection
 
+    def start(self) -> None:
+        """Drives the port from now on; where there is no memory for that, closes it."""
+        try:
+            self._reader = self._bus.drive(self._read_link)
+            self._writer = self._bus.drive(self._write_link)
+        except MemoryError:
+            self.close()
+            raise
+
     def close(self) -> None:
-        for task in self._tasks:
-            task.cancel()
+        cancel(self._reader)
+        cancel(self._writer)
         self._pump.link.close()
 
     @property
     def ended(self) -> bool:
         """Whether one of its tasks has ended: nobody reads or writes any more."""
-        return any(task.done() for task in self._tasks)
+        return self._reader.done() or self._writer.done()
 
     # The pump
 
     def turn(self) -> None:
         """After every command: what can move, moves."""
+        self._again_at = None
         try:
             self._move()
+            for connection in list(self._connections):
+                if connection.session.connection not in self.endpoint.sessions:
+                    self._connections.remove(connection)
+                    connection.release()
         except MemoryError as error:
-            self._bus.on_error(error)  # what was left undone is done in a later turn
-        for connection in list(self._connections):
-            if connection.session.connection not in self.endpoint.sessions:
-                self._connections.remove(connection)
-                connection.release()
+            self._again_at = self._bus.now() + _AGAIN_MS
+            self._bus.tell(error)
         self._bus.wake_by(self.poll_timer())
 
     def _move(self) -> None:
@@ -63,7 +85,7 @@ class DatagramPort:
         if deadline is not None and self._pump.blocked:
             # What is due may wait for the link, and would be due again at once.
             deadline = max(deadline, self._bus.now() + _BLOCKED_MS)
-        return deadline
+        return earliest(deadline, self._again_at)
 
     def handle_timer(self, now: int):
         """Does what is due; returns the next deadline in ms, or None."""
@@ -84,18 +106,23 @@ class DatagramPort:
                 if not self._pump.read(self._bus.now()):
                     return False
         except MemoryError as error:
-            self._bus.on_error(error)  # one datagram is lost
+            self._bus.tell(error)  # one datagram is lost
         return True
+
+    async def _read_link(self) -> bool:
+        """A step: waits until the link may have something, and takes it. True at its end."""
+        raise NotImplementedError
+
+    async def _write_link(self) -> bool:
+        """A step: waits until the link takes something again. True at its end."""
+        raise NotImplementedError
 
     def _on_event(self, session, event) -> None:
         for connection in self._connections:
             if connection.session is session:
                 connection.on_event(event)
                 return
-        try:
-            self.adopt(session).on_event(event)
-        except MemoryError:
-            session.refuse(END_NO_MEMORY)
+        self.adopt(session).on_event(event)
 
 
 class DatagramConnection(Connection):

@@ -58,8 +58,8 @@ class Discovery:
         self._own = _own_socket(address)
         self._everyone = [_address(DISCOVERY_GROUP, discovery_port)]
         self._everyone.append(_address(broadcast, discovery_port))
-        self._tasks = [bus.spawn(self._hear(sock)) for sock in (self._shared, self._own)]
-        self._tasks.append(bus.spawn(self._speak()))
+        steps = (lambda: self._hear(self._shared), lambda: self._hear(self._own), self._speak)
+        self._tasks = [bus.drive(step) for step in steps]
 
     def probe(self, host: str, port: int = 0) -> None:
         """Asks one address, for networks that carry neither multicast nor broadcast."""
@@ -84,29 +84,27 @@ class Discovery:
         self._own.close()
 
     async def _hear(self, sock) -> None:
-        while True:
-            await readable(sock)
-            try:
-                data, source = sock.recvfrom(ANNOUNCE_MAX + 1)
-            except OSError:
-                continue  # an answer that something could not be delivered
-            heard = self._peers.receive_datagram(data, _host_and_port(source), self._bus.now())
-            if heard is not None and heard[1] & FLAG_QUERY:
-                self._send(self._announcer.answer(), source)
-            self._watch.stir()
+        await readable(sock)
+        try:
+            data, source = sock.recvfrom(ANNOUNCE_MAX + 1)
+        except OSError:
+            return  # an answer that something could not be delivered
+        heard = self._peers.receive_datagram(data, _host_and_port(source), self._bus.now())
+        if heard is not None and heard[1] & FLAG_QUERY:
+            self._send(self._announcer.answer(), source)
+        self._watch.stir()
 
     async def _speak(self) -> None:
-        while True:
-            now = self._bus.now()
-            guard, said = self._bus.node.guard, self._announcer.said
-            said.flags = FLAG_PAIRING if guard is not None and guard.desk.is_open(now) else 0
-            packet = self._announcer.poll_transmit(now)
-            if packet is not None:
-                self._send_all(packet)
-            self._bus.node.handle_timer(now)
-            self._watch.stir()
-            wait_ms = self._announcer.poll_timer() - now
-            await asyncio.sleep_ms(max(min(wait_ms, _LOOK_MS), 1))
+        now = self._bus.now()
+        guard, said = self._bus.node.guard, self._announcer.said
+        said.flags = FLAG_PAIRING if guard is not None and guard.desk.is_open(now) else 0
+        packet = self._announcer.poll_transmit(now)
+        if packet is not None:
+            self._send_all(packet)
+        self._bus.node.handle_timer(now)
+        self._watch.stir()
+        wait_ms = self._announcer.poll_timer() - now
+        await asyncio.sleep_ms(max(min(wait_ms, _LOOK_MS), 1))
 
     def _send_all(self, packet: bytes) -> None:
         for address in self._everyone:

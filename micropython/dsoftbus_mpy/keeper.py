@@ -8,6 +8,7 @@ from dsoftbus.errors import BAD_STATE, STREAM_LIMIT, BusError, LocalError
 from dsoftbus_mpy.waiting import change
 
 _LOOK_MS = 250  # how long what ends the wait may go unnoticed
+_FAILURES = (BusError, OSError, MemoryError)  # of an attempt
 
 
 class Keeper:
@@ -33,7 +34,7 @@ class Keeper:
         self._ended = None  # what ended this keeper: its bus was closed
 
     async def __aenter__(self):
-        self._task = self._bus.spawn(self._run())
+        self._task = self._bus.drive(self._run)
         return self
 
     async def __aexit__(self, kind, error, trace):
@@ -62,7 +63,11 @@ class Keeper:
         if len(self._streams) >= self._bus.node.profile.streams:
             raise LocalError(STREAM_LIMIT, name)
         task = self._bus.spawn(self._serve(name, handler, priority, kind))
-        self._streams.append(task)
+        try:
+            self._streams.append(task)
+        except MemoryError:
+            task.cancel()
+            raise
 
     def hurry(self) -> None:
         """The network is back: the next attempt is due now, whatever failed before."""
@@ -70,13 +75,19 @@ class Keeper:
 
     # The session
 
-    async def _run(self) -> None:
-        while self._ended is None:
+    async def _run(self) -> bool:
+        """One session from its beginning to its end, or one attempt; True after the last.
+
+        Where a lack of memory cuts it short, it goes on where it was.
+        """
+        if self.connection is None:
             await self._wait()
-            connection = await self._attempt()
-            if connection is not None:
-                await self._hold(connection)
-        self._changed.set()
+            await self._attempt()
+        if self.connection is not None:
+            self._lost(await self.connection.ended())
+        if self._ended is not None:
+            self._changed.set()
+        return self._ended is not None
 
     async def _wait(self) -> None:
         """Until the next attempt is due; what the peer announces meanwhile may bring it on."""
@@ -87,24 +98,22 @@ class Keeper:
                 self._policy.announced(self._heard())
             wait_ms = self._policy.due - self._bus.now()
 
-    async def _attempt(self):
+    async def _attempt(self) -> None:
         try:
-            return await self._dial()
-        except (BusError, OSError) as error:
+            connection = await self._dial()
+        except _FAILURES as error:
             if isinstance(error, LocalError) and error.code == BAD_STATE:
                 self._ended = error
             self.failure = error
             self._policy.failed(self._bus.now())
-        return None
-
-    async def _hold(self, connection) -> None:
-        """From the beginning of a session to its end."""
+            return
         self.connection = connection
         self._policy.connected(self._bus.now())
+        self._changed.set()
         if self._on_up:
             self._on_up(connection)
-        self._changed.set()
-        cause = await connection.ended()
+
+    def _lost(self, cause) -> None:
         self.connection = None
         self._policy.lost(self._bus.now())
         if self._on_down:
@@ -114,9 +123,14 @@ class Keeper:
 
     async def _serve(self, name: str, handler, priority: int, kind: int) -> None:
         """One kept stream, in one session after the other."""
+        over = False
         try:
-            while not await self._serve_once(name, handler, priority, kind):
-                pass
+            while not over:
+                try:
+                    over = await self._serve_once(name, handler, priority, kind)
+                except MemoryError as error:
+                    self._bus.tell(error)
+                    await asyncio.sleep_ms(_LOOK_MS)
         except LocalError as error:
             if error is not self._ended:
                 raise

@@ -18,7 +18,6 @@ class SerialPort(DatagramPort):
         self._line = LineLink(byte_port, epoch, bus.node.profile)
         super().__init__(bus, self._line)
         self._waits_for = byte_port.waits_for
-        self._tasks = (bus.spawn(self._read_line()), bus.spawn(self._write_line()))
 
     def _move(self) -> None:
         self._line.turn(self._pump, self._bus.now())
@@ -32,18 +31,18 @@ class SerialPort(DatagramPort):
         self._line.handle_timer(now)
         super()._on_timer(now)
 
-    async def _read_line(self) -> None:
-        while not self._line.ended:
-            await readable(self._waits_for)
-            self._line.now = self._bus.now()
-            if self._read():
-                await asyncio.sleep_ms(0)
-            self.turn()
+    async def _read_link(self) -> bool:
+        await readable(self._waits_for)
+        self._line.now = self._bus.now()
+        if self._read():
+            await asyncio.sleep_ms(0)
+        self.turn()
+        return self._line.ended
 
-    async def _write_line(self) -> None:
-        while not self._line.ended:
-            if self._line.blocked:
-                await asyncio.sleep_ms(BLOCKED_MS)
-                self.turn()
-            else:
-                await change(self._blocked)
+    async def _write_link(self) -> bool:
+        if self._line.blocked:
+            await asyncio.sleep_ms(BLOCKED_MS)
+            self.turn()
+        else:
+            await change(self._blocked)
+        return self._line.ended

@@ -13,7 +13,7 @@ from dsoftbus.errors import (
     PeerError,
 )
 from dsoftbus.session.states import CLOSED, OPENING, OPENING_FINISHED, RESET
-from dsoftbus_mpy.waiting import change
+from dsoftbus_mpy.waiting import change, nothing
 
 _CHUNK_BYTES = 4096
 
@@ -62,12 +62,17 @@ class BusStream:
                 at += n
                 if stream.pending or not n:
                     await self._until_writable()
+                    self._check_end()
         except asyncio.CancelledError:
             stream.keep_loan()
             raise
 
     def _send(self, data, at: int) -> int:
-        n = self._checked(self._stream.send, data, at)
+        try:
+            n = self._stream.send(data, at)
+        except BusError:
+            self._check_end()
+            raise
         if n:
             self._connection.turn()
         return n
@@ -126,10 +131,12 @@ class BusStream:
         stream = self._stream
         while not self._checked(stream.send_message, message):
             await self._until_writable()
+            self._check_end()
         self._connection.turn()
         try:
             while stream.pending:
                 await self._until_writable()
+                self._check_end()
         except asyncio.CancelledError:
             stream.keep_loan()
             raise
@@ -158,7 +165,14 @@ class BusStream:
 
     async def finish(self) -> None:
         """Ends this direction; the peer reads up to here and then the end."""
-        self._checked(self._stream.finish)
+        self._finish()
+
+    def _finish(self) -> None:
+        try:
+            self._stream.finish()
+        except BusError:
+            self._check_end()
+            raise
         self._connection.turn()
 
     def reset(self, code: int = STREAM_CANCELLED) -> None:
@@ -168,14 +182,23 @@ class BusStream:
             stream.reset(code)
             self._connection.turn()
 
-    async def __aenter__(self):
+    def __aenter__(self):
+        """Who cannot enter for a lack of memory has no stream any more."""
+        try:
+            return self._entered()
+        except MemoryError:
+            self.reset()
+            raise
+
+    async def _entered(self):
         return self
 
-    async def __aexit__(self, kind, error, trace):
+    def __aexit__(self, kind, error, trace):
         if kind is not None:
             self.reset()
         elif not (self._stream.finishing or self.ended):
-            await self.finish()
+            self._finish()
+        return nothing()
 
     # What its connection tells it
 
@@ -198,6 +221,7 @@ class BusStream:
         """Returns when the peer has accepted the stream; raises when it refuses."""
         while self._stream.state in (OPENING, OPENING_FINISHED):
             await self._until_writable()
+            self._check_end()
         self._check_end()
 
     async def _until_readable(self) -> bool:
@@ -210,11 +234,11 @@ class BusStream:
             await change(self._readable)
         return True
 
-    async def _until_writable(self) -> None:
+    def _until_writable(self):
+        """To be awaited; `_check_end()` then shows what has become of the stream."""
         self._check_end()
         self._stream.want_writable()
-        await change(self._writable)
-        self._check_end()
+        return change(self._writable)
 
     def _check_end(self) -> None:
         """Raises when the stream did not end in order."""

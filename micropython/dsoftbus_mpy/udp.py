@@ -13,22 +13,21 @@ class UdpPort(DatagramPort):
 
     def __init__(self, bus, host: str, port: int):
         self.port, sock = tcp.bind(host, port, False)
-        super().__init__(bus, UdpLink(sock))
-        self._tasks = (bus.spawn(self._read_link()), bus.spawn(self._write_link()))
+        try:
+            super().__init__(bus, UdpLink(sock))
+        except MemoryError:
+            sock.close()
+            raise
 
     async def _read_link(self) -> None:
-        sock = self._pump.link.socket
-        while True:
-            await readable(sock)
-            if self._read():
-                await asyncio.sleep_ms(0)
-            self.turn()
+        await readable(self._pump.link.socket)
+        if self._read():
+            await asyncio.sleep_ms(0)
+        self.turn()
 
     async def _write_link(self) -> None:
-        sock = self._pump.link.socket
-        while True:
-            if self._pump.blocked:
-                await writable(sock)
-                self.turn()
-            else:
-                await change(self._blocked)
+        if self._pump.blocked:
+            await writable(self._pump.link.socket)
+            self.turn()
+        else:
+            await change(self._blocked)

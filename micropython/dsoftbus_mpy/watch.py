@@ -26,7 +26,7 @@ class Watch:
         self._key_path = key_path
         if key_path is not None:
             self.follow_plan()
-        self._task = bus.spawn(self._run())
+        self._task = bus.drive(self._run)
 
     def stir(self) -> None:
         """Something may have happened: look soon."""
@@ -47,10 +47,9 @@ class Watch:
         self._look()
 
     async def _run(self) -> None:
-        while True:
-            self._stirred.clear()  # before the look: what stirs meanwhile is looked at next
-            self._look()
-            await self._stirred.wait()
+        self._stirred.clear()  # before the look: what stirs meanwhile is looked at next
+        self._look()
+        await self._stirred.wait()
 
     def _look(self) -> None:
         self._turn()

@@ -38,7 +38,7 @@ if sys.implementation.name == "micropython":
 
     def silence(bus, connection) -> None:
         """The node stays connected, and does nothing any more."""
-        for task in bus._tasks + list(connection._tasks):
+        for task in bus._tasks + [connection._reader, connection._writer]:
             task.cancel()
 
 else:

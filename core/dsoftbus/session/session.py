@@ -40,7 +40,6 @@ from dsoftbus.errors import (
     LocalError,
     PeerError,
     Unsupported,
-    label,
 )
 from dsoftbus.identity import device_id
 from dsoftbus.session.events import Event
@@ -117,6 +116,11 @@ class Session:
         """Asks for a sign of life; the answer sets `keepalive.rtt_ms`."""
         if self.state == ESTABLISHED:
             self.mux.ping(now)
+
+    def hurry(self, deadline: int) -> None:
+        """The handshake has no longer than this."""
+        if self.half_open:
+            self._deadline = min(self._deadline, deadline)
 
     def close(self, now: int) -> None:
         """Sends what was taken for sending, then ends the session."""
@@ -196,8 +200,7 @@ class Session:
             return None
         if self.cause == END_LOCAL:
             return LocalError(END_LOCAL)
-        detail = "the peer says " + label(self.peer_code) if self.peer_code else ""
-        return PeerError(self.cause, detail, self.peer_code)
+        return PeerError(self.cause, "", self.peer_code)
 
     @property
     def told(self) -> bool:
