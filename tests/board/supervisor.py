@@ -56,6 +56,7 @@ class Supervisor:
         self.starts = 0
         self._said = b""
         self._raw = False  # the host talks to the raw REPL
+        self._cut = False  # no REPL outlives that
         self._outer, slave = pty.openpty()
         tty.setraw(slave)
         self._held = slave  # a port that nobody has open must not hang up
@@ -78,6 +79,7 @@ class Supervisor:
 
     def reset(self) -> None:
         """A power cut: what the board was doing is gone, its files are not."""
+        self._cut = True
         self._process.kill()
 
     def pump(self, timeout_s: float | None = None) -> bool:
@@ -122,6 +124,8 @@ class Supervisor:
         _as_console(console)
         self.starts += 1
         self._said = b""
+        self._raw = self._raw and not self._cut  # frames have such bytes, too
+        self._cut = False
         mode = "raw" if self._raw else "friendly"
         self._process = subprocess.Popen(
             (micropython(), "-X", f"heapsize={self.heap}", "-i", str(START), mode),
