@@ -13,6 +13,8 @@ from dsoftbus_host.board import build, romfs, slices
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "memory.md"
+LIMITS = ROOT / "docs" / "limits.md"
+MARK = "<!-- written by make memory -->\n"
 HERE = Path(__file__).parent / "memory"
 PORT = ROOT / "build/node/node_modules/@micropython/micropython-webassembly-pyscript"
 
@@ -70,6 +72,10 @@ these few, up to what docs/limits.md says.
 **Where a figure is above its aim, the aim is missed:** such a node needs a board with more heap,
 or its code in flash, by ROMFS or frozen into the firmware.
 """
+IN_LIMITS = """\
+| node | idle | one session | four | one, code in flash | aim, with one |
+|---|---:|---:|---:|---:|---:|
+"""
 SLICES = """
 ## Slices
 
@@ -85,33 +91,57 @@ their `.mpy` bytes more.
 
 
 def main() -> None:
-    text = HEAD + IN_HEAP
+    in_heap = {kind: measured(kind) for kind in KINDS}
+    in_flash = {kind: measured(kind, rom=True) for kind in KINDS}
+    text = HEAD + IN_HEAP + "".join(row(kind, held) for kind, held in in_heap.items())
+    text += IN_FLASH + "".join(row(kind, held) for kind, held in in_flash.items())
+    text += NOTE + SLICES + slice_rows(in_heap)
+    PAGE.write_text(text + TAIL)
+    show_in_limits(in_heap, in_flash)
+    print(f"wrote {PAGE.relative_to(ROOT)}, and its table in {LIMITS.relative_to(ROOT)}")
+
+
+Held = dict[str, int]  # bytes of heap in use, by step
+
+
+def row(kind: Kind, held: Held) -> str:
+    cells = " | ".join(str(n) for n in (*node_bytes(kind, held), kind.aim or ""))
+    return f"| {kind.name} | {cells} |\n"
+
+
+def node_bytes(kind: Kind, held: Held) -> list[int]:
+    """Code, and one node that is idle, has one session, and has four."""
+    code = held[slices.closure(kind.slices, late=False)[-1]]
+    idle = code + (held["idle"] - held["program"]) // 2
+    return [code, idle, *(idle + (held[step] - held["idle"]) // 2 for step in SESSIONS)]
+
+
+SESSIONS = ("one-session", "four-sessions")
+
+
+def slice_rows(in_heap: dict[Kind, Held]) -> str:
+    """Every slice, with what it adds to the heap in the first kind of node that has it."""
     costs: dict[str, int] = {}
-    for kind in KINDS:
-        held = measured(kind)
-        text += row(kind, held)
+    for kind, held in in_heap.items():
         previous = held["base"]
         for name in slices.closure(kind.slices, late=False):
             costs.setdefault(name, held[name] - previous)
             previous = held[name]
-    text += IN_FLASH + "".join(row(kind, measured(kind, rom=True)) for kind in KINDS)
-    text += NOTE + SLICES
-    for name, part in slices.SLICES.items():
-        heap = str(costs[name]) if name in costs else ""
-        text += f"| `{name}` | {part.about} | {mpy_bytes(name)} | {heap} |\n"
-    PAGE.write_text(text + TAIL)
-    print(f"wrote {PAGE.relative_to(ROOT)}")
+    return "".join(
+        f"| `{name}` | {part.about} | {mpy_bytes(name)} | {costs.get(name, '')} |\n"
+        for name, part in slices.SLICES.items()
+    )
 
 
-def row(kind: Kind, held: dict[str, int]) -> str:
-    code = held[slices.closure(kind.slices, late=False)[-1]]
-    idle = code + (held["idle"] - held["program"]) // 2
-    sessions = [idle + (held[f"{n}-session{s}"] - held["idle"]) // 2 for n, s in COUNTS]
-    cells = " | ".join(str(n) for n in (code, idle, *sessions, kind.aim or ""))
-    return f"| {kind.name} | {cells} |\n"
-
-
-COUNTS = (("one", ""), ("four", "s"))
+def show_in_limits(in_heap: dict[Kind, Held], in_flash: dict[Kind, Held]) -> None:
+    text = LIMITS.read_text()
+    begin, end = text.index(MARK), text.rindex(MARK)
+    rows = ""
+    for kind in KINDS:
+        heap, flash = node_bytes(kind, in_heap[kind]), node_bytes(kind, in_flash[kind])
+        cells = " | ".join(str(n) for n in (*heap[1:], flash[2], kind.aim or ""))
+        rows += f"| {kind.name} | {cells} |\n"
+    LIMITS.write_text(text[:begin] + MARK + IN_LIMITS + rows + text[end:])
 
 
 def mpy_bytes(name: str) -> int:
@@ -122,7 +152,7 @@ def mpy_bytes(name: str) -> int:
     return sum(len(files.get(f"{path}.mpy", b"")) for path in [build.unit(name), *loose])
 
 
-def measured(kind: Kind, rom: bool = False) -> dict[str, int]:
+def measured(kind: Kind, rom: bool = False) -> Held:
     """Bytes of heap in use after every step, with the code in the heap or in ROM."""
     files = {f"lib/{path}": data for path, data in build.files(kind.slices, "")}
     with tempfile.TemporaryDirectory() as name:
