@@ -28,9 +28,10 @@ class Kind(NamedTuple):
     aim: int  # bytes with one live session; 0: none
 
 
+WIFI = ("portable", "discovery", "wifi")
 MINIMAL = ("portable", "loop-serial")
 KINDS = (
-    Kind("Wi-Fi sensor: Bus, TCP, trust, discovery", ("portable", "discovery"), "tcp", 96 * 1024),
+    Kind("Wi-Fi sensor: Bus, TCP, trust, discovery", WIFI, "tcp", 96 * 1024),
     Kind("cable only, minimal: a bare loop, a list of keys", MINIMAL, "loop", 64 * 1024),
     Kind("cable only: Bus", ("portable", "serial"), "serial", 0),
 )

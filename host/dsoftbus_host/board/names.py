@@ -17,7 +17,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from dsoftbus_host.board.fold import constants, tree_of
-from dsoftbus_host.board.slices import LOOSE, PUBLIC, every_module
+from dsoftbus_host.board.slices import BETWEEN_US, LOOSE, PUBLIC, every_module
 
 DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -61,7 +61,7 @@ def kept() -> frozenset[str]:
     for tree in map(tree_of, every_module()):
         found |= _keywords(tree)
     for module in PUBLIC:
-        found |= set(_public(module))
+        found |= set(_public(module)) - BETWEEN_US
     return frozenset(found)
 
 

@@ -34,6 +34,10 @@ class Slice(NamedTuple):
     late: tuple[str, ...] = ()
 
 
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 def _of(package: str, names: str) -> tuple[str, ...]:
     return tuple(f"{package}.{name}" for name in names.split())
 
@@ -205,6 +209,16 @@ PUBLIC = (
     *_of("dsoftbus_mpy", "board bus byte_ports config connection console crypto discovery"),
     *_of("dsoftbus_mpy", "entropy files keeper keyfile loop loop_serial node profiles serial"),
     *_of("dsoftbus_mpy", "storefile stream watch watchdog wifi"),
+)
+# Names without an underscore that these have for each other, and not for programs.
+BETWEEN_US = _words(
+    """
+    abandon admit adopt allow_messages announce_soon cancel_loan context end_with_session
+    evicted finishing keep_loan late_ms loan loan_at next_for_s next_public note_reset
+    note_writable notify on_established on_released parting pending prefix prefix_left
+    promise readable_event receive_credit released stir take_loan take_next_key turn_if_owed
+    wake_by want_writable welcomes
+    """
 )
 # Slices with machine code: for boards that can run it.
 MACHINE_CODE = ("kernels", "blake2s")
