@@ -6,7 +6,7 @@ ABOUT = "ESP32-C3: cable and Wi-Fi"
 SLICES = (
     "kernels",
     "portable",
-    "serial",
+    "line-discovery",
     "udp",
     "files",
     "discovery",

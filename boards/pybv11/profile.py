@@ -3,7 +3,7 @@
 from dsoftbus.const import TINY
 
 ABOUT = "pyboard 1.1: the cable only"
-SLICES = ("kernels", "portable", "serial", "files", "trust", "watchdog", "noise", "board")
+SLICES = ("kernels", "portable", "line-discovery", "files", "trust", "watchdog", "noise", "board")
 FIRMWARE = "$(PORT_DIR)/boards/manifest.py"  # what is frozen in anyway
 
 

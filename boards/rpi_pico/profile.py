@@ -3,7 +3,7 @@
 from dsoftbus.const import SMALL
 
 ABOUT = "Raspberry Pi Pico: the cable only"
-SLICES = ("kernels", "portable", "serial", "files", "trust", "watchdog", "noise", "board")
+SLICES = ("kernels", "portable", "line-discovery", "files", "trust", "watchdog", "noise", "board")
 FIRMWARE = "$(PORT_DIR)/boards/manifest.py"  # what is frozen in anyway
 
 

@@ -6,7 +6,7 @@ ABOUT = "Raspberry Pi Pico W: cable and Wi-Fi"
 SLICES = (
     "kernels",
     "portable",
-    "serial",
+    "line-discovery",
     "udp",
     "files",
     "discovery",

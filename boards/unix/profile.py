@@ -6,7 +6,7 @@ ABOUT = "MicroPython's unix port, the board in CI"
 SLICES = (
     "kernels",
     "portable",
-    "serial",
+    "line-discovery",
     "udp",
     "files",
     "discovery",

@@ -41,6 +41,7 @@ PATTERN_XK = const(0)
 PATTERN_XKPSK3 = const(1)
 LINK_STREAM = const(1)
 LINK_DATAGRAM = const(2)
+LINK_LINE = const(3)  # a serial line, in routes: (LINK_LINE, port, channel). Never on the wire
 KEY_BYTES = const(32)
 TAG_BYTES = const(16)
 REKEY_RECORDS = const(16384)  # 512 MiB of full host records, 16 MiB of a board's

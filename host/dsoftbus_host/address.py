@@ -1,4 +1,5 @@
-"""How a peer is named on the command line: `[tcp://|udp://|auto://]KEY@HOST:PORT`."""
+"""How a peer is named on the command line: `[tcp://|udp://|auto://]KEY@HOST:PORT`, or
+`serial://KEY@PATH` for the node at the other end of a cable."""
 
 from __future__ import annotations
 
@@ -6,12 +7,17 @@ from typing import NamedTuple
 
 from dsoftbus.const import KEY_BYTES
 from dsoftbus.errors import BAD_ARGUMENT, LocalError
+from dsoftbus.link.line import NEIGHBOUR
 
 LINKS = ("tcp", "udp", "auto")  # auto: tcp, and udp where that leads nowhere
+SERIAL = "serial"
 
 
 class Address(NamedTuple):
-    """Where a peer listens, and the public key (32 bytes) that it has to prove."""
+    """Where a peer listens, and the public key (32 bytes) that it has to prove.
+
+    Over a serial line `host` is the path of the port here, and `port` the channel.
+    """
 
     public: bytes
     host: str
@@ -19,6 +25,8 @@ class Address(NamedTuple):
     link: str = "tcp"
 
     def __str__(self) -> str:
+        if self.link == SERIAL:
+            return f"{SERIAL}://{self.public.hex()}@{self.host}"
         host = f"[{self.host}]" if ":" in self.host else self.host
         scheme = "" if self.link == "tcp" else f"{self.link}://"
         return f"{scheme}{self.public.hex()}@{host}:{self.port}"
@@ -28,8 +36,11 @@ def parse(text: str) -> Address:
     """The address in `text`, or LocalError(BAD_ARGUMENT) that says what is wrong with it."""
     scheme, found, rest = text.rpartition("://")
     link = scheme if found else "tcp"
-    if link not in LINKS:
-        raise LocalError(BAD_ARGUMENT, f"{scheme}: a link is one of {', '.join(LINKS)}")
+    if link not in (*LINKS, SERIAL):
+        known = ", ".join((*LINKS, SERIAL))
+        raise LocalError(BAD_ARGUMENT, f"{scheme}: a link is one of {known}")
+    if link == SERIAL:
+        return _on_cable(rest)
     key, separator, place = rest.rpartition("@")
     host, colon, port = place.rpartition(":")
     if host[:1] == "[" and host[-1:] == "]":
@@ -39,6 +50,13 @@ def parse(text: str) -> Address:
     if not port.isdecimal() or not 0 < int(port) < 65536:
         raise LocalError(BAD_ARGUMENT, f"{port or text}: no port")
     return Address(public_key(key), host, int(port), link)
+
+
+def _on_cable(text: str) -> Address:
+    key, _, path = text.partition("@")
+    if not path:
+        raise LocalError(BAD_ARGUMENT, f"{text}: a peer on a cable is {SERIAL}://KEY@PATH")
+    return Address(public_key(key), path, NEIGHBOUR, SERIAL)
 
 
 def public_key(text: str) -> bytes:

@@ -34,7 +34,7 @@ from dsoftbus.errors import (
 )
 from dsoftbus.node import Node
 from dsoftbus_host import crypto
-from dsoftbus_host.address import LINKS
+from dsoftbus_host.address import LINKS, SERIAL
 from dsoftbus_host.clock import now_ms
 from dsoftbus_host.connection import Connection, StreamConnection
 from dsoftbus_host.datagram_port import DatagramPort
@@ -135,13 +135,17 @@ class Bus:
 
     def open_serial(self, path: str, baud: int = BAUD) -> SerialPort:
         """Takes sessions on a serial line from now on, and makes them: see `SerialPort.connect`.
+        A line that is open already stays as it is.
 
         Raises OSError where there is no such port, or another program has it.
         """
         self._check_open()
-        port = SerialPort(self, path, baud)
-        self._ports.append(port)
-        return port
+        for port in self._ports:
+            if isinstance(port, SerialPort) and port.path == path:
+                return port
+        opened = SerialPort(self, path, baud)
+        self._ports.append(opened)
+        return opened
 
     async def connect(
         self,
@@ -156,12 +160,16 @@ class Bus:
         """A session with the node whose public key is `peer_public`, or BusError; OSError where
         the address does not resolve. `psk` is the token of an invitation.
 
-        `link`: "tcp" or "udp" and nothing else, or "auto", which tries TCP first and UDP once.
+        `link`: "tcp" or "udp" and nothing else, or "auto", which tries TCP first and UDP once;
+        or "serial": then `host` is the path of the port, which is opened if it is not, and `port`
+        a channel (0: the node at the other end).
 
         Without `suite` the faster one of this host is tried first, and once more with the suite
         that every node has, where the peer refuses it.
         """
         self._check_open()
+        if link == SERIAL:
+            return await self.open_serial(host).connect(peer_public, timeout_ms, psk, port)
         _check_link(link)
         if link != "auto":
             return await self._connect_over(link, host, port, peer_public, timeout_ms, suite, psk)

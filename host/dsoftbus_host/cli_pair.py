@@ -17,6 +17,7 @@ from dsoftbus.const import (
     EV_PAIR_DIGITS,
     EV_PAIR_FAILED,
     EV_PAIRED,
+    LINK_LINE,
     LINK_STREAM,
 )
 from dsoftbus.discovery.announce import FLAG_PAIRING
@@ -29,7 +30,7 @@ from dsoftbus.trust.invitation import TOKEN_BYTES, Invitation
 from dsoftbus_host import interfaces
 from dsoftbus_host.cli_reach import Place, place_options
 from dsoftbus_host.clock import now_ms
-from dsoftbus_host.nearby import Nearby
+from dsoftbus_host.nearby import LINK_NAMES, Nearby
 from dsoftbus_host.terminal import (
     command,
     console,
@@ -38,7 +39,6 @@ from dsoftbus_host.terminal import (
 _REFRESH_S = 0.25
 _ASK_MS = 10000  # between probes: three fit in a lifetime, and they may be lost
 _WAIT_S = 300  # as long as the desk is open
-_LINKS = {1: "tcp", 2: "udp"}
 
 
 @click.command("discover")
@@ -71,7 +71,7 @@ def _peer_table(nearby: Nearby) -> Table:
     for peer in sorted(nearby.peers, key=lambda peer: (peer.name, peer.id)):
         trusted = nearby.guard.store.get(peer.id) is not None
         state = "trusted" if trusted else "takes pairings" if peer.flags & FLAG_PAIRING else ""
-        where = [f"{_LINKS.get(kind, kind)}://{host}:{port}" for kind, host, port in peer.routes()]
+        where = [_where(*route) for route in peer.routes()]
         table.add_row(
             escape(peer.name or "-"),
             peer.id,
@@ -81,6 +81,12 @@ def _peer_table(nearby: Nearby) -> Table:
             style=None if peer.online else "dim",
         )
     return table
+
+
+def _where(kind: int, host: str, port: int) -> str:
+    if kind == LINK_LINE:
+        return f"serial {host}" + (f" channel {port}" if port else "")
+    return f"{LINK_NAMES.get(kind, kind)}://{host}:{port}"
 
 
 @click.command("pair")

@@ -11,13 +11,14 @@ from typing import Any, NamedTuple
 
 import click
 
-from dsoftbus.const import DISCOVERY_PORT
+from dsoftbus.const import DISCOVERY_PORT, LINK_LINE
 from dsoftbus.errors import BAD_ARGUMENT, STALE_PEER, LocalError
 from dsoftbus.session.events import NodeEvent
 from dsoftbus_host import address, interfaces, next_key, places
 from dsoftbus_host.bus import Bus
 from dsoftbus_host.connection import Connection
 from dsoftbus_host.nearby import Nearby
+from dsoftbus_host.serial_port import BAUD
 from dsoftbus_host.terminal import key_option, node_name, open_store, trust_option
 
 _LISTEN_S = 3  # every node answers the first question: on one network that is milliseconds
@@ -31,6 +32,8 @@ class Place(NamedTuple):
     interface: tuple[str, ...]
     discovery_port: int
     ask_hosts: tuple[str, ...]  # HOST[:PORT] to probe, too
+    serial: tuple[str, ...]  # ports with a node, or a bridge, at the other end
+    baud: int
 
     def nearby(self, on_event: Callable[[NodeEvent], None], name: str = "", **more: Any) -> Nearby:
         return Nearby(
@@ -41,6 +44,8 @@ class Place(NamedTuple):
             interfaces=[interfaces.of(text) for text in self.interface] or None,
             discovery_port=self.discovery_port,
             key_path=self.key_path,
+            serial=self.serial,
+            baud=self.baud,
             **more,
         )
 
@@ -74,6 +79,10 @@ def place_options(function: Callable[..., Any]) -> Callable[..., Any]:
             multiple=True,
             metavar="HOST[:PORT]",
             help="Ask this address, too, where multicast is filtered; PORT is that of discovery.",
+        ),
+        click.option("--baud", default=BAUD, show_default=True, help="Of the serial ports."),
+        click.option(
+            "--serial", multiple=True, metavar="PORT", help="Look on this serial port, too."
         ),
         trust_option,
         key_option,
@@ -123,9 +132,10 @@ async def _reach(place: Place, nearby: Nearby, device: str) -> Connection:
             raise
         nearby.peers.know(nearby.guard.store.get(device).public).fixed = route
     session = await nearby.connect(device)
-    if session.session.route is not None:
+    route = session.session.route
+    if route is not None and route[0] != LINK_LINE:  # a cable is opened when it is asked for
         trusted = [entry.id for entry in nearby.guard.store]
-        places.remember(notes, session.peer_id, session.session.route, trusted)
+        places.remember(notes, session.peer_id, route, trusted)
     return session
 
 

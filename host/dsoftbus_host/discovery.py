@@ -21,7 +21,9 @@ from dsoftbus_host.clock import now_ms, sequence_start
 from dsoftbus_host.interfaces import Interface, all_interfaces
 
 if TYPE_CHECKING:
+    from dsoftbus.discovery.on_line import OnLine
     from dsoftbus_host.bus import Bus
+    from dsoftbus_host.serial_port import SerialPort
     from dsoftbus_host.watch import Watch
 
 _BURST = 64  # packets that one turn of the loop takes from a socket
@@ -55,6 +57,7 @@ class Discovery:
         said = Announcement(bus.id, bus.public, links, tuple(services), bus.node.local.name)
         said.sequence = sequence_start()
         self._announcer = Announcer(said, now_ms())
+        self._lines: list[tuple[SerialPort, OnLine]] = []
         self._timer: asyncio.TimerHandle | None = None
         self._silent: set[str] = set()  # interfaces that could not send, said once
 
@@ -69,6 +72,11 @@ class Discovery:
             self._loop.add_reader(sock.fileno(), self._on_readable, sock)
         self._on_timer()
 
+    def add_line(self, port: SerialPort) -> None:
+        """Looks around on a serial line of the bus, too."""
+        self._lines.append((port, port.announce(self._announcer.said, self._on_line_heard)))
+        self._on_timer()
+
     def probe(self, host: str, port: int | None = None) -> None:
         """Asks one address, for networks that carry neither multicast nor broadcast."""
         self._send(self._announcer.ask(), host, port or self._port)
@@ -80,6 +88,8 @@ class Discovery:
     def announce_soon(self) -> None:
         """What this node says has changed (it takes pairings now, or no more)."""
         self._announcer.announce_soon(now_ms())
+        for _, line in self._lines:
+            line.announce_soon(now_ms())
         self._on_timer()
 
     def stop(self) -> None:
@@ -87,6 +97,9 @@ class Discovery:
         if self._timer is not None:
             self._timer.cancel()
         self._send_all(self._announcer.goodbye())
+        for port, line in self._lines:
+            line.say_goodbye()
+            port.turn()
         for sock in (self._shared, self._own):
             self._loop.remove_reader(sock.fileno())
             sock.close()
@@ -114,6 +127,9 @@ class Discovery:
         if heard is not None and heard[1] & FLAG_QUERY:
             self._send(self._announcer.answer(), *source)
 
+    def _on_line_heard(self) -> None:
+        self._loop.call_soon(self._on_timer)  # an answer may wait until the line takes it
+
     # Speaking
 
     def _on_timer(self) -> None:
@@ -122,14 +138,24 @@ class Discovery:
         packet = self._announcer.poll_transmit(now)
         if packet is not None:
             self._send_all(packet)
+        self._announce_on_lines(now)
         self._node.handle_timer(now)
         self._watch.stir()
         if self._timer is not None:
             self._timer.cancel()
-        due = self._announcer.poll_timer()
-        lapse = self._node.poll_timer()
-        wait_ms = min(due, due if lapse is None else lapse) - now
+        wait_ms = self._deadline() - now
         self._timer = self._loop.call_later(max(wait_ms, 1) / 1000, self._on_timer)
+
+    def _deadline(self) -> int:
+        due = [self._announcer.poll_timer(), *(line.poll_timer() for _, line in self._lines)]
+        lapse = self._node.poll_timer()
+        return int(min(due if lapse is None else [*due, lapse]))
+
+    def _announce_on_lines(self, now: int) -> None:
+        for port, line in self._lines:
+            if line.poll_timer() <= now:
+                line.handle_timer(now)
+                port.turn()
 
     def _say_whether_pairing(self, now: int) -> None:
         guard, said = self._node.guard, self._announcer.said

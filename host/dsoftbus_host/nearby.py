@@ -9,23 +9,25 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
 
-from dsoftbus.const import DISCOVERY_PORT, EV_KEY_MOVED, LINK_DATAGRAM, LINK_STREAM
+from dsoftbus.const import DISCOVERY_PORT, EV_KEY_MOVED, LINK_DATAGRAM, LINK_LINE, LINK_STREAM
 from dsoftbus.discovery.peers import Peer
 from dsoftbus.errors import STALE_PEER, BusError, LocalError
 from dsoftbus.session.events import NodeEvent
 from dsoftbus.trust.acl import Rule
 from dsoftbus.trust.guard import Guard
+from dsoftbus_host.address import SERIAL
 from dsoftbus_host.bus import Bus
 from dsoftbus_host.clock import now_ms
 from dsoftbus_host.connection import Connection
 from dsoftbus_host.discovery import Discovery
 from dsoftbus_host.interfaces import Interface
 from dsoftbus_host.keeper import Keeper
+from dsoftbus_host.serial_port import BAUD
 from dsoftbus_host.store_file import StoreFile
 from dsoftbus_host.watch import Watch
 
 _LOOK_S = 0.05
-_LINKS = {LINK_STREAM: "tcp", LINK_DATAGRAM: "udp"}
+LINK_NAMES = {LINK_STREAM: "tcp", LINK_DATAGRAM: "udp", LINK_LINE: SERIAL}
 EVERY_ADDRESS = "0.0.0.0"
 
 
@@ -34,7 +36,8 @@ class Nearby:
 
     `listen`: (host, port) to take sessions on, or None to only look; `grants` is what peers get
     when they are paired; `interfaces`: None for all; `on_event` gets every NodeEvent; `key_path`
-    is the file that `key` came from (`next_key.load`), for a change of the key.
+    is the file that `key` came from (`next_key.load`), for a change of the key; `serial` are the
+    paths of ports with a node at the other end, or a bridge, at `baud`.
     """
 
     def __init__(
@@ -50,6 +53,8 @@ class Nearby:
         interfaces: list[Interface] | None = None,
         discovery_port: int = DISCOVERY_PORT,
         key_path: Path | None = None,
+        serial: Iterable[str] = (),
+        baud: int = BAUD,
     ) -> None:
         self.guard = Guard(file.store, os.urandom, _today, grants)
         self.bus = Bus(key, name, guard=self.guard)
@@ -62,8 +67,11 @@ class Nearby:
         self._services = services
         self._interfaces = interfaces
         self._discovery_port = discovery_port
+        self._serial = serial
+        self._baud = baud
 
     async def __aenter__(self) -> Nearby:
+        lines = [self.bus.open_serial(path, self._baud) for path in self._serial]
         kinds: tuple[int, ...] = (LINK_STREAM, LINK_DATAGRAM)
         if self._listen is not None:
             if self._listen[1] == self._discovery_port:
@@ -81,6 +89,8 @@ class Nearby:
             kinds,
         )
         self.discovery.start()
+        for line in lines:
+            self.discovery.add_line(line)
         return self
 
     async def __aexit__(
@@ -142,9 +152,10 @@ class Nearby:
         peer = self.peers.attempt(device, now_ms())
         failure: BusError | OSError = LocalError(STALE_PEER, device)
         for kind, host, port in peer.routes():
-            if kind in _LINKS:
+            if kind in LINK_NAMES:
+                link = LINK_NAMES[kind]
                 try:
-                    return await self.bus.connect(host, port, peer.public, link=_LINKS[kind])
+                    return await self.bus.connect(host, port, peer.public, link=link)
                 except (BusError, OSError) as error:
                     failure = error
         self.peers.failed(device, now_ms())

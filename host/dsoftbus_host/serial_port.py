@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import serial
 
-from dsoftbus.const import SUITE_CHACHA_SHA256
+from dsoftbus.const import LINK_LINE, SUITE_CHACHA_SHA256
+from dsoftbus.discovery.on_line import OnLine
 from dsoftbus.errors import END_HANDSHAKE_TIMEOUT, END_LOCAL, PeerError, Unsupported
 from dsoftbus.line_link import LineLink
 from dsoftbus.link.line import NEIGHBOUR
@@ -25,6 +26,9 @@ else:
     from async_timeout import timeout
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dsoftbus.discovery.announce import Announcement
     from dsoftbus_host.bus import Bus
     from dsoftbus_host.connection import Connection
 
@@ -78,18 +82,26 @@ class SerialPort(DatagramPort):
         self.path = path
         self._baud = baud
         self._reopening: asyncio.TimerHandle | None = None
+        self._announcements: OnLine | None = None
         self._byte_port: BytePort | None = BytePort(path, baud)
         super().__init__(bus, LineLink(self._byte_port, _epoch(), bus.node.profile))
         self._watch_reading(self._byte_port)
 
     async def connect(
-        self, public: bytes, timeout_ms: int = CONNECT_MS, psk: bytes | None = None
+        self,
+        public: bytes,
+        timeout_ms: int = CONNECT_MS,
+        psk: bytes | None = None,
+        channel: int = NEIGHBOUR,
     ) -> Connection:
-        """A session with the node at the other end, whose public key is `public`, or BusError.
+        """A session with the node whose public key is `public`, or BusError: the one at the other
+        end, or the one to which a bridge there leads on `channel`.
 
         `psk` is the token of an invitation.
         """
-        session = self.endpoint.connect(NEIGHBOUR, public, now_ms(), SUITE_CHACHA_SHA256, psk)
+        # What a bridge calls a node may change, so it is no place to seek it again.
+        route = (LINK_LINE, self.path, channel) if channel == NEIGHBOUR else None
+        session = self.endpoint.connect(channel, public, now_ms(), SUITE_CHACHA_SHA256, psk, route)
         connection = self.adopt(session)
         self.turn()
         try:
@@ -104,6 +116,14 @@ class SerialPort(DatagramPort):
         if connection.cause:
             raise connection.cause
         return connection
+
+    def announce(self, said: Announcement, on_heard: Callable[[], None]) -> OnLine:
+        """From now on `said` is announced here, and the bus's table of peers hears others;
+        `on_heard()` follows each. Whoever drives what is returned calls `turn` after it."""
+        peers = self._bus.node.discover()
+        self._announcements = OnLine(self._link, said, now_ms(), peers, self.path, on_heard)
+        self._pump.link = self._announcements
+        return self._announcements
 
     def close(self) -> None:
         if self._reopening is not None:
@@ -148,6 +168,8 @@ class SerialPort(DatagramPort):
             self._byte_port.close()
             self._byte_port = None
         self._link.plug(None)
+        if self._announcements is not None:
+            self._bus.node.discover().unplugged(self.path)
         self._reopening = self._loop.call_later(REOPEN_SECONDS, self._reopen)
 
     def _reopen(self) -> None:
@@ -159,6 +181,8 @@ class SerialPort(DatagramPort):
         log.warning("%s is back", self.path)
         self._reopening = None
         self._link.plug(self._byte_port)
+        if self._announcements is not None:
+            self._announcements.restart(now_ms())
         self._watch_reading(self._byte_port)
         self.turn()
 

@@ -89,8 +89,8 @@ async def run_node(options) -> bool:
     from dsoftbus.trust.acl import grant
     from dsoftbus.trust.guard import Guard
     from dsoftbus_mpy.console import Console
-    from dsoftbus_mpy.discovery import count_start
     from dsoftbus_mpy.nextkey import load
+    from dsoftbus_mpy.starts import count_start
     from dsoftbus_mpy.storefile import StoreFile
 
     random = entropy.source()

@@ -158,7 +158,8 @@ class BoardNode:
             self._announce(host, port, link)
 
     def _announce(self, host: str, port: int, link: str) -> None:
-        from dsoftbus_mpy.discovery import Discovery, count_start
+        from dsoftbus_mpy.discovery import Discovery
+        from dsoftbus_mpy.starts import count_start
 
         self._discovery = Discovery(
             self.bus,
@@ -176,12 +177,22 @@ class BoardNode:
         from dsoftbus_mpy.byte_ports import ConsolePort, UartPort
 
         if self._settings["serial"] == "uart":
-            uart = _uart(self._settings["uart"], self._settings["baud"])
-            self.bus.open_serial(UartPort(uart))
+            port: object = UartPort(_uart(self._settings["uart"], self._settings["baud"]))
             print("line on a UART,", self._settings["baud"], "baud")
-            return
-        print("line on the console: sixteen Ctrl-C give it back")
-        self.bus.open_serial(ConsolePort())
+        else:
+            print("line on the console: sixteen Ctrl-C give it back")
+            port = ConsolePort()
+        line = self.bus.open_serial(port)
+        if self._settings["discovery"]:
+            self._announce_on_line(line)
+
+    def _announce_on_line(self, line) -> None:
+        from dsoftbus_mpy.line_discovery import LineDiscovery
+        from dsoftbus_mpy.starts import count_start
+
+        said = self._discovery.said if self._discovery is not None else None
+        first = count_start(_STARTS) if said is None else 0
+        LineDiscovery(self.bus, line, first, self._services, self._watch, said)
 
     async def _start_watchdog(self) -> None:
         from dsoftbus_mpy.watchdog import start

@@ -7,7 +7,7 @@ answers to its probes. A port without multicast is found by broadcast and probes
 import asyncio
 import socket
 
-from dsoftbus.const import ANNOUNCE_MAX, DISCOVERY_GROUP, DISCOVERY_PORT, LINK_STREAM, U30_MAX
+from dsoftbus.const import ANNOUNCE_MAX, DISCOVERY_GROUP, DISCOVERY_PORT, LINK_STREAM
 from dsoftbus.discovery.announce import FLAG_PAIRING, FLAG_QUERY, Announcement
 from dsoftbus.discovery.announcer import Announcer
 from dsoftbus_mpy.waiting import readable
@@ -18,7 +18,6 @@ _SO_BROADCAST = getattr(socket, "SO_BROADCAST", 0x20)
 _IP_ADD_MEMBERSHIP = getattr(socket, "IP_ADD_MEMBERSHIP", 35)  # to leave is one more everywhere
 _IP_MULTICAST_IF = 32
 _LOOK_MS = 1000  # how late a lifetime may be noticed to have passed
-_STARTS_STEP = 4096  # announcements of one start: more than a day's at three a minute
 ANY = "0.0.0.0"
 EVERYONE = "255.255.255.255"
 
@@ -28,7 +27,7 @@ class Discovery:
     itself be found by them.
 
     `address` is the interface's own (`ANY`: the only one), `broadcast` reaches everyone beside it.
-    `sequence` is where its announcements begin to count: see `count_start`.
+    `sequence` is where its announcements begin to count: see `starts`.
     """
 
     def __init__(
@@ -51,6 +50,7 @@ class Discovery:
         links = [(kind, port) for kind in kinds]
         said = Announcement(bus.id, bus.public, links, services, node.local.name)
         said.sequence = sequence
+        self.said = said
         self._announcer = Announcer(said, bus.now())
         self._membership = _packed(DISCOVERY_GROUP) + _packed(address)
         self._shared = _shared_socket(discovery_port)
@@ -96,7 +96,7 @@ class Discovery:
 
     async def _speak(self) -> None:
         now = self._bus.now()
-        guard, said = self._bus.node.guard, self._announcer.said
+        guard, said = self._bus.node.guard, self.said
         said.flags = FLAG_PAIRING if guard is not None and guard.desk.is_open(now) else 0
         packet = self._announcer.poll_transmit(now)
         if packet is not None:
@@ -115,22 +115,6 @@ class Discovery:
             self._own.sendto(packet, address)
         except OSError:
             pass  # no network now, or none of this kind; the next announcement tries again
-
-
-def count_start(path: str) -> int:
-    """Where announcements begin to count after this start: above those of every start before.
-
-    The count of starts is kept in the file at `path`; a lost count costs a wait of one lifetime.
-    """
-    starts = 0
-    try:
-        with open(path) as file:
-            starts = int(file.read())
-    except (OSError, ValueError):
-        pass
-    with open(path, "w") as file:
-        file.write(str(starts + 1))
-    return (starts + 1) * _STARTS_STEP & U30_MAX
 
 
 def _shared_socket(port: int):

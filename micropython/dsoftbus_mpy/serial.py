@@ -19,6 +19,11 @@ class SerialPort(DatagramPort):
         super().__init__(bus, self._line)
         self._waits_for = byte_port.waits_for
 
+    def overhear(self, make):
+        """`make(link)` gives a link that stands before the line from now on, and is returned."""
+        self._pump.link = before = make(self._line)
+        return before
+
     def _move(self) -> None:
         self._line.turn(self._pump, self._bus.now())
         if self._line.blocked:

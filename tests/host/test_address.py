@@ -59,6 +59,10 @@ def test_the_link_is_the_scheme(link):
         f"ftp://{HEX}@host:80",
         f"://{HEX}@host:80",
         f"{HEX}@{HEX}@host:80",
+        "serial://",
+        f"serial://{HEX}",
+        f"serial://{HEX}@",
+        "serial://@/dev/ttyACM0",
     ],
 )
 def test_anything_else_says_what_is_wrong(text):
@@ -66,6 +70,15 @@ def test_anything_else_says_what_is_wrong(text):
         parse(text)
     assert caught.value.code == BAD_ARGUMENT
     assert caught.value.detail
+
+
+@pytest.mark.parametrize(
+    "path", ["/dev/ttyACM0", "/dev/serial/by-path/pci-0000:00:14.0-usb-0:1:1.0"]
+)
+def test_a_cable_is_named_by_its_port(path):
+    there = parse(f"serial://{HEX}@{path}")
+    assert (there.host, there.port, there.link) == (path, 0, "serial")
+    assert parse(str(there)) == there
 
 
 @pytest.mark.parametrize("text", ["", "00", HEX + "0", HEX[:-1] + "g", "é" * 64])

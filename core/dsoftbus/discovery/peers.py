@@ -7,7 +7,7 @@ each other; a known peer has a bucket of its own, and nothing that strangers sen
 
 from collections import deque
 
-from dsoftbus.const import ANNOUNCE_MAX, EV_OFFLINE, EV_ONLINE
+from dsoftbus.const import ANNOUNCE_MAX, EV_OFFLINE, EV_ONLINE, LINK_LINE
 from dsoftbus.discovery.announce import claimed_id, decode
 from dsoftbus.errors import (
     ANNOUNCE_OVERSIZE,
@@ -48,6 +48,7 @@ class Peer:
         self.flags = 0
         self.links = ()
         self.source: tuple = None  # where the last announcement came from
+        self.line: tuple = None  # (LINK_LINE, port, channel) where it is heard on a serial line
         self.proved: tuple = None  # (kind, host, port) under which a handshake last succeeded
         self.fixed: tuple = None  # (kind, host, port) from the configuration
         self.sequence = -1
@@ -67,7 +68,7 @@ class Peer:
 
     def routes(self) -> list:
         """(kind, host, port) to try, the surest first."""
-        routes = [route for route in (self.proved, self.fixed) if route]
+        routes = [route for route in (self.proved, self.fixed, self.line) if route]
         if self.source:
             routes += [(kind, self.source[0], port) for kind, port in self.links]
         return routes
@@ -151,6 +152,14 @@ class Peers:
             peer.backoff.reset()
         self._set_online(peer, True)
 
+    def unplugged(self, port: str) -> None:
+        """The serial port is gone, and with it the way to whoever was heard there."""
+        for peer in self._table.values():
+            if peer.line and peer.line[1] == port:
+                peer.line = None
+            if peer.proved and peer.proved[:2] == (LINK_LINE, port):
+                peer.proved = None
+
     def left(self, device: str, now: int) -> None:
         """A session with the peer has ended."""
         peer = self._table.get(device)
@@ -161,8 +170,9 @@ class Peers:
     # Inputs
 
     def receive_datagram(self, data, source, now: int):
-        """Takes one packet from `source` (host, port). Returns (peer, flags of the packet), or
-        None for what was dropped or said nothing new. Never raises for what the sender did."""
+        """Takes one packet from `source`: (host, port), or (LINK_LINE, port, channel). Returns
+        (peer, flags of the packet), or None for what was dropped or said nothing new. Never
+        raises for what the sender did."""
         try:
             return self._take(data, source, now)
         except PeerError as error:
@@ -243,8 +253,11 @@ class Peers:
         peer.name = said.name
         peer.services = said.services[: self._services]
         peer.flags = said.flags
-        peer.links = said.links
-        peer.source = source
+        if source[0] == LINK_LINE:
+            peer.line = source
+        else:
+            peer.links = said.links
+            peer.source = source
         peer.heard = now
         peer.expires = now + said.lifetime_s * 1000
         if peer.backoff is not None:

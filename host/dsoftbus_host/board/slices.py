@@ -147,13 +147,21 @@ SLICES = {
         ("trust",),
         _of("dsoftbus.trust", "talk pairing attempt"),
     ),
+    "announcements": Slice(
+        "what a node says of itself",
+        ("core",),
+        (*_of("dsoftbus.discovery", "__init__ announce announcer"), "dsoftbus_mpy.starts"),
+    ),
+    "peers": Slice("the table of peers", ("announcements",), ("dsoftbus.discovery.peers",)),
     "discovery": Slice(
-        "announcements, and the table of peers",
-        ("asyncio", "trust"),
-        (
-            *_of("dsoftbus.discovery", "__init__ announce announcer peers"),
-            "dsoftbus_mpy.discovery",
-        ),
+        "announcements on a network, and the table of peers",
+        ("asyncio", "trust", "peers"),
+        ("dsoftbus_mpy.discovery",),
+    ),
+    "line-discovery": Slice(
+        "announcements on a serial line",
+        ("serial", "announcements"),
+        ("dsoftbus.discovery.on_line", "dsoftbus_mpy.line_discovery"),
     ),
     "keeper": Slice(
         "sessions that come back by themselves",
@@ -207,8 +215,8 @@ PUBLIC = (
     *_of("dsoftbus.session", "events session streams"),
     *_of("dsoftbus.trust", "acl guard invitation store"),
     *_of("dsoftbus_mpy", "board bus byte_ports config connection console crypto discovery"),
-    *_of("dsoftbus_mpy", "entropy files keeper keyfile loop loop_serial node profiles serial"),
-    *_of("dsoftbus_mpy", "storefile stream watch watchdog wifi"),
+    *_of("dsoftbus_mpy", "entropy files keeper keyfile line_discovery loop loop_serial node"),
+    *_of("dsoftbus_mpy", "profiles serial starts storefile stream watch watchdog wifi"),
 )
 # Names without an underscore that these have for each other, and not for programs.
 BETWEEN_US = _words(

@@ -1,0 +1,21 @@
+"""Where a node's announcements begin to count: above those of every start before."""
+
+from dsoftbus.const import U30_MAX
+
+_STARTS_STEP = 4096  # announcements of one start: more than a day's at three a minute
+
+
+def count_start(path: str) -> int:
+    """The sequence of the first announcement after this start.
+
+    The count of starts is kept in the file at `path`; a lost count costs a wait of one lifetime.
+    """
+    starts = 0
+    try:
+        with open(path) as file:
+            starts = int(file.read())
+    except (OSError, ValueError):
+        pass
+    with open(path, "w") as file:
+        file.write(str(starts + 1))
+    return (starts + 1) * _STARTS_STEP & U30_MAX

@@ -1,0 +1,105 @@
+"""A board with only a cable is found there, and reached by its name."""
+
+import asyncio
+import itertools
+import os
+import random
+
+import pytest
+from click.testing import CliRunner
+
+from board.supervisor import Supervisor
+from dsoftbus.const import LINK_LINE
+from dsoftbus.identity import device_id
+from dsoftbus.trust.acl import grant
+from dsoftbus.trust.store import Entry
+from dsoftbus_host.bus import Bus
+from dsoftbus_host.cli import main
+from dsoftbus_host.interfaces import LOOPBACK
+from dsoftbus_host.nearby import Nearby
+from dsoftbus_host.store_file import StoreFile
+from nodes import KEY, echoed
+from portable import ROOT, TIMEOUT_S
+
+MAIN = f"""
+import micropython
+
+micropython.kbd_intr(-1)  # what the host still sends must not interrupt the start
+import asyncio, sys
+sys.path[:0] = ["{ROOT}/core", "{ROOT}/micropython"]
+from dsoftbus_mpy import byte_ports, files
+from dsoftbus_mpy.bus import Bus
+from dsoftbus_mpy.starts import count_start
+from dsoftbus_mpy.line_discovery import LineDiscovery
+
+
+async def main():
+    bus = Bus(bytes(range(32)), "desk")
+    files.serve_echo(bus)
+    port = bus.open_serial(byte_ports.ConsolePort())
+    LineDiscovery(bus, port, count_start("starts"), ("echo",))
+    print("ready")
+    await asyncio.Event().wait()
+
+
+asyncio.run(main())
+"""
+BOARD_ID = device_id(Bus(KEY).public)
+_ports = itertools.count(random.Random().randrange(30000, 50000))
+
+
+@pytest.fixture
+def board(tmp_path):
+    (tmp_path / "board").mkdir()
+    (tmp_path / "board/main.py").write_text(MAIN)
+    with Supervisor(tmp_path / "board", heap="1M") as supervisor:
+        supervisor.wait_for(b"ready")
+        yield supervisor
+
+
+def test_discover_lists_the_board_with_its_port(board, tmp_path):
+    words = ("discover", "--serial", board.port, "--interface", "127.0.0.1/8", "--seconds", "4")
+    files = ("--key", str(tmp_path / "key"), "--trust", str(tmp_path / "trust"))
+    result = CliRunner(env={"COLUMNS": "200"}).invoke(
+        main, [*words, *files, "--discovery-port", str(next(_ports))]
+    )
+    assert result.exit_code == 0, result.output
+    last = result.output.splitlines()
+    assert any(
+        "desk" in line and BOARD_ID in line and f"serial {board.port}" in line for line in last
+    )
+
+
+def test_a_paired_peer_is_reached_by_name_and_after_a_reset(board, tmp_path):
+    async def scenario():
+        file = StoreFile(tmp_path / "trust.json")
+        nearby = Nearby(
+            os.urandom(32),
+            "laptop",
+            file,
+            lambda event: None,
+            listen=None,
+            interfaces=[LOOPBACK],
+            discovery_port=next(_ports),
+            serial=[board.port],
+        )
+        nearby.guard.store.add(Entry(Bus(KEY).public, "desk", [grant("allow both *")]))
+        async with nearby:
+            device = await nearby.heard("desk")
+            connection = await nearby.connect(device)
+            assert connection.session.route == (LINK_LINE, board.port, 0)
+            assert await echoed(connection) == b"hello"
+            heard = nearby.peers.get(device).heard
+            board.reset()
+            await until(lambda: nearby.peers.get(device).heard > heard)
+            connection.abort(0)
+            again = await nearby.connect(device)
+            assert again is not connection
+            assert await echoed(again) == b"hello"
+
+    asyncio.run(asyncio.wait_for(scenario(), TIMEOUT_S))
+
+
+async def until(condition) -> None:
+    while not condition():
+        await asyncio.sleep(0.02)
