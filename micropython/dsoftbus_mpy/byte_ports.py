@@ -1,8 +1,8 @@
 """Byte ports of serial lines: a UART, or the console that the REPL has otherwise.
 
-While a node owns the console, Ctrl-C is a byte like any other; `close()` gives it back its
-meaning. Eight of them in a row, which no frame has by chance, interrupt the program: so tools come
-back in. **Nothing may be printed meanwhile that must not be lost:** what a program prints goes to
+While a node owns the console, Ctrl-C is a byte of noise: no frame has one. Eight of them in a row,
+which noise does not make, interrupt the program, so that tools come back in; `close()` gives
+Ctrl-C back its meaning. **Nothing may be printed meanwhile that must not be lost:** what a program prints goes to
 the same line, where the host drops it as noise.
 """
 

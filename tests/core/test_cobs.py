@@ -1,13 +1,13 @@
 """COBS frames, and finding them again in whatever a line brings."""
 
-from dsoftbus.link.cobs import ENCODED_MAX, FRAME_MAX, Deframer, decode, encode
+from dsoftbus.link.cobs import ENCODED_MAX, FRAME_MAX, HEAD, Deframer, decode, encode
 from support import Random
 
 
 def encoded(frame) -> bytes:
-    buffer = bytearray(len(frame) + 2)
-    buffer[1 : 1 + len(frame)] = frame
-    assert encode(buffer, 0, 1 + len(frame)) == len(buffer)
+    buffer = bytearray(HEAD + len(frame) + 1)
+    buffer[HEAD : HEAD + len(frame)] = frame
+    assert encode(buffer, 0, HEAD + len(frame)) == len(buffer)
     return bytes(buffer)
 
 
@@ -29,37 +29,43 @@ def found(deframer, data, step=0):
 
 def frames_of_all_sorts():
     random = Random(7)
-    frames = [bytes(n) for n in (5, 20, FRAME_MAX)] + [b"\x01" * FRAME_MAX, b"\0a\0b\0"]
+    frames = [bytes(n) for n in (5, 20, FRAME_MAX)] + [
+        b"\x01" * FRAME_MAX,
+        b"\3" * FRAME_MAX,
+        b"\0a\3b\0",
+    ]
     for _ in range(40):
         frame = bytearray(random(5 + random.below(FRAME_MAX - 4)))
         for _ in range(random.below(20)):
-            frame[random.below(len(frame))] = 0
+            frame[random.below(len(frame))] = 3 * random.below(2)
         frames.append(bytes(frame))
     return frames
 
 
-def test_published_examples():
-    # Cheshire and Baker, and the usual table of examples; the zero at the end included.
-    assert encoded(b"\x11\x22\x00\x33") == b"\x03\x11\x22\x02\x33\x00"
-    assert encoded(b"\x00") == b"\x01\x01\x00"
-    assert encoded(b"\x00\x00") == b"\x01\x01\x01\x00"
-    assert encoded(b"\x11\x00\x00\x00") == b"\x02\x11\x01\x01\x01\x00"
-    assert encoded(b"\x11\x22\x33\x44") == b"\x05\x11\x22\x33\x44\x00"
+def test_examples():
+    # The usual table of examples, with the code for Ctrl-C before each, and codes from 3 on one
+    # more than the distance; the zero at the end included.
+    assert encoded(b"\x11\x22\x00\x33") == b"\x05\x06\x11\x22\x02\x33\x00"
+    assert encoded(b"\x00") == b"\x02\x02\x01\x00"
+    assert encoded(b"\x00\x00") == b"\x02\x04\x01\x01\x00"
+    assert encoded(b"\x03") == b"\x04\x01\x01\x00"
+    assert encoded(b"\x03\x00\x03") == b"\x04\x01\x02\x02\x01\x00"
+    assert encoded(b"\x11\x22\x33\x44") == b"\x07\x06\x11\x22\x33\x44\x00"
 
 
 def test_there_and_back_in_place():
     for frame in frames_of_all_sorts():
         wire = bytearray(encoded(frame))
-        assert wire.find(b"\0") == len(wire) - 1 == len(frame) + 1 < ENCODED_MAX
+        assert wire.find(b"\0") == len(wire) - 1 == HEAD + len(frame) < ENCODED_MAX
+        assert wire.find(b"\3") < 0  # a board that is starting would be interrupted
         assert decode(wire, 0, len(wire) - 1)
-        assert wire[1:-1] == frame
+        assert wire[HEAD:-1] == frame
 
 
-def test_what_is_no_frame_is_left_as_it_was():
-    for bad in (b"\x05\x11", b"\x03\x11\x22\x09", b"\x00\x01", b"\xff"):
+def test_what_is_no_frame_is_refused():
+    for bad in (b"\x05\x11", b"\x03\x11\x22", b"\x00\x01", b"\xff", b"\x04\x03\x11"):
         wire = bytearray(bad)
         assert not decode(wire, 0, len(wire))
-        assert wire == bad
 
 
 def test_frames_come_out_whole_and_byte_by_byte():

@@ -69,7 +69,7 @@ def test_three_percent_of_bytes_spoilt_still_gets_something_over():
     cable = Cable(random, noise=3 * PERCENT)
     send = datagrams(random, 30, 300)
     arrived = carry(cable, (send, []))[1]
-    assert len(arrived) >= 15 and all(datagram in send for datagram in arrived)
+    assert len(arrived) >= 8 and all(datagram in send for datagram in arrived)
 
 
 def test_boards_with_fewer_slots_and_shorter_datagrams():
@@ -143,7 +143,7 @@ def test_frames_with_a_good_check_and_nonsense_inside():
     for _ in range(1500):
         frame = random(random.below(20) + 3)
         check = crc32(frame) & 0xFFFF
-        wire = bytearray(b"\0" + frame + bytes((check >> 8, check & 255)) + b"\0")
+        wire = bytearray(b"\0\0" + frame + bytes((check >> 8, check & 255)) + b"\0")
         encode(wire, 0, len(wire) - 1)
         cable.deliver(0, wire)
         cable.lines[0].recvfrom_into(bytearray(1200))

@@ -1,52 +1,66 @@
 """Frames on a serial line: consistent overhead byte stuffing, and resynchronisation.
 
-Source: Cheshire and Baker, "Consistent Overhead Byte Stuffing", IEEE/ACM ToN 7(2), 1999. A frame
-of `n` bytes without its zeros is `n + 1` bytes, and a zero ends it:
+Source: Cheshire and Baker, "Consistent Overhead Byte Stuffing", IEEE/ACM ToN 7(2), 1999. A zero
+ends every frame and stands nowhere inside; nor does a 3, which is Ctrl-C to a console, so that no
+frame interrupts a board that is starting. A frame is stuffed twice, first for 3 and then for zero:
 
-    code u8 | bytes without a zero | code u8 | bytes without a zero | ... | 0
+    code u8 | bytes without the value | code u8 | bytes without the value | ...
 
-A code is the distance to the next one, or to the zero at the end; in the decoded frame a zero
-stands where each code but the first stood. Frames are at most 253 bytes, so that a distance always
-fits and no code stands for itself alone: encoding and decoding happen in place, and move nothing.
+A code is the distance to the next one, or to the end, and one more from 3 on; in the frame the
+value stands where each code but the first stood. Frames are at most 252 bytes, so that a distance
+always fits and no code stands for itself alone: all happens in place, and moves nothing.
 """
 
-FRAME_MAX = 253  # bytes before encoding
-ENCODED_MAX = FRAME_MAX + 2  # with the first code and the zero
-_FRAME_MIN = 5  # the shortest that means anything, encoded
+HEAD = 2  # bytes that encoding puts before a frame: the first codes
+FRAME_MAX = 252  # bytes before encoding
+ENCODED_MAX = HEAD + FRAME_MAX + 1  # with the zero
+_FRAME_MIN = 6  # the shortest that means anything, encoded
 _ZERO = b"\0"
+_CTRL_C = b"\3"
+_NO_CODE = 3
 
 
 def encode(buffer, at: int, stop: int) -> int:
-    """Encodes the frame in `buffer[at + 1:stop]` to `buffer[at:stop + 1]`; returns its end.
+    """Encodes the frame in `buffer[at + HEAD:stop]` to `buffer[at:stop + 1]`; returns its end.
 
     `buffer` is a bytearray; the frame has at most FRAME_MAX bytes.
     """
-    buffer[stop] = 0
-    code = at
-    while code < stop:
-        zero = buffer.find(_ZERO, code + 1, stop + 1)
-        buffer[code] = zero - code
-        code = zero
+    _stuff(buffer, at + 1, stop, _CTRL_C)
+    _stuff(buffer, at, stop, _ZERO)
     return stop + 1
 
 
 def decode(buffer, at: int, stop: int) -> bool:
-    """Decodes `buffer[at:stop]`, the zero left out: then the frame is `buffer[at + 1:stop]`.
+    """Decodes `buffer[at:stop]`, the zero left out: then the frame is `buffer[at + HEAD:stop]`.
 
-    False, with the buffer as it was, for what `encode` did not make.
+    False, with anything in the buffer, for what `encode` did not make.
     """
+    return _unstuff(buffer, at, stop, 0) and _unstuff(buffer, at + 1, stop, _NO_CODE)
+
+
+def _stuff(buffer, at: int, stop: int, value) -> None:
+    buffer[stop] = value[0]
+    while at < stop:
+        found = buffer.find(value, at + 1, stop + 1)
+        distance = found - at
+        buffer[at] = distance + (distance >= _NO_CODE)
+        at = found
+
+
+def _unstuff(buffer, at: int, stop: int, value: int) -> bool:
     code = at
     while code < stop:
-        if not buffer[code]:
+        step = buffer[code]
+        if not step or step == _NO_CODE:
             return False
-        code += buffer[code]
+        code += step - (step > _NO_CODE)
     if code != stop:
         return False
-    code = at + buffer[at]
+    code = at
     while code < stop:
         step = buffer[code]
-        buffer[code] = 0
-        code += step
+        buffer[code] = value  # the first one is not looked at again
+        code += step - (step > _NO_CODE)
     return True
 
 
@@ -88,7 +102,7 @@ class Deframer:
             if zero < 0:
                 self._keep_bounded()
                 return False
-            self.at = self._start + 1
+            self.at = self._start + HEAD
             self.stop = zero
             at = self._start
             self._start = self._scanned = zero + 1

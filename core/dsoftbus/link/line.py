@@ -17,7 +17,7 @@ from array import array
 from binascii import crc32
 
 from dsoftbus.codec import copy, put_u16
-from dsoftbus.link.cobs import ENCODED_MAX, Deframer, encode
+from dsoftbus.link.cobs import ENCODED_MAX, HEAD, Deframer, encode
 from dsoftbus.link.segments import Pool
 
 try:
@@ -360,8 +360,8 @@ class Line:
         if now - self._quiet_from >= _QUIET_MS:
             out[0] = 0
             start = 1
-        stop = self._put_frame(out, start + 1, slot)
-        put_u16(out, stop, _check(out, start + 1, stop))
+        stop = self._put_frame(out, start + HEAD, slot)
+        put_u16(out, stop, _check(out, start + HEAD, stop))
         self._quiet_from = now
         return encode(out, start, stop + _CHECK)
 
