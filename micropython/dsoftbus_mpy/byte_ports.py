@@ -2,8 +2,8 @@
 
 While a node owns the console, Ctrl-C is a byte of noise: no frame has one. Eight of them in a row,
 which noise does not make, interrupt the program, so that tools come back in; `close()` gives
-Ctrl-C back its meaning. **Nothing may be printed meanwhile that must not be lost:** what a program prints goes to
-the same line, where the host drops it as noise.
+Ctrl-C back its meaning. **Nothing may be printed meanwhile that must not be lost:** what a program
+prints goes to the same line, where the host drops it as noise.
 """
 
 import select
