@@ -18,7 +18,6 @@ from dsoftbus.const import (
     EV_PAIR_FAILED,
     EV_PAIRED,
     LINK_LINE,
-    LINK_STREAM,
 )
 from dsoftbus.discovery.announce import FLAG_PAIRING
 from dsoftbus.errors import PAIRING_TIMEOUT, BusError, LocalError, PeerError
@@ -165,9 +164,9 @@ def show_invitation(uri: str) -> None:
 async def _accept_invitation(nearby: Nearby, invited: Invitation) -> None:
     """Connects with the token: who answers has it too, or the handshake fails."""
     failure: BusError | OSError | None = None
-    for host, port in await _places(nearby, invited):
+    for link, host, port in await _places(nearby, invited):
         try:
-            await nearby.bus.connect(host, port, invited.public, psk=invited.psk)
+            await nearby.bus.connect(host, port, invited.public, psk=invited.psk, link=link)
         except (BusError, OSError) as error:
             failure = error
         else:
@@ -175,17 +174,18 @@ async def _accept_invitation(nearby: Nearby, invited: Invitation) -> None:
     raise failure or LocalError(PAIRING_TIMEOUT, "nobody was there")
 
 
-async def _places(nearby: Nearby, invited: Invitation) -> list[tuple[str, int]]:
-    """The addresses of the invitation, or those under which its node is heard."""
+async def _places(nearby: Nearby, invited: Invitation) -> list[tuple[str, str, int]]:
+    """(link, host, port): of the invitation, or those under which its node is heard."""
     places = []
     for address in invited.addresses:
-        scheme, _, place = address.partition("://")
+        link, _, place = address.partition("://")
         host, _, port = place.rpartition(":")
-        if scheme == "tcp" and port.isdigit():
-            places.append((host.strip("[]"), int(port)))
+        if link in LINK_NAMES.values() and port.isdigit():
+            places.append((link, host.strip("[]"), int(port)))
     if not places:
         peer = nearby.peers.get(await nearby.heard(invited.id))
-        places = [(host, port) for kind, host, port in peer.routes() if kind == LINK_STREAM]
+        routes = [route for route in peer.routes() if route[0] in LINK_NAMES]
+        places = [(LINK_NAMES[kind], host, port) for kind, host, port in routes]
     return places
 
 

@@ -80,6 +80,7 @@ class Supervisor:
     def reset(self) -> None:
         """A power cut: what the board was doing is gone, its files are not."""
         self._cut = True
+        self._said = b""  # what `wait_for` is to see comes after this
         self._process.kill()
 
     def pump(self, timeout_s: float | None = None) -> bool:
