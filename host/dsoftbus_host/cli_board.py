@@ -65,14 +65,13 @@ def install(port: str, name: str, source: bool) -> None:
     """Put the node on the board at PORT: only what has changed, and verified."""
     columns = (BarColumn(), DownloadColumn(), TextColumn("{task.description}"))
     with remote.connected(port) as there:
-        with Progress(*columns, console=errors) as bar:
+        with Progress(*columns, console=errors, transient=True) as bar:
             task = bar.add_task("", total=None)
 
             def show(done: int, total: int, path: str) -> None:
                 bar.update(task, completed=done, total=total, description=path)
 
             done = installing.install(there, boards.find(name), show, source)
-            show(1, 1, "")
         console.print(f"{done.written} files written, {done.removed} removed")
         if done.aside:
             console.print(
