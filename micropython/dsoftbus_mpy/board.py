@@ -122,6 +122,7 @@ class BoardNode:
             await _tried("serial line", self._open_line)
         if settings["watchdog_ms"]:
             await _tried("watchdog", self._start_watchdog)
+        await asyncio.sleep_ms(0)  # the first words of app.py belong to the start
         print("started")  # `dsoftbus board run` waits for this
 
     def _serve(self) -> None:
