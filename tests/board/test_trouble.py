@@ -14,6 +14,7 @@ from dsoftbus_host.bus import Bus
 from portable import TESTS
 
 LIMIT_S = 60  # ends what hangs; nothing is held to a time
+BITES_S = 4  # later than a board's would, for a machine that has other things to do, too
 
 # As a board's module `network`, over a driver that tests/micropython has, too.
 NETWORK = """
@@ -67,15 +68,30 @@ class WDT:
         self._count += 1
         with open("fed", "w") as file:
             file.write(str(self._count))
+
+
+class Timer:  # it runs as long as nothing resets the board: the hardware of the test sees to that
+    PERIODIC = 2
+
+    def __init__(self, number):
+        assert number == -1
+
+    def init(self, period, mode, callback):
+        assert (period, mode) == (250, self.PERIODIC)
+        callback(self)
+        with open("fed", "w") as file:
+            file.write("by a timer")
 """
 
 
 class Hardware:
-    """Resets the board when it has not been fed for its timeout; from the first feeding on."""
+    """Resets the board when it has not been fed for BITES_S; from the first feeding on.
 
-    def __init__(self, board: Supervisor, timeout_ms: int) -> None:
+    A timer goes on feeding until the board starts anew.
+    """
+
+    def __init__(self, board: Supervisor) -> None:
         self._board = board
-        self._timeout_s = timeout_ms / 1000
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
@@ -88,11 +104,12 @@ class Hardware:
         self._thread.join()
 
     def _watch(self) -> None:
-        fed, since = "", time.monotonic()
+        fed, since, starts = "", time.monotonic(), 0
         while not self._ended.wait(0.05):
-            if self._fed() != fed:
-                fed, since = self._fed(), time.monotonic()
-            elif fed and time.monotonic() - since > self._timeout_s:
+            by_timer = fed == "by a timer" and starts == self._board.starts
+            if self._fed() != fed or by_timer:
+                fed, since, starts = self._fed(), time.monotonic(), self._board.starts
+            elif fed and time.monotonic() - since > BITES_S:
                 (self._board.folder / "fed").unlink()
                 fed = ""
                 self._board.reset()
@@ -181,6 +198,21 @@ def test_a_board_that_hangs_is_reset_by_its_watchdog_and_comes_back(flash):
     secret = os.urandom(32)
     with Supervisor(flash, heap="1M") as board:
         public = started(board, secret)
-        with Hardware(board, 1000):
+        with Hardware(board):
             story = hang_and_come_back(board, secret, public)
             asyncio.run(asyncio.wait_for(story, LIMIT_S))
+
+
+def test_a_board_with_a_watchdog_can_be_worked_at_for_longer_than_its_timeout(flash):
+    configured(flash, watchdog_ms=1000, port=0)
+    (flash / "lib/machine.py").write_text(MACHINE)
+    with Supervisor(flash, heap="1M") as board, Hardware(board):
+        board.wait_for(b"line on the console")
+        with remote.connected(board.port) as there:
+            starts = board.starts
+            there.run(f"import time\ntime.sleep({1.5 * BITES_S})")
+            assert board.starts == starts
+            there.start()
+        starts = board.starts
+        time.sleep(1.5 * BITES_S)  # the node feeds it again
+        assert board.starts == starts

@@ -49,6 +49,23 @@ if _same:
     os.rename({new!r}, {path!r})
 print(_same)
 """
+# A watchdog cannot be stopped, and the node that fed it does not run now: a timer does it, until
+# the next reset. ESP32 numbers its timers from 0, the others want -1.
+_FEED = """
+def _feed():
+    import json, machine, sys
+    with open("config.json") as file:
+        timeout_ms = json.load(file).get("watchdog_ms", 0)
+    if timeout_ms:
+        dog = machine.WDT(timeout=timeout_ms)
+        timer = machine.Timer(0 if sys.platform == "esp32" else -1)
+        timer.init(period=timeout_ms // 4, mode=timer.PERIODIC, callback=lambda _: dog.feed())
+        return timer
+try:
+    _timer = _feed()
+except (AttributeError, ImportError, OSError, TypeError, ValueError):
+    pass
+"""
 _FREE = """
 import os
 try:
@@ -142,7 +159,9 @@ def connected(port: str) -> Iterator[Remote]:
     transport = _opened(port)
     try:
         _enter_raw_repl(transport, port)
-        yield Remote(transport)
+        remote = Remote(transport)
+        remote.run(_FEED)
+        yield remote
     except _errors() as error:
         raise LocalError(BAD_STATE, f"{port}: {error}") from None
     finally:
