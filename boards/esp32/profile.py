@@ -13,6 +13,7 @@ SLICES = (
     "wifi",
     "watchdog",
     "noise",
+    "names",
     "board",
 )
 FIRMWARE = "$(PORT_DIR)/boards/manifest.py"  # what is frozen in anyway

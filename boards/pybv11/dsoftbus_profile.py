@@ -18,8 +18,8 @@ class PROFILE:
     close_ms = 1000
     peer_services = 2
     peers = 8
-    trusted = 4
-    rules = 4
+    trusted = 2
+    rules = 8
     line_slots = 4
     datagram_bytes = 400
     segments = 4

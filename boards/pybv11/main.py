@@ -1,9 +1,9 @@
-"""pyboard 1.1: a node over its USB cable, or a UART.
+"""pyboard 1.1: the least node, over its USB cable or a UART.
 
 `config.json` says what the node is; `app.py`, if it is there, is your own program: its
-`async def main(bus)` runs beside the node.
+`on_event(session, event)` gets the core's events.
 """
 
-from dsoftbus_mpy import board
+from dsoftbus_mpy import cable
 
-board.run()
+cable.run()

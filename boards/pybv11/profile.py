@@ -3,14 +3,14 @@
 from dsoftbus.const import TINY
 
 ABOUT = "pyboard 1.1: the cable only"
-SLICES = ("kernels", "portable", "line-discovery", "files", "trust", "watchdog", "noise", "board")
+SLICES = ("kernels", "portable", "noise", "names", "cable")  # the heap holds no more
 FIRMWARE = "$(PORT_DIR)/boards/manifest.py"  # what is frozen in anyway
 
 
 class PROFILE(TINY):
     """One session, and small frames."""
 
-    rules = 4  # one hub, and a handful of its rules
+    trusted = 2  # keys that may begin it: a hub, and who may take its place
 
 
 # Pins, for `"serial": "uart"` in config.json and for your app.py.

@@ -3,7 +3,17 @@
 from dsoftbus.const import SMALL
 
 ABOUT = "Raspberry Pi Pico: the cable only"
-SLICES = ("kernels", "portable", "line-discovery", "files", "trust", "watchdog", "noise", "board")
+SLICES = (
+    "kernels",
+    "portable",
+    "line-discovery",
+    "files",
+    "trust",
+    "watchdog",
+    "noise",
+    "names",
+    "board",
+)
 FIRMWARE = "$(PORT_DIR)/boards/manifest.py"  # what is frozen in anyway
 
 

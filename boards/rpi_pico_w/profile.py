@@ -13,6 +13,7 @@ SLICES = (
     "wifi",
     "watchdog",
     "noise",
+    "names",
     "board",
 )
 FIRMWARE = "$(BOARD_DIR)/manifest.py"  # what is frozen in anyway

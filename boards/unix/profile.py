@@ -12,6 +12,7 @@ SLICES = (
     "discovery",
     "wifi",
     "watchdog",
+    "names",
     "board",
 )
 FIRMWARE = "$(PORT_DIR)/variants/standard/manifest.py"  # what is frozen in anyway

@@ -139,11 +139,11 @@ def token(
     with remote.connected(port) as there:
         values = settings.read(there)
         host = node_name(socket.gethostname())
-        public = provision.provision(there, own.public, host, grants)
+        public, pairs = provision.provision(there, own.public, host, grants)
         invited = None
         if withdraw:
             provision.withdraw(there)
-        else:
+        elif pairs:
             invited = provision.token(there, new)
         _start(there)
     file = open_store(trust_path)

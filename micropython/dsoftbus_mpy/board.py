@@ -8,7 +8,6 @@ stays within reach.
 import asyncio
 import os
 import sys
-import time
 
 import dsoftbus_profile as hardware
 from dsoftbus.const import (
@@ -18,22 +17,19 @@ from dsoftbus.const import (
     LINK_DATAGRAM,
     LINK_STREAM,
 )
-from dsoftbus.errors import BusError, Unsupported
+from dsoftbus.errors import BusError
 from dsoftbus.trust.acl import grant, rule
 from dsoftbus.trust.guard import Guard
-from dsoftbus_mpy import entropy, keyfile
+from dsoftbus_mpy import entropy, keyfile, setup
 from dsoftbus_mpy.bus import Bus
 from dsoftbus_mpy.storefile import StoreFile
 from dsoftbus_mpy.watch import Watch
 
-_KEY = "dsoftbus.key"
 _TRUST = "trust.json"
 _TOKEN = "dsoftbus.token"
 _STARTS = "dsoftbus.starts"
 _PSK_BYTES = 32
 _TOKEN_BYTES = 16
-_COMPLAIN_S = 5
-_RX_BYTES = 512  # of a UART: 44 ms at 115200 baud
 _WORDS = {EV_PAIRED: "paired", EV_PAIR_FAILED: "not paired", EV_DENIED: "denied"}
 _KINDS = {
     "tcp": (LINK_STREAM,),
@@ -44,11 +40,11 @@ _KINDS = {
 
 def run() -> None:
     """Runs the node until something interrupts it: then the REPL has the console again."""
-    settings = _settings()
+    settings = setup.settings()
     try:
         asyncio.run(_run(settings))
     except BusError as error:  # no noise, no heap, a damaged key: the REPL is what is left
-        print("no node:", _text(error))
+        print("no node:", setup.text(error))
 
 
 async def _run(settings) -> None:
@@ -57,33 +53,6 @@ async def _run(settings) -> None:
     heap(settings["serial"] != "" or settings["link"] != "tcp")
     await BoardNode(settings).start()
     await asyncio.Event().wait()
-
-
-# Settings
-
-
-def _settings() -> dict:
-    """What config.json says. What is wrong with it is said again and again, so that whoever comes
-    to look sees it; Ctrl-C leads to the REPL."""
-    from dsoftbus_mpy.config import MODULE, read
-
-    settings, wrong = read()
-    while wrong:
-        for text in wrong:
-            print(text)
-        print("mend it by `dsoftbus board config PORT NAME=VALUE`, or from the REPL (Ctrl-C)")
-        time.sleep(_COMPLAIN_S)
-        settings, wrong = read()
-    _forget(MODULE)
-    return settings
-
-
-def _forget(module: str) -> None:
-    """Lets go of a module that is needed no more, and of the heap that its code takes."""
-    dot = module.rfind(".")
-    del sys.modules[module]
-    if dot > 0:
-        delattr(sys.modules[module[:dot]], module[dot + 1 :])
 
 
 # The node
@@ -101,7 +70,7 @@ class BoardNode:
             print(_TRUST, "is damaged, and was put aside as", trust.damaged, "- trusting nobody")
         _set_rules(trust.store, settings["rules"])
         guard = Guard(trust.store, random, None, [grant(text) for text in settings["grants"]])
-        key = keyfile.load_or_make(_KEY, random)
+        key = keyfile.load_or_make(setup.KEY, random)
         self.bus = Bus(key, settings["name"], profile, guard=guard)
         self.bus.node.local.invite_psk = _invitation()
         self._watch = Watch(self.bus, _on_event, trust)
@@ -114,6 +83,7 @@ class BoardNode:
         print("dsoftbus", self.bus.id, settings["name"])
         self._serve()
         _start_app(self.bus)
+        await asyncio.sleep_ms(0)  # its first words, and its handlers, come before the links
         if settings["wifi"]:
             await _tried("Wi-Fi", self._join)
         if settings["port"]:
@@ -122,7 +92,6 @@ class BoardNode:
             await _tried("serial line", self._open_line)
         if settings["watchdog_ms"]:
             await _tried("watchdog", self._start_watchdog)
-        await asyncio.sleep_ms(0)  # the first words of app.py belong to the start
         print("started")  # `dsoftbus board run` waits for this
 
     def _serve(self) -> None:
@@ -175,15 +144,7 @@ class BoardNode:
         )
 
     async def _open_line(self) -> None:
-        from dsoftbus_mpy.byte_ports import ConsolePort, UartPort
-
-        if self._settings["serial"] == "uart":
-            port: object = UartPort(_uart(self._settings["uart"], self._settings["baud"]))
-            print("line on a UART,", self._settings["baud"], "baud")
-        else:
-            print("line on the console: sixteen Ctrl-C give it back")
-            port = ConsolePort()
-        line = self.bus.open_serial(port)
+        line = self.bus.open_serial(setup.byte_port(self._settings))
         if self._settings["discovery"]:
             self._announce_on_line(line)
 
@@ -205,13 +166,9 @@ async def _tried(what: str, begin) -> None:
     try:
         await begin()
     except BusError as error:
-        print("failed:", _text(error))
+        print("failed:", setup.text(error))
     except (OSError, ValueError, TypeError, ImportError) as error:
         print("failed:", what, repr(error))
-
-
-def _text(error) -> str:
-    return error.detail or repr(error)
 
 
 def _set_rules(store, texts) -> None:
@@ -233,7 +190,7 @@ def _on_event(event) -> None:
 
 
 def _on_no_network(error) -> None:
-    print("no network:", _text(error))
+    print("no network:", setup.text(error))
 
 
 def _make_folder(path: str) -> None:
@@ -254,16 +211,3 @@ def _start_app(bus) -> None:
             sys.print_exception(error)
     except Exception as error:  # noqa: BLE001 - the program's own, of any kind
         sys.print_exception(error)
-
-
-def _uart(pins, baud: int):
-    """`pins`: [id, tx, rx], None for the board's own. Raises Unsupported, ValueError."""
-    from dsoftbus_mpy.needs import machine, uart
-
-    make, pins = uart(), pins or hardware.UART
-    if not pins:
-        raise Unsupported('a UART: config.json names none, "uart": [id, tx, rx]')
-    number, tx, rx = pins
-    pin = machine("Pin", "pins")
-    named = {} if tx is None else {"tx": pin(tx), "rx": pin(rx)}
-    return make(number, baud, timeout=0, rxbuf=_RX_BYTES, **named)

@@ -3,10 +3,12 @@ is no network at all."""
 
 import asyncio
 import os
+import re
 
 import pytest
 
 from board.supervisor import Supervisor
+from dsoftbus.errors import PEER_NOT_ALLOWED, PeerError
 from dsoftbus_host.board import boards, provision, remote
 from dsoftbus_host.bus import Bus
 
@@ -18,8 +20,10 @@ async def echoed(board, secret: bytes, public: bytes, data: bytes) -> bytes:
     async with Bus(secret) as bus:
         connection = await bus.open_serial(board.port).connect(public)
         async with connection, await connection.open("echo") as stream:
-            await stream.write(data)
-            return await stream.readexactly(len(data))
+            writing = asyncio.create_task(stream.write(data))
+            back = await stream.readexactly(len(data))
+            await writing
+            return back
 
 
 @pytest.mark.parametrize("name", list(boards.every()))
@@ -29,7 +33,7 @@ def test_a_board_starts_as_a_node(name, flash_of):
         (folder / "lib/socket.py").write_text(NO_SOCKETS)
     with Supervisor(folder, heap=HEAP) as board:
         with remote.connected(board.port) as there:
-            public = provision.provision(there, Bus(secret).public, "laptop")
+            public = provision.provision(there, Bus(secret).public, "laptop").public
             said = there.start()
         assert said.startswith("dsoftbus ") and "line on the console" in said, said
         talk = echoed(board, secret, public, b"hello")
@@ -62,3 +66,60 @@ def test_a_second_start_needs_no_more_heap_than_the_first(flash_of):
             with remote.connected(board.port) as there:
                 provision.provision(there, Bus(os.urandom(32)).public, "laptop")
                 assert "line on the console" in there.start()
+
+
+def test_the_least_node_lets_in_whom_it_was_told_of_and_nobody_else(flash_of, command):
+    folder = flash_of("pybv11")
+    (folder / "config.json").write_text('{"name": "meter", "port": 80, "files": "files"}')
+    with Supervisor(folder, heap="200k") as board:
+        said, status = command("token", board.port)
+        assert status == 0 and "meter" in said and "it takes no invitations" in said
+        assert "failed: files: this board's node has a cable and nothing else" in said
+        public = bytes.fromhex(re.search(r"\b[0-9a-f]{64}\b", said)[0])
+        with pytest.raises(PeerError) as refused:
+            asyncio.run(asyncio.wait_for(echoed(board, os.urandom(32), public, b"hello"), 30))
+        assert refused.value.peer_code == PEER_NOT_ALLOWED
+        for _ in range(3):  # of two that it holds, the newest stay
+            with remote.connected(board.port) as there:
+                secret = os.urandom(32)
+                provision.provision(there, Bus(secret).public, "laptop")
+                there.start()
+        assert len((folder / "dsoftbus.allowed").read_bytes()) == 64
+        data = os.urandom(5000)
+        talk = echoed(board, secret, public, data)
+        assert asyncio.run(asyncio.wait_for(talk, 30)) == data
+
+
+def test_a_program_on_the_least_node(flash_of):
+    folder = flash_of("pybv11")
+    (folder / "app.py").write_text("""
+from dsoftbus.const import EV_OPENED
+
+def on_event(session, event):
+    if event.kind == EV_OPENED:
+        event.stream.accept()
+        event.stream.send(b"21.5")
+        event.stream.finish()
+
+turns = 0
+
+def turn(loop):
+    global turns
+    turns += 1
+    if turns == 1:
+        print("first turn")
+""")
+    secret = os.urandom(32)
+    with Supervisor(folder, heap="200k") as board:
+        with remote.connected(board.port) as there:
+            public = provision.provision(there, Bus(secret).public, "laptop").public
+            there.start()
+        board.wait_for(b"first turn")
+
+        async def ask() -> bytes:
+            async with Bus(secret) as bus:
+                connection = await bus.open_serial(board.port).connect(public)
+                async with connection, await connection.open("temperature") as stream:
+                    return await stream.read()
+
+        assert asyncio.run(asyncio.wait_for(ask(), 30)) == b"21.5"

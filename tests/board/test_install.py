@@ -68,7 +68,7 @@ def test_an_installed_and_provisioned_board_is_a_node_after_every_reset(board):
     put(board)
     secret, data = os.urandom(32), os.urandom(30_000)
     with remote.connected(board.port) as there:
-        public = provision.provision(there, Bus(secret).public, "laptop")
+        public = provision.provision(there, Bus(secret).public, "laptop").public
         there.reset()
 
     async def talk():
@@ -86,7 +86,7 @@ def test_an_installed_and_provisioned_board_is_a_node_after_every_reset(board):
 def test_a_stranger_may_do_nothing(board):
     put(board)
     with remote.connected(board.port) as there:
-        public = provision.provision(there, Bus(os.urandom(32)).public, "laptop")
+        public = provision.provision(there, Bus(os.urandom(32)).public, "laptop").public
         there.reset()
     board.wait_for(b"dsoftbus ")
 

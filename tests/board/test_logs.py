@@ -5,7 +5,7 @@ import os
 
 from board.supervisor import Supervisor
 from dsoftbus_host.board import provision, remote
-from dsoftbus_host.board.logs import Lines
+from dsoftbus_host.board.lines import Lines
 from dsoftbus_host.bus import Bus
 
 TICKING = """
@@ -79,6 +79,6 @@ def test_a_board_without_a_program_has_not_started(bare, command):
 
 def test_the_key_of_a_token_stays_where_it_is_made(board):
     with remote.connected(board.port) as there:
-        public = provision.provision(there, Bus(os.urandom(32)).public, "laptop")
+        public = provision.provision(there, Bus(os.urandom(32)).public, "laptop").public
     secret = (board.folder / "dsoftbus.key").read_bytes()
     assert public not in secret and len(public) == 32

@@ -131,7 +131,7 @@ def configured(flash, **settings) -> None:
 def started(board: Supervisor, secret: bytes) -> bytes:
     """The board's public key, once its node runs and knows us."""
     with remote.connected(board.port) as there:
-        public = provision.provision(there, Bus(secret).public, "laptop")
+        public = provision.provision(there, Bus(secret).public, "laptop").public
         there.start()
     return public
 

@@ -27,7 +27,7 @@ OURS = f"{LIB}/dsoftbus"  # all of ours begins so
 KEPT = (
     CONFIG,
     *("dsoftbus.key", "dsoftbus.key.next", "dsoftbus.token", "trust.json"),
-    *("dsoftbus.starts", "dsoftbus.seed"),
+    *("dsoftbus.allowed", "dsoftbus.starts", "dsoftbus.seed"),
 )
 NEW = ".new"  # of a file that is being written
 ASIDE = "main.py.before"

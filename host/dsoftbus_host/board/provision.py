@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import time
+from typing import NamedTuple
 
 from dsoftbus.const import KEY_BYTES
 from dsoftbus.errors import BAD_STATE, LocalError
@@ -18,35 +19,51 @@ TOKEN = "dsoftbus.token"
 _PROGRAM = """
 from binascii import hexlify, unhexlify
 import dsoftbus_profile
-from dsoftbus.trust.acl import grant
-from dsoftbus.trust.store import Entry
 from dsoftbus_mpy import crypto, entropy, keyfile
-from dsoftbus_mpy.storefile import StoreFile
 _secret = keyfile.load_or_make("dsoftbus.key", entropy.source(adc=dsoftbus_profile.ADC))
-_file = StoreFile("trust.json", dsoftbus_profile.PROFILE)
-_grants = [grant(text) for text in {grants!r}]
-_file.store.add(Entry(unhexlify({public!r}), {name!r}, _grants, {now}))
-_file.save()
-print(hexlify(crypto.keypair(_secret).public).decode())
+_public = unhexlify({public!r})
+try:
+    from dsoftbus_mpy.storefile import StoreFile
+except ImportError:
+    StoreFile = None
+if StoreFile is None:
+    from dsoftbus_mpy.cable import allow
+    allow(_public)
+else:
+    from dsoftbus.trust.acl import grant
+    from dsoftbus.trust.store import Entry
+    _file = StoreFile("trust.json", dsoftbus_profile.PROFILE)
+    _grants = [grant(text) for text in {grants!r}]
+    _file.store.add(Entry(_public, {name!r}, _grants, {now}))
+    _file.save()
+print(hexlify(crypto.keypair(_secret).public).decode(), StoreFile is not None)
 """
+
+
+class Provisioned(NamedTuple):
+    """The board's public key, and whether others may pair with it."""
+
+    public: bytes
+    pairs: bool
 
 
 def provision(
     remote: Remote, public: bytes, name: str, grants: tuple[str, ...] = ("allow both *",)
-) -> bytes:
-    """Lets the board trust the node with this key; returns the board's own public key.
+) -> Provisioned:
+    """Lets the board trust the node with this key; a board with the least node knows keys alone.
 
-    Its secret is made on the board, and does not leave it.
+    Its own secret is made on the board, and does not leave it.
     """
     program = _PROGRAM.format(public=public.hex(), name=name, grants=grants, now=int(time.time()))
-    said = remote.run(program).strip()
+    said = remote.run(program)
+    words = said.split()
     try:
-        key = bytes.fromhex(said)
-    except ValueError:
+        key = bytes.fromhex(words[0])
+    except (ValueError, IndexError):
         raise LocalError(BAD_STATE, f"no key came back: {said}") from None
     if len(key) != KEY_BYTES:
         raise LocalError(BAD_STATE, f"no key came back: {said}")
-    return key
+    return Provisioned(key, words[1:] == ["True"])
 
 
 def token(remote: Remote, renew: bool = False) -> bytes:

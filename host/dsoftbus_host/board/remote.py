@@ -16,6 +16,7 @@ from typing import Any
 from serial import SerialException
 
 from dsoftbus.errors import BAD_STATE, LocalError, Unsupported
+from dsoftbus_host.board.lines import Lines
 
 # A node that owns the console gives it back for these (dsoftbus_mpy.serial): no frame has them.
 BREAK = b"\x03" * 16
@@ -32,8 +33,8 @@ START_SECONDS = 20  # until a board's main.py is through with its start
 OPENINGS = 4  # systems look for modems at a port that has just been plugged in
 ATTEMPTS = 3
 ATTEMPT_SECONDS = 5
-_REBOOT = "soft reboot"
-_BEGUN = ("\nstarted", "mend it by", ">>> ")  # a node, one that is told wrong, or the REPL
+_REBOOT = "MPY: soft reboot"
+PROMPT = b">>> "
 FULL = (errno.ENOSPC, errno.EFBIG)
 
 _PLACE = """
@@ -136,15 +137,23 @@ class Remote:
         self._transport.serial.write(b"\x04")
 
     def start(self, seconds: float = START_SECONDS) -> str:
-        """Resets the board; what its programs say until they have begun, or give up."""
+        """Resets the board; what its programs print until they have begun, or give up."""
         self.reset()
-        said, end = "", time.monotonic() + seconds
+        lines, end = Lines(), time.monotonic() + seconds
+        said: list[str] = []
         while time.monotonic() < end:
-            said += read_now(self._transport.serial).decode(errors="replace")
-            since = said.partition(_REBOOT)[2]  # before it there is a prompt, too
-            if any(mark in since for mark in _BEGUN):
-                return since.strip()
-        return said.strip()
+            said += lines.feed(read_now(self._transport.serial))
+            if _REBOOT not in said:
+                continue  # what the REPL has to say before it ends
+            since = said[said.index(_REBOOT) + 1 :]
+            if _begun(since) or lines.rest.startswith(PROMPT):
+                return "\n".join(since)
+        return "\n".join(said)
+
+
+def _begun(lines: list[str]) -> bool:
+    """Whether a node has started, or has been told what is wrong with its configuration."""
+    return any(line == "started" or line.startswith("mend it by") for line in lines)
 
 
 def read_now(port: Any) -> bytes:

@@ -191,10 +191,18 @@ SLICES = {
     ),
     "files": Slice("the file streams of the command line", ("asyncio",), ("dsoftbus_mpy.files",)),
     "config": Slice("config.json, checked", ("core",), ("dsoftbus_mpy.config",)),
+    "setup": Slice(
+        "what a board's node begins with", ("config", "needs"), ("dsoftbus_mpy.setup",)
+    ),
     "board": Slice(
         "a board's node as its config.json says",
-        ("asyncio", "trust", "config"),
+        ("asyncio", "trust", "setup"),
         ("dsoftbus_mpy.board",),
+    ),
+    "cable": Slice(
+        "the least node of a board as its config.json says: a line and a list of keys",
+        ("loop-serial", "setup"),
+        ("dsoftbus_mpy.cable",),
     ),
     "program": Slice(
         "`micropython -m dsoftbus_mpy`, and invitations",
@@ -214,7 +222,7 @@ PUBLIC = (
     "dsoftbus.crypto.suite",
     *_of("dsoftbus.session", "events session streams"),
     *_of("dsoftbus.trust", "acl guard invitation store"),
-    *_of("dsoftbus_mpy", "board bus byte_ports config connection console crypto discovery"),
+    *_of("dsoftbus_mpy", "board bus byte_ports cable config connection console crypto discovery"),
     *_of("dsoftbus_mpy", "entropy files keeper keyfile line_discovery loop loop_serial node"),
     *_of("dsoftbus_mpy", "profiles serial starts storefile stream watch watchdog wifi"),
 )
