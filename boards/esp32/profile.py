@@ -17,6 +17,7 @@ SLICES = (
     "board",
 )
 FIRMWARE = "$(PORT_DIR)/boards/manifest.py"  # what is frozen in anyway
+ARCHITECTURE = "xtensawin"  # of its machine code
 
 
 class PROFILE(SMALL):

@@ -17,6 +17,7 @@ SLICES = (
     "board",
 )
 FIRMWARE = "$(PORT_DIR)/boards/manifest.py"  # what is frozen in anyway
+ARCHITECTURE = "rv32imc"  # of its machine code
 
 
 class PROFILE(SMALL):

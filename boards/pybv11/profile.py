@@ -5,6 +5,7 @@ from dsoftbus.const import TINY
 ABOUT = "pyboard 1.1: the cable only"
 SLICES = ("kernels", "portable", "noise", "names", "cable")  # the heap holds no more
 FIRMWARE = "$(PORT_DIR)/boards/manifest.py"  # what is frozen in anyway
+ARCHITECTURE = "armv7emsp"  # of its machine code
 
 
 class PROFILE(TINY):

@@ -15,6 +15,7 @@ SLICES = (
     "board",
 )
 FIRMWARE = "$(PORT_DIR)/boards/manifest.py"  # what is frozen in anyway
+ARCHITECTURE = "armv6m"  # of its machine code
 
 
 class PROFILE(SMALL):

@@ -17,6 +17,7 @@ SLICES = (
     "board",
 )
 FIRMWARE = "$(BOARD_DIR)/manifest.py"  # what is frozen in anyway
+ARCHITECTURE = "armv6m"  # of its machine code
 
 
 class PROFILE(SMALL):

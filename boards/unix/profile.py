@@ -16,6 +16,7 @@ SLICES = (
     "board",
 )
 FIRMWARE = "$(PORT_DIR)/variants/standard/manifest.py"  # what is frozen in anyway
+ARCHITECTURE = "x64"  # of its machine code
 
 
 class PROFILE(SMALL):

@@ -17,13 +17,15 @@ _PINS = ("UART", "LED", "ADC")
 
 class Board(NamedTuple):
     """A folder of `boards/`; `profile` is a class as those of dsoftbus.const, `slices` are all
-    that its `main.py` may load, `firmware` the manifest that its firmware is built with."""
+    that its `main.py` may load, `firmware` the manifest that its firmware is built with,
+    `architecture` what `mpy-cross -march` calls its machine code."""
 
     name: str
     about: str
     profile: type
     slices: tuple[str, ...]
     firmware: str
+    architecture: str
     pins: dict[str, Any]
 
     @property
@@ -67,7 +69,8 @@ def _read(folder: Path) -> Board:
     said = runpy.run_path(str(folder / "profile.py"))
     pins = {name: said[name] for name in _PINS}
     about, profile = said["ABOUT"], said["PROFILE"]
-    return Board(folder.name, about, profile, said["SLICES"], said["FIRMWARE"], pins)
+    own = (said["SLICES"], said["FIRMWARE"], said["ARCHITECTURE"])
+    return Board(folder.name, about, profile, *own, pins)
 
 
 def find(name: str) -> Board:
