@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dsoftbus.const import SMALL
-from dsoftbus_host.board import build, romfs, slices
+from dsoftbus_host.board import build, partition, slices
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "memory.md"
@@ -158,7 +158,7 @@ def measured(kind: Kind, rom: bool = False) -> Held:
     files = {f"lib/{path}": data for path, data in build.files(kind.slices, "")}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for path, data in ({"image": romfs.packed(files)} if rom else files).items():
+        for path, data in ({"image": partition.packed(files)} if rom else files).items():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_bytes(data)
         (folder / "plan.json").write_text(json.dumps(plan(kind)))

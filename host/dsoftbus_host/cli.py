@@ -24,7 +24,16 @@ from dsoftbus.const import EV_DENIED, EV_KEY_DUE
 from dsoftbus.errors import label
 from dsoftbus.identity import short_id
 from dsoftbus.session.events import NodeEvent
-from dsoftbus_host import address, cli_board, cli_pair, cli_sim, cli_trust, files, next_key
+from dsoftbus_host import (
+    address,
+    cli_board,
+    cli_board_rom,
+    cli_pair,
+    cli_sim,
+    cli_trust,
+    files,
+    next_key,
+)
 from dsoftbus_host.bus import Bus
 from dsoftbus_host.cli_reach import Place, place_options, reached
 from dsoftbus_host.demo import run_demo
@@ -200,6 +209,8 @@ def demo() -> None:
     asyncio.run(run_demo(console))
 
 
+for added in cli_board_rom.COMMANDS:
+    cli_board.board.add_command(added)
 for group in (cli_pair.COMMANDS, cli_trust.COMMANDS, [cli_sim.sim, cli_board.board]):
     for added in group:
         main.add_command(added)

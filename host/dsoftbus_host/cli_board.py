@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -34,6 +36,9 @@ from dsoftbus_host.terminal import (
 
 BOARD_PORT = 37021  # of config.json, where Wi-Fi is on and no other is given
 port_argument = click.argument("port")
+board_option = click.option(
+    "--board", "name", required=True, type=click.Choice(list(boards.every()))
+)
 
 
 @click.group()
@@ -58,28 +63,41 @@ def list_boards() -> None:
 
 @board.command()
 @port_argument
-@click.option("--board", "name", required=True, type=click.Choice(list(boards.every())))
+@board_option
 @click.option("--source", is_flag=True, help="Install .py files: for another mpy version.")
 @command
 def install(port: str, name: str, source: bool) -> None:
     """Put the node on the board at PORT: only what has changed, and verified."""
-    columns = (BarColumn(), DownloadColumn(), TextColumn("{task.description}"))
     with remote.connected(port) as there:
-        with Progress(*columns, console=errors, transient=True) as bar:
-            task = bar.add_task("", total=None)
-
-            def show(done: int, total: int, path: str) -> None:
-                bar.update(task, completed=done, total=total, description=path)
-
+        with progress() as show:
             done = installing.install(there, boards.find(name), show, source)
         console.print(f"{done.written} files written, {done.removed} removed")
-        if done.aside:
-            console.print(
-                f"main.py was not ours, and is {done.aside} now; what it does can go on"
-                " as `async def main(bus)` in app.py",
-                soft_wrap=True,
-            )
-        _start(there)
+        start_installed(there, done)
+
+
+@contextlib.contextmanager
+def progress() -> Iterator[installing.Progress]:
+    """A bar that stands for an installation."""
+    columns = (BarColumn(), DownloadColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=errors, transient=True) as bar:
+        task = bar.add_task("", total=None)
+
+        def show(done: int, total: int, path: str) -> None:
+            bar.update(task, completed=done, total=total, description=path)
+
+        yield show
+        show(1, 1, "")
+
+
+def start_installed(there: Remote, done: installing.Done) -> None:
+    """Says what became of another's main.py, and starts the node."""
+    if done.aside:
+        console.print(
+            f"main.py was not ours, and is {done.aside} now; what it does can go on"
+            " as `async def main(bus)` in app.py",
+            soft_wrap=True,
+        )
+    _start(there)
 
 
 @board.command()

@@ -15,7 +15,7 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from dsoftbus.errors import BAD_STATE, LocalError
-from dsoftbus_host.board import build
+from dsoftbus_host.board import build, partition
 from dsoftbus_host.board.boards import PROFILE, Board
 from dsoftbus_host.board.remote import Remote
 
@@ -134,24 +134,41 @@ def look(remote: Remote, paths: list[str]) -> dict[str, Held]:
 
 def install(remote: Remote, board: Board, progress: Progress, source: bool = False) -> Done:
     """Raises LocalError, with the board at its REPL or as it was; Unsupported."""
+    rom = partition.find(remote)
+    if rom and rom.has_node:
+        raise LocalError(
+            BAD_STATE,
+            "the board's node lies in its ROM partition: `dsoftbus board romfs` renews it, and"
+            " after `dsoftbus board remove` it can be in the file system",
+        )
     wanted = files_for(board, "" if source else remote.architecture, source)
     there = look(remote, [MAIN, CONFIG, MAIN + NEW, CONFIG + NEW])
     changed = {path: data for path, data in wanted.items() if not _is(data, there.get(path))}
     stale = [path for path in there if path not in (*wanted, MAIN, CONFIG, CONFIG + NEW)]
-    if not changed and not stale and CONFIG in there and _is(board.main, there.get(MAIN)):
+    if not changed and not stale and is_complete(board, there):
         return Done(0, 0)
     _check_room(remote, there, changed, stale)
-    aside = _take_main_away(remote, there)
+    aside = take_main_away(remote, there)
     for path in stale:
         remote.remove(path)
     remote.run(_FOLDERS.format(folders=_folders(wanted)))
     _write_all(remote, changed, progress)
     _verify(remote, wanted)
+    finish(remote, board, there)
+    return Done(len(changed) + 1, len(stale), aside)
+
+
+def is_complete(board: Board, there: dict[str, Held]) -> bool:
+    """Beside its code, which is elsewhere."""
+    return CONFIG in there and _is(board.main, there.get(MAIN))
+
+
+def finish(remote: Remote, board: Board, there: dict[str, Held]) -> None:
+    """The last steps: from here on the board starts as a node."""
     if CONFIG not in there and not _rescue(remote, there):
         remote.write(CONFIG, board.config)
-    remote.write(MAIN, board.main)  # the last step: from here on the board starts as a node
+    remote.write(MAIN, board.main)
     _verify(remote, {MAIN: board.main})
-    return Done(len(changed) + 1, len(stale), aside)
 
 
 def _check_room(
@@ -178,7 +195,7 @@ def _blocks(size: int, block: int) -> int:
     return -(-size // block) * block
 
 
-def _take_main_away(remote: Remote, there: dict[str, Held]) -> str:
+def take_main_away(remote: Remote, there: dict[str, Held]) -> str:
     """Ours is removed. Another's is renamed; returns to what."""
     if MAIN not in there:
         return ""
@@ -224,10 +241,18 @@ def remove(remote: Remote, everything: bool = False) -> int:
     """Takes the node off the board, and with `everything` its key, trust and configuration, too;
     how many files."""
     there = look(remote, [MAIN, *(KEPT if everything else ())])
-    for path in sorted(there, key=lambda path: path != MAIN):  # main.py first
+    drop(remote, sorted(there, key=lambda path: path != MAIN))  # main.py first
+    rom = partition.find(remote)
+    if rom and rom.has_node and not rom.others:
+        partition.write(remote, partition.packed({}), lambda done: None)
+    return len(there)
+
+
+def drop(remote: Remote, paths: list[str]) -> None:
+    """Removes files, and the folders that were only for ours."""
+    for path in paths:
         remote.remove(path)
     remote.run(_NO_FOLDERS.format(lib=LIB))
-    return len(there)
 
 
 def _folders(files: dict[str, bytes]) -> list[str]:

@@ -11,6 +11,7 @@ import os
 import struct
 import time
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 from serial import SerialException
@@ -86,6 +87,16 @@ class Remote:
     def run(self, program: str) -> str:
         """Runs `program` on the board; what it prints. Raises LocalError with its traceback."""
         return bytes(_answered(self._transport.exec, program)).decode()
+
+    def mpremote(self, do: Callable[..., None], **words: Any) -> None:
+        """Runs a command of mpremote's, with the words of its command line, for this board."""
+        state = SimpleNamespace(
+            transport=self._transport, ensure_raw_repl=_nothing, did_action=_nothing
+        )
+        try:
+            _answered(do, state, SimpleNamespace(**words))
+        except SystemExit:
+            raise LocalError(BAD_STATE, f"mpremote {words} has given up") from None
 
     def ask(self, expression: str) -> Any:
         return _answered(self._transport.eval, expression)
@@ -221,6 +232,10 @@ def _enter_raw_repl(transport: Any, port: str) -> None:
             transport.enter_raw_repl(soft_reset=True, timeout_overall=ATTEMPT_SECONDS)
             return
     raise LocalError(BAD_STATE, f"{port}: nothing there answers as a MicroPython board does")
+
+
+def _nothing() -> None:
+    """What mpremote's command line does around a command is done here already."""
 
 
 def _answered(call: Callable[..., Any], *args: Any) -> Any:

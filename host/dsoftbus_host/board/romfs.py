@@ -1,31 +1,69 @@
 """A node in a board's ROM partition: its code runs where it lies in flash, and takes no heap.
 
-MicroPython 1.25 and later mount such a partition at `/rom` and look for modules in `/rom/lib`,
-where the firmware was built with one. The format of the image and the way of writing it are
-`mpremote`'s.
+As an installation in the file system, it is bootable at the end or not at all: `main.py` is away
+while the partition is written, and comes back last. Copies of the node's code in the file system
+go, for a board might find them first.
 """
 
 from __future__ import annotations
 
-from dsoftbus.errors import Unsupported
+from dsoftbus.errors import BAD_STATE, LocalError, Unsupported
+from dsoftbus_host.board import build, install, partition
+from dsoftbus_host.board.boards import PROFILE, Board
+from dsoftbus_host.board.install import CONFIG, LIB, MAIN, NEW, Done, Progress
+from dsoftbus_host.board.remote import Remote
+
+_KIB = 1024
 
 
-def packed(files: dict[str, bytes]) -> bytes:
-    """An image with these files, by path."""
-    try:
-        from mpremote.romfs import VfsRomWriter
-    except ImportError:
-        raise Unsupported("mpremote 1.25: pip install 'dsoftbus[board]'") from None
-    writer = VfsRomWriter()
-    inside: list[str] = []  # the folder that is being written
-    for *folder, name in sorted(path.split("/") for path in files):
-        while folder[: len(inside)] != inside:
-            inside.pop()
-            writer.closedir()
-        for part in folder[len(inside) :]:
-            inside.append(part)
-            writer.opendir(part)
-        writer.mkfile(name, files["/".join((*folder, name))])
-    for _ in inside:
-        writer.closedir()
-    return bytes(writer.finalise())
+def image(board: Board, architecture: str) -> bytes:
+    """What belongs on a board, `main.py` and its configuration not among it, as one image."""
+    files = install.files_for(board, architecture)
+    source = files.pop(f"{LIB}/{PROFILE}.py").decode()
+    files[f"{LIB}/{PROFILE}.mpy"] = build.compiled(source, PROFILE)
+    return partition.packed(files)
+
+
+def deploy(remote: Remote, board: Board, progress: Progress, replace: bool = False) -> Done:
+    """Raises LocalError, with the board at its REPL or as it was; Unsupported.
+
+    `replace`: the partition may hold programs of others, which are lost.
+    """
+    wanted = image(board, remote.architecture)
+    written = not _checked(remote, wanted, replace).holds(wanted)
+    there = install.look(remote, [MAIN, CONFIG, MAIN + NEW, CONFIG + NEW])
+    copies = [path for path in there if path not in (MAIN, CONFIG, CONFIG + NEW)]
+    if not (written or copies) and install.is_complete(board, there):
+        return Done(0, 0)
+    aside = install.take_main_away(remote, there)
+    if written:
+        total = len(wanted)
+        partition.write(remote, wanted, lambda done: progress(done, total, "/rom"))
+        progress(total, total, "")
+    install.drop(remote, copies)
+    install.finish(remote, board, there)
+    return Done(written + 1, len(copies), aside)
+
+
+def _checked(remote: Remote, wanted: bytes, replace: bool) -> partition.Partition:
+    """Before anything is touched."""
+    found = partition.find(remote, len(wanted))
+    if found is None:
+        raise Unsupported(
+            "a ROM partition: this board's firmware has none; take one that is built with it, or"
+            " `dsoftbus board install`, which puts the node into the file system"
+        )
+    if len(wanted) > found.size:
+        raise LocalError(
+            BAD_STATE,
+            f"the node takes {-(-len(wanted) // _KIB)} KiB, and the ROM partition has"
+            f" {found.size // _KIB}: take a firmware with more, or `dsoftbus board install`",
+        )
+    if found.others and not replace:
+        names = ", ".join(sorted(found.others))
+        raise LocalError(
+            BAD_STATE,
+            f"the ROM partition holds programs of others ({names}), and has room for one image:"
+            " --replace to lose them",
+        )
+    return found
