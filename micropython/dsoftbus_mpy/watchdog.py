@@ -50,19 +50,15 @@ def start(bus, config: dict, make=None):
         return None
     late_ms = timeout_ms // 2
     dog = Watchdog(timeout_ms, lambda: bus.alive(late_ms), make)
-    bus.spawn(_run(dog, bus))
+    bus.drive(lambda: _step(dog, bus))
     return dog
 
 
-async def _run(dog: Watchdog, bus) -> None:
-    import asyncio  # a bare loop feeds by itself
+async def _step(dog: Watchdog, bus) -> None:
+    import asyncio  # a bare loop does without
 
-    while True:
-        try:
-            dog.handle_timer(bus.now())
-        except MemoryError:
-            pass  # not fed this time; it may pass
-        await asyncio.sleep_ms(dog.interval_ms)
+    dog.handle_timer(bus.now())
+    await asyncio.sleep_ms(dog.interval_ms)
 
 
 def _started(timeout_ms: int, make):

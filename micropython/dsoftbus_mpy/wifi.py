@@ -132,11 +132,11 @@ class Wifi:
         self._join_until = 0
         self._up_at = 0
         self._failure: LocalError = None
-        self._event: WifiEvent = None
+        self.event: WifiEvent = None  # that nobody has taken
 
     def handle_timer(self, now: int) -> None:
         """At most one call of the driver. An event that nobody has taken holds it back."""
-        if now < self._due or self._event is not None or self.stopped:
+        if now < self._due or self.event is not None or self.stopped:
             return
         try:
             trigger = _CALLS[self.state >> 4](self, now)
@@ -155,8 +155,8 @@ class Wifi:
 
     def next_event(self):
         """What has happened, or None."""
-        event = self._event
-        self._event = None
+        event = self.event
+        self.event = None
         return event
 
     def _enter(self, state: int, trigger: int, now: int) -> None:
@@ -173,7 +173,7 @@ class Wifi:
             self._due = self._backoff.until
 
     def _down(self, now: int) -> None:
-        self._event = WifiEvent("", self._failure)  # first: without memory nothing has happened
+        self.event = WifiEvent("", self._failure)  # first: without memory nothing has happened
         if self.address and now - self._up_at >= _SETTLED_MS:
             self._backoff.reset()
         self.address = ""
@@ -225,7 +225,7 @@ class Wifi:
         if address == _NO_ADDRESS:
             return NO
         if address != self.address:
-            self._event = WifiEvent(address)
+            self.event = WifiEvent(address)
             if not self.address:
                 self._up_at = now
             self.address = address
@@ -300,26 +300,29 @@ def start(bus, config: dict, on_up=None, on_down=None, make=None):
     wifi = configured(config, bus.node.local.random, make)
     wifi.handle_timer(bus.now())  # MAKE
     wifi.handle_timer(wifi.poll_timer())  # ACTIVATE
-    bus.spawn(_run(bus, wifi, on_up, on_down or bus.on_error))
+    bus.drive(lambda: _step(bus, wifi, on_up, on_down or bus.tell))
     return wifi
 
 
-async def _run(bus, wifi: Wifi, on_up, on_down) -> None:
-    import asyncio  # a bare loop turns it by itself
+async def _step(bus, wifi: Wifi, on_up, on_down) -> bool:
+    """True when there are to be no more."""
+    import asyncio  # a bare loop does without
 
-    while not wifi.stopped:
-        try:
-            wifi.handle_timer(bus.now())
-            _tell(wifi.next_event(), on_up, on_down)
-        except Exception as error:  # noqa: BLE001 - the program's own; or no memory: it goes on
-            bus.on_error(error)
-        await asyncio.sleep_ms(max(wifi.poll_timer() - bus.now(), _STEP_MS))
+    wifi.handle_timer(bus.now())
+    if wifi.event is not None:
+        _tell(bus, wifi.event, on_up, on_down)
+        wifi.next_event()  # only now: a lack of memory has it told again
+    await asyncio.sleep_ms(max(wifi.poll_timer() - bus.now(), _STEP_MS))
+    return wifi.stopped
 
 
-def _tell(event, on_up, on_down) -> None:
-    if event is None:
-        return
-    if event.failure is not None:
-        on_down(event.failure)
-    elif on_up is not None:
-        on_up(event.address)
+def _tell(bus, event: WifiEvent, on_up, on_down) -> None:
+    try:
+        if event.failure is not None:
+            on_down(event.failure)
+        elif on_up is not None:
+            on_up(event.address)
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the program's own
+        bus.tell(error)

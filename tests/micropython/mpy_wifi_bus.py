@@ -79,6 +79,19 @@ class Talk:
             self.answers += 1
 
 
+def pump_turns(connection, turns: Turns) -> list:
+    """At each turn of this connection's pump: how many calls of the driver there were so far."""
+    counts = [len(turns.calls)]
+    turn = connection.turn
+
+    def counted() -> None:
+        counts.append(len(turns.calls))
+        turn()
+
+    connection.turn = counted
+    return counts
+
+
 async def until(condition) -> None:
     while not condition():
         await asyncio.sleep_ms(5)
@@ -138,6 +151,7 @@ async def scenario() -> None:
     port = await bus.listen("127.0.0.1")
     connection = await peer.connect("127.0.0.1", port, bus.public)
     talk = Talk(await connection.open("echo"))
+    pumped = pump_turns(bus._connections[0], turns)
     tasks = [asyncio.create_task(turns.run()), asyncio.create_task(talk.run())]
     await until(lambda: link.address)
     for change, code in stages(air, wlan):
@@ -146,6 +160,9 @@ async def scenario() -> None:
     calls = turns.calls[before:]
     assert len(calls) > 50
     assert len(set(calls)) == len(calls), "two calls of the driver in one turn"
+    longest = max([pumped[n + 1] - pumped[n] for n in range(len(pumped) - 1)])
+    # One; two where this machine stood still for 20 ms between them.
+    assert longest <= 2, "calls of the driver between two turns of the pump: %d" % longest
     second = await peer.connect("127.0.0.1", port, bus.public)  # who listened listens
     await second.close()
     for task in tasks:
@@ -154,12 +171,39 @@ async def scenario() -> None:
     await bus.close()
 
 
-def test_sessions_are_served_whatever_the_wifi_does():
-    """No turn of the loop has more than one call of the driver; a session talks all along."""
+def run(coroutine) -> None:
+    """With less patience than a board has."""
     patient = wifi.Backoff, wifi._UP_MS, wifi._WAIT_MS
     wifi.Backoff, wifi._UP_MS, wifi._WAIT_MS = Impatient, 50, 50
     try:
-        asyncio.run(asyncio.wait_for_ms(scenario(), LIMIT_MS))
+        asyncio.run(asyncio.wait_for_ms(coroutine, LIMIT_MS))
     finally:
         wifi.Backoff, wifi._UP_MS, wifi._WAIT_MS = patient
         asyncio.new_event_loop()
+
+
+def test_sessions_are_served_whatever_the_wifi_does():
+    """No turn of the loop has more than one call of the driver; a session talks all along."""
+    run(scenario())
+
+
+def test_what_a_callback_raises_is_told_and_ends_nothing():
+    async def scenario(error, tellings: int) -> None:
+        def on_up(address: str) -> None:
+            heard.append(address)
+            if len(heard) == 1:
+                raise error
+
+        heard, told, air = [], [], Air()
+        bus = Bus(Random(1)(32), "board")
+        bus.on_error = told.append
+        link = wifi.start(bus, CONFIG, on_up, make=Marked(air, {}, Turns()).make)
+        await until(lambda: len(heard) == tellings)
+        assert told == [error]
+        air.address = "192.168.1.8"
+        await until(lambda: heard[-1] == "192.168.1.8")
+        link.stop()
+        await bus.close()
+
+    run(scenario(ValueError("the program's own"), 1))
+    run(scenario(MemoryError(), 2))  # told again: nothing is left out
