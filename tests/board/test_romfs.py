@@ -66,7 +66,7 @@ def talk(board) -> None:
     """Lets the board trust a key over the cable, and has bytes echoed in a session with it."""
     secret, data = os.urandom(32), os.urandom(20_000)
     with remote.connected(board.port) as there:
-        public = provision.provision(there, Bus(secret).public, "laptop")
+        public = provision.provision(there, Bus(secret).public, "laptop").public
         assert from_rom(there, "kernels")
         there.reset()
     board.wait_for(b"dsoftbus ")
@@ -89,6 +89,17 @@ def test_a_node_runs_from_the_partition(tmp_path, mapped):
         assert not in_lib(board) and done == install.Done(2, 0)
         talk(board)
         assert deploy(board) == (install.Done(0, 0), [])
+
+
+@pytest.mark.parametrize("name", list(boards.every()))
+def test_the_node_of_every_board_runs_from_its_image(tmp_path, name):
+    known = boards.find(name)
+    folder = with_rom(tmp_path / "board", romfs.image(known, "x64"))
+    (folder / "main.py").write_bytes(known.main)
+    (folder / "config.json").write_bytes(known.config)
+    with Supervisor(folder, heap=ROM_HEAP) as board:
+        talk(board)
+        assert not in_lib(board)
 
 
 def test_bytecode_alone_runs_from_the_partition(tmp_path):
