@@ -96,7 +96,11 @@ class Endpoint:
         elif not REC_INIT <= data[0] <= PKT_COOKIE:
             self.drops.add(drops.UNKNOWN_TYPE)
         elif data[0] == REC_INIT:
-            self._on_init(data, stop, path, now)
+            try:
+                self._on_init(data, stop, path, now)
+            except LocalError as error:  # no random bytes any more: what lives, lives on
+                self.drops.add(drops.NO_ROOM)
+                self._answer(REC_REFUSE, get_u32(data, 1), bytes((error.code,)), path)
         else:
             session = self.sessions.get(get_u32(data, 1))
             if session is None:
