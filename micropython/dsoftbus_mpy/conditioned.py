@@ -16,7 +16,7 @@ from dsoftbus_mpy.health import Health
 
 _SEED_BITS = 384  # the generator's strength and its half (SP 800-90A section 8.6.7)
 _START_SAMPLES = 1024  # under test before the first byte is given: SP 800-90B section 4.3
-_BATCH = 16  # samples of each source with every request: about a millisecond on an RP2040
+_BATCH = 16  # samples of each source with every request: some ms on an RP2040
 
 
 class Noise:

@@ -169,7 +169,10 @@ class Wifi:
         elif state == UP:
             self._due = now + _UP_MS
         elif state in (PAUSE, COLD):
-            self._backoff.failed(now)
+            try:
+                self._backoff.failed(now)
+            except LocalError:
+                pass  # no random bytes any more: then not at a random time
             self._due = self._backoff.until
 
     def _down(self, now: int) -> None:

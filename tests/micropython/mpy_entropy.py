@@ -6,7 +6,7 @@ import sys
 from noise import Dying, Sound, broken, noise, stuck, three
 
 from dsoftbus.errors import ENTROPY_UNAVAILABLE
-from dsoftbus_mpy import conditioned, entropy, health
+from dsoftbus_mpy import conditioned, drbg, entropy, health
 from dsoftbus_mpy.conditioned import Generator
 from dsoftbus_mpy.drbg import Drbg
 from dsoftbus_mpy.health import Health
@@ -220,6 +220,44 @@ def test_what_dies_later_closes_it_then():
         assert 300 // 16 <= answered <= 300 // 16 + 2, answered
         dying.left = 1 << 20  # it has come back: too late
         raises(ENTROPY_UNAVAILABLE, random, 4)
+
+
+def test_a_source_that_becomes_biased_closes_it():
+    chance = Random(11)
+
+    def biased() -> int:
+        return 7 if chance.bits16() & 3 else chance.bits16() & 0xFF  # 7 three times in four
+
+    random = Generator(three(Dying(1, 1024 + 100, biased)), NOWHERE)
+    answered = until_closed(random)
+    assert answered < (100 + 4 * 512) // 16  # a window that begins with another value says nothing
+    assert random.failure in ("a: adaptive proportion", "a: repetition count")
+
+
+def test_no_memory_in_the_middle_of_it_repeats_nothing():
+    """At any of its calculations; what is given afterwards is as good as before."""
+    whole = drbg.SHA256.hmac
+    left = [0]
+
+    def hmac(key, data):
+        left[0] -= 1
+        if left[0] == 0:
+            raise MemoryError
+        return whole(key, data)
+
+    for at in range(1, 16):
+        random, given, failed = Generator(three(), NOWHERE), [], 0
+        drbg.SHA256.hmac, left[0] = hmac, at
+        try:
+            while len(given) < 6:
+                try:
+                    given.append(random(40))
+                except MemoryError:
+                    failed += 1
+        finally:
+            drbg.SHA256.hmac = whole
+        assert failed == 1
+        assert len({data[n : n + 8] for data in given for n in range(0, 40, 8)}) == 30
 
 
 def test_two_of_three_that_die_close_it_too():

@@ -4,6 +4,7 @@ from wlan import CYW43, DHCP_MS, ESP32, JOIN_MS, Air, Wlan
 
 from dsoftbus.errors import (
     BAD_ARGUMENT,
+    ENTROPY_UNAVAILABLE,
     UNSUPPORTED,
     WIFI_DRIVER,
     WIFI_LOST,
@@ -11,6 +12,7 @@ from dsoftbus.errors import (
     WIFI_REFUSED,
     WIFI_TIMEOUT,
     WIFI_WRONG_PASSWORD,
+    LocalError,
 )
 from dsoftbus_mpy import wifi
 from dsoftbus_mpy.wifi import TABLE, Wifi
@@ -272,6 +274,18 @@ def run_without_memory(station, ms: int) -> None:
             station.run(end - station.air.now)
         except MemoryError:
             pass
+
+
+def test_without_random_bytes_it_comes_back_all_the_same():
+    def closed(n: int):
+        raise LocalError(ENTROPY_UNAVAILABLE)
+
+    station = Station(ESP32)
+    station.wifi._backoff = wifi.Backoff(closed)
+    station.run(MINUTE)
+    station.wlan._joining = None
+    station.run(MINUTE)
+    assert station.heard == [ADDRESS, WIFI_LOST, ADDRESS]
 
 
 def test_one_that_was_stopped_calls_nothing():
