@@ -59,9 +59,9 @@ IN_HEAP = NODES.format(
 )
 IN_FLASH = NODES.format(
     place="flash",
-    how="The same files in an image (ROMFS) that is mapped into memory, outside of the heap, and\n"
-    "run from there. **It takes a firmware with a ROM partition**: those for download for the\n"
-    "Pico and the ESP32 have none.",
+    how="As `dsoftbus board romfs` leaves it: the same files in an image (ROMFS) that is mapped\n"
+    "into memory, outside of the heap, and run from there. **It takes a firmware with a ROM\n"
+    "partition**: those for download for the Pico and the ESP32 have none.",
 )
 NOTE = """
 `code` is the interpreter's own (about 1 KB) and what all slices hold of the heap: with the code in
@@ -86,8 +86,8 @@ SLICES = """
 TAIL = """
 The heap of a slice is what it adds when those that it needs are there: tables of names grow by
 doubling, and whoever comes when one is full pays for the next. `kernels` are counted for ARMv6-M;
-machine code lies in the heap too, so a board with `kernels` instead of `portable` needs about
-their `.mpy` bytes more.
+machine code lies in RAM, also when it comes from an image in flash, so a board with `kernels`
+instead of `portable` needs about their `.mpy` bytes more.
 """
 
 

@@ -17,19 +17,30 @@ _KIB = 1024
 
 
 def image(board: Board, architecture: str) -> bytes:
-    """What belongs on a board, `main.py` and its configuration not among it, as one image."""
+    """What belongs on a board, `main.py` and its configuration not among it, as one image.
+
+    Bytecode runs in place. Machine code MicroPython copies into RAM, here as elsewhere; without it
+    (`architecture` "") a node has more heap and slow crypto.
+    """
     files = install.files_for(board, architecture)
     source = files.pop(f"{LIB}/{PROFILE}.py").decode()
     files[f"{LIB}/{PROFILE}.mpy"] = build.compiled(source, PROFILE)
     return partition.packed(files)
 
 
-def deploy(remote: Remote, board: Board, progress: Progress, replace: bool = False) -> Done:
+def deploy(
+    remote: Remote,
+    board: Board,
+    progress: Progress,
+    bytecode: bool = False,
+    replace: bool = False,
+) -> Done:
     """Raises LocalError, with the board at its REPL or as it was; Unsupported.
 
-    `replace`: the partition may hold programs of others, which are lost.
+    `bytecode`: no machine code. `replace`: the partition may hold programs of others, which are
+    lost.
     """
-    wanted = image(board, remote.architecture)
+    wanted = image(board, "" if bytecode else remote.architecture)
     written = not _checked(remote, wanted, replace).holds(wanted)
     there = install.look(remote, [MAIN, CONFIG, MAIN + NEW, CONFIG + NEW])
     copies = [path for path in there if path not in (MAIN, CONFIG, CONFIG + NEW)]
