@@ -92,8 +92,8 @@ _WRONG_PASSWORD = (-3, 15, 202, 204)  # 15 and 204: the handshake that proves th
 _CYW43_MOST = 3  # 0 down, 1 joining, 2 no address, 3 up
 _ESP32_UNDECIDED = 1000
 _NO_ADDRESS = "0.0.0.0"
-# By drivers of some release or other; the last two by what is no driver.
-_RAISED = (OSError, RuntimeError, ValueError, TypeError, AttributeError)
+# By drivers of some release or other; the last three by what is no driver.
+_RAISED = (OSError, RuntimeError, ValueError, TypeError, AttributeError, IndexError)
 
 # A board does not hold the labels of errors, so the detail says it, too.
 _TEXTS = {
@@ -225,7 +225,7 @@ class Wifi:
 
     def _learn(self, now: int) -> int:
         address = self._interface.ifconfig()[0]
-        if address == _NO_ADDRESS:
+        if address in ("", _NO_ADDRESS):
             return NO
         if address != self.address:
             self.event = WifiEvent(address)

@@ -21,6 +21,7 @@ from support import Random, raises
 ADDRESS = "192.168.1.7"
 FIXED = ("192.168.1.9", "255.255.255.0", "192.168.1.1", "192.168.1.1")
 MINUTE = 60_000
+STEP_MS = 20
 STEPS = 20_000  # ends what never rests
 CALLS = ("make", "up", "config", "set_ifconfig", "connect", "isconnected", "status", "ifconfig")
 EVERY_CALL = CALLS + ("down", "disconnect")
@@ -47,6 +48,7 @@ class Station:
             before = len(self.wlan.calls)
             self.wifi.handle_timer(due)
             assert len(self.wlan.calls) - before <= 1
+            assert self.wifi.poll_timer() >= due + STEP_MS  # everyone else's turn
             self._take()
         raise AssertionError("it does not rest")
 
@@ -230,6 +232,60 @@ def test_an_interface_that_vanishes_is_made_anew():
     station.wlan.faults = {}
     station.run(2 * MINUTE)
     assert station.heard[-1] == ADDRESS
+
+
+class Mad:
+    """A driver that says and raises whatever comes."""
+
+    def __init__(self, random):
+        self.calls = []
+        self._random = random
+
+    def make(self):
+        self.calls.append("make")
+        return self._any(self)
+
+    def active(self, on):
+        return self._called()
+
+    def config(self, **options):
+        return self._called()
+
+    def connect(self, name, password):
+        return self._called()
+
+    def disconnect(self):
+        return self._called()
+
+    def isconnected(self):
+        return self._called()
+
+    def status(self):
+        return self._called()
+
+    def ifconfig(self, fixed=None):
+        return self._called()
+
+    def _called(self):
+        self.calls.append("")
+        numbers = (-4, -3, -2, -1, 0, 1, 2, 3, 4, 15, 200, 201, 202, 210, 255, 1000, 1010)
+        answers = (True, False, None, "", (), ("",), ("0.0.0.0",), ("10.0.0.1",), (7,), b"x")
+        answers += numbers
+        return self._any(answers[self._random.below(len(answers))])
+
+    def _any(self, answer):
+        if self._random.below(6) == 0:
+            raise ERRORS[self._random.below(len(ERRORS))]
+        return answer
+
+
+def test_a_driver_that_says_anything_at_all_is_survived():
+    for seed in range(15):
+        station = Station()
+        station.wlan = Mad(Random(100 + seed))
+        station.wifi = Wifi(station.wlan.make, "hall", "", Random(seed))
+        station.run(60 * MINUTE)
+        assert len(station.wlan.calls) > 100
 
 
 def test_an_event_that_nobody_takes_holds_everything_back():
