@@ -22,7 +22,6 @@ from rich.progress import (
 
 from dsoftbus.const import EV_DENIED, EV_KEY_DUE
 from dsoftbus.errors import label
-from dsoftbus.identity import short_id
 from dsoftbus.session.events import NodeEvent
 from dsoftbus_host import (
     address,
@@ -37,7 +36,7 @@ from dsoftbus_host import (
 from dsoftbus_host.bus import Bus
 from dsoftbus_host.cli_reach import Place, place_options, reached
 from dsoftbus_host.demo import run_demo
-from dsoftbus_host.terminal import command, console, errors, key_option, node_name
+from dsoftbus_host.terminal import command, console, errors, key_option, node_name, short_id
 
 
 @click.group()

@@ -14,7 +14,7 @@ from rich.table import Table
 from serial.tools import list_ports
 
 from dsoftbus.errors import BAD_STATE, LocalError
-from dsoftbus.identity import device_id, short_id
+from dsoftbus.identity import device_id
 from dsoftbus.trust.acl import grant
 from dsoftbus.trust.invitation import Invitation
 from dsoftbus.trust.store import Entry
@@ -31,6 +31,7 @@ from dsoftbus_host.terminal import (
     key_option,
     node_name,
     open_store,
+    short_id,
     trust_option,
 )
 

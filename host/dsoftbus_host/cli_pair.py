@@ -21,7 +21,6 @@ from dsoftbus.const import (
 )
 from dsoftbus.discovery.announce import FLAG_PAIRING
 from dsoftbus.errors import PAIRING_TIMEOUT, BusError, LocalError, PeerError
-from dsoftbus.identity import short_id
 from dsoftbus.session.events import NodeEvent
 from dsoftbus.trust import invitation
 from dsoftbus.trust.acl import grant
@@ -33,6 +32,7 @@ from dsoftbus_host.nearby import LINK_NAMES, Nearby
 from dsoftbus_host.terminal import (
     command,
     console,
+    short_id,
 )
 
 _REFRESH_S = 0.25

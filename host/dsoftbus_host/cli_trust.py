@@ -16,11 +16,11 @@ from rich.table import Table
 
 from dsoftbus.const import HOST
 from dsoftbus.errors import BAD_ARGUMENT, LocalError
-from dsoftbus.identity import device_id, looks_like_id, short_id
+from dsoftbus.identity import device_id, looks_like_id
 from dsoftbus.trust.acl import ANYONE, PAIRED, rule
 from dsoftbus.trust.store import TrustStore, decode
 from dsoftbus_host import crypto, next_key
-from dsoftbus_host.terminal import command, console, key_option, open_store, trust_option
+from dsoftbus_host.terminal import command, console, key_option, open_store, short_id, trust_option
 
 _DAY_S = 86400
 

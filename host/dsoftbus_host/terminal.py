@@ -95,3 +95,11 @@ def open_store(path: Path) -> store_file.StoreFile:
             soft_wrap=True,
         )
     return file
+
+
+def short_id(device: str) -> str:
+    """The form for people to compare at a glance: the first eight characters, in two groups.
+
+    40 bits tell the nodes of one place apart; they prove nothing.
+    """
+    return device[:4] + "-" + device[4:8]

@@ -6,6 +6,7 @@ waits for one call, never for a connection. `start` runs it beside a Bus on asyn
 calls `handle_timer` after each `run_once` and takes what `next_event` has.
 """
 
+from dsoftbus.backoff import Backoff
 from dsoftbus.errors import (
     BAD_ARGUMENT,
     WIFI_DRIVER,
@@ -16,7 +17,6 @@ from dsoftbus.errors import (
     WIFI_WRONG_PASSWORD,
     LocalError,
 )
-from dsoftbus.pace import Backoff
 
 try:
     from micropython import const

@@ -23,7 +23,7 @@ except ImportError:
     try:
         from dsoftbus_mpy.crypto import suite
     except ImportError:
-        from dsoftbus.crypto.suite import portable as suite
+        from dsoftbus.crypto.provider import suite
 
 SUITES = {SUITE_CHACHA_SHA256: suite(SUITE_CHACHA_SHA256)}
 LONG_MS = 3600000  # of virtual time: a bound for what ends long before

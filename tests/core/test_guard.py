@@ -18,7 +18,7 @@ from dsoftbus.const import (
     SMALL,
     TINY,
 )
-from dsoftbus.crypto.suite import portable
+from dsoftbus.crypto.provider import suite as portable
 from dsoftbus.errors import (
     BAD_STATE,
     NO_SUCH_SERVICE,

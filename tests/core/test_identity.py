@@ -5,7 +5,6 @@ from dsoftbus.identity import (
     check_claim,
     device_id,
     looks_like_id,
-    short_id,
 )
 from support import Random, raises
 
@@ -42,10 +41,6 @@ def test_every_bit_of_the_key_counts():
         other[bit // 8] ^= 1 << bit % 8
         ids.add(device_id(other))
     assert len(ids) == 257
-
-
-def test_the_short_form_is_for_people():
-    assert short_id("abcdefghijklmnopqrstuvwxyz") == "abcd-efgh"
 
 
 def test_what_looks_like_an_id():

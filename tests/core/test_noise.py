@@ -4,7 +4,7 @@ from binascii import hexlify, unhexlify
 
 from crypto_checks import LOW_ORDER
 from dsoftbus.const import SUITE_CHACHA_BLAKE2S, SUITE_CHACHA_SHA256
-from dsoftbus.crypto.suite import portable
+from dsoftbus.crypto.provider import suite as portable
 from dsoftbus.errors import ENTROPY_UNAVAILABLE, LocalError
 from dsoftbus.noise import MAX_NONCE, PATTERNS, CipherState, HandshakeState
 from pairs import ToyPair, ToySuite

@@ -8,7 +8,7 @@ a few hundred attempts; the victims are the real state machines, the hashes are 
 
 from hashlib import sha256
 
-from dsoftbus.crypto.suite import portable
+from dsoftbus.crypto.provider import suite as portable
 from dsoftbus.errors import COMMITMENT_MISMATCH
 from dsoftbus.noise import HandshakeState
 from dsoftbus.trust.pairing import COMMIT, NONCE, REVEAL, VERSION, Pairing, commitment, digits_of

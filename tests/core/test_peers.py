@@ -1,5 +1,6 @@
 """The table of peers: aging, pace, replays, and a flood that changes nothing for known peers."""
 
+from dsoftbus.backoff import Backoff
 from dsoftbus.const import EV_OFFLINE, EV_ONLINE, LINK_DATAGRAM, LINK_STREAM, SMALL
 from dsoftbus.discovery.announce import Announcement
 from dsoftbus.discovery.peers import Peers
@@ -15,7 +16,7 @@ from dsoftbus.errors import (
     label,
 )
 from dsoftbus.identity import device_id
-from dsoftbus.pace import Backoff, TokenBucket
+from dsoftbus.pace import TokenBucket
 from support import raises
 
 OWN = device_id(bytes(32))

@@ -1,7 +1,7 @@
 """Protection of stream links: in place, in order, rekeyed by both ends at the same record."""
 
 from dsoftbus.const import REC_PROTECTED, REKEY_RECORDS
-from dsoftbus.crypto.suite import portable
+from dsoftbus.crypto.provider import suite as portable
 from dsoftbus.link.protect import RECORD_OVERHEAD, StreamProtect
 from dsoftbus.noise import MAX_NONCE, CipherState
 from pairs import ToySuite

@@ -1,7 +1,7 @@
 """When a lost peer is tried again, in virtual time."""
 
+from dsoftbus.backoff import Backoff
 from dsoftbus.discovery.reconnect import SETTLED_MS, Reconnect
-from dsoftbus.pace import Backoff
 from support import Random
 
 LEAST = bytes  # random(n) that always gives the least

@@ -1,7 +1,7 @@
 """Rotation: the next key is proved, bound to its session, and followed."""
 
 from dsoftbus.const import SMALL
-from dsoftbus.crypto.suite import portable
+from dsoftbus.crypto.provider import suite as portable
 from dsoftbus.errors import BAD_ARGUMENT, MALFORMED, NEXT_KEY_UNPROVEN
 from dsoftbus.trust import rotation
 from dsoftbus.trust.acl import grant

@@ -19,7 +19,7 @@ from dsoftbus.const import (
     SUITE_AESGCM_SHA256,
     TINY,
 )
-from dsoftbus.crypto.suite import portable
+from dsoftbus.crypto.provider import suite as portable
 from dsoftbus.identity import device_id
 from dsoftbus.link.records import record
 from dsoftbus.session.session import (

@@ -2,7 +2,7 @@
 
 from crypto_checks import check_wycheproof_x25519, check_x25519
 from dsoftbus.crypto import x25519
-from dsoftbus.crypto.suite import keypair
+from dsoftbus.crypto.provider import keypair
 
 
 def test_rfc_7748():

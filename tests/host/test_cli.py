@@ -20,6 +20,7 @@ from dsoftbus.trust.store import Entry
 from dsoftbus_host.cli import main
 from dsoftbus_host.crypto import fastest
 from dsoftbus_host.store_file import StoreFile
+from dsoftbus_host.terminal import short_id
 from nodes import ServingNode
 from portable import ROOT, TIMEOUT_S
 
@@ -108,6 +109,10 @@ def make_file(path: Path, size: int) -> Path:
 
 def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_the_short_form_is_for_people():
+    assert short_id("abcdefghijklmnopqrstuvwxyz") == "abcd-efgh"
 
 
 def test_id_is_made_once_and_the_same_ever_after(tmp_path, key):

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from crypto_checks import DRAFT, check_chachapoly, check_x25519
 from dsoftbus.const import SUITE_AESGCM_SHA256, SUITE_CHACHA_BLAKE2S, SUITE_CHACHA_SHA256
-from dsoftbus.crypto.suite import portable
+from dsoftbus.crypto.provider import suite as portable
 from dsoftbus_host import crypto
 from portable import ROOT, TESTS, micropython
 

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dsoftbus.const import DATAGRAM_MAX, HOST, PACKET_HEADER, SMALL
-from dsoftbus.crypto.suite import portable
+from dsoftbus.crypto.provider import suite as portable
 from dsoftbus.errors import END_LOCAL, END_PEER, PeerError
 from dsoftbus.link.acks import AckRanges, AckReader, ack_bytes
-from dsoftbus.link.drops import LABELS
+from dsoftbus.link.drop_labels import LABELS
 from dsoftbus.link.packets import DatagramProtect
 from dsoftbus.link.reliable import Reliable
 from dsoftbus.noise import CipherState

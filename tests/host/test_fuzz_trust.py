@@ -17,8 +17,9 @@ from dsoftbus.errors import (
     LocalError,
     PeerError,
 )
-from dsoftbus.identity import base32, device_id, from_base32
+from dsoftbus.identity import base32, device_id
 from dsoftbus.trust import acl, invitation, rotation, store
+from dsoftbus.trust.invitation import from_base32
 from dsoftbus.trust.pairing import TABLE, Pairing
 from dsoftbus_host import crypto
 from support import Random

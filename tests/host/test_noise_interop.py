@@ -16,7 +16,7 @@ from noise.connection import Keypair, NoiseConnection
 from crypto_checks import LOW_ORDER
 from dsoftbus.codec import Reader, copy
 from dsoftbus.const import DATA, LINK_STREAM, SMALL
-from dsoftbus.crypto.suite import portable
+from dsoftbus.crypto.provider import suite as portable
 from dsoftbus.errors import BusError, PeerError
 from dsoftbus.link.records import RecordReader
 from dsoftbus.noise import HandshakeState

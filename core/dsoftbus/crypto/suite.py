@@ -2,16 +2,14 @@
 
 `Suite.keypair(secret)` gives a handle with `.public` and `.exchange(public)`, `Suite.cipher(key)`
 one with `.seal` and `.open` (see `chachapoly.ChaChaPoly` for their contract); `Suite.hash` is a
-`Hash` and `Suite.copy(dst, at, src, start, n)` moves bytes. `portable` is the provider that runs
-everywhere; a backend has its own `suite(code)` with the same signature.
+`Hash` and `Suite.copy(dst, at, src, start, n)` moves bytes. Each provider has a `suite(code)`: the
+one of `provider` runs everywhere, and a backend has its own.
 """
 
 from hashlib import sha256
 
-from dsoftbus.codec import copy
 from dsoftbus.const import SUITE_AESGCM_SHA256, SUITE_CHACHA_BLAKE2S, SUITE_CHACHA_SHA256
 from dsoftbus.crypto import hkdf
-from dsoftbus.errors import Unsupported
 
 NAMES = {
     SUITE_CHACHA_SHA256: b"25519_ChaChaPoly_SHA256",
@@ -65,23 +63,3 @@ def digest_sha256(data) -> bytes:
 
 
 SHA256 = Hash(b"SHA256", digest_sha256)
-
-
-def portable(code: int = SUITE_CHACHA_SHA256) -> Suite:
-    """The suite `code` in portable code. Raises Unsupported for AES-GCM and unknown codes."""
-    from dsoftbus.crypto.chachapoly import ChaChaPoly
-
-    if code == SUITE_CHACHA_SHA256:
-        return Suite(code, keypair, ChaChaPoly, SHA256, copy)
-    if code == SUITE_CHACHA_BLAKE2S:
-        from dsoftbus.crypto.blake2s import digest
-
-        return Suite(code, keypair, ChaChaPoly, Hash(b"BLAKE2s", digest), copy)
-    raise Unsupported("portable suite %d" % code)
-
-
-def keypair(secret) -> KeyPair:
-    """The portable key pair of a 32-byte secret."""
-    from dsoftbus.crypto.x25519 import BASE, exchange
-
-    return KeyPair(secret, exchange, BASE)

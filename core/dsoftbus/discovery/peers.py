@@ -7,6 +7,7 @@ each other; a known peer has a bucket of its own, and nothing that strangers sen
 
 from collections import deque
 
+from dsoftbus.backoff import Backoff
 from dsoftbus.const import ANNOUNCE_MAX, EV_OFFLINE, EV_ONLINE, LINK_LINE
 from dsoftbus.discovery.announce import claimed_id, decode
 from dsoftbus.errors import (
@@ -22,7 +23,7 @@ from dsoftbus.errors import (
     PeerError,
 )
 from dsoftbus.identity import device_id
-from dsoftbus.pace import Backoff, TokenBucket
+from dsoftbus.pace import TokenBucket
 from dsoftbus.session.events import NodeEvent
 
 # The field's hardening: at most 50 packets in 5 s, at most 3 handshakes in 30 s for each peer.

@@ -1,6 +1,6 @@
 """When a lost peer is tried again: the policy; a backend's keeper does the connecting."""
 
-from dsoftbus.pace import Backoff
+from dsoftbus.backoff import Backoff
 
 SETTLED_MS = 10000  # a peer that lets us in and then says no does so within a round trip
 

@@ -22,32 +22,20 @@ COOKIE_ASKED = const(10)
 OVER_BUDGET = const(11)
 NO_ROOM = const(12)
 
-LABELS = (
-    "drop.truncated",
-    "drop.oversize",
-    "drop.unknown_type",
-    "drop.unknown_connection",
-    "drop.forged",
-    "drop.replayed",
-    "drop.stale",
-    "drop.early",
-    "drop.unexpected",
-    "drop.unsupported",
-    "drop.cookie_asked",
-    "drop.over_budget",
-    "drop.no_room",
-)
+KINDS = const(13)
 
 
 class Drops:
     """`count[kind]`, for one endpoint and all of its sessions."""
 
     def __init__(self):
-        self.count = [0] * len(LABELS)
+        self.count = [0] * KINDS
 
     def add(self, kind: int) -> None:
         self.count[kind] += 1
 
     def as_dict(self) -> dict:
         """Label -> count, of the kinds that were seen."""
+        from dsoftbus.link.drop_labels import LABELS  # only who asks pays for the words
+
         return {LABELS[kind]: n for kind, n in enumerate(self.count) if n}

@@ -60,6 +60,7 @@ SLICES = {
             *_of("dsoftbus_mpy", "clock crypto entropy keyfile node"),
         ),
     ),
+    "backoff": Slice("waits that grow with each failure", ("core",), ("dsoftbus.backoff",)),
     "node": Slice(
         "a node of several links: sessions on streams, discovery and trust where they are there",
         ("core",),
@@ -68,12 +69,17 @@ SLICES = {
     "names": Slice(
         "constants, profiles and labels, for programs that ask for them",
         ("core",),
-        (*_of("dsoftbus", "const labels"), "dsoftbus_mpy.profiles"),
+        (*_of("dsoftbus", "const labels link.drop_labels"), "dsoftbus_mpy.profiles"),
     ),
     "portable": Slice(
         "crypto in portable code, for ports without the viper emitter",
         ("core",),
         _of("dsoftbus.crypto", "chachapoly x25519"),
+    ),
+    "provider": Slice(
+        "suites in portable code, whatever a board has",
+        ("portable",),
+        ("dsoftbus.crypto.provider",),
     ),
     "kernels": Slice(
         "crypto in machine code",
@@ -152,7 +158,9 @@ SLICES = {
         ("core",),
         (*_of("dsoftbus.discovery", "__init__ announce announcer"), "dsoftbus_mpy.starts"),
     ),
-    "peers": Slice("the table of peers", ("announcements",), ("dsoftbus.discovery.peers",)),
+    "peers": Slice(
+        "the table of peers", ("announcements", "backoff"), ("dsoftbus.discovery.peers",)
+    ),
     "discovery": Slice(
         "announcements on a network, and the table of peers",
         ("asyncio", "trust", "peers"),
@@ -179,7 +187,9 @@ SLICES = {
         ("dsoftbus_mpy.needs",),
     ),
     "wifi": Slice(
-        "Wi-Fi that is brought up, watched and brought back", ("needs",), ("dsoftbus_mpy.wifi",)
+        "Wi-Fi that is brought up, watched and brought back",
+        ("backoff", "needs"),
+        ("dsoftbus_mpy.wifi",),
     ),
     "watchdog": Slice(
         "the board's watchdog, fed by a node that is alive", ("needs",), ("dsoftbus_mpy.watchdog",)

@@ -1,0 +1,17 @@
+"""What the kinds of `drops` are called, in their order."""
+
+LABELS = (
+    "drop.truncated",
+    "drop.oversize",
+    "drop.unknown_type",
+    "drop.unknown_connection",
+    "drop.forged",
+    "drop.replayed",
+    "drop.stale",
+    "drop.early",
+    "drop.unexpected",
+    "drop.unsupported",
+    "drop.cookie_asked",
+    "drop.over_budget",
+    "drop.no_room",
+)
