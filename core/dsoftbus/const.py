@@ -23,6 +23,7 @@ HANDSHAKE_RECORD_MAX = const(512)  # message 3 with the longest HELLO is 115 byt
 PKT_COOKIE = const(6)
 PACKET_HEADER = const(9)  # type, connection id, packet number
 FLIGHT_HEADER = const(5)  # type, connection id
+COOKIE_BYTES = const(16)
 DATAGRAM_MIN = const(200)  # the smallest radio payload that full sessions are made for
 DATAGRAM_MAX = const(1200)  # passes every path of IPv6, tunnels included
 

@@ -53,9 +53,10 @@ class Node(Roster):
 
     def endpoint(self, mtu: int):
         """For a datagram link: all sessions on one socket. `mtu`: its longest datagram."""
-        from dsoftbus.session.endpoint import Endpoint  # only who has such a link pays for it
+        from dsoftbus.session.cookies import Cookies  # only who has such a link pays for it
+        from dsoftbus.session.endpoint import Endpoint
 
-        return Endpoint(self, mtu)
+        return Endpoint(self, mtu, Cookies(self.local))
 
     def forget(self, session) -> None:
         """`session` has ended, and its link needs it no more."""

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dsoftbus.const import DATAGRAM_MAX, HOST, PACKET_HEADER, SMALL
-from dsoftbus.crypto.provider import suite as portable
 from dsoftbus.errors import END_LOCAL, END_PEER, PeerError
 from dsoftbus.link.acks import AckRanges, AckReader, ack_bytes
 from dsoftbus.link.drop_labels import LABELS
@@ -17,7 +16,6 @@ from dsoftbus.link.reliable import Reliable
 from dsoftbus.noise import CipherState
 from dsoftbus.session.cookies import Cookies
 from dsoftbus.session.offers import DatagramHandshake
-from dsoftbus_sim.chance import Chance
 from simulated import SUITES, Talk
 
 SUITE = SUITES[1]
@@ -140,12 +138,12 @@ def test_any_payload_of_a_flight_is_read_or_refused(payload):
 
 @given(st.binary(max_size=40), st.binary(min_size=36, max_size=36), st.integers())
 def test_only_a_cookie_that_was_made_is_good(cookie, opening, path):
-    cookies = Cookies(portable().hash, Chance(1))
+    cookies = Cookies(Talk(1, 0).a.node.local)
     made = cookies.make(opening, path, 0)
-    assert cookies.good(made, opening, path, 59999)
-    assert not cookies.good(made, opening, (path,), 59999)
-    assert cookie == made or not cookies.good(cookie, opening, path, 59999)
-    assert not cookies.good(made, opening, path, 90000)
+    assert cookies.proved(made, opening, path, 59999)
+    assert not cookies.proved(made, opening, (path,), 59999)
+    assert cookie == made or not cookies.proved(cookie, opening, path, 59999)
+    assert not cookies.proved(made, opening, path, 90000)
 
 
 # The endpoint, at any moment of a session's life

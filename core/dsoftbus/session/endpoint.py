@@ -9,6 +9,7 @@ from collections import deque
 
 from dsoftbus.codec import get_u32
 from dsoftbus.const import (
+    COOKIE_BYTES,
     DATAGRAM_MAX,
     DATAGRAM_MIN,
     FLIGHT_HEADER,
@@ -30,8 +31,7 @@ from dsoftbus.errors import (
     PeerError,
 )
 from dsoftbus.link import drops
-from dsoftbus.pace import TokenBucket
-from dsoftbus.session.cookies import COOKIE_BYTES, Cookies
+from dsoftbus.session.door import ADMITTED
 from dsoftbus.session.over_datagram import DatagramSession, flight
 from dsoftbus.ticks import earliest
 
@@ -39,18 +39,19 @@ _OFFER = 3  # version, suite, pattern
 _EPHEMERAL = FLIGHT_HEADER + _OFFER
 _INIT_BYTES = _EPHEMERAL + KEY_BYTES + TAG_BYTES
 _ANSWERS = 16  # cookies and refusals that wait to be sent: a pump turns often
-_SECOND_MS = 1000
 
 
 class Endpoint:
-    """Made by `Node.endpoint`. `mtu`: the longest datagram of the link, 200 or more."""
+    """`node`: a Roster. `mtu`: the longest datagram of the link, 200 or more.
 
-    def __init__(self, node, mtu: int):
+    `door` decides which openings may begin a handshake: a `Door` for a cable, or `Cookies`.
+    """
+
+    def __init__(self, node, mtu: int, door):
         if mtu < DATAGRAM_MIN:
             raise LocalError(BAD_ARGUMENT, "datagrams of at least 200 bytes")
         self.local = node.local
-        profile = node.profile
-        self.datagram_bytes = min(mtu, profile.datagram_bytes, DATAGRAM_MAX)
+        self.datagram_bytes = min(mtu, node.profile.datagram_bytes, DATAGRAM_MAX)
         self.drops = drops.Drops()
         self.path = None  # where the datagram goes that poll_transmit gave last
         self.session: DatagramSession = None  # whose event next_event gave last
@@ -59,10 +60,7 @@ class Endpoint:
         self._openings = {}  # by ephemeral key: the responder sessions
         self._half_open = []  # those of them that are not established, the oldest first
         self._answers = deque((), _ANSWERS)
-        hash = next(iter(self.local.suites.values())).hash  # any of them
-        self._cookies = Cookies(hash, self.local.random)
-        self._open_budget = TokenBucket(profile.handshakes // 2, _SECOND_MS)
-        self._proved_budget = TokenBucket((profile.handshakes + 1) // 2, _SECOND_MS)
+        self._door = door
         self._sending: DatagramSession = None
 
     # Commands
@@ -175,30 +173,27 @@ class Endpoint:
                 self.drops.add(drops.UNEXPECTED)
             return
         refused = self._admit(opening, bytes(memoryview(data)[_INIT_BYTES:stop]), path, now)
-        if refused < 0:
+        if refused == ADMITTED:
             self._open(opening, bytes(memoryview(data)[FLIGHT_HEADER:_INIT_BYTES]), path, now)
         else:
             self.drops.add(refused)
 
     def _admit(self, opening: bytes, cookie: bytes, path, now: int) -> int:
-        """Whether a handshake may begin: -1, or the reason to drop (drops)."""
+        """Whether a handshake may begin: ADMITTED, or the reason to drop (drops)."""
         opener = get_u32(opening, 0)
         if opener < 0:
             return drops.UNKNOWN_CONNECTION
         half_open = self._half_open = [s for s in self._half_open if s.half_open]
-        proved = len(cookie) > 0 and self._cookies.good(cookie, opening, path, now)
+        door = self._door
+        proved = door.proved(cookie, opening, path, now)
         if self._node.full and not (proved and half_open):
             self._answer(REC_REFUSE, opener, bytes((SESSION_LIMIT,)), path)
             return drops.NO_ROOM
-        if proved:
-            if not (self._proved_budget.take(now) or self._open_budget.take(now)):
-                return drops.OVER_BUDGET
-            return -1
         crowded = len(half_open) >= self.local.profile.half_open // 2
-        if crowded or not self._open_budget.take(now):
-            self._answer(PKT_COOKIE, opener, self._cookies.make(opening, path, now), path)
-            return drops.COOKIE_ASKED
-        return -1
+        refused = door.refusal(proved, crowded, now)
+        if refused == drops.COOKIE_ASKED:
+            self._answer(PKT_COOKIE, opener, door.make(opening, path, now), path)
+        return refused
 
     def _open(self, opening: bytes, init: bytes, path, now: int) -> None:
         """A responder session for an INIT that was admitted; it lives if it authenticates."""

@@ -7,6 +7,7 @@ answered, and afterwards leaves delivery to `Reliable`.
 from dsoftbus.codec import put_u32
 from dsoftbus.const import (
     BODY_CLOSE,
+    COOKIE_BYTES,
     DATAGRAM_MAX,
     EV_MESSAGE,
     FLIGHT_HEADER,
@@ -30,7 +31,6 @@ from dsoftbus.errors import (
 from dsoftbus.link.drops import EARLY, FORGED, NO_ROOM, UNEXPECTED
 from dsoftbus.link.packets import DatagramProtect
 from dsoftbus.link.reliable import Reliable
-from dsoftbus.session.cookies import COOKIE_BYTES
 from dsoftbus.session.events import Event
 from dsoftbus.session.offers import DatagramHandshake
 from dsoftbus.session.session import (

@@ -107,9 +107,12 @@ SLICES = {
         (
             *_of("dsoftbus.link", "drops replay packets rtt acks congestion recovery segments"),
             "dsoftbus.link.reliable",
-            *_of("dsoftbus.session", "offers cookies over_datagram endpoint"),
+            *_of("dsoftbus.session", "offers over_datagram door endpoint"),
             "dsoftbus.datagram_pump",
         ),
+    ),
+    "network": Slice(
+        "what datagrams from anywhere need: cookies", ("datagram",), ("dsoftbus.session.cookies",)
     ),
     "asyncio": Slice(
         "the Bus for programs on asyncio",
@@ -122,9 +125,9 @@ SLICES = {
         ("dsoftbus_mpy.loop",),
     ),
     "ports": Slice(
-        "datagram links for the Bus", ("asyncio", "datagram"), ("dsoftbus_mpy.datagram_port",)
+        "datagram links for the Bus", ("asyncio", "network"), ("dsoftbus_mpy.datagram_port",)
     ),
-    "udp-socket": Slice("a UDP socket as a link", ("datagram",), ("dsoftbus_mpy.udp_link",)),
+    "udp-socket": Slice("a UDP socket as a link", ("network",), ("dsoftbus_mpy.udp_link",)),
     "udp": Slice("UDP for the Bus", ("ports", "udp-socket"), ("dsoftbus_mpy.udp",)),
     "loop-udp": Slice("UDP for the bare loop", ("loop", "udp-socket"), ("dsoftbus_mpy.loop_udp",)),
     "line": Slice(
