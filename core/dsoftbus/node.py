@@ -2,7 +2,7 @@
 
 from dsoftbus.const import SUITE_CHACHA_SHA256
 from dsoftbus.errors import HALF_OPEN_LIMIT, SESSION_LIMIT, LocalError, PeerError
-from dsoftbus.session.handshake import Local
+from dsoftbus.session.local import Local
 from dsoftbus.session.roster import Roster
 from dsoftbus.ticks import earliest
 

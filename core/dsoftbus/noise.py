@@ -1,24 +1,20 @@
-"""Noise (revision 34): CipherState, SymmetricState, HandshakeState; patterns as data.
+"""Noise (revision 34): SymmetricState, HandshakeState; patterns as data. `cipher` has the rest.
 
 Source: https://noiseprotocol.org/noise.html, sections 5, 7 and 9. Whatever fails leaves the state
 that it was called on as it was.
 """
 
+from dsoftbus.cipher import ZERO_KEY, CipherState
 from dsoftbus.const import KEY_BYTES, TAG_BYTES
 from dsoftbus.crypto.hkdf import hkdf
 from dsoftbus.errors import (
     BAD_ARGUMENT,
     BAD_STATE,
-    DECRYPT_FAILED,
     LOW_ORDER_POINT,
     MALFORMED,
-    NONCE_EXHAUSTED,
     LocalError,
     PeerError,
 )
-
-MAX_NONCE = (1 << 64) - 1  # reserved for REKEY; no message is ever sealed under it
-_ZERO_KEY = bytes(KEY_BYTES)
 
 # The tokens of each message; in all of them the responder's s is known beforehand.
 PATTERNS = {
@@ -27,76 +23,6 @@ PATTERNS = {
 }
 # dh token: whose key the initiator uses, whose the responder uses
 _DH = {"ee": ("e", "e"), "es": ("e", "s"), "se": ("s", "e")}
-
-
-class CipherState:
-    """An AEAD key and its nonce counter. Without a key it passes bytes through (section 5.1)."""
-
-    def __init__(self, suite, key=None):
-        self._suite = suite
-        self._aead = suite.cipher(key) if key else None
-        self.n = 0
-
-    @property
-    def has_key(self) -> bool:
-        return self._aead is not None
-
-    def seal(self, ad, src, start: int, end: int, dst, at: int) -> int:
-        """Seals `src[start:end]` into `dst` at `at`; returns the index past the tag."""
-        if self.n == MAX_NONCE:
-            raise LocalError(NONCE_EXHAUSTED)
-        stop = self._aead.seal(self.n, ad, src, start, end, dst, at)
-        self.n += 1
-        return stop
-
-    def open(self, ad, src, start: int, end: int, dst, at: int) -> int:
-        """Opens `src[start:end]` into `dst` at `at`; returns the index past the plaintext.
-
-        Raises PeerError(DECRYPT_FAILED); the nonce moves only after success.
-        """
-        if self.n == MAX_NONCE:
-            raise LocalError(NONCE_EXHAUSTED)
-        stop = -1
-        if end - start >= TAG_BYTES:
-            stop = self._aead.open(self.n, ad, src, start, end, dst, at)
-        if stop < 0:
-            raise PeerError(DECRYPT_FAILED)
-        self.n += 1
-        return stop
-
-    def open_numbered(self, n: int, data, start: int, end: int) -> int:
-        """Opens what was sealed under nonce `n`, in place, for links that lose messages (11.4).
-
-        Returns the index past the plaintext, or -1 when the tag is wrong: a forged datagram is
-        no rare event. The counter is not used and does not move.
-        """
-        return self._aead.open(n, b"", data, start, end, data, start)
-
-    def encrypt_with_ad(self, ad, plaintext) -> bytes:
-        if not self.has_key:
-            return bytes(plaintext)
-        out = bytearray(len(plaintext) + TAG_BYTES)
-        self.seal(ad, plaintext, 0, len(plaintext), out, 0)
-        return bytes(out)
-
-    def decrypt_with_ad(self, ad, ciphertext) -> bytes:
-        if not self.has_key:
-            return bytes(ciphertext)
-        out = bytearray(max(len(ciphertext) - TAG_BYTES, 0))
-        self.open(ad, ciphertext, 0, len(ciphertext), out, 0)
-        return bytes(out)
-
-    def rekey(self) -> None:
-        """REKEY(k) of section 4.2; the nonce goes on counting."""
-        out = bytearray(KEY_BYTES + TAG_BYTES)
-        self._aead.seal(MAX_NONCE, b"", _ZERO_KEY, 0, KEY_BYTES, out, 0)
-        self._aead = self._suite.cipher(bytes(out[:KEY_BYTES]))
-
-    def fork(self) -> "CipherState":
-        other = CipherState(self._suite)
-        other._aead = self._aead
-        other.n = self.n
-        return other
 
 
 class SymmetricState:
@@ -272,7 +198,7 @@ class HandshakeState:
         pair = self._e if mine == "e" else self._s
         public = self._re if theirs == "e" else self.remote_static
         secret = pair.exchange(public)
-        if secret == _ZERO_KEY:
+        if secret == ZERO_KEY:
             # Noise section 12.1 leaves this to the application: with a low-order point the peer
             # contributed nothing, so there is no reason to go on.
             raise PeerError(LOW_ORDER_POINT)

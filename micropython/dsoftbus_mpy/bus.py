@@ -20,6 +20,7 @@ from dsoftbus.ticks import earliest
 from dsoftbus_mpy import node, tcp
 from dsoftbus_mpy.clock import clock
 from dsoftbus_mpy.connection import Connection, StreamConnection
+from dsoftbus_mpy.overlay import give_back
 from dsoftbus_mpy.waiting import change, hasten, readable
 
 _PAUSE_MS = 100  # no sockets or no memory left, for the moment
@@ -287,6 +288,7 @@ class Bus:
             connection.session.refuse(PEER_NOT_ALLOWED)
         elif not connection.session.initiator and not self.serves:
             self._offer(connection)
+        give_back(self.node)
 
     def _offer(self, connection: Connection) -> None:
         try:
@@ -300,6 +302,7 @@ class Bus:
         self._connections.remove(connection)
         if connection in self._incoming:
             self._incoming.remove(connection)
+        give_back(self.node)
 
     def alive(self, late_ms: int) -> bool:
         """Whether no timer is later than `late_ms`, and no task of a link has ended."""

@@ -24,7 +24,7 @@ def suite(code: int = SUITE_CHACHA_SHA256) -> Suite:
 
 def keypair(secret) -> KeyPair:
     """The key pair of a 32-byte secret; making it costs a scalar multiplication, so keep it."""
-    return KeyPair(secret, _exchange(), b"\x09" + bytes(31))
+    return KeyPair(secret, _exchange, b"\x09" + bytes(31))
 
 
 # The kernel of each if it can run here, else its portable twin.
@@ -40,12 +40,13 @@ def _cipher():
     return Kernel
 
 
-def _exchange():
+def _exchange(secret, public) -> bytes:
+    """Asked for with each product, for the twin's memory is given back when no more is needed."""
     try:
         from dsoftbus_mpy.x25519 import exchange
     except _CANNOT_RUN:
         from dsoftbus.crypto.x25519 import exchange
-    return exchange
+    return exchange(secret, public)
 
 
 def _blake2s():

@@ -11,6 +11,7 @@ from dsoftbus.pump import Pump
 from dsoftbus.ticks import earliest
 from dsoftbus_mpy import tcp
 from dsoftbus_mpy.clock import clock
+from dsoftbus_mpy.overlay import give_back
 
 _IN = select.POLLIN
 _OUT = select.POLLOUT
@@ -113,6 +114,7 @@ class Loop:
         for sock, flags in self._poll.ipoll(timeout_ms):
             self._on_ready(sock, flags)
         self._turn_all()
+        give_back(self.node)
 
     def close(self) -> None:
         """Ends every session in order, within the profile's close_ms, and stops listening."""

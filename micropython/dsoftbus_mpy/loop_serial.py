@@ -16,6 +16,7 @@ from dsoftbus.session.endpoint import Endpoint
 from dsoftbus.ticks import earliest
 from dsoftbus_mpy.byte_ports import BLOCKED_MS
 from dsoftbus_mpy.clock import clock
+from dsoftbus_mpy.overlay import give_back
 
 _READS = 16  # datagrams in one turn; then the program has its own
 
@@ -50,6 +51,7 @@ class SerialLoop:
         self._wait(timeout_ms)
         self._read()
         self._turn()
+        give_back(self.node)
 
     def close(self) -> None:
         """Ends every session in order, as far as the line carries it within the profile's

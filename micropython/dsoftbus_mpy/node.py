@@ -1,7 +1,7 @@
 """This machine's node: the core's, with the suites and the entropy that the platform has."""
 
 from dsoftbus.const import SUITE_CHACHA_SHA256
-from dsoftbus.session.handshake import Local
+from dsoftbus.session.local import Local
 from dsoftbus.session.roster import Roster
 from dsoftbus_mpy import crypto, entropy
 

@@ -9,6 +9,7 @@ import io
 from plan import LINKS, PROFILE
 
 from dsoftbus_mpy import crypto
+from dsoftbus_mpy.overlay import give_back
 
 now = 0
 drawn = [0]
@@ -52,7 +53,7 @@ def pipes():
 
 
 if LINKS == "loop":
-    from dsoftbus.session.handshake import Local
+    from dsoftbus.session.local import Local
     from dsoftbus.session.roster import Roster
     from dsoftbus_mpy.loop_serial import SerialLoop
 
@@ -136,12 +137,19 @@ class End:
             self.streams.append(event.stream)
 
 
+def rest():
+    """What a bus and a loop do by themselves."""
+    give_back(one.node)
+    give_back(other.node)
+
+
 def settle():
     global now
     for _ in range(60):
         now += 20
         turn(one)
         turn(other)
+        rest()
 
 
 def live():
@@ -158,6 +166,7 @@ def live():
 
 # step idle
 one, other = map(End, pipes())
+rest()
 
 # step one-session
 live()

@@ -1,10 +1,10 @@
 """Protection of datagrams: any order, each once, across changes of the key; nothing forged."""
 
+from dsoftbus.cipher import CipherState
 from dsoftbus.const import PACKET_HEADER
 from dsoftbus.crypto.provider import suite as portable
 from dsoftbus.link.drops import FORGED, REPLAYED, STALE, TRUNCATED
 from dsoftbus.link.packets import DatagramProtect
-from dsoftbus.noise import CipherState
 from support import Random, raises
 
 SUITE = portable()

@@ -29,7 +29,7 @@ def test_the_handshake_takes_three_flights_and_confirms_itself():
     a, b = talk.sessions[talk.a], talk.sessions[talk.b]
     assert a.peer_id == talk.b.node.id and b.peer_id == talk.a.node.id
     assert (a.peer_name, b.peer_name) == ("b", "a")
-    assert a.handshake.handshake_hash == b.handshake.handshake_hash
+    assert a.handshake_hash == b.handshake_hash
     talk.run().finish()
 
 

@@ -3,6 +3,7 @@
 from dsoftbus.const import HOST, NODE_NAME_MAX, SMALL, TINY, U30_MAX
 from dsoftbus.identity import device_id
 from dsoftbus.session.hello import Hello, decode, own
+from dsoftbus.session.local import Local
 from support import raises
 
 KEY = b"\x11" * 32
@@ -77,7 +78,7 @@ def test_other_versions_and_bad_names_are_malformed():
     raises(MALFORMED, decode, bytes(wire[:17]) + b"\x21" + b"x" * 33, KEY)
     for name in (b"\xff", b"\xc3", b"\xc0\xaf"):
         raises(MALFORMED, decode, bytes(wire[:17]) + bytes((len(name),)) + name, KEY)
-    raises("local.bad_argument", Hello(256, 1, 64, 64, 0, "x" * 33).encode)
+    raises("local.bad_argument", Local, {}, None, None, None, "x" * 33)
 
 
 def test_a_name_that_is_an_id_must_be_the_senders():

@@ -24,8 +24,7 @@ class View:
         self.local = self.Part()
         self.local.static = own
         self.peer_public = peer.public
-        self.handshake = self.Part()
-        self.handshake.handshake_hash = handshake_hash
+        self.handshake_hash = handshake_hash
 
 
 def announced(**session) -> bytes:

@@ -61,7 +61,7 @@ def test_a_session_is_established_whole_and_byte_by_byte():
             assert pair.a.peer_id == pair.node_b.id and pair.b.peer_id == pair.node_a.id
             assert pair.a.peer_name == "bob" and pair.b.peer_name == "alice"
             assert pair.a.peer_public == pair.node_b.public
-            assert pair.a.handshake.handshake_hash == pair.b.handshake.handshake_hash
+            assert pair.a.handshake_hash == pair.b.handshake_hash
 
 
 def test_a_session_with_the_real_suites():
@@ -171,7 +171,7 @@ def test_a_token_is_refused_by_a_node_without_one():
 def test_reject_payload_identity_spoof_vs_sender_service_id():
     pair = Sessions()
     victim = device_id(bytes(32))
-    pair.node_a.local.hello = pair.node_a.local.hello[:17] + bytes((26,)) + victim.encode()
+    pair.node_a.local.name = victim
     pair.drive()
     ended(pair.b, errors.IDENTITY_SPOOF)
     assert errors.label(pair.b.cause) == (
@@ -179,7 +179,7 @@ def test_reject_payload_identity_spoof_vs_sender_service_id():
     )
     pair = Sessions()
     own = pair.node_a.id
-    pair.node_a.local.hello = pair.node_a.local.hello[:17] + bytes((26,)) + own.encode()
+    pair.node_a.local.name = own
     pair.established()
     assert pair.b.peer_name == pair.b.peer_id == own
 

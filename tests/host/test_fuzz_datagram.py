@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dsoftbus.cipher import CipherState
 from dsoftbus.const import DATAGRAM_MAX, HOST, PACKET_HEADER, SMALL
 from dsoftbus.errors import END_LOCAL, END_PEER, PeerError
 from dsoftbus.link.acks import AckRanges, AckReader, ack_bytes
 from dsoftbus.link.drop_labels import LABELS
 from dsoftbus.link.packets import DatagramProtect
 from dsoftbus.link.reliable import Reliable
-from dsoftbus.noise import CipherState
 from dsoftbus.session.cookies import Cookies
 from dsoftbus.session.offers import DatagramHandshake
 from simulated import SUITES, Talk

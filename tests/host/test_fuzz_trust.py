@@ -182,8 +182,7 @@ class Session:
     class local:
         static = SUITE.keypair(b"\1" * 32)
 
-    class handshake:
-        handshake_hash = b"h" * 32
+    handshake_hash = b"h" * 32
 
     peer_public = SUITE.keypair(b"\2" * 32).public
 

@@ -21,6 +21,7 @@ FLOORS = (
     {"errors", "const", "ticks", "pace", "backoff"},
     {"codec", "labels"},
     {"crypto"},
+    {"cipher"},
     {"noise", "identity"},
     {"link"},
     {"session"},

@@ -21,7 +21,8 @@ from dsoftbus.errors import BusError, PeerError
 from dsoftbus.link.records import RecordReader
 from dsoftbus.noise import HandshakeState
 from dsoftbus.session import hello
-from dsoftbus.session.handshake import Handshake, Local
+from dsoftbus.session.handshake import Handshake
+from dsoftbus.session.local import Local
 from dsoftbus_host import crypto
 from pairs import AWAITING, Muxes, all_events, frame, seal, session_in
 from portable import VECTORS

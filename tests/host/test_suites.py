@@ -23,7 +23,7 @@ def faster(monkeypatch):
 
 
 def suite_of(connection) -> int:
-    return connection.session.handshake.suite.code
+    return connection.session.suite.code
 
 
 async def round_trip(connection) -> int:

@@ -11,7 +11,7 @@ try:
 except ImportError:
     raise Skip("this port has no poll")
 
-from dsoftbus.session.handshake import Local
+from dsoftbus.session.local import Local
 from dsoftbus.session.roster import Roster
 from dsoftbus_mpy import crypto
 from dsoftbus_mpy.loop_serial import SerialLoop

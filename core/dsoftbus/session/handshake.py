@@ -1,4 +1,8 @@
-"""The handshake of a session, apart from any link: Noise with HELLO in messages 2 and 3."""
+"""The handshake of a session, apart from any link: Noise with HELLO in messages 2 and 3.
+
+Sessions import this and what it needs when a handshake begins, and keep nothing of it once they
+are established: so a board may give the memory back.
+"""
 
 from dsoftbus.const import (
     PATTERN_XK,
@@ -10,56 +14,12 @@ from dsoftbus.errors import (
     UNSUPPORTED_SUITE,
     UNSUPPORTED_VERSION,
     PeerError,
-    Unsupported,
 )
 from dsoftbus.noise import HandshakeState
 from dsoftbus.session import hello
 
 _PATTERNS = {PATTERN_XK: "XK", PATTERN_XKPSK3: "XKpsk3"}
 _OFFER = 3  # version, suite, pattern
-
-
-class Local:
-    """What one node brings to every session: its key, its suites, its limits.
-
-    `suites` maps wire codes to suites; `static` is the key pair of any of them (X25519 is common
-    to all); `random(n)` gives cryptographic bytes; `psk` is the 32-byte token of XKpsk3 or None.
-    `invite_psk` is a token that initiators may use, and need not. `gatekeeper.admit(session, now)`
-    is asked before a session counts as established.
-    """
-
-    def __init__(self, suites, static, random, profile, name="", psk=None):
-        self.suites = suites
-        self.static = static
-        self.random = random
-        self.profile = profile
-        self.name = name
-        self.psk = psk
-        self.invite_psk: bytes = None
-        self.gatekeeper = None
-        self.hello = self.say_hello(profile.record_bytes)
-
-    def say_hello(self, record_bytes: int) -> bytes:
-        """This node's HELLO on a link that takes so much at once."""
-        return hello.own(self.profile, self.name, record_bytes).encode()
-
-    def suite(self, code: int):
-        """The suite of this wire code, or Unsupported."""
-        if code not in self.suites:
-            raise Unsupported("suite %d" % code)
-        return self.suites[code]
-
-    @property
-    def taken_psk(self):
-        """The token that is taken from an initiator, or None."""
-        return self.psk or self.invite_psk
-
-    def with_psk(self, psk) -> "Local":
-        """The same node, for handshakes with another token."""
-        other = Local(self.suites, self.static, self.random, self.profile, self.name, psk)
-        other.invite_psk = self.invite_psk
-        other.gatekeeper = self.gatekeeper
-        return other
 
 
 class Handshake:
@@ -73,10 +33,9 @@ class Handshake:
         self._local = local
         self._link = link
         self.proved = False  # the peer holds its keys: from here on its faults are its own
-        self._noise: HandshakeState = None  # and none again once it has given its keys
+        self._noise: HandshakeState = None
         self.peer_public: bytes = None  # once it is proved
         self.peer_hello: hello.Hello = None
-        self.handshake_hash = b""  # once the keys are given
         if remote_static is not None:
             pattern = PATTERN_XK if local.psk is None else PATTERN_XKPSK3
             self._offer = bytes((VERSION, suite_code, pattern))
@@ -143,7 +102,11 @@ class Handshake:
 
     def _payload(self) -> bytes:
         """What goes into message 2 or 3."""
-        return self._local.hello
+        return self._say_hello(self._local.profile.record_bytes)
+
+    def _say_hello(self, record_bytes: int) -> bytes:
+        """This node's HELLO on a link that takes so much at once."""
+        return hello.own(self._local.profile, self._local.name, record_bytes).encode()
 
     def _on_payload(self, payload: bytes) -> None:
         self.peer_hello = hello.decode(payload, self.peer_public)
@@ -153,9 +116,10 @@ class Handshake:
         """Both sides have shown that they hold the token."""
         return self._offer[2] == PATTERN_XKPSK3
 
+    @property
+    def handshake_hash(self) -> bytes:
+        return self._noise.handshake_hash
+
     def split(self):
-        """(cipher to send with, cipher to receive with); what only the handshake needed goes."""
-        noise = self._noise
-        self.handshake_hash = noise.handshake_hash
-        self._noise = None
-        return noise.split()
+        """(cipher to send with, cipher to receive with)."""
+        return self._noise.split()

@@ -6,7 +6,7 @@ features u32 | name length u8 | name` (docs/wire-format.md).
 
 from dsoftbus.codec import Reader, put_u16, put_u32
 from dsoftbus.const import NODE_NAME_MAX
-from dsoftbus.errors import BAD_ARGUMENT, MALFORMED, LocalError, PeerError
+from dsoftbus.errors import MALFORMED, PeerError
 from dsoftbus.identity import check_claim, device_id, looks_like_id
 
 HELLO_VERSION = 1
@@ -29,8 +29,6 @@ class Hello:
 
     def encode(self) -> bytes:
         name = self.name.encode()
-        if len(name) > NODE_NAME_MAX:
-            raise LocalError(BAD_ARGUMENT, "node name of at most 32 bytes")
         out = bytearray(_FIXED)
         out[0] = HELLO_VERSION
         at = put_u16(out, 1, self.record_bytes)

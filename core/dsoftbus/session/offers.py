@@ -31,7 +31,7 @@ class DatagramHandshake(Handshake):
     def _payload(self) -> bytes:
         fixed = bytearray(_FIXED)
         put_u16(fixed, put_u32(fixed, 0, self._connection), self._local.profile.segments)
-        return bytes(fixed) + self._local.say_hello(self._datagram_bytes)
+        return bytes(fixed) + self._say_hello(self._datagram_bytes)
 
     def _on_payload(self, payload: bytes) -> None:
         reader = Reader(payload)

@@ -32,7 +32,6 @@ from dsoftbus.link.drops import EARLY, FORGED, NO_ROOM, UNEXPECTED
 from dsoftbus.link.packets import DatagramProtect
 from dsoftbus.link.reliable import Reliable
 from dsoftbus.session.events import Event
-from dsoftbus.session.offers import DatagramHandshake
 from dsoftbus.session.session import (
     AWAIT_FINISH,
     AWAIT_REPLY,
@@ -71,7 +70,6 @@ class DatagramSession(Session):
         self._endpoint = endpoint
         self._opener = opener
         self._protect: DatagramProtect = None
-        self.handshake: DatagramHandshake = None
         self._now = now
         self._flight = b""  # the last handshake datagram of this side
         self._flight_at = None  # when it goes (again)
@@ -218,13 +216,14 @@ class DatagramSession(Session):
 
     def _authenticate(self, kind: int, body: bytes, path, now: int) -> None:
         """What does not authenticate changes nothing; what does, is the peer's own doing."""
+        handshake = self.handshake
         try:
             self._on_message(kind, body, now)
             self.path = path
             if not self.initiator:
                 self._finish = body
         except FAULTS as error:
-            if self.handshake.proved:
+            if handshake.proved:
                 self._fail(error)
             else:
                 self._endpoint.drops.add(FORGED if isinstance(error, BusError) else NO_ROOM)
@@ -322,7 +321,9 @@ class DatagramSession(Session):
 
     # What Session asks of its link
 
-    def _new_handshake(self, suite: int, remote_static) -> DatagramHandshake:
+    def _new_handshake(self, suite: int, remote_static):
+        from dsoftbus.session.offers import DatagramHandshake  # for a while, as `handshake` says
+
         return DatagramHandshake(
             self.local,
             self._opener,

@@ -11,7 +11,6 @@ from dsoftbus.const import (
 from dsoftbus.link.protect import RECORD_OVERHEAD, StreamProtect
 from dsoftbus.link.records import RecordReader, record
 from dsoftbus.session.frames import CODE_FRAME, put_code
-from dsoftbus.session.handshake import Handshake
 from dsoftbus.session.session import CLOSED, CLOSING, FAULTS, Session
 
 _LINK = bytes((LINK_STREAM,))
@@ -133,7 +132,9 @@ class StreamSession(Session):
 
     # What Session asks of its link
 
-    def _new_handshake(self, suite: int, remote_static) -> Handshake:
+    def _new_handshake(self, suite: int, remote_static):
+        from dsoftbus.session.handshake import Handshake  # for a while, as that module says
+
         return Handshake(self.local, _LINK, suite, remote_static)
 
     def _send(self, kind: int, body: bytes) -> None:

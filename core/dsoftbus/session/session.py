@@ -23,6 +23,7 @@ from dsoftbus.const import (
     REC_REPLY,
     SUITE_CHACHA_SHA256,
 )
+from dsoftbus.crypto.suite import Suite
 from dsoftbus.errors import (
     BAD_STATE,
     END_HANDSHAKE_TIMEOUT,
@@ -43,7 +44,6 @@ from dsoftbus.errors import (
 )
 from dsoftbus.identity import device_id
 from dsoftbus.session.events import Event
-from dsoftbus.session.handshake import Handshake
 from dsoftbus.session.keepalive import DEAD, PROBE, Keepalive
 from dsoftbus.session.mux import Mux
 from dsoftbus.ticks import earliest
@@ -93,7 +93,12 @@ class Session:
         self.route: tuple = None  # (kind, host, port) under which this side sought the peer
         self.mux: Mux = None
         self.keepalive: Keepalive = None
-        self.handshake = self._new_handshake(suite, remote_static)
+        self.peer_public: bytes = None  # the peer's static key, and what follows, once proved
+        self.peer_name = ""
+        self.suite: Suite = None
+        self.by_token = False  # both sides have shown that they hold the token
+        self.handshake_hash = b""  # the same on both sides, and of this session alone
+        self.handshake = self._new_handshake(suite, remote_static)  # None once it is done
         self._deadline = now + local.profile.handshake_ms
         self._opened: Event = None
         self._closed: Event = None
@@ -208,19 +213,9 @@ class Session:
         return self.state == CLOSED and self._closed is None
 
     @property
-    def peer_public(self):
-        """The peer's static public key, or None while it is not proved."""
-        return None if self.mux is None else self.handshake.peer_public
-
-    @property
     def peer_id(self):
         """The peer's device id, or None while it is not proved."""
-        return None if self.mux is None else device_id(self.handshake.peer_public)
-
-    @property
-    def peer_name(self) -> str:
-        """What the peer calls itself; empty while it is not proved."""
-        return "" if self.mux is None else self.handshake.peer_hello.name
+        return None if self.peer_public is None else device_id(self.peer_public)
 
     # The handshake
 
@@ -254,11 +249,18 @@ class Session:
 
     def _establish(self, now: int) -> None:
         profile = self.local.profile
+        handshake = self.handshake
         opened = Event(EV_ESTABLISHED)
         self.keepalive = Keepalive(profile.keepalive_ms, now)
-        mux = Mux(self.initiator, profile, self.handshake.suite.copy, self.keepalive)
-        mux.start(self.handshake.peer_hello)
-        self._secure(self.handshake)
+        mux = Mux(self.initiator, profile, handshake.suite.copy, self.keepalive)
+        mux.start(handshake.peer_hello)
+        self._secure(handshake)
+        self.suite = handshake.suite
+        self.by_token = handshake.by_token
+        self.handshake_hash = handshake.handshake_hash
+        self.peer_name = handshake.peer_hello.name
+        self.peer_public = handshake.peer_public
+        self.handshake = None
         self.mux = mux  # last: whatever failed above, there is no half of a session
         if self.local.gatekeeper is not None:
             self.local.gatekeeper.admit(self, now)
@@ -315,8 +317,8 @@ class Session:
 
     # What a subclass supplies
 
-    def _new_handshake(self, suite: int, remote_static) -> Handshake:
-        """The handshake of this kind of link."""
+    def _new_handshake(self, suite: int, remote_static):
+        """The Handshake of this kind of link."""
 
     @property
     def _drained(self) -> bool:
@@ -326,7 +328,7 @@ class Session:
     def _send(self, kind: int, body: bytes) -> None:
         """Hands out a handshake message, or a refusal before there are keys."""
 
-    def _secure(self, handshake: Handshake) -> None:
+    def _secure(self, handshake) -> None:
         """Takes the transport keys: from here on, all is protected."""
 
     def _farewell(self, code: int) -> None:

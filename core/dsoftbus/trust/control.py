@@ -67,7 +67,7 @@ class Control:
             if stream.kind != KIND_MESSAGES:
                 raise LocalError(STREAM_KIND_MISMATCH)
             if stream.name == PAIR_STREAM:
-                bound = self.session.handshake.handshake_hash
+                bound = self.session.handshake_hash
                 self._begin(self._guard.desk.begin(False, bound, self.now), stream)
             else:
                 self.talk(stream, self.on_keys)
@@ -114,7 +114,7 @@ class Control:
 
     def pair(self, now: int) -> None:
         """Asks the peer to pair. Raises LocalError when the desk takes no attempt."""
-        pairing = self._guard.desk.begin(True, self.session.handshake.handshake_hash, now)
+        pairing = self._guard.desk.begin(True, self.session.handshake_hash, now)
         try:
             self._begin(pairing, self.open(PAIR_STREAM))
         except LocalError:

@@ -120,7 +120,7 @@ class Guard:
         """
         self._forget_old_promises(now)
         self._follow_key(session)
-        by_token = session.handshake.by_token and self.store.get(session.peer_id) is None
+        by_token = session.by_token and self.store.get(session.peer_id) is None
         if by_token and not session.initiator:
             self.trust(session)  # message 3 was sealed with the token
         elif self.store.get(session.peer_id) is None:

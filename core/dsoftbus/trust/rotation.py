@@ -54,7 +54,7 @@ def accept(suite, session, message: bytes) -> tuple:
 
 def _proof(hash, session, secret: bytes, current: bytes, message) -> bytes:
     """Binds the next key and the grace to this session, and to who can compute `secret`."""
-    bound = session.handshake.handshake_hash
+    bound = session.handshake_hash
     (key,) = hkdf(hash, bound, secret, 1)
     return hash.hmac(key, _DOMAIN + bound + current + bytes(message[1:_PROOF_AT]))
 
@@ -84,7 +84,7 @@ class Rotation:
     def tell(self, control, now: int) -> None:
         """Tells the peer of a session; it counts as told when it has answered."""
         session = control.session
-        message = announce(session.handshake.suite, session, self.next_pair, self.grace_s(now))
+        message = announce(session.suite, session, self.next_pair, self.grace_s(now))
         talk = control.talk(control.open(KEYS_STREAM), control.on_keys)
         talk.send(message)
         talk.finish()
@@ -97,7 +97,7 @@ def hear(control, guard, talk, message: bytes) -> None:
             guard.rotation.told.add(control.device)
         return
     session = control.session
-    public, grace_s = accept(session.handshake.suite, session, message)
+    public, grace_s = accept(session.suite, session, message)
     guard.take_next_key(control.device, public, grace_s, control.now)
     talk.send(TAKEN)
     talk.finish()

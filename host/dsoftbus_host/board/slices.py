@@ -50,15 +50,19 @@ SLICES = {
             "dsoftbus",
             *_of("dsoftbus", "errors codec ticks pace identity"),
             *_of("dsoftbus.crypto", "__init__ hkdf suite"),
-            "dsoftbus.noise",
-            *_of(
-                "dsoftbus.session", "__init__ events frames hello handshake states ring admission"
-            ),
+            "dsoftbus.cipher",
+            *_of("dsoftbus.session", "__init__ events frames local states ring admission"),
             *_of("dsoftbus.session", "streams schedule mux keepalive session roster"),
             "dsoftbus.link",
             "dsoftbus_mpy",
-            *_of("dsoftbus_mpy", "clock crypto entropy keyfile node"),
+            *_of("dsoftbus_mpy", "clock crypto entropy keyfile overlay node"),
         ),
+        ("handshake",),
+    ),
+    "handshake": Slice(
+        "what begins a session, and leaves the heap afterwards",
+        ("core",),
+        ("dsoftbus.noise", *_of("dsoftbus.session", "hello handshake offers")),
     ),
     "backoff": Slice("waits that grow with each failure", ("core",), ("dsoftbus.backoff",)),
     "node": Slice(
@@ -74,11 +78,17 @@ SLICES = {
     "portable": Slice(
         "crypto in portable code, for ports without the viper emitter",
         ("core",),
-        _of("dsoftbus.crypto", "chachapoly x25519"),
+        ("dsoftbus.crypto.chachapoly",),
+        ("x25519",),
+    ),
+    "x25519": Slice(
+        "the portable code of handshakes, which leaves the heap afterwards",
+        ("core",),
+        ("dsoftbus.crypto.x25519",),
     ),
     "provider": Slice(
         "suites in portable code, whatever a board has",
-        ("portable",),
+        ("portable", "x25519"),
         ("dsoftbus.crypto.provider",),
     ),
     "kernels": Slice(
@@ -107,7 +117,7 @@ SLICES = {
         (
             *_of("dsoftbus.link", "drops replay packets rtt acks congestion recovery segments"),
             "dsoftbus.link.reliable",
-            *_of("dsoftbus.session", "offers over_datagram door endpoint"),
+            *_of("dsoftbus.session", "over_datagram door endpoint"),
             "dsoftbus.datagram_pump",
         ),
     ),

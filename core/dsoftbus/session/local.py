@@ -1,0 +1,44 @@
+"""What one node brings to every session."""
+
+from dsoftbus.const import NODE_NAME_MAX
+from dsoftbus.errors import BAD_ARGUMENT, LocalError, Unsupported
+
+
+class Local:
+    """Its key, its suites, its limits.
+
+    `suites` maps wire codes to suites; `static` is the key pair of any of them (X25519 is common
+    to all); `random(n)` gives cryptographic bytes; `psk` is the 32-byte token of XKpsk3 or None.
+    `invite_psk` is a token that initiators may use, and need not. `gatekeeper.admit(session, now)`
+    is asked before a session counts as established.
+    """
+
+    def __init__(self, suites, static, random, profile, name="", psk=None):
+        if len(name.encode()) > NODE_NAME_MAX:
+            raise LocalError(BAD_ARGUMENT, "node name of at most 32 bytes")
+        self.suites = suites
+        self.static = static
+        self.random = random
+        self.profile = profile
+        self.name = name
+        self.psk = psk
+        self.invite_psk: bytes = None
+        self.gatekeeper = None
+
+    def suite(self, code: int):
+        """The suite of this wire code, or Unsupported."""
+        if code not in self.suites:
+            raise Unsupported("suite %d" % code)
+        return self.suites[code]
+
+    @property
+    def taken_psk(self):
+        """The token that is taken from an initiator, or None."""
+        return self.psk or self.invite_psk
+
+    def with_psk(self, psk) -> "Local":
+        """The same node, for handshakes with another token."""
+        other = Local(self.suites, self.static, self.random, self.profile, self.name, psk)
+        other.invite_psk = self.invite_psk
+        other.gatekeeper = self.gatekeeper
+        return other
