@@ -143,6 +143,12 @@ def rest():
     give_back(other.node)
 
 
+def load():
+    """What the beginning of a handshake brings into the heap, besides its session."""
+    from dsoftbus.crypto.x25519 import exchange  # noqa: F401
+    from dsoftbus.session.offers import DatagramHandshake  # noqa: F401
+
+
 def settle():
     global now
     for _ in range(60):
@@ -166,9 +172,14 @@ def live():
 
 # step idle
 one, other = map(End, pipes())
+load()
 rest()
 
+# step handshake
+load()
+
 # step one-session
+rest()
 live()
 
 # step four-sessions
