@@ -28,6 +28,7 @@ package(
         "link/acks.py",
         "link/cobs.py",
         "link/congestion.py",
+        "link/drop_labels.py",
         "link/drops.py",
         "link/line.py",
         "link/packets.py",
