@@ -106,7 +106,7 @@ def test_the_node_of_every_board_runs_from_its_image(tmp_path, name):
 def test_bytecode_alone_runs_from_the_partition(board):
     deploy(board, bytecode=True)
     assert (board.folder / "rom.bin").read_bytes().startswith(romfs.image(UNIX, ""))
-    talk(board, "portable")
+    talk(board, "x25519")
 
 
 def test_copies_in_the_file_system_go_and_what_makes_the_node_stays(tmp_path):
