@@ -35,10 +35,11 @@ from dsoftbus.errors import (
 from dsoftbus.node import Node
 from dsoftbus_host import crypto
 from dsoftbus_host.address import LINKS, SERIAL
+from dsoftbus_host.cable import BAUD
 from dsoftbus_host.clock import now_ms
 from dsoftbus_host.connection import Connection, StreamConnection
 from dsoftbus_host.datagram_port import DatagramPort
-from dsoftbus_host.serial_port import BAUD, SerialPort
+from dsoftbus_host.serial_port import SerialPort
 from dsoftbus_host.stream import BusStream
 from dsoftbus_host.tcp import TcpLink
 from dsoftbus_host.udp import UdpPort

@@ -16,9 +16,9 @@ from dsoftbus.errors import BAD_ARGUMENT, STALE_PEER, LocalError
 from dsoftbus.session.events import NodeEvent
 from dsoftbus_host import address, interfaces, next_key, places
 from dsoftbus_host.bus import Bus
+from dsoftbus_host.cable import BAUD
 from dsoftbus_host.connection import Connection
 from dsoftbus_host.nearby import Nearby
-from dsoftbus_host.serial_port import BAUD
 from dsoftbus_host.terminal import key_option, node_name, open_store, trust_option
 
 _LISTEN_S = 3  # every node answers the first question: on one network that is milliseconds

@@ -17,12 +17,12 @@ from dsoftbus.trust.acl import Rule
 from dsoftbus.trust.guard import Guard
 from dsoftbus_host.address import SERIAL
 from dsoftbus_host.bus import Bus
+from dsoftbus_host.cable import BAUD
 from dsoftbus_host.clock import now_ms
 from dsoftbus_host.connection import Connection
 from dsoftbus_host.discovery import Discovery
 from dsoftbus_host.interfaces import Interface
 from dsoftbus_host.keeper import Keeper
-from dsoftbus_host.serial_port import BAUD
 from dsoftbus_host.store_file import StoreFile
 from dsoftbus_host.watch import Watch
 

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import logging
-import os
 import sys
 from typing import TYPE_CHECKING
 
-import serial
-
 from dsoftbus.const import LINK_LINE, SUITE_CHACHA_SHA256
 from dsoftbus.discovery.on_line import OnLine
-from dsoftbus.errors import END_HANDSHAKE_TIMEOUT, END_LOCAL, PeerError, Unsupported
-from dsoftbus.line_link import LineLink
+from dsoftbus.errors import END_HANDSHAKE_TIMEOUT, END_LOCAL, PeerError
 from dsoftbus.link.line import NEIGHBOUR
 from dsoftbus.ticks import earliest
+from dsoftbus_host.cable import BAUD, Cable
 from dsoftbus_host.clock import now_ms
 from dsoftbus_host.datagram_port import DatagramPort
 
@@ -29,47 +24,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dsoftbus.discovery.announce import Announcement
+    from dsoftbus.line_link import LineLink
     from dsoftbus_host.bus import Bus
     from dsoftbus_host.connection import Connection
 
-BAUD = 115200
 CONNECT_MS = 10000
-REOPEN_SECONDS = 0.5  # between two looks for a port that was unplugged
-log = logging.getLogger("dsoftbus")
-
-
-class BytePort:
-    """A serial port that never waits: the byte port of `LineLink`. Owns the port."""
-
-    def __init__(self, path: str, baud: int) -> None:
-        if os.name != "posix":
-            raise Unsupported("serial ports on this system: they cannot be waited for")
-        import termios  # only there
-
-        self.serial = serial.Serial(path, baud, timeout=0, write_timeout=0, exclusive=True)
-        os.set_blocking(self.fileno(), False)
-        mode = termios.tcgetattr(self.fileno())
-        mode[6][termios.VMIN] = 1  # pyserial's 0 makes "nothing now" look like "nothing any more"
-        termios.tcsetattr(self.fileno(), termios.TCSANOW, mode)
-
-    def fileno(self) -> int:
-        return int(self.serial.fileno())
-
-    def readinto(self, view: memoryview) -> int | None:
-        try:
-            return os.readv(self.fileno(), [view])
-        except BlockingIOError:
-            return None
-
-    def write(self, buffer: bytearray, at: int, stop: int) -> int | None:
-        try:
-            return os.write(self.fileno(), memoryview(buffer)[at:stop])
-        except BlockingIOError:
-            return None
-
-    def close(self) -> None:
-        with contextlib.suppress(OSError):  # it may be gone from under us
-            self.serial.close()
 
 
 class SerialPort(DatagramPort):
@@ -80,12 +39,9 @@ class SerialPort(DatagramPort):
 
     def __init__(self, bus: Bus, path: str, baud: int = BAUD) -> None:
         self.path = path
-        self._baud = baud
-        self._reopening: asyncio.TimerHandle | None = None
         self._announcements: OnLine | None = None
-        self._byte_port: BytePort | None = BytePort(path, baud)
-        super().__init__(bus, LineLink(self._byte_port, _epoch(), bus.node.profile))
-        self._watch_reading(self._byte_port)
+        self._cable = Cable(path, baud, bus.node.profile, self._on_readable, self._on_plug)
+        super().__init__(bus, self._cable.link)
 
     async def connect(
         self,
@@ -126,9 +82,8 @@ class SerialPort(DatagramPort):
         return self._announcements
 
     def close(self) -> None:
-        if self._reopening is not None:
-            self._reopening.cancel()
         super().close()
+        self._cable.close()
 
     # The pump
 
@@ -138,8 +93,7 @@ class SerialPort(DatagramPort):
         super()._move()
         while link.flush() and self._pump.blocked:
             super()._move()
-        if link.ended:
-            self._unplugged()
+        self._cable.check()
 
     def _handle_timer(self, now: int) -> None:
         self._link.handle_timer(now)
@@ -154,38 +108,14 @@ class SerialPort(DatagramPort):
         return self._link.blocked
 
     def _fileno(self) -> int:
-        return -1 if self._byte_port is None else self._byte_port.fileno()
+        return self._cable.fileno()
 
-    # A cable that goes and comes
-
-    def _watch_reading(self, port: BytePort) -> None:
-        self._loop.add_reader(port.fileno(), self._on_readable)
-
-    def _unplugged(self) -> None:
-        log.warning("%s is gone", self.path)
-        self._unwatch()
-        if self._byte_port is not None:
-            self._byte_port.close()
-            self._byte_port = None
-        self._link.plug(None)
-        if self._announcements is not None:
-            self._bus.node.discover().unplugged(self.path)
-        self._reopening = self._loop.call_later(REOPEN_SECONDS, self._reopen)
-
-    def _reopen(self) -> None:
-        try:
-            self._byte_port = BytePort(self.path, self._baud)
-        except OSError:  # serial.SerialException is one
-            self._reopening = self._loop.call_later(REOPEN_SECONDS, self._reopen)
+    def _on_plug(self, there: bool) -> None:
+        if not there:
+            self._unwatch_writing()
+            if self._announcements is not None:
+                self._bus.node.discover().unplugged(self.path)
             return
-        log.warning("%s is back", self.path)
-        self._reopening = None
-        self._link.plug(self._byte_port)
         if self._announcements is not None:
             self._announcements.restart(now_ms())
-        self._watch_reading(self._byte_port)
         self.turn()
-
-
-def _epoch() -> int:
-    return int.from_bytes(os.urandom(2), "big")

@@ -171,7 +171,7 @@ def test_forged_packets_change_nothing(tmp_path, port):
             forger = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             lie = Announcement(b.bus.id, os.urandom(32), ((LINK_STREAM, 9),))
             for packet in (b"", b"NXSB", lie.encode(), bytes(ANNOUNCE_MAX + 1)):
-                forger.sendto(packet, ("127.0.0.1", a.discovery._own.getsockname()[1]))
+                forger.sendto(packet, ("127.0.0.1", a.discovery.ether.own_port))
             forger.close()
             peers = a.bus.node.peers
             await until(lambda: len(peers.drops) >= 3)

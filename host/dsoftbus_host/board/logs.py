@@ -12,7 +12,7 @@ import serial
 from dsoftbus.errors import BAD_STATE, LocalError
 from dsoftbus_host.board.lines import Lines
 from dsoftbus_host.board.remote import read_now, why_not
-from dsoftbus_host.serial_port import BAUD
+from dsoftbus_host.cable import BAUD
 
 
 def listen(path: str) -> Iterator[str]:

@@ -1,0 +1,120 @@
+"""Serial ports on asyncio's loop, by pyserial; a cable may be pulled, and put back."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+from collections.abc import Callable
+
+import serial
+
+from dsoftbus.const import HOST
+from dsoftbus.errors import Unsupported
+from dsoftbus.line_link import LineLink
+
+BAUD = 115200
+REOPEN_SECONDS = 0.5  # between two looks for a port that was unplugged
+log = logging.getLogger("dsoftbus")
+
+
+class BytePort:
+    """A serial port that never waits: the byte port of `LineLink`. Owns the port."""
+
+    def __init__(self, path: str, baud: int) -> None:
+        if os.name != "posix":
+            raise Unsupported("serial ports on this system: they cannot be waited for")
+        import termios  # only there
+
+        self.serial = serial.Serial(path, baud, timeout=0, write_timeout=0, exclusive=True)
+        os.set_blocking(self.fileno(), False)
+        mode = termios.tcgetattr(self.fileno())
+        mode[6][termios.VMIN] = 1  # pyserial's 0 makes "nothing now" look like "nothing any more"
+        termios.tcsetattr(self.fileno(), termios.TCSANOW, mode)
+
+    def fileno(self) -> int:
+        return int(self.serial.fileno())
+
+    def readinto(self, view: memoryview) -> int | None:
+        try:
+            return os.readv(self.fileno(), [view])
+        except BlockingIOError:
+            return None
+
+    def write(self, buffer: bytearray, at: int, stop: int) -> int | None:
+        try:
+            return os.write(self.fileno(), memoryview(buffer)[at:stop])
+        except BlockingIOError:
+            return None
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):  # it may be gone from under us
+            self.serial.close()
+
+
+class Cable:
+    """`link` is a LineLink on the port at `path`. A port that is unplugged is looked for again.
+
+    `on_readable()` is called when there is something to read, `on_plug(there)` when the port has
+    gone (False), its descriptor still open, and when it is back (True). Raises OSError.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        baud: int,
+        profile: type[HOST],
+        on_readable: Callable[[], None],
+        on_plug: Callable[[bool], None],
+    ) -> None:
+        self.path = path
+        self._baud = baud
+        self._on_readable = on_readable
+        self._on_plug = on_plug
+        self._loop = asyncio.get_running_loop()
+        self._reopening: asyncio.TimerHandle | None = None
+        self._port: BytePort | None = BytePort(path, baud)
+        self._fd = self._port.fileno()
+        self.link = LineLink(self._port, int.from_bytes(os.urandom(2), "big"), profile)
+        self._loop.add_reader(self._fd, on_readable)
+
+    @property
+    def there(self) -> bool:
+        return self._port is not None
+
+    def fileno(self) -> int:
+        """The port's file descriptor, or -1 while it has none."""
+        return -1 if self._port is None else self._fd
+
+    def check(self) -> None:
+        """After a turn of the link: it may have found that the port is gone."""
+        if not self.link.ended or self._port is None:
+            return
+        log.warning("%s is gone", self.path)
+        self._loop.remove_reader(self._fd)
+        self._on_plug(False)
+        self._port.close()
+        self._port = None
+        self.link.plug(None)
+        self._reopening = self._loop.call_later(REOPEN_SECONDS, self._reopen)
+
+    def close(self) -> None:
+        """Closes the port, and looks for none any more."""
+        if self._reopening is not None:
+            self._reopening.cancel()
+        self._loop.remove_reader(self._fd)
+        self.link.close()
+
+    def _reopen(self) -> None:
+        try:
+            self._port = BytePort(self.path, self._baud)
+        except OSError:  # serial.SerialException is one
+            self._reopening = self._loop.call_later(REOPEN_SECONDS, self._reopen)
+            return
+        log.warning("%s is back", self.path)
+        self._reopening = None
+        self._fd = self._port.fileno()
+        self.link.plug(self._port)
+        self._loop.add_reader(self._fd, self._on_readable)
+        self._on_plug(True)
