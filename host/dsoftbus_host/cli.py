@@ -27,6 +27,7 @@ from dsoftbus_host import (
     address,
     cli_board,
     cli_board_rom,
+    cli_bridge,
     cli_pair,
     cli_sim,
     cli_trust,
@@ -210,7 +211,8 @@ def demo() -> None:
 
 for added in cli_board_rom.COMMANDS:
     cli_board.board.add_command(added)
-for group in (cli_pair.COMMANDS, cli_trust.COMMANDS, [cli_sim.sim, cli_board.board]):
+_OTHERS = (cli_sim.sim, cli_board.board, cli_bridge.bridge)
+for group in (cli_pair.COMMANDS, cli_trust.COMMANDS, _OTHERS):
     for added in group:
         main.add_command(added)
 

@@ -1,0 +1,263 @@
+"""A bridge on asyncio's loop: a cable, a UDP socket for sessions, and the sockets of discovery."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from dsoftbus.const import DISCOVERY_PORT, HOST, SUITE_CHACHA_SHA256
+from dsoftbus.discovery.announce import MAGIC
+from dsoftbus.link.line import NEIGHBOUR
+from dsoftbus_host import crypto
+from dsoftbus_host.bridge.channels import LIVE
+from dsoftbus_host.bridge.herald import Herald
+from dsoftbus_host.bridge.relay import Relay
+from dsoftbus_host.cable import BAUD, Cable
+from dsoftbus_host.clock import now_ms, sequence_start
+from dsoftbus_host.ether import Ether
+from dsoftbus_host.interfaces import Interface, all_interfaces
+from dsoftbus_host.udp import UdpLink
+
+_READS = 64  # datagrams that one turn of the loop takes from a socket
+_TICK_MS = 1000
+_NETWORK = "network would not"  # why a datagram of the board was dropped
+
+
+class Status(NamedTuple):
+    """What a bridge reports: `name` and `id` of the board are "" while there is none."""
+
+    path: str
+    port: int
+    plugged: bool
+    name: str
+    id: str
+    live: int  # addresses that the board talks with
+    known: int  # addresses with a channel
+    to_board: int  # datagrams
+    from_board: int
+    waiting: int
+    cookies_asked: int
+    drops: Counter[str]
+
+
+class Bridge:
+    """Leads to the board at the serial port `path`, from a UDP port of this host, and back.
+
+    Make it on a running loop, and `close()` it. `on_change()` is called when a board is there or
+    gone. Raises OSError where there is no such port, or the address is taken.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        baud: int = BAUD,
+        host: str = "0.0.0.0",
+        port: int = 0,
+        interfaces: list[Interface] | None = None,
+        discovery_port: int = DISCOVERY_PORT,
+        on_change: Callable[[], None] | None = None,
+    ) -> None:
+        self._on_change = on_change or _nothing
+        self._loop = asyncio.get_running_loop()
+        self._udp = UdpLink(_bound(host, port))
+        self.port = int(self._udp.socket.getsockname()[1])
+        self._cable = Cable(path, baud, HOST, self._on_line, self._on_plug)
+        mtu = self._cable.link.mtu
+        self._buffer = bytearray(self._udp.mtu + 1)  # one more, so that a longer datagram shows
+        self._relay = Relay(crypto.suite(SUITE_CHACHA_SHA256).hash, os.urandom, mtu)
+        self._herald = Herald(self.port, mtu, sequence_start(), now_ms())
+        self._held: tuple[bytes, int] | None = None  # what the line has not taken yet
+        self._writing = False
+        self._tick_at = now_ms()
+        self._timer: asyncio.TimerHandle | None = None
+        spoken = all_interfaces() if interfaces is None else interfaces
+        self._ether = Ether(spoken, discovery_port, self._on_announcement, self._turn)
+        self._loop.add_reader(self._udp.fileno(), self._on_network)
+        self._turn()
+
+    @property
+    def status(self) -> Status:
+        now, relay, board = now_ms(), self._relay, self._herald.board
+        return Status(
+            self._cable.path,
+            self.port,
+            self._cable.there,
+            board.name if board else "",
+            board.id if board else "",
+            sum(way.rank(now) == LIVE for way in relay.channels),
+            len(relay.channels),
+            relay.to_board,
+            relay.from_board,
+            relay.waiting,
+            relay.cookies_asked,
+            relay.drops,
+        )
+
+    def close(self) -> None:
+        """The network hears that the board is out of reach."""
+        if self._udp.fileno() < 0:
+            return
+        self._say(self._herald.gone(now_ms()))
+        if self._timer is not None:
+            self._timer.cancel()
+        self._unwatch_writing()
+        self._loop.remove_reader(self._udp.fileno())
+        self._ether.close()
+        self._udp.close()
+        self._cable.close()
+
+    # From the network
+
+    def _on_network(self) -> None:
+        now = now_ms()
+        for _ in range(_READS):
+            try:
+                got = self._udp.recvfrom_into(self._buffer)
+            except OSError:
+                continue  # a datagram of before could not be delivered
+            if got is None:
+                break
+            n, address = got
+            answer = self._relay.from_network(bytes(self._buffer[:n]), address, now)
+            if answer is not None:
+                self._send(answer, address)
+        self._turn()
+
+    def _on_announcement(self, data: bytes, source: tuple[str, int]) -> None:
+        answer = self._herald.from_network(data, source, now_ms())
+        if answer is not None:
+            self._ether.send(answer, *source)
+
+    # From the board
+
+    def _on_line(self) -> None:
+        link = self._cable.link
+        link.now = now = now_ms()
+        got = link.recvfrom_into(self._buffer)
+        while got is not None:
+            self._from_line(bytes(self._buffer[: got[0]]), got[1], now)
+            got = link.recvfrom_into(self._buffer)
+        self._turn()
+
+    def _from_line(self, data: bytes, channel: int, now: int) -> None:
+        if data[:1] == MAGIC[:1]:
+            if channel == NEIGHBOUR:
+                was = self._herald.board
+                self._say(self._herald.from_board(data, now))
+                self._tell(was)
+            return
+        address = self._relay.from_line(data, channel, now)
+        if address is not None:
+            self._send(data, address)
+
+    def _send(self, data: bytes, address: Any) -> None:
+        try:
+            taken = self._udp.sendto(bytearray(data), len(data), address)
+        except OSError:
+            taken = False
+        if not taken:
+            self._relay.drops[_NETWORK] += 1
+
+    def _say(self, packet: bytes | None) -> None:
+        if packet is not None:
+            self._ether.say(packet)
+
+    def _tell(self, was: Any) -> None:
+        """Lets the program know when another board is there than before, or none."""
+        board = self._herald.board
+        if (board and board.id) != (was and was.id):
+            self._on_change()
+
+    # The cable
+
+    def _on_plug(self, there: bool) -> None:
+        was = self._herald.board
+        if there:
+            self._herald.plugged(now_ms())
+        else:
+            self._unwatch_writing()
+            self._relay.clear()
+            self._held = None
+            self._say(self._herald.gone(now_ms()))
+        self._tell(was)
+        self._loop.call_soon(self._turn)
+
+    def _turn(self) -> None:
+        """What can move to the board, moves; then the timer is set."""
+        now, link = now_ms(), self._cable.link
+        link.now = now
+        if now >= self._tick_at:
+            self._tick(now)
+        link.handle_timer(now)
+        while self._feed(now) | link.flush():
+            pass
+        self._cable.check()
+        if link.blocked != self._writing:
+            self._watch_writing()
+        self._arm(now)
+
+    def _feed(self, now: int) -> bool:
+        """Gives the line one datagram; False when there is none, or it takes none now."""
+        if self._held is None and self._cable.there:
+            self._held = self._next(now)
+        if self._held is None:
+            return False
+        data, channel = self._held
+        if not self._cable.link.sendto(data, len(data), channel):
+            return False
+        self._held = None
+        return True
+
+    def _next(self, now: int) -> tuple[bytes, int] | None:
+        question = self._herald.next_question(now)
+        if question is not None:
+            return question, NEIGHBOUR
+        news = self._herald.next_news(now)
+        if news is not None:
+            channel = self._relay.announced(news.address, news.lifetime_ms, now)
+            if channel:
+                return news.packet, channel
+        return self._relay.next_for_line()
+
+    def _tick(self, now: int) -> None:
+        self._tick_at = now + _TICK_MS
+        self._relay.handle_timer(now)
+        was = self._herald.board
+        self._say(self._herald.handle_timer(now))
+        self._tell(was)
+
+    def _arm(self, now: int) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        due = self._cable.link.poll_timer()
+        at = self._tick_at if due is None else min(self._tick_at, due)
+        self._timer = self._loop.call_later(max(at - now, 1) / 1000, self._turn)
+
+    def _watch_writing(self) -> None:
+        self._unwatch_writing()
+        if self._cable.link.blocked and self._cable.there:
+            self._writing = True
+            self._loop.add_writer(self._cable.fileno(), self._turn)
+
+    def _unwatch_writing(self) -> None:
+        if self._writing and self._cable.there:
+            self._loop.remove_writer(self._cable.fileno())
+        self._writing = False
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        sock.bind((host, port))
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def _nothing() -> None:
+    """Nobody wants to know."""

@@ -1,0 +1,290 @@
+"""A board with only a cable is found and reached by others on the network, through a bridge."""
+
+import asyncio
+import contextlib
+import hashlib
+import itertools
+import os
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from board.supervisor import Supervisor
+from dsoftbus.const import LINK_DATAGRAM
+from dsoftbus.errors import END_LOCAL
+from dsoftbus.identity import device_id
+from dsoftbus.trust.acl import grant
+from dsoftbus.trust.store import Entry
+from dsoftbus_host.bus import Bus
+from dsoftbus_host.interfaces import LOOPBACK
+from dsoftbus_host.nearby import Nearby
+from dsoftbus_host.store_file import StoreFile
+from nodes import KEY, digest, echoed, make_file
+from nodes import run as micropython
+from portable import ROOT
+
+WAIT_S = 60
+MB = 1 << 20
+# Serves, and greets each node that it hears of but the bridge.
+MAIN = f"""
+import asyncio, sys
+sys.path[:0] = ["{ROOT}/core", "{ROOT}/micropython"]
+from dsoftbus_mpy import byte_ports, files
+from dsoftbus_mpy.bus import Bus
+from dsoftbus_mpy.line_discovery import LineDiscovery
+from dsoftbus_mpy.starts import count_start
+
+
+async def greet(bus, line, peer):
+    async with await line.connect(peer.public, peer.line[2]) as connection:
+        async with await connection.open("greeting") as stream:
+            await stream.write(b"hello, " + peer.name.encode())
+            await stream.finish()
+            await stream.readexactly(2)
+
+
+async def main():
+    with open("key", "rb") as file:
+        key = file.read()
+    bus = Bus(key, "desk-%d" % key[0])
+    files.serve_echo(bus)
+    files.FileService(bus, ".")
+    peers = bus.node.discover()
+    port = bus.open_serial(byte_ports.ConsolePort())
+    line = LineDiscovery(bus, port, count_start("starts"), ("echo",))
+    print("ready")
+    greeted = []
+    while True:
+        for peer in peers:
+            if peer.id not in greeted and peer.line and peer.line[2] and peer.name == "host":
+                greeted.append(peer.id)
+                bus.spawn(greet(bus, line, peer))
+        await asyncio.sleep_ms(50)
+
+
+asyncio.run(main())
+"""
+BOARD = Bus(KEY).public
+_ports = itertools.count(random.Random().randrange(30000, 50000))
+
+
+@contextlib.contextmanager
+def started(folder: Path, key: bytes = KEY):
+    folder.mkdir()
+    (folder / "main.py").write_text(MAIN)
+    (folder / "key").write_bytes(key)
+    with Supervisor(folder, heap="2M") as supervisor:
+        supervisor.wait_for(b"ready")
+        yield supervisor
+
+
+@pytest.fixture
+def board(tmp_path):
+    with started(tmp_path / "board") as supervisor:
+        yield supervisor
+
+
+@pytest.fixture
+def discovery_port() -> int:
+    return next(_ports)
+
+
+class Bridge:
+    """`dsoftbus bridge` as a process."""
+
+    def __init__(self, discovery_port: int, *paths: str, port: int = 0) -> None:
+        words = ("bridge", *paths, "--host", "127.0.0.1", "--interface", "127.0.0.1/8")
+        numbers = ("--discovery-port", str(discovery_port), "--port", str(port))
+        self._command = (sys.executable, "-m", "dsoftbus_host.cli", *words, *numbers)
+
+    def __enter__(self) -> "Bridge":
+        paths = f"{ROOT / 'core'}:{ROOT / 'host'}"
+        environment = {**os.environ, "PYTHONPATH": paths, "PYTHONUNBUFFERED": "1"}
+        self._process = subprocess.Popen(
+            self._command, env=environment, stdout=subprocess.PIPE, stderr=None, text=True
+        )
+        line = self.until("waiting for a board")
+        self.port = int(line.split("UDP")[1])
+        return self
+
+    def until(self, text: str) -> str:
+        """The next line with this text."""
+        for line in self._process.stdout:
+            if text in line:
+                return line
+        raise AssertionError(f"the bridge ended, and did not say {text}")
+
+    def kill(self) -> None:
+        self._process.kill()
+
+    def __exit__(self, *exc: object) -> None:
+        """What it said at its end is `summary`."""
+        self._process.send_signal(signal.SIGINT)
+        self.summary, _ = self._process.communicate(timeout=WAIT_S)
+
+
+def nearby(tmp_path: Path, discovery_port: int, name: str = "laptop") -> Nearby:
+    node = Nearby(
+        os.urandom(32),
+        name,
+        StoreFile(tmp_path / "trust.json"),
+        lambda event: None,
+        listen=("127.0.0.1", 0),
+        interfaces=[LOOPBACK],
+        discovery_port=discovery_port,
+    )
+    node.guard.store.add(Entry(BOARD, "desk-0", [grant("allow both *")]))
+    return node
+
+
+def run(scenario) -> None:
+    asyncio.run(asyncio.wait_for(scenario, WAIT_S))
+
+
+async def both_ways(connection, size: int) -> None:
+    """`size` bytes there and back, with equal hashes."""
+    data = random.Random(size).randbytes(size)
+    async with await connection.open("echo") as stream:
+        writing = asyncio.create_task(stream.write(data))
+        back = hashlib.sha256(await stream.readexactly(size)).digest()
+        await writing
+    assert back == hashlib.sha256(data).digest()
+
+
+def test_the_board_is_found_and_reached_by_name(board, tmp_path, discovery_port):
+    async def scenario():
+        async with nearby(tmp_path, discovery_port) as node:
+            device = await node.heard("desk-0", 20)
+            assert device == device_id(BOARD)
+            connection = await node.connect(device)
+            assert connection.session.route[0] == LINK_DATAGRAM
+            assert await echoed(connection) == b"hello"
+            await both_ways(connection, MB)
+
+    with Bridge(discovery_port, board.port) as bridge:
+        bridge.until("desk-0")
+        run(scenario())
+    assert "dropped: none" in bridge.summary
+
+
+def test_a_micropython_node_stores_and_fetches_a_file_over_udp(board, tmp_path, discovery_port):
+    path = make_file(tmp_path / "file", MB)
+    with Bridge(discovery_port, board.port) as bridge:
+        bridge.until("desk-0")
+        place = (f"127.0.0.1:{bridge.port}", BOARD.hex(), "--link", "udp")
+        options = ("--key", tmp_path / "caller.key")
+        done = micropython("send", path, *place, *options)
+        assert done.returncode == 0, done.stderr
+        assert digest(board.folder / "file") == digest(path)
+        (tmp_path / "back").mkdir()
+        done = micropython("fetch", "file", *place, *options, "--dir", tmp_path / "back")
+        assert done.returncode == 0, done.stderr
+        assert digest(tmp_path / "back/file") == digest(path)
+
+
+def test_the_board_begins_a_session_with_a_node_that_it_hears_of(board, tmp_path, discovery_port):
+    async def scenario():
+        greetings: asyncio.Queue = asyncio.Queue()
+
+        async def greeted(connection, stream):
+            greetings.put_nowait((connection.peer_id, await stream.read()))
+            await stream.write(b"ok")
+
+        async with nearby(tmp_path, discovery_port, "host") as node:
+            node.bus.on_stream("greeting", greeted)
+            assert await greetings.get() == (device_id(BOARD), b"hello, host")
+
+    with Bridge(discovery_port, board.port) as bridge:
+        bridge.until("desk-0")
+        run(scenario())
+
+
+def test_what_passes_the_cable_is_not_readable(board, tmp_path, discovery_port):
+    """Everything that the bridge has passes the cable; the name is announced, the rest sealed."""
+    seen = {"to board": b"", "to host": b""}
+
+    def tap(way: str):
+        def note(data: bytes) -> bytes:
+            seen[way] += data
+            return data
+
+        return note
+
+    board.to_board, board.to_host = tap("to board"), tap("to host")
+    secret = b"WHAT NOBODY BUT THE BOARD MAY READ "
+
+    async def scenario():
+        async with nearby(tmp_path, discovery_port) as node:
+            connection = await node.connect(await node.heard("desk-0", 20))
+            async with await connection.open("echo") as stream:
+                await stream.write(secret * 20)
+                assert await stream.readexactly(len(secret) * 20) == secret * 20
+
+    with Bridge(discovery_port, board.port) as bridge:
+        bridge.until("desk-0")
+        run(scenario())
+    for data in seen.values():
+        assert len(data) > 1000 and secret[:12] not in data and b"NOBODY" not in data
+    assert b"desk-0" in seen["to host"]  # the tap hears
+
+
+def test_a_bridge_that_is_killed_and_started_again(board, tmp_path, discovery_port):
+    async def scenario():
+        first = stack.enter_context(Bridge(discovery_port, board.port))
+        first.until("desk-0")
+        async with nearby(tmp_path, discovery_port) as node:
+            device = await node.heard("desk-0", 20)
+            connection = await node.connect(device)
+            echoing = asyncio.create_task(both_ways(connection, MB))
+            await asyncio.sleep(0.5)
+            first.kill()
+            stack.enter_context(Bridge(discovery_port, board.port, port=first.port))
+            await echoing
+            assert node.bus.connections(device) == [connection]
+
+    with contextlib.ExitStack() as stack:
+        run(scenario())
+
+
+def test_a_board_that_is_reset_behind_the_bridge_is_reached_again(board, tmp_path, discovery_port):
+    async def scenario():
+        async with nearby(tmp_path, discovery_port) as node:
+            device = await node.heard("desk-0", 20)
+            connection = await node.connect(device)
+            assert await echoed(connection) == b"hello"
+            starts = board.starts
+            board.reset()
+            while board.starts == starts:
+                await asyncio.sleep(0.02)
+            board.wait_for(b"ready")
+            heard = node.peers.get(device).heard
+            while node.peers.get(device).heard == heard:
+                await asyncio.sleep(0.02)
+            connection.abort(END_LOCAL)
+            again = await node.connect(device)
+            assert await echoed(again) == b"hello"
+
+    with Bridge(discovery_port, board.port) as bridge:
+        bridge.until("desk-0")
+        run(scenario())
+
+
+def test_one_process_for_two_boards(board, tmp_path, discovery_port):
+    async def scenario():
+        async with nearby(tmp_path, discovery_port) as node:
+            other_public = Bus(other_key).public
+            node.guard.store.add(Entry(other_public, "desk-9", [grant("allow both *")]))
+            for name in ("desk-0", "desk-9"):
+                connection = await node.connect(await node.heard(name, 20))
+                assert await echoed(connection) == b"hello"
+
+    other_key = b"\x09" * 32
+    with (
+        started(tmp_path / "other", other_key) as other,
+        Bridge(discovery_port, board.port, other.port),
+    ):
+        run(scenario())

@@ -1,0 +1,342 @@
+"""What passes a bridge, and what does not: the relay in virtual time, without sockets."""
+
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dsoftbus.const import FLIGHT_HEADER, PKT_COOKIE, REC_INIT, REC_PROTECTED, REC_REPLY
+from dsoftbus.crypto.suite import portable
+from dsoftbus.session.over_datagram import flight
+from dsoftbus_host.bridge.channels import IDLE_MS, LIVE, LIVE_MS, Channels
+from dsoftbus_host.bridge.relay import (
+    CREDIT,
+    CREDIT_MAX,
+    EARLY,
+    LIVE_RUN,
+    MALFORMED,
+    MOVED,
+    NO_CHANNEL,
+    OPENINGS,
+    OVER_BUDGET,
+    OVERSIZE,
+    PROVED,
+    QUEUE_FULL,
+    UNKNOWN,
+    UNKNOWN_TYPE,
+    WAITING,
+    WAITING_OTHERS,
+    Relay,
+)
+from support import Random
+
+MTU = 479
+INIT_BYTES = 56
+PEER = ("192.0.2.7", 4000)
+HASH = portable().hash
+
+
+def make(seed: int = 1) -> Relay:
+    return Relay(HASH, Random(seed), MTU)
+
+
+def opening(number: int, cookie: bytes = b"") -> bytes:
+    body = bytes(3) + number.to_bytes(4, "big") * 12
+    return bytes(flight(REC_INIT, number, body)) + cookie
+
+
+def protected(number: int, size: int = 60) -> bytes:
+    return bytes(flight(REC_PROTECTED, number, bytes(size - FLIGHT_HEADER)))
+
+
+def drain(relay: Relay) -> list:
+    found = []
+    while (item := relay.next_for_line()) is not None:
+        found.append(item)
+    return found
+
+
+def live(relay: Relay, address=PEER, number: int = 5, now: int = 0) -> int:
+    """A session between the board and `address`; its channel."""
+    relay.from_network(opening(number), address, now)
+    ((_, channel),) = drain(relay)
+    relay.from_line(flight(REC_REPLY, number, b"reply"), channel, now)
+    for _ in range(CREDIT_MAX // CREDIT):
+        assert relay.from_line(protected(1), channel, now) == address
+    return channel
+
+
+def test_an_opening_its_reply_and_a_session_pass():
+    relay = make()
+    assert relay.from_network(opening(5), PEER, 0) is None
+    ((data, channel),) = drain(relay)
+    assert data == opening(5) and channel > 0
+    assert relay.from_line(flight(REC_REPLY, 5, b"reply"), channel, 1) == PEER
+    relay.from_network(protected(9), PEER, 2)
+    assert drain(relay) == [(protected(9), channel)]
+    assert relay.from_line(protected(5), channel, 3) == PEER
+    assert relay.to_board == 2 and relay.from_board == 2 and not relay.drops
+
+
+def test_what_is_no_datagram_of_ours_does_not_pass():
+    relay = make()
+    cases = (
+        (b"", MALFORMED),
+        (b"\x04\0\0\0\x01", MALFORMED),
+        (b"\x04\x40\0\0\0 an id beyond 2**30", MALFORMED),
+        (b"\x01\0\0\0\x01 too short for an opening", MALFORMED),
+        (protected(1, MTU + 1), OVERSIZE),
+        (b"\0\0\0\0\x01 a type that nobody knows", UNKNOWN_TYPE),
+        (b"NXSB\x02\x1a an announcement", MALFORMED),
+        (b"N\0\0\0\x01 and so on", UNKNOWN_TYPE),
+    )
+    for data, why in cases:
+        before = relay.drops[why]
+        assert relay.from_network(data, PEER, 0) is None
+        assert relay.drops[why] == before + 1
+    assert not drain(relay) and not len(relay.channels)
+    relay.from_network(protected(1, MTU), PEER, 0)
+    assert len(drain(relay)) == 1
+
+
+def test_the_board_speaks_only_to_addresses_that_have_a_channel():
+    relay = make()
+    assert relay.from_line(protected(1), 9, 0) is None
+    assert relay.from_line(protected(1), 0, 0) is None
+    assert relay.drops[NO_CHANNEL] == 2
+    channel = live(relay)
+    assert relay.from_line(b"\x09\0\0\0\x01 whatever", channel, 0) is None
+    assert relay.drops[UNKNOWN_TYPE] == 1
+
+
+def flooded(relay: Relay, kind: str, seconds: int = 10) -> Counter:
+    """A flood of 10,000 a second from spoofed addresses, while a session sends 20 a second over
+    a cable that carries 24; how many of each passed."""
+    channel = live(relay)
+    passed: Counter = Counter()
+    sent = 0
+    for now in range(1000, 1000 + 1000 * seconds):
+        for _ in range(10):
+            sent += 1
+            address = (f"203.0.113.{sent % 250}", sent % 60000)
+            data = opening(sent) if kind == "openings" else protected(sent % (1 << 30), MTU)
+            answer = relay.from_network(data, address, now)
+            passed["answers"] += answer is not None
+            assert answer is None or len(answer) < len(data)
+        if now % 50 == 0:
+            relay.from_network(protected(7, MTU), PEER, now)
+            passed["sent"] += 1
+        if now % 42 == 0:
+            item = relay.next_for_line()
+            if item is not None:
+                passed["session" if item[1] == channel else "flood"] += 1
+                if item[1] == channel and passed["session"] % 2 == 0:
+                    relay.from_line(protected(1), channel, now)
+    return passed
+
+
+@pytest.mark.parametrize("kind", ["openings", "protected"])
+def test_a_flood_does_not_take_the_cable_from_a_live_session(kind):
+    relay = make()
+    passed = flooded(relay, kind)
+    assert passed["session"] >= 0.98 * passed["sent"]
+    assert 0 < passed["flood"] <= 10 * max(OPENINGS, UNKNOWN) + WAITING_OTHERS
+    assert len(relay.channels) <= 255
+    assert relay.channels.to(PEER).rank(11000) == LIVE
+
+
+def test_whoever_floods_from_an_address_that_the_board_refused_gets_no_more_than_the_early():
+    """A stranger with a key of its own is refused with a few protected packets."""
+    relay = make()
+    channel = live(relay)
+    stranger = ("192.0.2.66", 1)
+    relay.from_network(opening(66), stranger, 0)
+    ((_, other),) = drain(relay)
+    for _ in range(4):
+        relay.from_line(protected(66), other, 0)
+    got: Counter = Counter()
+    for now in range(10000):
+        relay.from_network(protected(1, MTU), stranger, now)
+        if now % 50 == 0:
+            relay.from_network(protected(7, MTU), PEER, now)
+        if now % 42 == 0 and (item := relay.next_for_line()) is not None:
+            got[item[1]] += 1
+            if item[1] == channel:
+                relay.from_line(protected(1), channel, now)
+    assert got[channel] >= 0.9 * 200
+    assert got[other] <= 4 * CREDIT + 10 * EARLY + WAITING_OTHERS
+
+
+def test_openings_past_the_budget_are_asked_for_a_cookie_and_pass_with_it():
+    relay = make()
+    for i in range(OPENINGS):
+        assert relay.from_network(opening(i + 1), ("203.0.113.1", i), 0) is None
+    drain(relay)
+    answer = relay.from_network(opening(9), PEER, 0)
+    assert answer[0] == PKT_COOKIE and len(answer) < INIT_BYTES
+    assert not drain(relay)
+    cookie = answer[FLIGHT_HEADER:]
+    # Shown by another address, it is worth nothing.
+    assert relay.from_network(opening(9, cookie), ("203.0.113.9", 1), 0)[0] == PKT_COOKIE
+    assert relay.from_network(opening(9, cookie), PEER, 0) is None
+    assert [data for data, _ in drain(relay)] == [opening(9)]
+    # Now the board asks for its own, which is not the bridge's, and goes on to the board.
+    assert relay.from_network(opening(9, b"b" * 16), PEER, 0) is None
+    assert [data for data, _ in drain(relay)] == [opening(9, b"b" * 16)]
+
+
+def test_openings_of_proved_addresses_have_a_budget_too():
+    relay = make()
+    live(relay)
+    for i in range(PROVED + 5):
+        relay.from_network(opening(100 + i), PEER, 0)
+    assert len(drain(relay)) == PROVED
+    assert relay.drops[OVER_BUDGET] == 5
+
+
+def test_a_peer_that_changed_its_address_goes_on_in_the_midst_of_a_flood():
+    relay = make()
+    live(relay)
+    relay.from_network(protected(77), PEER, 0)
+    drain(relay)
+    for i in range(1000):
+        relay.from_network(protected(1000 + i), ("203.0.113.5", i), 1)
+    drain(relay)
+    moved = ("192.0.2.7", 4001)
+    relay.from_network(protected(77), moved, 1)
+    ((data, channel),) = drain(relay)
+    assert data == protected(77) and relay.channels.at(channel).address == moved
+    assert relay.from_line(protected(5), channel, 2) == moved
+    assert relay.channels.to(moved).rank(3) == LIVE
+
+
+def test_sessions_of_before_a_restart_of_the_bridge_are_let_through():
+    relay = make()
+    for _ in range(UNKNOWN + MOVED):
+        relay.from_network(protected(3), PEER, 0)
+    assert len(drain(relay)) == UNKNOWN
+    channel = relay.channels.to(PEER).channel
+    relay.from_line(protected(5), channel, 1)
+    for _ in range(CREDIT):
+        relay.from_network(protected(3), PEER, 1)
+    assert len(drain(relay)) == CREDIT
+
+
+def test_live_ways_take_turns_and_each_has_its_own_bound():
+    relay = make()
+    two = ("192.0.2.8", 4000)
+    first, second = live(relay), live(relay, two, 6)
+    for _ in range(WAITING + 3):
+        relay.from_network(protected(1), PEER, 1)
+    for _ in range(4):
+        relay.from_network(protected(2), two, 1)
+    assert relay.drops[QUEUE_FULL] == 3
+    assert relay.waiting == WAITING + 4
+    assert [channel for _, channel in drain(relay)][:8] == [first, second] * 4
+
+
+def test_others_have_a_turn_while_live_ones_wait():
+    relay = make()
+    live(relay)
+    for _ in range(WAITING):
+        relay.from_network(protected(1), PEER, 1)
+    relay.from_network(opening(50), ("192.0.2.50", 1), 1)
+    assert [data[0] for data, _ in drain(relay)].index(REC_INIT) <= LIVE_RUN
+
+
+def test_without_a_cable_nothing_waits():
+    relay = make()
+    live(relay)
+    relay.from_network(protected(1), PEER, 1)
+    relay.from_network(opening(50), ("192.0.2.50", 1), 1)
+    relay.clear()
+    assert not drain(relay) and not relay.waiting
+    relay.from_network(protected(1), PEER, 1)
+    assert len(drain(relay)) == 1
+
+
+def test_strangers_make_room_for_each_other_and_for_better_ones_but_live_ways_stay():
+    table = Channels(4)
+    kept = table.give("kept", 0, 0)
+    kept.live = 0
+    announced = table.give("announced", 1, 0)
+    announced.announced_until = 100000
+    old = table.give("old", 0, 0)
+    new = table.give("new", 0, 1)
+    new.used = 1
+    assert table.give("stranger", 0, 2).channel == old.channel
+    assert table.to("old") is None and table.to("kept") is kept
+    table.give("other", 0, 2)
+    table.give("more", 0, 3)
+    assert table.to("announced") is announced
+    for way in table:
+        way.live = 3
+    assert table.give("late", 0, 4) is None
+    assert table.give("late", 0, 4 + LIVE_MS) is not None
+
+
+def test_ways_that_nobody_uses_are_free_again_and_given_as_late_as_can_be():
+    relay = make()
+    channel = live(relay)
+    relay.handle_timer(IDLE_MS - 1)
+    assert relay.channels.at(channel)
+    relay.handle_timer(IDLE_MS)
+    assert not len(relay.channels)
+    assert relay.from_line(protected(1), channel, IDLE_MS) is None
+    assert relay.announced(("192.0.2.99", 1), 60000, IDLE_MS) != channel
+
+
+def test_a_datagram_does_not_reach_the_board_under_a_channel_that_was_given_away():
+    relay = make()
+    relay.from_network(opening(1), PEER, 0)
+    relay.handle_timer(IDLE_MS)
+    assert not drain(relay) and relay.drops[NO_CHANNEL] == 1
+
+
+ADDRESSES = st.sampled_from([(f"192.0.2.{i}", 1) for i in range(6)])
+DATAGRAMS = st.one_of(
+    st.binary(max_size=MTU + 2),
+    st.builds(lambda kind, tail: bytes((kind, 0, 0, 0, 3)) + tail, st.integers(0, 8), st.binary()),
+    st.builds(opening, st.integers(1, 9), st.sampled_from([b"", b"c" * 16])),
+    st.builds(protected, st.integers(1, 9), st.integers(6, MTU)),
+)
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("in"), DATAGRAMS, ADDRESSES),
+        st.tuples(st.just("out"), DATAGRAMS, st.integers(0, 255)),
+        st.tuples(st.just("answer"), DATAGRAMS, ADDRESSES),
+        st.tuples(st.just("line"), st.integers(1, 30)),
+        st.tuples(st.just("wait"), st.integers(1, IDLE_MS)),
+        st.tuples(st.just("announced"), ADDRESSES),
+    ),
+    max_size=80,
+)
+
+
+@given(STEPS)
+@settings(max_examples=300)
+def test_whatever_comes_the_tables_are_bounded_and_agree(steps):
+    relay = make()
+    now = 0
+    for step in steps:
+        if step[0] == "in":
+            answer = relay.from_network(step[1], step[2], now)
+            assert answer is None or len(answer) < len(step[1])
+        elif step[0] == "out":
+            relay.from_line(step[1], step[2], now)
+        elif step[0] == "answer" and (way := relay.channels.to(step[2])):
+            relay.from_line(step[1], way.channel, now)
+        elif step[0] == "line":
+            for _ in range(step[1]):
+                item = relay.next_for_line()
+                assert item is None or (len(item[0]) <= MTU and relay.channels.at(item[1]))
+        elif step[0] == "wait":
+            now += step[1]
+            relay.handle_timer(now)
+        elif step[0] == "announced":
+            relay.announced(step[1], 60000, now)
+        assert len(relay.channels) <= 6
+        assert relay.waiting <= 6 * WAITING + WAITING_OTHERS
+        for way in relay.channels:
+            assert relay.channels.to(way.address) is way and 0 <= way.credit <= CREDIT_MAX
