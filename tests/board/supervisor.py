@@ -34,6 +34,7 @@ from portable import micropython  # noqa: E402 - after the path
 START = HERE / "start.py"
 CHUNK = 4096
 WAIT_S = 20
+UNREAD_S = 0.5
 RAW_REPL = b"\x01"
 FRIENDLY_REPL = b"\x02"
 SOFT_RESET = b"\r\nMPY: soft reboot\r\n"
@@ -57,7 +58,9 @@ class Supervisor:
         self._said = b""
         self._raw = False  # the host talks to the raw REPL
         self._cut = False  # no REPL outlives that
+        self._unread = False  # nobody takes what the port has
         self._outer, slave = pty.openpty()
+        os.set_blocking(self._outer, False)
         tty.setraw(slave)
         self._held = slave  # a port that nobody has open must not hang up
         self.port = os.ttyname(slave)
@@ -108,12 +111,22 @@ class Supervisor:
         try:
             data = os.read(self._inner, CHUNK)
             self._said = (self._said + data)[-CHUNK:]
-            _write(self._outer, self.to_host(data))
+            self._to_port(self.to_host(data))
         except OSError:  # the interpreter has closed its console: a reset
             os.close(self._inner)
             self._process.wait()
-            os.write(self._outer, SOFT_RESET)
+            self._to_port(SOFT_RESET)
             self._start()
+
+    def _to_port(self, data: bytes) -> None:
+        """As over USB: what nobody reads is lost after a moment, and the board goes on."""
+        while data:
+            patience_s = 0 if self._unread else UNREAD_S
+            if not select.select((), (self._outer,), (), patience_s)[1]:
+                self._unread = True
+                return
+            self._unread = False
+            data = data[os.write(self._outer, data) :]
 
     def _note_mode(self, data: bytes) -> None:
         raw, friendly = data.rfind(RAW_REPL), data.rfind(FRIENDLY_REPL)
