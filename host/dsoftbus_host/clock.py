@@ -4,7 +4,9 @@ import time
 
 from dsoftbus.const import U30_MAX
 
-_SEQUENCE_EPOCH = 1577836800  # 2020: what counts from here fits in 30 bits until 2054
+# A command that finds, asks and says goodbye sends some four announcements in less than a second,
+# and the next command may follow at once.
+_SEQUENCE_PER_S = 16  # a wrap every two years, which costs one lifetime
 
 
 def now_ms() -> int:
@@ -13,5 +15,5 @@ def now_ms() -> int:
 
 def sequence_start() -> int:
     """Where a node's announcements begin to count: above where they were at its last start, as
-    long as it sends less than one a second and its clock does not go back."""
-    return int(time.time() - _SEQUENCE_EPOCH) & int(U30_MAX)
+    long as it sends fewer than 16 a second and its clock does not go back."""
+    return int(time.time() * _SEQUENCE_PER_S) & int(U30_MAX)

@@ -23,7 +23,7 @@ from dsoftbus.errors import NOT_PAIRED, TRUST_REVOKED, BusError
 from dsoftbus.trust.acl import grant, rule
 from dsoftbus.trust.guard import Guard
 from dsoftbus_host.bus import Bus
-from dsoftbus_host.clock import now_ms
+from dsoftbus_host.clock import now_ms, sequence_start
 from dsoftbus_host.discovery import Discovery
 from dsoftbus_host.interfaces import LOOPBACK, all_interfaces, of
 from dsoftbus_host.store_file import StoreFile
@@ -253,3 +253,12 @@ def test_a_store_that_cannot_be_used_leaves_a_node_with_what_it_knows(tmp_path, 
 def test_interfaces_of_this_host():
     assert LOOPBACK in all_interfaces()
     assert of("192.0.2.9/24") == ("192.0.2.9", "192.0.2.255")
+
+
+def test_a_command_right_after_another_is_no_replay(monkeypatch):
+    """One that finds, asks and says goodbye sends some four announcements in half a second."""
+    clock = [1800000000.0]
+    monkeypatch.setattr("time.time", lambda: clock[0])
+    first = sequence_start()
+    clock[0] += 0.5
+    assert 4 < sequence_start() - first < 65536
