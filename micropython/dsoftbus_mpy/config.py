@@ -13,7 +13,7 @@
 | `link`        | `tcp`             | `tcp`, `udp`, or `auto` for both                       |
 | `discovery`   | true              | whether it announces itself, or the port to do it on   |
 | `broadcast`   | `255.255.255.255` | what reaches everyone on the network                   |
-| `grants`      | `allow both *`    | what peers may do that pair with the token             |
+| `grants`      | nothing           | what peers may do that pair by the token               |
 | `rules`       | none              | the node's own rules, as `allow in * temperature`      |
 | `echo`        | true              | whether it serves the stream `echo`                    |
 | `files`       | none              | the folder where peers may store and fetch files       |

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -104,3 +105,26 @@ def test_every_url_of_a_package_leads_to_a_file_that_lands_where_it_is_imported(
 def test_the_package_at_the_top_needs_no_path_upwards():
     """raw files of a web server: a client of MicroPython sends `..` as it is."""
     assert ".." not in (ROOT / "package.json").read_text()
+
+
+PAGE = (ROOT / "docs" / "boards.md").read_text()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_page_of_boards_has_the_profile_and_the_pins(name):
+    board = boards.find(name)
+    (row,) = re.findall(rf"^\| `{name}` \|(.*)\|$", PAGE, re.MULTILINE)
+    _, links, profile, uart, led, adc = (cell.strip() for cell in row.split("|"))
+    assert ("Wi-Fi" in links) == ("wifi" in board.slices and name != "unix")
+    assert re.search(r"(\d) session", profile)[1] == str(board.profile.sessions)
+    assert profile.startswith(board.profile.__mro__[1].__name__)
+    own = board.pins["UART"]
+    assert uart == ", ".join(map(str, own)) or own in ((), (1, None, None))
+    assert led == str(board.pins["LED"] or "none")
+    assert adc == str(board.pins["ADC"]) or board.pins["ADC"] is None
+
+
+def test_the_page_of_boards_has_every_setting():
+    rows = set(re.findall(r"^\| `(\w+)` \|", PAGE[PAGE.index("## `config.json`") :], re.MULTILINE))
+    text = (ROOT / "micropython/dsoftbus_mpy/config.py").read_text()
+    assert rows == set(re.findall(r"^    \"(\w+)\": \(", text, re.MULTILINE))
