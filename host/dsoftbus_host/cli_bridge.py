@@ -12,11 +12,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from dsoftbus.const import DISCOVERY_PORT
-from dsoftbus.identity import short_id
 from dsoftbus_host import interfaces
 from dsoftbus_host.bridge.bridge import Bridge, Status
 from dsoftbus_host.cable import BAUD
-from dsoftbus_host.terminal import command, console
+from dsoftbus_host.terminal import command, console, short_id
 
 _REFRESH_S = 0.5
 
