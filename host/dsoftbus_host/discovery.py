@@ -49,6 +49,7 @@ class Discovery:
         self._announcer = Announcer(said, now_ms())
         self._lines: list[tuple[SerialPort, OnLine]] = []
         self._timer: asyncio.TimerHandle | None = None
+        self._stopped = False
 
     # Commands
 
@@ -80,6 +81,7 @@ class Discovery:
 
     def stop(self) -> None:
         """Says goodbye and closes the sockets."""
+        self._stopped = True
         if self._timer is not None:
             self._timer.cancel()
         self.ether.say(self._announcer.goodbye())
@@ -103,11 +105,14 @@ class Discovery:
             self.ether.send(self._announcer.answer(), *source)
 
     def _on_line_heard(self) -> None:
-        self._loop.call_soon(self._on_timer)  # an answer may wait until the line takes it
+        """An answer may wait until the line takes it."""
+        self._loop.call_soon(self._on_timer)
 
     # Speaking
 
     def _on_timer(self) -> None:
+        if self._stopped:
+            return
         now = now_ms()
         self._say_whether_pairing(now)
         packet = self._announcer.poll_transmit(now)
