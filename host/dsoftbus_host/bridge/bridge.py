@@ -68,7 +68,7 @@ class Bridge:
         self._cable = Cable(path, baud, HOST, self._on_line, self._on_plug)
         mtu = self._cable.link.mtu
         self._buffer = bytearray(self._udp.mtu + 1)  # one more, so that a longer datagram shows
-        self._relay = Relay(crypto.suite(SUITE_CHACHA_SHA256).hash, os.urandom, mtu)
+        self._relay = Relay(crypto.suite(SUITE_CHACHA_SHA256), os.urandom, mtu)
         self._herald = Herald(self.port, mtu, sequence_start(), now_ms())
         self._held: tuple[bytes, int] | None = None  # what the line has not taken yet
         self._writing = False

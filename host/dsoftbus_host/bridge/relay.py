@@ -11,11 +11,13 @@ those that the board talks with. A cable of 115200 baud carries 24 full datagram
 from __future__ import annotations
 
 from collections import Counter, deque
-from typing import Any
+from typing import Any, NamedTuple
 
 from dsoftbus.codec import get_u32
 from dsoftbus.const import (
+    COOKIE_BYTES,
     FLIGHT_HEADER,
+    HOST,
     KEY_BYTES,
     PKT_COOKIE,
     REC_INIT,
@@ -23,7 +25,7 @@ from dsoftbus.const import (
     TAG_BYTES,
 )
 from dsoftbus.pace import TokenBucket
-from dsoftbus.session.cookies import COOKIE_BYTES, Cookies
+from dsoftbus.session.cookies import Cookies
 from dsoftbus.session.over_datagram import flight
 from dsoftbus_host.bridge.channels import ANNOUNCED, CALLED, LIVE, STRANGER, Channels, Way
 
@@ -47,6 +49,7 @@ EARLY = 8  # protected ones of such, and of live ones without credit
 MOVED = 8  # protected ones for a connection id that a live way had: its peer has a new address
 UNKNOWN = 4  # others: sessions of before this bridge was started
 _PROVED_MS = 60000
+_CROWDED_MS = 10000  # as long as a host tries to connect
 
 # Why a datagram was dropped.
 MALFORMED = "malformed"
@@ -57,18 +60,27 @@ OVER_BUDGET = "over budget"
 QUEUE_FULL = "queue full"
 
 
-class Relay:
-    """`hash` is a suite's, `random(n)` cryptographic, `mtu` the line's. An address is anything
-    that can be compared and has a stable `repr`."""
+class _Local(NamedTuple):
+    """What cookies are made with."""
 
-    def __init__(self, hash: Any, random: Any, mtu: int) -> None:
+    suites: dict[int, Any]
+    random: Any
+    profile: type[HOST]
+
+
+class Relay:
+    """`suite` hashes, `random(n)` is cryptographic, `mtu` the line's. An address is anything that
+    can be compared and has a stable `repr`."""
+
+    def __init__(self, suite: Any, random: Any, mtu: int) -> None:
         self.channels = Channels()
         self.drops: Counter[str] = Counter()
         self.to_board = 0  # datagrams that the line was given
         self.from_board = 0  # that were passed on to the network
         self.cookies_asked = 0
         self._mtu = mtu
-        self._cookies = Cookies(hash, random)
+        self._cookies = Cookies(_Local({suite.code: suite}, random, HOST))
+        self._crowded_until = 0  # until then nobody begins without a cookie
         self._live: deque[Way] = deque()  # those with something waiting
         self._others: deque[tuple[Way, bytes]] = deque()
         self._run = 0  # datagrams of live ways since one of another
@@ -210,23 +222,29 @@ class Relay:
     # Handshakes
 
     def _on_init(self, data: bytes, address: Any, now: int) -> bytes | None:
-        """Past the budget of strangers, whoever opens a session shows that it receives at its
+        """When strangers go past their budget, whoever begins has to show that it receives at its
         address; the bridge asks for that in the board's place, and keeps nothing."""
         if len(data) not in (_INIT_BYTES, _INIT_BYTES + COOKIE_BYTES):
             self.drops[MALFORMED] += 1
             return None
         opening = data[1:FLIGHT_HEADER] + data[_EPHEMERAL : _EPHEMERAL + KEY_BYTES]
         cookie = data[_INIT_BYTES:]
-        own = bool(cookie) and self._cookies.good(cookie, opening, address, now)
+        own = self._cookies.proved(cookie, opening, address, now)
         if own or self._is_proved(address, now):
             # A cookie of the board's own goes on to the board; it comes from a proved address.
             self._on_proved(data[:_INIT_BYTES] if own else data, address, now)
-        elif self._openings.take(now):
-            self._queue_other(data, address, now)
-        else:
+        elif self._is_crowded(now):
             self.cookies_asked += 1
             return flight(PKT_COOKIE, get_u32(data, 1), self._cookies.make(opening, address, now))
+        else:
+            self._queue_other(data, address, now)
         return None
+
+    def _is_crowded(self, now: int) -> bool:
+        """More handshakes than the budget has were begun in the last seconds, by strangers."""
+        if not self._openings.take(now):
+            self._crowded_until = now + _CROWDED_MS
+        return now < self._crowded_until
 
     def _is_proved(self, address: Any, now: int) -> bool:
         way = self.channels.to(address)
