@@ -14,7 +14,7 @@ WASM_VERSION := >=1.29.0-6
 
 STUBS := micropython-unix-stubs>=1.29
 
-.PHONY: help demo test lint format bench bench-crypto bench-discovery soak soak-sim sizes memory boards docs-states clean
+.PHONY: help demo test lint format bench bench-crypto bench-discovery soak soak-sim soak-memory sizes memory boards docs-states clean
 .DELETE_ON_ERROR:
 
 help:
@@ -27,6 +27,7 @@ help:
 	@echo "make bench-discovery  what an announcement costs among 10 to 1000 nodes"
 	@echo "make soak          new random examples for SECONDS=$(SECONDS)"
 	@echo "make soak-sim      simulated sessions with faults, SEEDS=$(SEEDS)"
+	@echo "make soak-memory   every allocation of whole exchanges fails once; about an hour"
 	@echo "make sizes         write docs/sizes.md"
 	@echo "make memory        measure docs/memory.md on the 32-bit port"
 	@echo "make boards        write what boards/ has from its profiles and the slices"
@@ -89,6 +90,9 @@ soak: $(VENV)/.installed
 
 soak-sim: $(VENV)/.installed
 	@$(BIN)/python scripts/soak_sim.py $(SEEDS)
+
+soak-memory: $(VENV)/.installed
+	@$(BIN)/python scripts/soak_memory.py
 
 sizes: $(VENV)/.installed
 	@$(BIN)/python scripts/sizes.py

@@ -19,7 +19,7 @@ class Node(Roster):
         super().__init__(Local(suites, static, random, profile, name, psk))
         self.guard = guard
         self.peers = None  # a discovery.peers.Peers, made by discover()
-        self._met = []  # sessions that `peers` knows of
+        self._met = []  # (session, device) of those that `peers` knows of
         self.evicted = None  # by the last accept()
 
     # Sessions
@@ -61,9 +61,11 @@ class Node(Roster):
     def forget(self, session) -> None:
         """`session` has ended, and its link needs it no more."""
         super().forget(session)
-        if session in self._met:
-            self._met.remove(session)
-            self.peers.left(session.peer_id, session.keepalive.heard)
+        for met in self._met:
+            if met[0] is session:
+                self._met.remove(met)
+                self.peers.left(met[1], session.keepalive.heard)
+                break
         if self.guard is not None:
             self.guard.leave(session)
 
@@ -96,8 +98,8 @@ class Node(Roster):
         if self.guard is not None:
             self.guard.admit(session, now)
         if self.peers is not None:
+            self._met.append((session, session.peer_id))  # now: the end may be a lack of memory
             self.peers.joined(session.peer_public, session.route)
-            self._met.append(session)
 
     def handle_timer(self, now: int) -> None:
         """What is due apart from sessions."""

@@ -298,10 +298,13 @@ class Bus:
         self._arrived.set()
 
     def on_released(self, connection: Connection) -> None:
-        self.node.forget(connection.session)
         self._connections.remove(connection)
         if connection in self._incoming:
             self._incoming.remove(connection)
+        try:
+            self.node.forget(connection.session)
+        except MemoryError as error:
+            self.tell(error)  # what was told of its end, the program does not hear
         give_back(self.node)
 
     def alive(self, late_ms: int) -> bool:

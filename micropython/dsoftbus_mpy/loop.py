@@ -1,12 +1,13 @@
 """A bare `poll()` loop, for programs without asyncio: the core's pump and nothing more.
 
 The program gets `on_event(session, event)` for every event of the core, and uses the core's
-sessions and streams; what it does outside of `on_event` goes out with the next `run_once`.
+sessions and streams; what it does outside of `on_event` goes out with the next `run_once`. A lack
+of memory in `on_event` ends the session that it was told of.
 """
 
 import select
 
-from dsoftbus.errors import BAD_ARGUMENT, LocalError, PeerError
+from dsoftbus.errors import BAD_ARGUMENT, END_NO_MEMORY, LocalError, PeerError
 from dsoftbus.pump import Pump
 from dsoftbus.ticks import earliest
 from dsoftbus_mpy import tcp
@@ -16,6 +17,8 @@ from dsoftbus_mpy.overlay import give_back
 _IN = select.POLLIN
 _OUT = select.POLLOUT
 _FAILED = select.POLLERR | select.POLLHUP
+_NO_LINK = (OSError, MemoryError)
+_NO_PLACE = (PeerError, MemoryError)
 
 
 class _Driven:
@@ -37,9 +40,13 @@ class _Driven:
 
     def turn(self, now: int):
         """The next deadline in ms, or None."""
-        self.session.handle_timer(now)
-        if not self.connecting or self.session.closed:
-            self.pump.turn(now)
+        try:
+            self.session.handle_timer(now)
+            if not self.connecting or self.session.closed:
+                self.pump.turn(now)
+        except MemoryError:
+            self.session.refuse(END_NO_MEMORY)
+            self.pump.abandon()
         return self.pump.poll_timer()
 
     @property
@@ -139,30 +146,50 @@ class Loop:
     def _accept(self) -> None:
         try:
             link = self._listener.accept()
-        except OSError:
-            return  # the peer is gone already
+        except _NO_LINK:
+            return  # the peer is gone already, or comes again when there is memory
+        session = None
         try:
-            self._drive(self.node.accept(self.now()), link, False)
-        except PeerError:
-            link.close()  # all places are taken
+            session = self.node.accept(self.now())
+        except _NO_PLACE:
+            link.close()
+            return
+        try:
+            self._drive(session, link, False)
+        except MemoryError:
+            pass  # it has ended
 
     def _drive(self, session, link, connecting: bool) -> None:
-        self._add(_Driven(self.node, session, link, self._on_event, connecting))
+        """Takes `session` and its `link`; where there is no memory for that, both end."""
+        try:
+            self._add(_Driven(self.node, session, link, self._tell, connecting))
+        except MemoryError:
+            link.close()
+            self.node.forget(session)
+            raise
 
     def _open_port(self, host: str, port: int):
         from dsoftbus_mpy.loop_udp import DrivenPort  # only who has such a link pays for it
 
-        return self._add(DrivenPort(self.node, host, port, self._on_event))
+        return self._add(DrivenPort(self.node, host, port, self._tell))
 
     def _add(self, driven):
+        tcp.reserve()
         self._driven.append(driven)
         self._poll.register(driven.socket, driven.mask)
         return driven
 
+    def _tell(self, session, event) -> None:
+        try:
+            self._on_event(session, event)
+        except MemoryError:
+            session.refuse(END_NO_MEMORY)
+
     def _turn_all(self):
         """The next deadline in ms, or None."""
         deadline = None
-        for driven in list(self._driven):
+        for at in range(len(self._driven) - 1, -1, -1):  # backwards, because some go
+            driven = self._driven[at]
             deadline = earliest(deadline, driven.turn(self.now()))
             if driven.finished:
                 self._release(driven)

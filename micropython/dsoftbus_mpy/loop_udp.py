@@ -6,6 +6,7 @@ from dsoftbus.datagram_pump import DatagramPump
 from dsoftbus_mpy import tcp
 from dsoftbus_mpy.udp_link import UdpLink
 
+_AGAIN_MS = 50  # after a lack of memory: what was left undone is tried again
 _READS = 16  # datagrams in one turn; then other sockets have theirs
 
 
@@ -30,8 +31,11 @@ class DrivenPort:
 
     def turn(self, now: int):
         """The next deadline in ms, or None."""
-        self.endpoint.handle_timer(now)
-        self._pump.turn(now)
+        try:
+            self.endpoint.handle_timer(now)
+            self._pump.turn(now)
+        except MemoryError:
+            return now + _AGAIN_MS
         return self.endpoint.poll_timer()
 
     @property
@@ -41,8 +45,9 @@ class DrivenPort:
     @property
     def finished(self) -> bool:
         """All sessions have ended; who only begins one now is not waited for."""
-        sessions = self.endpoint.sessions.values()
-        return self._ending and all(session.half_open for session in sessions)
+        if not self._ending:
+            return False
+        return all(session.half_open for session in self.endpoint.sessions.values())
 
     def end(self, now: int) -> None:
         self._ending = True

@@ -16,6 +16,10 @@ from dsoftbus.session.states import CLOSED, OPENING, OPENING_FINISHED, RESET
 from dsoftbus_mpy.waiting import change, nothing
 
 _CHUNK_BYTES = 4096
+# Made now: in an expression such a tuple is an allocation.
+_OVER = (CLOSED, RESET)
+_OPENING = (OPENING, OPENING_FINISHED)
+_READER = (EV_READABLE, EV_RESET)  # events that concern who reads
 
 
 class BusStream:
@@ -43,7 +47,7 @@ class BusStream:
     @property
     def ended(self) -> bool:
         """Both directions are over; what has come may be unread still."""
-        return self._stream.state in (CLOSED, RESET)
+        return self._stream.state in _OVER
 
     # Bytes
 
@@ -204,7 +208,7 @@ class BusStream:
 
     def notify(self, kind: int) -> None:
         """An event of the core's stream."""
-        if kind in (EV_READABLE, EV_RESET):
+        if kind in _READER:
             self._readable.set()
         if kind != EV_READABLE:
             self._writable.set()
@@ -219,7 +223,7 @@ class BusStream:
 
     async def accepted(self) -> None:
         """Returns when the peer has accepted the stream; raises when it refuses."""
-        while self._stream.state in (OPENING, OPENING_FINISHED):
+        while self._stream.state in _OPENING:
             await self._until_writable()
             self._check_end()
         self._check_end()

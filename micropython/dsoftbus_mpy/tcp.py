@@ -5,6 +5,7 @@ those are packed bytes, so nothing here looks into one.
 """
 
 import errno
+import io
 import os
 
 from dsoftbus.errors import BAD_ARGUMENT, LocalError, Unsupported
@@ -18,6 +19,7 @@ except ImportError:
 _IPPROTO_TCP = 6
 _TCP_NODELAY = 1
 _BACKLOG = 4
+_ENTRY_BYTES = 512  # of asyncio's queue and of the poll, should both tables grow: half of that
 # The ports for listening on "any": RFC 6335 section 6.
 _DYNAMIC_FIRST = 49152
 _DYNAMIC_COUNT = 16384
@@ -101,6 +103,15 @@ def _bound(address, stream: bool):
         sock.close()
         raise
     return sock
+
+
+def reserve() -> None:
+    """Before a socket is registered with a poll: sees to it that there is memory for that.
+
+    `poll.register` that finds none leaves half an entry, through which the next poll reads at
+    address 0. What is taken here is given back at once. Raises MemoryError.
+    """
+    io.BytesIO(_ENTRY_BYTES).close()
 
 
 def resolve(host: str, port: int):

@@ -6,6 +6,8 @@ waits does not end for a lack of memory. Each gives something to await, at once.
 
 import asyncio
 
+from dsoftbus_mpy import tcp
+
 
 class _Once:
     """Gives up the task's turn once; one for all, so that waiting allocates nothing."""
@@ -50,6 +52,7 @@ def change(event):
 
 def nothing():
     """`await nothing()`: what has been done already."""
+    _once.armed = False
     return _once
 
 
@@ -70,13 +73,10 @@ def cancel(task) -> None:
 def _until_ready(sock, writing: bool):
     core = asyncio.core  # type: ignore[attr-defined] # the stubs leave `core` out
     queue = core._io_queue  # the running loop's, as MicroPython's own asyncio streams use it
-    try:
-        if writing:
-            queue.queue_write(sock)
-        else:
-            queue.queue_read(sock)
-    except MemoryError:
-        queue.remove(core.cur_task)  # the queue may know the socket, and the poll not
-        raise
+    tcp.reserve()
+    if writing:
+        queue.queue_write(sock)
+    else:
+        queue.queue_read(sock)
     _once.armed = True
     return _once

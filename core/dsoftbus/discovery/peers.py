@@ -305,10 +305,13 @@ class Peers:
 
     def _set_online(self, peer: Peer, online: bool) -> None:
         peer.online = online
-        if online != peer.reported:
-            self._turned[peer.id] = peer
-        else:
+        if online == peer.reported:
             self._turned.pop(peer.id, None)
+            return
+        try:
+            self._turned[peer.id] = peer
+        except MemoryError:
+            pass  # the program hears of the next change
 
 
 def _check_identity(said, peer) -> None:

@@ -23,6 +23,7 @@ from dsoftbus.const import (
 )
 from dsoftbus.errors import (
     BAD_ARGUMENT,
+    END_NO_MEMORY,
     HALF_OPEN_LIMIT,
     SESSION_LIMIT,
     UNSUPPORTED_SUITE,
@@ -212,9 +213,13 @@ class Endpoint:
         if self._node.full or len(self._half_open) >= self.local.profile.half_open:
             self._discard(self._half_open.pop(0))
         session.opening = opening
-        self._openings[opening] = session
-        self._half_open.append(session)
-        self._add(session)
+        try:
+            self._openings[opening] = session
+            self._half_open.append(session)
+            self._add(session)
+        except MemoryError:
+            self._openings.pop(opening, None)
+            self.drops.add(drops.NO_ROOM)
 
     def _discard(self, session: DatagramSession) -> None:
         """The oldest half-open session gives way to one whose address is proved."""
@@ -237,9 +242,13 @@ class Endpoint:
                 return number
 
     def _add(self, session: DatagramSession) -> DatagramSession:
-        self.sessions[session.connection] = session
-        self._node.add(session)
-        return session
+        try:
+            self.sessions[session.connection] = session
+            return self._node.add(session)
+        except MemoryError:
+            session.refuse(END_NO_MEMORY)
+            self._forget(session)
+            raise
 
     def _forget_finished(self) -> None:
         done = None  # a list only when it is needed: this runs after every turn

@@ -59,6 +59,7 @@ CLOSED = const(0x60)  # for the one cause that EV_CLOSED tells
 # What ends a session and no more. An except clause with two names would make this tuple only
 # when it is needed, which is when there may be no memory for it.
 FAULTS = (BusError, MemoryError)
+_UNREAD = (0, END_PEER, END_LINK_DOWN)  # causes after which nobody reads why
 
 # Triggers: the message types 1..5 of const.REC_*, and what this side does.
 SHUT = const(8)
@@ -196,7 +197,7 @@ class Session:
     @property
     def parting(self) -> bool:
         """Whether an authenticated peer has yet to read why this side ended the session."""
-        return self.mux is not None and self.cause not in (0, END_PEER, END_LINK_DOWN)
+        return self.mux is not None and self.cause not in _UNREAD
 
     @property
     def failure(self):

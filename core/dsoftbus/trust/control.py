@@ -15,6 +15,7 @@ from dsoftbus.errors import (
     STREAM_KIND_MISMATCH,
     LocalError,
 )
+from dsoftbus.session.session import FAULTS
 from dsoftbus.trust.acl import IN, OUT
 
 _PRIORITY = 1  # above the bulk of programs, below what they call most urgent
@@ -116,16 +117,26 @@ class Control:
         """Asks the peer to pair. Raises LocalError when the desk takes no attempt."""
         pairing = self._guard.desk.begin(True, self.session.handshake_hash, now)
         try:
-            self._begin(pairing, self.open(PAIR_STREAM))
-        except LocalError:
+            stream = self.open(PAIR_STREAM)
+        except FAULTS:
             self._guard.desk.withdraw()
+            raise
+        try:
+            self._begin(pairing, stream)
+        except MemoryError:
+            stream.reset()
             raise
 
     def _begin(self, pairing, stream) -> None:
-        from dsoftbus.trust.attempt import Attempt  # only who pairs pays for it
+        try:
+            from dsoftbus.trust.attempt import Attempt  # only who pairs pays for it
 
-        self.attempt = Attempt(self, self._guard, pairing, stream)
-        self.attempt.follow()
+            self.attempt = Attempt(self, self._guard, pairing, stream)
+            self.attempt.follow()
+        except MemoryError:
+            self.attempt = None
+            self._guard.desk.withdraw()
+            raise
 
     def _give_way(self) -> None:
         """Both sides asked at once: the attempt of the session's initiator stands."""

@@ -136,8 +136,9 @@ class Guard:
         """`session` has ended."""
         for control in self._controls:
             if control.session is session:
+                self._controls.remove(control)  # first, for telling of it may lack memory
                 control.session_left()
-        self._controls = [c for c in self._controls if c.session is not session]
+                return
 
     def handle_timer(self, now: int) -> None:
         change = self.rotation
@@ -162,8 +163,11 @@ class Guard:
     # What sessions ask of it
 
     def tell(self, kind: int, device: str, name: str = "", code: int = 0, about=None) -> None:
-        if len(self._events) < _EVENTS:
-            self._events.append(NodeEvent(kind, device, name, code, about))
+        try:
+            if len(self._events) < _EVENTS:
+                self._events.append(NodeEvent(kind, device, name, code, about))
+        except MemoryError:
+            pass  # as when there are too many
         self.wake()
 
     def check(self, device: str, direction: int, name: str) -> int:

@@ -28,7 +28,7 @@ class Talk:
     def on_event(self, event) -> None:
         if event.kind == EV_READABLE:
             self._read()
-        elif event.kind in (EV_ACCEPTED, EV_WRITABLE):
+        elif event.kind == EV_ACCEPTED or event.kind == EV_WRITABLE:
             self._push()
         elif event.kind == EV_RESET:
             self._end(event.code)
