@@ -36,6 +36,7 @@ class DatagramPort:
             if connection in self._connections:
                 self._connections.remove(connection)
             session.refuse(END_NO_MEMORY)
+            self._turn_again()
             raise
         return connection
 
@@ -70,9 +71,13 @@ class DatagramPort:
                     self._connections.remove(connection)
                     connection.release()
         except MemoryError as error:
-            self._again_at = self._bus.now() + _AGAIN_MS
+            self._turn_again()
             self._bus.tell(error)
         self._bus.wake_by(self.poll_timer())
+
+    def _turn_again(self) -> None:
+        self._again_at = self._bus.now() + _AGAIN_MS
+        self._bus.wake_by(self._again_at)
 
     def _move(self) -> None:
         self._pump.turn(self._bus.now())
