@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import hashlib
 import itertools
+import json
 import os
 import random
 import signal
@@ -12,7 +13,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from board.conftest import HEAP
 from board.supervisor import Supervisor
 from dsoftbus.const import LINK_DATAGRAM
 from dsoftbus.errors import END_LOCAL
@@ -20,6 +23,7 @@ from dsoftbus.identity import device_id
 from dsoftbus.trust.acl import grant
 from dsoftbus.trust.store import Entry
 from dsoftbus_host.bus import Bus
+from dsoftbus_host.cli import main
 from dsoftbus_host.interfaces import LOOPBACK
 from dsoftbus_host.nearby import Nearby
 from dsoftbus_host.store_file import StoreFile
@@ -288,3 +292,33 @@ def test_one_process_for_two_boards(board, tmp_path, discovery_port):
         Bridge(discovery_port, board.port, other.port),
     ):
         run(scenario())
+
+
+def test_the_commands_reach_an_installed_board_through_the_bridge(
+    flash, command, tmp_path, discovery_port
+):
+    """Installed, provisioned over the cable; then the cable is the bridge's."""
+    config = {"name": "shelf", "serial": "console", "port": 0, "discovery": True, "files": "box"}
+    (flash / "config.json").write_text(json.dumps(config))
+    path = make_file(tmp_path / "file", 30_000)
+    (tmp_path / "back").mkdir()
+    files_of_host = ("--key", tmp_path / "host.key", "--trust", tmp_path / "host.trust")
+    place = ("--interface", "127.0.0.1/8", "--discovery-port", discovery_port)
+
+    def run_command(*words: object) -> str:
+        arguments = [str(word) for word in (*words, *files_of_host, *place)]
+        result = CliRunner(env={"COLUMNS": "200"}).invoke(main, arguments)
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    with Supervisor(flash, heap=HEAP) as board:
+        output, status = command("token", board.port)
+        assert status == 0, output
+        with Bridge(discovery_port, board.port) as bridge:
+            bridge.until("shelf")
+            run_command("send", path, "shelf")
+            assert digest(flash / "box/file") == digest(path)
+            run_command("fetch", "file", "shelf", "--dir", tmp_path / "back")
+            assert digest(tmp_path / "back/file") == digest(path)
+            listed = run_command("discover", "--seconds", "3")
+            assert f"udp://127.0.0.1:{bridge.port}" in listed and "trusted" in listed
