@@ -14,6 +14,7 @@ from dsoftbus_mpy import entropy, keyfile, setup
 from dsoftbus_mpy.loop_serial import SerialLoop
 from dsoftbus_mpy.node import minimal
 
+_STARTS = "dsoftbus.starts"
 _ALLOWED = "dsoftbus.allowed"  # the keys that may begin sessions, one behind the other
 _TURN_MS = 1000
 _CHUNK = 256
@@ -39,10 +40,28 @@ def _run(settings) -> None:
     print("dsoftbus", node.id, settings["name"])
     on_event, turn = _app()
     loop = SerialLoop(node, setup.byte_port(settings), on_event)
+    on_line = _announced(loop, settings)
     print("started")  # `dsoftbus board run` waits for this
     while True:
+        if on_line is not None:
+            on_line.handle_timer(loop.now())
         loop.run_once(_TURN_MS)
         turn(loop)
+
+
+def _announced(loop, settings):
+    """The node's voice on the line, where the slice `line-announcements` is there."""
+    if not settings["discovery"]:
+        return None
+    try:
+        from dsoftbus.discovery.announce import Announcement
+        from dsoftbus.discovery.on_line import OnLine
+        from dsoftbus_mpy.starts import count_start
+    except ImportError:
+        return None
+    said = Announcement(loop.node.id, loop.node.public, (), (), settings["name"])
+    said.sequence = count_start(_STARTS)
+    return loop.overhear(lambda link: OnLine(link, said, loop.now()))
 
 
 def allowed() -> list:

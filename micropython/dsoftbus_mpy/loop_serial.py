@@ -39,6 +39,12 @@ class SerialLoop:
         it; its events tell how that goes. Raises LocalError."""
         return self._endpoint.connect(channel, peer_public, self.now())
 
+    def overhear(self, make):
+        """`make(link)` gives a link that stands before the line from now on, and is returned: an
+        `OnLine`, whose `handle_timer` the program calls about once a second."""
+        self._pump.link = before = make(self._line)
+        return before
+
     def run_once(self, timeout_ms: int = -1) -> None:
         """Waits for the next thing to do, at most `timeout_ms` (-1: for ever), and does it.
 

@@ -8,11 +8,13 @@ import random
 import pytest
 from click.testing import CliRunner
 
+from board.conftest import HEAP
 from board.supervisor import Supervisor
 from dsoftbus.const import LINK_LINE
 from dsoftbus.identity import device_id
 from dsoftbus.trust.acl import grant
 from dsoftbus.trust.store import Entry
+from dsoftbus_host.board import boards, install, provision, remote
 from dsoftbus_host.bus import Bus
 from dsoftbus_host.cli import main
 from dsoftbus_host.interfaces import LOOPBACK
@@ -98,6 +100,30 @@ def test_a_paired_peer_is_reached_by_name_and_after_a_reset(board, tmp_path):
             assert await echoed(again) == b"hello"
 
     asyncio.run(asyncio.wait_for(scenario(), TIMEOUT_S))
+
+
+def test_the_least_node_is_found_too_where_it_has_the_slice(tmp_path):
+    folder, secret = tmp_path / "board", os.urandom(32)
+    least = boards.find("pybv11")
+    least = least._replace(slices=(*least.slices, "line-announcements"))
+    config = b'{"name": "least"}'
+    files = install.files_for(least, "x64") | {"main.py": least.main, "config.json": config}
+    for path, data in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(data)
+
+    async def scenario(port: str):
+        file = StoreFile(tmp_path / "trust.json")
+        place = {"interfaces": [LOOPBACK], "discovery_port": next(_ports), "serial": [port]}
+        nearby = Nearby(secret, "laptop", file, lambda event: None, listen=None, **place)
+        async with nearby:
+            assert await echoed(await nearby.connect(await nearby.heard("least"))) == b"hello"
+
+    with Supervisor(folder, heap=HEAP) as board:
+        with remote.connected(board.port) as there:
+            provision.provision(there, Bus(secret).public, "laptop")
+            there.start()
+        asyncio.run(asyncio.wait_for(scenario(board.port), 30))
 
 
 async def until(condition) -> None:

@@ -179,10 +179,15 @@ SLICES = {
         ("asyncio", "trust", "peers"),
         ("dsoftbus_mpy.discovery",),
     ),
-    "line-discovery": Slice(
+    "line-announcements": Slice(
         "announcements on a serial line",
-        ("serial", "announcements"),
-        ("dsoftbus.discovery.on_line", "dsoftbus_mpy.line_discovery"),
+        ("line", "announcements"),
+        ("dsoftbus.discovery.on_line",),
+    ),
+    "line-discovery": Slice(
+        "discovery over a serial line, for the Bus",
+        ("serial", "line-announcements"),
+        ("dsoftbus_mpy.line_discovery",),
     ),
     "keeper": Slice(
         "sessions that come back by themselves",
