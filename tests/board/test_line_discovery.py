@@ -112,8 +112,9 @@ def test_the_least_node_is_found_too_where_it_has_the_slice(tmp_path):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(data)
 
-    async def scenario(port: str):
+    async def scenario(port: str, public: bytes):
         file = StoreFile(tmp_path / "trust.json")
+        file.store.add(Entry(public, "least", [grant("allow both *")]))
         place = {"interfaces": [LOOPBACK], "discovery_port": next(_ports), "serial": [port]}
         nearby = Nearby(secret, "laptop", file, lambda event: None, listen=None, **place)
         async with nearby:
@@ -121,9 +122,9 @@ def test_the_least_node_is_found_too_where_it_has_the_slice(tmp_path):
 
     with Supervisor(folder, heap=HEAP) as board:
         with remote.connected(board.port) as there:
-            provision.provision(there, Bus(secret).public, "laptop")
+            public = provision.provision(there, Bus(secret).public, "laptop").public
             there.start()
-        asyncio.run(asyncio.wait_for(scenario(board.port), 30))
+        asyncio.run(asyncio.wait_for(scenario(board.port, public), 30))
 
 
 async def until(condition) -> None:
