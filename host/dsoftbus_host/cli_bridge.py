@@ -80,7 +80,7 @@ async def _bridge(
 async def _show_live(bridges: list[Bridge]) -> None:
     with Live(console=console, auto_refresh=False) as live:
         while True:
-            live.update(_table(bridge.status for bridge in bridges), refresh=True)
+            live.update(table(bridge.status for bridge in bridges), refresh=True)
             await asyncio.sleep(_REFRESH_S)
 
 
@@ -105,11 +105,12 @@ def _where(status: Status) -> str:
     return f"{status.path}: {name} is reached at UDP {status.port}"
 
 
-def _table(statuses: Iterable[Status]) -> Table:
-    table = Table("port", "board", "at UDP", "peers", "to it", "from it", "dropped", box=None)
+def table(statuses: Iterable[Status]) -> Table:
+    """A line for each bridge."""
+    lines = Table("port", "board", "at UDP", "peers", "to it", "from it", "dropped", box=None)
     for status in statuses:
         board = "unplugged" if not status.plugged else "none seen yet"
-        table.add_row(
+        lines.add_row(
             status.path,
             escape(f"{status.name or '-'} {short_id(status.id)}") if status.id else board,
             str(status.port),
@@ -118,7 +119,7 @@ def _table(statuses: Iterable[Status]) -> Table:
             str(status.from_board),
             _drops(status),
         )
-    return table
+    return lines
 
 
 def _summary(status: Status) -> str:

@@ -1,19 +1,24 @@
 """A bridge between real sockets and a cable; the board at its end is a node of this host."""
 
 import asyncio
+import io
 import itertools
 import os
 import random
 import socket
+from collections import Counter
 from contextlib import asynccontextmanager
 
 import pytest
+from click.testing import CliRunner
+from rich.console import Console
 
 from dsoftbus.const import LINK_DATAGRAM, SMALL
-from dsoftbus_host import files
-from dsoftbus_host.bridge.bridge import Bridge
+from dsoftbus_host import cli_bridge, files
+from dsoftbus_host.bridge.bridge import Bridge, Status
 from dsoftbus_host.bridge.relay import OVER_BUDGET, OVERSIZE
 from dsoftbus_host.bus import Bus
+from dsoftbus_host.cli import main
 from dsoftbus_host.discovery import Discovery
 from dsoftbus_host.interfaces import LOOPBACK
 from dsoftbus_host.watch import Watch
@@ -242,3 +247,26 @@ def test_a_network_node_never_sends_more_than_the_line_carries(plugs):
             assert not bridge.status.drops
 
     run(scenario())
+
+
+def test_the_command_says_what_it_does(plugs):
+    words = ["bridge", *plugs.names, "--host", "127.0.0.1", "--interface", "127.0.0.1/8"]
+    place = ["--discovery-port", str(next(_ports)), "--seconds", "0.3"]
+    result = CliRunner().invoke(main, words + place)
+    assert result.exit_code == 0, result.output
+    for name in plugs.names:
+        assert f"{name}: waiting for a board" in result.output
+        assert f"{name}: 0 datagrams to the board, 0 from it, dropped: none" in result.output
+    result = CliRunner().invoke(main, ["bridge", plugs.names[0] + "not"])
+    assert result.exit_code == 1 and "not" in result.output
+
+
+def test_the_live_table_names_the_board_and_every_reason():
+    drops = Counter({OVER_BUDGET: 7, OVERSIZE: 1})
+    said = Status("ttyX", 4000, True, "desk", "a" * 26, 2, 5, 10, 20, 0, 3, drops)
+    shown = io.StringIO()
+    unplugged = said._replace(plugged=False, id="")
+    Console(file=shown, width=200).print(cli_bridge.table([said, unplugged]))
+    text = shown.getvalue()
+    for part in ("desk", "2 of 5", "4000", "7 over budget, 1 longer than", "unplugged"):
+        assert part in text

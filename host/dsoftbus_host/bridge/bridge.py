@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 from collections import Counter
@@ -63,9 +64,15 @@ class Bridge:
     ) -> None:
         self._on_change = on_change or _nothing
         self._loop = asyncio.get_running_loop()
-        self._udp = UdpLink(_bound(host, port))
+        spoken = all_interfaces() if interfaces is None else interfaces
+        with contextlib.ExitStack() as unless_all:
+            self._cable = Cable(path, baud, HOST, self._on_line, self._on_plug)
+            unless_all.callback(self._cable.close)
+            self._udp = UdpLink(_bound(host, port))
+            unless_all.callback(self._udp.close)
+            self._ether = Ether(spoken, discovery_port, self._on_announcement, self._turn)
+            unless_all.pop_all()
         self.port = int(self._udp.socket.getsockname()[1])
-        self._cable = Cable(path, baud, HOST, self._on_line, self._on_plug)
         mtu = self._cable.link.mtu
         self._buffer = bytearray(self._udp.mtu + 1)  # one more, so that a longer datagram shows
         self._relay = Relay(crypto.suite(SUITE_CHACHA_SHA256), os.urandom, mtu)
@@ -74,8 +81,6 @@ class Bridge:
         self._writing = False
         self._tick_at = now_ms()
         self._timer: asyncio.TimerHandle | None = None
-        spoken = all_interfaces() if interfaces is None else interfaces
-        self._ether = Ether(spoken, discovery_port, self._on_announcement, self._turn)
         self._loop.add_reader(self._udp.fileno(), self._on_network)
         self._turn()
 
