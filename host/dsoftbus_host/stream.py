@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from dsoftbus.const import EV_READABLE, EV_RESET, KIND_MESSAGES
+from dsoftbus.const import EV_READABLE, EV_RESET
 from dsoftbus.errors import (
     BAD_ARGUMENT,
     END_LOCAL,
@@ -15,6 +15,7 @@ from dsoftbus.errors import (
     LocalError,
     PeerError,
 )
+from dsoftbus.session.messages import MessageStream
 from dsoftbus.session.states import CLOSED, OPENING, OPENING_FINISHED, RESET
 from dsoftbus.session.streams import Stream
 
@@ -140,7 +141,7 @@ class BusStream:
     async def receive(self) -> bytes | None:
         """The next whole message, or None at the end."""
         stream = self._stream
-        if stream.kind != KIND_MESSAGES:
+        if not isinstance(stream, MessageStream):
             raise LocalError(BAD_ARGUMENT, f"{self.name} carries bytes")
         while (size := self._checked(lambda: stream.message_bytes)) < 0:
             if self.ended or stream.at_end:

@@ -508,12 +508,19 @@ class Mux:
         return self._released >= max(self._receive_credit, self._release_step)
 
     def _add(self, number: int, name: str, priority: int, kind: int) -> Stream:
-        stream = Stream(self, number, name, priority, kind)
+        stream = self._new_stream(number, name, priority, kind)
         if name.startswith(RESERVED_PREFIX):
             stream.control = self.control
         self._streams[number] = stream
         self._windows += stream.window
         return stream
+
+    def _new_stream(self, number: int, name: str, priority: int, kind: int) -> Stream:
+        if kind == KIND_BYTES:
+            return Stream(self, number, name, priority, kind)
+        from dsoftbus.session.messages import MessageStream  # only who has such pays for it
+
+        return MessageStream(self, number, name, priority)
 
 
 def _add_credit(credit: int, increment: int) -> int:

@@ -1,18 +1,13 @@
 """One stream: its state, what it is about to send, and what has been received and not yet read."""
 
-from dsoftbus.codec import get_u32, put_u32
 from dsoftbus.const import (
     EV_READABLE,
     EV_RESET,
     EV_WRITABLE,
-    KIND_MESSAGES,
-    MESSAGE_PREFIX,
 )
 from dsoftbus.errors import (
     BAD_ARGUMENT,
     BAD_STATE,
-    MALFORMED,
-    MESSAGE_OVERSIZE,
     STREAM_CANCELLED,
     LocalError,
 )
@@ -37,11 +32,11 @@ OWE_WINDOW = 4
 OWE_FIN = 8
 OWE_RST = 16
 
-_REMOTE_ENDED = (OFFERED_FINISHED, REMOTE_FINISHED, CLOSED, RESET)
+REMOTE_ENDED = (OFFERED_FINISHED, REMOTE_FINISHED, CLOSED, RESET)
 
 
 class Stream:
-    """Bytes in order in both directions, or whole messages (kind 1); made by its `Mux`.
+    """Bytes in order in both directions; made by its `Mux`.
 
     Sending borrows: what `send` took must not change until `pending` is 0 again. Nothing is
     queued beyond that one loan, so that back-pressure is always visible to the caller.
@@ -62,10 +57,6 @@ class Stream:
         self.pending = 0  # bytes on loan that no frame has taken yet, prefix included
         self.loan = b""
         self.loan_at = 0
-        self.prefix = bytearray(MESSAGE_PREFIX) if kind == KIND_MESSAGES else None
-        self.prefix_left = 0
-        self._head = bytearray(MESSAGE_PREFIX) if kind == KIND_MESSAGES else None
-        self.max_message = -1  # the longest the peer takes, once it has said so
         self.finishing = False  # FIN goes with the last frame of the loan
         self.queued = 0  # events that have not been taken
         self._wants_writable = False
@@ -96,18 +87,8 @@ class Stream:
         return n
 
     def send_message(self, data) -> bool:
-        """Takes `data` on loan as one message, wholly or (False, it would block) not at all."""
-        self._require(SEND_DATA)
-        if self.kind != KIND_MESSAGES or len(data) > self.max_message >= 0:
-            raise LocalError(BAD_ARGUMENT, "message of at most %d bytes" % self.max_message)
-        n = len(data) + MESSAGE_PREFIX
-        if self.pending or n > self.credit or self.max_message < 0:
-            self._wants_writable = True
-            return False
-        put_u32(self.prefix, 0, len(data))
-        self.prefix_left = MESSAGE_PREFIX
-        self._lend(data, 0, n)
-        return True
+        """For streams of messages (`messages.MessageStream`)."""
+        raise LocalError(BAD_ARGUMENT, self.name + " carries bytes")
 
     def want_writable(self) -> None:
         """Asks for an EV_WRITABLE when the loan has been returned."""
@@ -116,8 +97,7 @@ class Stream:
     def keep_loan(self) -> None:
         """The lender takes its buffer back early: what is pending is copied."""
         if self.pending:
-            end = self.loan_at + self.pending - self.prefix_left
-            self.loan = bytes(memoryview(self.loan)[self.loan_at : end])
+            self.loan = bytes(memoryview(self.loan)[self.loan_at : self.loan_at + self.pending])
             self.loan_at = 0
 
     def finish(self) -> None:
@@ -165,20 +145,12 @@ class Stream:
         self.credit -= n
 
     def allow_messages(self, max_message: int) -> None:
-        """The peer takes messages of this size: never more than half its credit, for up to half
-        of it may be held back in the batching of window updates."""
-        self.max_message = min(max_message, self._mux.initial_credit // 2 - MESSAGE_PREFIX)
+        """The peer takes messages of this size, where it is a stream of messages."""
         self.note_writable()
 
     def take_loan(self, out, at: int, n: int) -> None:
         """Moves the next `n` bytes of the loan into a frame; the last one ends the loan."""
         self.pending -= n
-        if self.prefix_left:
-            k = min(n, self.prefix_left)
-            self._mux.copy(out, at, self.prefix, MESSAGE_PREFIX - self.prefix_left, k)
-            self.prefix_left -= k
-            at += k
-            n -= k
         self._mux.copy(out, at, self.loan, self.loan_at, n)
         self.loan_at += n
         if not self.pending:
@@ -201,30 +173,7 @@ class Stream:
     @property
     def at_end(self) -> bool:
         """True when all has been read and nothing more will come."""
-        return not self.ring.used and self.state in _REMOTE_ENDED
-
-    @property
-    def message_bytes(self) -> int:
-        """The size of the next message if it is here wholly, else -1.
-
-        One that is longer than was agreed, or that the stream's end cuts off, resets the stream.
-        """
-        used = self.ring.used
-        if self.kind != KIND_MESSAGES or not used:
-            return -1
-        size = self._next_size() if used >= MESSAGE_PREFIX else 0
-        if size < 0 or size > self._mux.profile.max_message:
-            self.fail(MESSAGE_OVERSIZE)
-        elif used >= MESSAGE_PREFIX + size:
-            return size
-        elif self.state in _REMOTE_ENDED:
-            self.fail(MALFORMED)
-        return -1
-
-    def _next_size(self) -> int:
-        for i in range(MESSAGE_PREFIX):
-            self._head[i] = self.ring.byte(i)
-        return get_u32(self._head, 0)
+        return not self.ring.used and self.state in REMOTE_ENDED
 
     def recv_into(self, buffer, at: int = 0, n: int = -1) -> int:
         """Moves up to `n` bytes (or what `buffer` holds) to `buffer[at:]`; returns how many."""
@@ -241,18 +190,6 @@ class Stream:
         self._give_back(len(data))
         return data
 
-    def recv_message_into(self, buffer) -> int:
-        """Moves the next whole message into `buffer`; returns its size, or -1 if none is here."""
-        size = self.message_bytes
-        if size < 0:
-            return -1
-        if size > len(buffer):
-            raise LocalError(BAD_ARGUMENT, "message of %d bytes" % size)
-        self.ring.drop(MESSAGE_PREFIX)
-        self.ring.take_into(buffer, 0, size)
-        self._give_back(MESSAGE_PREFIX + size)
-        return size
-
     def peek(self):
         """A view of received bytes, borrowed until the next call; `drop(n)` takes them."""
         return self.ring.view()
@@ -266,7 +203,7 @@ class Stream:
     def _give_back(self, n: int) -> None:
         """The application has read `n` bytes: credit for the stream, in steps, and session."""
         self._mux.release(n)
-        if self.state in _REMOTE_ENDED:
+        if self.state in REMOTE_ENDED:
             self._mux.forget_if_done(self)
             return
         self.released += n
@@ -313,7 +250,7 @@ class Stream:
         """The session is gone. What was received can still be read; then comes the end."""
         if self.over:
             return
-        if self.state not in _REMOTE_ENDED:
+        if self.state not in REMOTE_ENDED:
             self.code = code
         self.state = RESET
         self.cancel_loan()

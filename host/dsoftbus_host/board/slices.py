@@ -57,8 +57,9 @@ SLICES = {
             "dsoftbus_mpy",
             *_of("dsoftbus_mpy", "clock crypto entropy keyfile overlay node"),
         ),
-        ("handshake",),
+        ("handshake", "messages"),
     ),
+    "messages": Slice("streams of whole messages", ("core",), ("dsoftbus.session.messages",)),
     "handshake": Slice(
         "what begins a session, and leaves the heap afterwards",
         ("core",),
@@ -259,7 +260,7 @@ BETWEEN_US = _words(
     """
     abandon admit adopt allow_messages announce_soon cancel_loan context end_with_session
     evicted finishing keep_loan late_ms loan loan_at next_for_s next_public note_reset
-    note_writable notify on_established on_released parting pending prefix prefix_left
+    note_writable notify on_established on_released parting pending
     promise readable_event receive_credit released stir take_loan take_next_key turn_if_owed
     wake_by want_writable welcomes
     """
