@@ -105,6 +105,13 @@ class _Linker(ast.NodeTransformer):
             return self._there(*self._imported[node.id])
         return ast.Name(self._own.get(node.id, node.id), node.ctx)
 
+    def visit_Call(self, node: ast.Call) -> ast.Call:
+        """A peer's fault is known by its label; the words beside it stay on hosts."""
+        if isinstance(node.func, ast.Name) and node.func.id == "PeerError" and len(node.args) == 2:
+            del node.args[1]
+        self.generic_visit(node)
+        return node
+
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
         if isinstance(node.value, ast.Name) and not self._is_local(node.value.id):
             module, name = self._imported.get(node.value.id, ("", "-"))
