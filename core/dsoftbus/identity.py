@@ -1,30 +1,12 @@
-"""Device ids: what a public key is called; and the form in which its secret is kept.
+"""Device ids: what a public key is called. An id cannot be claimed without its key."""
 
-An id cannot be claimed without its key. A key file is three lines:
-
-    dsoftbus-key-1
-    64 hex digits: the X25519 secret
-    16 hex digits: SHA-256("dsoftbus-key-1" || secret), the first 8 bytes
-"""
-
-import binascii
 import hashlib
 
-from dsoftbus.const import KEY_BYTES
-from dsoftbus.errors import (
-    BAD_ARGUMENT,
-    IDENTITY_SPOOF,
-    KEY_FILE,
-    LocalError,
-    PeerError,
-)
+from dsoftbus.errors import IDENTITY_SPOOF, PeerError
 
 ID_CHARS = 26  # 128 bits, 5 a character
 BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
 _DOMAIN = b"dsoftbus-id-1"
-_FILE_MAGIC = b"dsoftbus-key-1"
-_CHECK_BYTES = 8
-KEY_FILE_BYTES = len(_FILE_MAGIC) + 2 * KEY_BYTES + 2 * _CHECK_BYTES + 3  # three line ends
 
 
 def device_id(public) -> str:
@@ -60,30 +42,3 @@ def base32(raw: bytes) -> str:
     if held:
         chars.append(BASE32[bits << (5 - held) & 31])
     return "".join(chars)
-
-
-def encode_secret(secret: bytes) -> bytes:
-    """What a key file holds."""
-    if len(secret) != KEY_BYTES:
-        raise LocalError(BAD_ARGUMENT, "a secret of 32 bytes")
-    lines = (_FILE_MAGIC, binascii.hexlify(secret), binascii.hexlify(_check(secret)), b"")
-    return b"\n".join(lines)
-
-
-def decode_secret(data: bytes) -> bytes:
-    """The secret in a key file's `data`, or LocalError(KEY_FILE)."""
-    lines = data.split(b"\n")
-    if len(data) != KEY_FILE_BYTES or len(lines) != 4 or lines[0] != _FILE_MAGIC:
-        raise LocalError(KEY_FILE, "not a key file, or cut short")
-    try:
-        secret = binascii.unhexlify(lines[1])
-        check = binascii.unhexlify(lines[2])
-    except ValueError:
-        raise LocalError(KEY_FILE, "not hexadecimal") from None
-    if len(secret) != KEY_BYTES or check != _check(secret):
-        raise LocalError(KEY_FILE, "damaged")
-    return secret
-
-
-def _check(secret: bytes) -> bytes:
-    return hashlib.sha256(_FILE_MAGIC + secret).digest()[:_CHECK_BYTES]

@@ -11,7 +11,7 @@ import platformdirs
 
 from dsoftbus.const import KEY_BYTES
 from dsoftbus.errors import KEY_FILE, LocalError
-from dsoftbus.identity import KEY_FILE_BYTES, decode_secret, encode_secret
+from dsoftbus.secret import KEY_FILE_BYTES, decode_secret, encode_secret
 from dsoftbus_host.place import place
 
 

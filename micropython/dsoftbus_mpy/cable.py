@@ -10,7 +10,7 @@ import sys
 import dsoftbus_profile as hardware
 from dsoftbus.const import EV_OPENED, EV_READABLE, EV_WRITABLE, KEY_BYTES
 from dsoftbus.errors import NO_SUCH_SERVICE, BusError
-from dsoftbus_mpy import entropy, keyfile, setup
+from dsoftbus_mpy import entropy, setup
 from dsoftbus_mpy.loop_serial import SerialLoop
 from dsoftbus_mpy.node import minimal
 
@@ -35,7 +35,9 @@ def run() -> None:
 
 
 def _run(settings) -> None:
-    secret = keyfile.load_or_make(setup.KEY, entropy.source(adc=hardware.ADC))
+    from dsoftbus_mpy.keyfile import load_or_make  # for a while, as `overlay` says
+
+    secret = load_or_make(setup.KEY, entropy.source(adc=hardware.ADC))
     node = minimal(secret, allowed(), settings["name"], hardware.PROFILE)
     print("dsoftbus", node.id, settings["name"])
     on_event, turn = _app()
@@ -66,15 +68,19 @@ def _announced(loop, settings):
 
 def allowed() -> list:
     """The public keys that `dsoftbus board token` left here."""
-    data = keyfile.read(_ALLOWED, hardware.PROFILE.trusted * KEY_BYTES) or b""
+    from dsoftbus_mpy.keyfile import read
+
+    data = read(_ALLOWED, hardware.PROFILE.trusted * KEY_BYTES) or b""
     whole = len(data) // KEY_BYTES * KEY_BYTES
     return [data[at : at + KEY_BYTES] for at in range(0, whole, KEY_BYTES)]
 
 
 def allow(public: bytes) -> None:
     """Lets in the node with this key from the next start on; of too many the oldest gives way."""
+    from dsoftbus_mpy.keyfile import place
+
     keys = [key for key in allowed() if key != public] + [public]
-    keyfile.place(_ALLOWED, b"".join(keys[-hardware.PROFILE.trusted :]))
+    place(_ALLOWED, b"".join(keys[-hardware.PROFILE.trusted :]))
 
 
 def _app() -> tuple:

@@ -13,7 +13,7 @@ import os
 
 from dsoftbus.const import KEY_BYTES
 from dsoftbus.errors import KEY_FILE, LocalError
-from dsoftbus.identity import KEY_FILE_BYTES, decode_secret, encode_secret
+from dsoftbus.secret import KEY_FILE_BYTES, decode_secret, encode_secret
 
 
 def load_or_make(path: str, random) -> bytes:

@@ -1,19 +1,19 @@
-"""Code that only handshakes need: loaded when one begins, and given back when none is under way.
+"""Code that is needed for a while: loaded when its work begins, given back when that is done.
 
-It is about nine kilobytes of heap (docs/memory.md), and a node with its sessions does without.
+That is what handshakes need, about seven kilobytes of heap (docs/memory.md), and key files.
 """
 
 import sys
 
 # What these slices are called once they are linked. From sources nothing leaves: who has room for
 # those needs no more.
-_FOR_HANDSHAKES = ("dsoftbus_handshake", "dsoftbus_x25519")
+_FOR_A_WHILE = ("dsoftbus_handshake", "dsoftbus_x25519", "dsoftbus_keyfile")
 
 
 def give_back(node) -> None:
-    """Forgets what handshakes need, unless a session of `node` is in the middle of one."""
+    """Forgets such code, unless a session of `node` is in the middle of its handshake."""
     for session in node.sessions:
         if session.half_open:
             return
-    for name in _FOR_HANDSHAKES:
+    for name in _FOR_A_WHILE:
         sys.modules.pop(name, None)

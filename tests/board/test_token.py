@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from board.supervisor import Supervisor
 from dsoftbus.errors import NOT_PAIRED
-from dsoftbus.identity import decode_secret
+from dsoftbus.secret import decode_secret
 from dsoftbus.trust import invitation
 from dsoftbus_host import keys
 from dsoftbus_host.bus import Bus

@@ -22,7 +22,7 @@ FLOORS = (
     {"codec", "labels"},
     {"crypto"},
     {"cipher"},
-    {"noise", "identity"},
+    {"noise", "identity", "secret"},
     {"link"},
     {"session"},
     {"discovery", "trust"},

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dsoftbus.errors import KEY_FILE, LocalError
-from dsoftbus.identity import KEY_FILE_BYTES, encode_secret
+from dsoftbus.secret import KEY_FILE_BYTES, encode_secret
 from dsoftbus_host import keys, place
 from portable import ROOT, TIMEOUT_S
 

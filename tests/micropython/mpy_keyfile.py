@@ -5,7 +5,7 @@ import os
 from flash import Fat, Flash, Littlefs, Mounted, PowerCut
 
 from dsoftbus.errors import KEY_FILE
-from dsoftbus.identity import encode_secret
+from dsoftbus.secret import encode_secret
 from dsoftbus_mpy import keyfile
 from support import Random, raises
 

@@ -45,7 +45,7 @@ _ANSWERS = 16  # cookies and refusals that wait to be sent: a pump turns often
 class Endpoint:
     """`node`: a Roster. `mtu`: the longest datagram of the link, 200 or more.
 
-    `door` decides which openings may begin a handshake: a `Door` for a cable, or `Cookies`.
+    `door` decides which openings may begin a handshake: a `Door`, or a `CookieDoor`.
     """
 
     def __init__(self, node, mtu: int, door):
@@ -193,7 +193,7 @@ class Endpoint:
         crowded = len(half_open) >= self.local.profile.half_open // 2
         refused = door.refusal(proved, crowded, now)
         if refused == drops.COOKIE_ASKED:
-            self._answer(PKT_COOKIE, opener, door.make(opening, path, now), path)
+            self._answer(PKT_COOKIE, opener, door.cookie(opening, path, now), path)
         return refused
 
     def _open(self, opening: bytes, init: bytes, path, now: int) -> None:

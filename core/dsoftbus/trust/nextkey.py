@@ -11,7 +11,7 @@ import hashlib
 from binascii import hexlify
 
 from dsoftbus.errors import KEY_FILE, LocalError
-from dsoftbus.identity import KEY_FILE_BYTES, decode_secret, encode_secret
+from dsoftbus.secret import KEY_FILE_BYTES, decode_secret, encode_secret
 
 TEXT_MAX = KEY_FILE_BYTES + 64  # two numbers of at most 20 digits, and the check
 

@@ -44,7 +44,7 @@ def _of(package: str, names: str) -> tuple[str, ...]:
 
 SLICES = {
     "core": Slice(
-        "what every node has: identity, Noise, sessions, streams, clock, entropy, key file",
+        "what every node has: identity, sessions, streams, clock, entropy",
         (),
         (
             "dsoftbus",
@@ -55,9 +55,12 @@ SLICES = {
             *_of("dsoftbus.session", "streams schedule mux keepalive session roster"),
             "dsoftbus.link",
             "dsoftbus_mpy",
-            *_of("dsoftbus_mpy", "clock crypto entropy keyfile overlay node"),
+            *_of("dsoftbus_mpy", "clock crypto entropy overlay node"),
         ),
         ("handshake", "messages"),
+    ),
+    "keyfile": Slice(
+        "the file of a node's secret", ("core",), ("dsoftbus.secret", "dsoftbus_mpy.keyfile")
     ),
     "messages": Slice("streams of whole messages", ("core",), ("dsoftbus.session.messages",)),
     "handshake": Slice(
@@ -123,7 +126,9 @@ SLICES = {
         ),
     ),
     "network": Slice(
-        "what datagrams from anywhere need: cookies", ("datagram",), ("dsoftbus.session.cookies",)
+        "what datagrams from anywhere need: cookies",
+        ("datagram",),
+        _of("dsoftbus.session", "cookies cookie_door"),
     ),
     "asyncio": Slice(
         "the Bus for programs on asyncio",
@@ -197,7 +202,7 @@ SLICES = {
     ),
     "noise": Slice(
         "random bytes out of hardware noise, for boards",
-        ("core",),
+        ("keyfile",),
         _of("dsoftbus_mpy", "health drbg conditioned hardware"),
     ),
     "needs": Slice(
@@ -215,7 +220,7 @@ SLICES = {
     ),
     "rotation": Slice(
         "the change of a key, this node's or a peer's",
-        ("pairing",),
+        ("pairing", "keyfile"),
         ("dsoftbus.trust.rotation", "dsoftbus.trust.nextkey", "dsoftbus_mpy.nextkey"),
     ),
     "files": Slice("the file streams of the command line", ("asyncio",), ("dsoftbus_mpy.files",)),
@@ -225,17 +230,18 @@ SLICES = {
     ),
     "board": Slice(
         "a board's node as its config.json says",
-        ("asyncio", "trust", "setup"),
+        ("asyncio", "trust", "setup", "keyfile"),
         ("dsoftbus_mpy.board",),
     ),
     "cable": Slice(
         "the least node of a board as its config.json says: a line and a list of keys",
         ("loop-serial", "setup"),
         ("dsoftbus_mpy.cable",),
+        ("keyfile",),
     ),
     "program": Slice(
         "`micropython -m dsoftbus_mpy`, and invitations",
-        ("files", "discovery", "rotation", "names"),
+        ("files", "discovery", "rotation", "names", "keyfile"),
         (
             "dsoftbus.trust.invitation",
             "dsoftbus_mpy.console",
