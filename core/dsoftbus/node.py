@@ -53,10 +53,10 @@ class Node(Roster):
 
     def endpoint(self, mtu: int):
         """For a datagram link: all sessions on one socket. `mtu`: its longest datagram."""
-        from dsoftbus.session.cookie_door import CookieDoor  # only who has such a link pays
-        from dsoftbus.session.endpoint import Endpoint
+        from dsoftbus.session.endpoint import Endpoint  # only who has such a link pays for it
+        from dsoftbus.session.network import Network
 
-        return Endpoint(self, mtu, CookieDoor(self.local))
+        return Endpoint(self, mtu, Network(self.local))
 
     def forget(self, session) -> None:
         """`session` has ended, and its link needs it no more."""

@@ -11,7 +11,7 @@ import time
 from dsoftbus.datagram_pump import DatagramPump
 from dsoftbus.line_link import LineLink
 from dsoftbus.link.line import NEIGHBOUR
-from dsoftbus.session.door import Door
+from dsoftbus.session.cable import Cable
 from dsoftbus.session.endpoint import Endpoint
 from dsoftbus.ticks import earliest
 from dsoftbus_mpy.byte_ports import BLOCKED_MS
@@ -29,7 +29,7 @@ class SerialLoop:
         self.now = clock()
         random = node.local.random(2)
         self._line = LineLink(byte_port, random[0] << 8 | random[1], node.profile)
-        self._endpoint = Endpoint(node, self._line.mtu, Door(node.profile))
+        self._endpoint = Endpoint(node, self._line.mtu, Cable(node.profile))
         self._pump = DatagramPump(self._endpoint, self._line, on_event)
         self._poll = select.poll()
         self._poll.register(byte_port.waits_for, select.POLLIN)

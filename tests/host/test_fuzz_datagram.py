@@ -15,7 +15,9 @@ from dsoftbus.link.drop_labels import LABELS
 from dsoftbus.link.packets import DatagramProtect
 from dsoftbus.link.reliable import Reliable
 from dsoftbus.session.cookies import Cookies
+from dsoftbus.session.network import Network
 from dsoftbus.session.offers import DatagramHandshake
+from dsoftbus.session.session import AWAIT_REPLY
 from dsoftbus_sim.chance import Chance
 from simulated import SUITES, Talk
 
@@ -86,6 +88,9 @@ def protect() -> DatagramProtect:
     return DatagramProtect(*keys, 7, 64, 16)
 
 
+FLOW = Network(Talk(1, 0).a.node.local).flow
+
+
 class Silent:
     """A mux that has nothing to say."""
 
@@ -96,7 +101,7 @@ class Silent:
 def test_any_plaintext_is_taken_or_refused(plaintexts):
     """What a peer that has the keys may say: its own session may end, and that is all."""
     shield = protect()
-    reliable = Reliable(SMALL, SUITE.copy, shield, 1200, 1200, 8, 0)
+    reliable = Reliable(SMALL, SUITE.copy, shield, 1200, 1200, 8, 0, FLOW)
     reliable.probe()
     out = bytearray(1200)
     frames = []
@@ -170,8 +175,8 @@ def parting() -> Talk:
 
 MOMENTS = {
     "reply awaited": lambda: stopped(0),
-    "finish awaited": lambda: stopped(12),
-    "unconfirmed": lambda: stopped(22),
+    "finish awaited": lambda: stopped(22),
+    "unconfirmed": lambda: stopped(60),
     "established": lambda: stopped(200),
     "closing": closing,
     "parting": parting,
@@ -224,8 +229,8 @@ def test_any_datagram_at_any_moment_changes_nothing(moment):
         before = {number: state(session) for number, session in endpoint.sessions.items()}
         for data in datagrams:
             if data not in WIRE:
-                reply_awaited = moment == "reply awaited" and node is talk.a
-                inject(endpoint, data, path, now, reply_awaited)
+                awaited = talk.sessions[talk.a].state == AWAIT_REPLY and node is talk.a
+                inject(endpoint, data, path, now, awaited)
         assert {n: state(session) for n, session in endpoint.sessions.items()} == before
         assert len(endpoint._answers) <= 16
 

@@ -17,7 +17,6 @@ from dsoftbus.const import (
 )
 from dsoftbus.errors import MALFORMED, NONCE_EXHAUSTED, LocalError, PeerError
 from dsoftbus.link.acks import AckRanges, ack_bytes
-from dsoftbus.link.congestion import NewReno, Pacer
 from dsoftbus.link.packets import LAST_NUMBER, PACKET_OVERHEAD
 from dsoftbus.link.recovery import NO_SEGMENT, PROBES, Recovery
 from dsoftbus.link.rtt import Rtt
@@ -35,10 +34,13 @@ class Reliable:
     """One side of a session's packets, sealed by `protect`.
 
     `own_bytes`: the longest datagram this side takes, `datagram_bytes` what both take;
-    `peer_segments`: what the peer can hold. `sink(buffer, at, stop, now)` takes frames in order.
+    `peer_segments`: what the peer can hold; `flow` gives the congestion control. `sink(buffer, at,
+    stop, now)` takes frames in order.
     """
 
-    def __init__(self, profile, copy, protect, own_bytes, datagram_bytes, peer_segments, now):
+    def __init__(
+        self, profile, copy, protect, own_bytes, datagram_bytes, peer_segments, now, flow
+    ):
         self._copy = copy
         self._protect = protect
         self._room = datagram_bytes - PACKET_OVERHEAD
@@ -50,8 +52,8 @@ class Reliable:
         self._waiting = deque((), profile.messages)
         self._arrived = deque((), profile.messages)
         self.rtt = Rtt()
-        self.congestion = NewReno(datagram_bytes, segments * datagram_bytes)
-        self._pacer = Pacer(datagram_bytes, self.congestion, self.rtt, now)
+        limit = segments * datagram_bytes
+        self.congestion, self._pacer = flow(datagram_bytes, limit, self.rtt, now)
         capacity = 2 * segments + _SMALL_PACKETS
         self.recovery = Recovery(capacity, self._outbox, self.rtt, self.congestion)
         self._acks = AckRanges()

@@ -32,7 +32,7 @@ from dsoftbus.errors import (
     PeerError,
 )
 from dsoftbus.link import drops
-from dsoftbus.session.door import ADMITTED
+from dsoftbus.session.cable import ADMITTED
 from dsoftbus.session.over_datagram import DatagramSession, flight
 from dsoftbus.ticks import earliest
 
@@ -45,10 +45,10 @@ _ANSWERS = 16  # cookies and refusals that wait to be sent: a pump turns often
 class Endpoint:
     """`node`: a Roster. `mtu`: the longest datagram of the link, 200 or more.
 
-    `door` decides which openings may begin a handshake: a `Door`, or a `CookieDoor`.
+    `medium` says what kind of link that is: a `Cable`, or a `Network`.
     """
 
-    def __init__(self, node, mtu: int, door):
+    def __init__(self, node, mtu: int, medium):
         if mtu < DATAGRAM_MIN:
             raise LocalError(BAD_ARGUMENT, "datagrams of at least 200 bytes")
         self.local = node.local
@@ -61,7 +61,7 @@ class Endpoint:
         self._openings = {}  # by ephemeral key: the responder sessions
         self._half_open = []  # those of them that are not established, the oldest first
         self._answers = deque((), _ANSWERS)
-        self._door = door
+        self.medium = medium
         self._sending: DatagramSession = None
 
     # Commands
@@ -185,15 +185,15 @@ class Endpoint:
         if opener < 0:
             return drops.UNKNOWN_CONNECTION
         half_open = self._half_open = [s for s in self._half_open if s.half_open]
-        door = self._door
-        proved = door.proved(cookie, opening, path, now)
+        medium = self.medium
+        proved = medium.proved(cookie, opening, path, now)
         if self._node.full and not (proved and half_open):
             self._answer(REC_REFUSE, opener, bytes((SESSION_LIMIT,)), path)
             return drops.NO_ROOM
         crowded = len(half_open) >= self.local.profile.half_open // 2
-        refused = door.refusal(proved, crowded, now)
+        refused = medium.refusal(proved, crowded, now)
         if refused == drops.COOKIE_ASKED:
-            self._answer(PKT_COOKIE, opener, door.cookie(opening, path, now), path)
+            self._answer(PKT_COOKIE, opener, medium.cookie(opening, path, now), path)
         return refused
 
     def _open(self, opening: bytes, init: bytes, path, now: int) -> None:

@@ -55,7 +55,7 @@ CLOSE_TIMEOUTS = 8  # probe timeouts without progress before a closing session g
 class DatagramSession(Session):
     """One side; its endpoint gives it datagrams and asks it for them.
 
-    `endpoint` holds what its sessions share: `datagram_bytes` and `drops`.
+    `endpoint` holds what its sessions share: `datagram_bytes`, `medium` and `drops`.
     `connection` is the id under which this side receives, `opener` the initiator's.
     """
 
@@ -359,6 +359,7 @@ class DatagramSession(Session):
             datagram_bytes,
             handshake.peer_segments,
             self._now,
+            self._endpoint.medium.flow,
         )
         if not self.initiator:
             self._flight = b""

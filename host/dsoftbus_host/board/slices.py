@@ -119,16 +119,16 @@ SLICES = {
         "sessions on links that carry datagrams",
         ("core",),
         (
-            *_of("dsoftbus.link", "drops replay packets rtt acks congestion recovery segments"),
+            *_of("dsoftbus.link", "drops replay packets rtt acks flow recovery segments"),
             "dsoftbus.link.reliable",
-            *_of("dsoftbus.session", "over_datagram door endpoint"),
+            *_of("dsoftbus.session", "over_datagram cable endpoint"),
             "dsoftbus.datagram_pump",
         ),
     ),
     "network": Slice(
-        "what datagrams from anywhere need: cookies",
+        "what datagrams from anywhere need: cookies, congestion control",
         ("datagram",),
-        _of("dsoftbus.session", "cookies cookie_door"),
+        ("dsoftbus.link.congestion", *_of("dsoftbus.session", "cookies network")),
     ),
     "asyncio": Slice(
         "the Bus for programs on asyncio",

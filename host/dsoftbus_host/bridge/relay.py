@@ -11,13 +11,12 @@ those that the board talks with. A cable of 115200 baud carries 24 full datagram
 from __future__ import annotations
 
 from collections import Counter, deque
-from typing import Any, NamedTuple
+from typing import Any
 
 from dsoftbus.codec import get_u32
 from dsoftbus.const import (
     COOKIE_BYTES,
     FLIGHT_HEADER,
-    HOST,
     KEY_BYTES,
     PKT_COOKIE,
     REC_INIT,
@@ -60,14 +59,6 @@ OVER_BUDGET = "over budget"
 QUEUE_FULL = "queue full"
 
 
-class _Local(NamedTuple):
-    """What cookies are made with."""
-
-    suites: dict[int, Any]
-    random: Any
-    profile: type[HOST]
-
-
 class Relay:
     """`suite` hashes, `random(n)` is cryptographic, `mtu` the line's. An address is anything that
     can be compared and has a stable `repr`."""
@@ -79,7 +70,7 @@ class Relay:
         self.from_board = 0  # that were passed on to the network
         self.cookies_asked = 0
         self._mtu = mtu
-        self._cookies = Cookies(_Local({suite.code: suite}, random, HOST))
+        self._cookies = Cookies(suite.hash, random)
         self._crowded_until = 0  # until then nobody begins without a cookie
         self._live: deque[Way] = deque()  # those with something waiting
         self._others: deque[tuple[Way, bytes]] = deque()
@@ -229,7 +220,7 @@ class Relay:
             return None
         opening = data[1:FLIGHT_HEADER] + data[_EPHEMERAL : _EPHEMERAL + KEY_BYTES]
         cookie = data[_INIT_BYTES:]
-        own = self._cookies.proved(cookie, opening, address, now)
+        own = bool(cookie) and self._cookies.good(cookie, opening, address, now)
         if own or self._is_proved(address, now):
             # A cookie of the board's own goes on to the board; it comes from a proved address.
             self._on_proved(data[:_INIT_BYTES] if own else data, address, now)

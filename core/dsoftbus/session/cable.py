@@ -1,14 +1,15 @@
-"""Who may begin a handshake: so many in a second, since each costs four scalar multiplications."""
+"""What an endpoint has to know of its link: here of one that has a single other end."""
 
 from dsoftbus.link.drops import OVER_BUDGET
+from dsoftbus.link.flow import Unhindered
 from dsoftbus.pace import TokenBucket
 
 ADMITTED = -1
 SECOND_MS = 1000
 
 
-class Door:
-    """For a link with one other end, such as a cable: who speaks there can only be there."""
+class Cable:
+    """Who speaks there can only be there; and the line below keeps its own pace."""
 
     def __init__(self, profile):
         self._budget = TokenBucket(profile.handshakes, SECOND_MS)
@@ -18,8 +19,13 @@ class Door:
         return True
 
     def refusal(self, proved: bool, crowded: bool, now: int) -> int:
-        """ADMITTED, or the reason to drop an opening (drops).
+        """ADMITTED, or the reason to drop an opening (drops): each costs scalar multiplications.
 
         `crowded`: half of the places for handshakes under way are taken.
         """
         return ADMITTED if self._budget.take(now) else OVER_BUDGET
+
+    def flow(self, datagram_bytes: int, limit: int, rtt, now: int) -> tuple:
+        """(congestion control, pacer) of a session, whose buffers hold `limit` bytes."""
+        unhindered = Unhindered()
+        return unhindered, unhindered

@@ -1,13 +1,14 @@
-"""The door to a network, where anyone may send in anyone's name."""
+"""What an endpoint has to know of a network: anyone may send there, in anyone's name."""
 
+from dsoftbus.link.congestion import NewReno, Pacer
 from dsoftbus.link.drops import COOKIE_ASKED, OVER_BUDGET
 from dsoftbus.pace import TokenBucket
+from dsoftbus.session.cable import ADMITTED, SECOND_MS, Cable
 from dsoftbus.session.cookies import Cookies
-from dsoftbus.session.door import ADMITTED, SECOND_MS, Door
 
 
-class CookieDoor(Door):
-    """Asks for a cookie under load.
+class Network(Cable):
+    """Asks for a cookie under load, and gives way where others send, too.
 
     Half of the budget is for openings as they come, half for those with a cookie, which then have
     a place however many of the others there are.
@@ -32,3 +33,7 @@ class CookieDoor(Door):
     def cookie(self, opening: bytes, path, now: int) -> bytes:
         """What to answer when `refusal` said COOKIE_ASKED."""
         return self._cookies.make(opening, path, now)
+
+    def flow(self, datagram_bytes: int, limit: int, rtt, now: int) -> tuple:
+        congestion = NewReno(datagram_bytes, limit)
+        return congestion, Pacer(datagram_bytes, congestion, rtt, now)
