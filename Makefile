@@ -14,7 +14,7 @@ WASM_VERSION := >=1.29.0-6
 
 STUBS := micropython-unix-stubs>=1.29
 
-.PHONY: help demo test lint format bench bench-crypto bench-discovery soak soak-sim soak-memory sizes memory boards docs-states clean
+.PHONY: help demo test lint format bench bench-crypto bench-discovery soak soak-sim soak-memory sizes memory boards story docs-states clean
 .DELETE_ON_ERROR:
 
 help:
@@ -30,6 +30,7 @@ help:
 	@echo "make soak-memory   every allocation of whole exchanges fails once; about an hour"
 	@echo "make sizes         write docs/sizes.md"
 	@echo "make memory        measure docs/memory.md on the 32-bit port"
+	@echo "make story         the whole story of a board in CI, 1 MB each way over a line with 1 % of bytes spoilt"
 	@echo "make boards        write what boards/ has from its profiles and the slices"
 	@echo "make docs-states   write docs/states.md"
 	@echo "make clean         remove what the targets made"
@@ -99,6 +100,9 @@ sizes: $(VENV)/.installed
 
 memory: $(VENV)/.installed build/node/.installed
 	@$(BIN)/python scripts/memory.py
+
+story: $(VENV)/.installed
+	@DSOFTBUS_STORY_BYTES=1000000 $(BIN)/python -m pytest -q --durations=1 tests/board/test_story.py
 
 boards: $(VENV)/.installed
 	@$(BIN)/python scripts/boards.py

@@ -36,7 +36,8 @@ CHUNK = 4096
 WAIT_S = 20
 UNREAD_S = 0.5
 RAW_REPL = b"\x01"
-FRIENDLY_REPL = b"\x02"
+RAW_SAYS = b"raw REPL; CTRL-B to exit"
+FRIENDLY_SAYS = b'Type "help()" for more information'
 SOFT_RESET = b"\r\nMPY: soft reboot\r\n"
 
 Noise = Callable[[bytes], bytes]
@@ -93,7 +94,6 @@ class Supervisor:
             return False
         if self._outer in ready:
             data = os.read(self._outer, CHUNK)
-            self._note_mode(data)
             _write(self._inner, self.to_board(data))
         if self._inner in ready:
             self._from_board()
@@ -111,6 +111,7 @@ class Supervisor:
         try:
             data = os.read(self._inner, CHUNK)
             self._said = (self._said + data)[-CHUNK:]
+            self._note_mode()
             self._to_port(self.to_host(data))
         except OSError:  # the interpreter has closed its console: a reset
             os.close(self._inner)
@@ -128,8 +129,9 @@ class Supervisor:
             self._unread = False
             data = data[os.write(self._outer, data) :]
 
-    def _note_mode(self, data: bytes) -> None:
-        raw, friendly = data.rfind(RAW_REPL), data.rfind(FRIENDLY_REPL)
+    def _note_mode(self) -> None:
+        """By what the REPL says of itself: in frames there are bytes of all kinds."""
+        raw, friendly = self._said.rfind(RAW_SAYS), self._said.rfind(FRIENDLY_SAYS)
         if raw != friendly:
             self._raw = raw > friendly
 
@@ -138,7 +140,7 @@ class Supervisor:
         _as_console(console)
         self.starts += 1
         self._said = b""
-        self._raw = self._raw and not self._cut  # frames have such bytes, too
+        self._raw = self._raw and not self._cut
         self._cut = False
         mode = "raw" if self._raw else "friendly"
         self._process = subprocess.Popen(
