@@ -25,7 +25,7 @@ from dsoftbus.session.events import NodeEvent
 from dsoftbus.trust import invitation
 from dsoftbus.trust.acl import grant
 from dsoftbus.trust.invitation import TOKEN_BYTES, Invitation
-from dsoftbus_host import interfaces
+from dsoftbus_host import address, interfaces
 from dsoftbus_host.cli_reach import Place, place_options
 from dsoftbus_host.clock import now_ms
 from dsoftbus_host.nearby import LINK_NAMES, Nearby
@@ -177,10 +177,10 @@ async def _accept_invitation(nearby: Nearby, invited: Invitation) -> None:
 async def _places(nearby: Nearby, invited: Invitation) -> list[tuple[str, str, int]]:
     """(link, host, port): of the invitation, or those under which its node is heard."""
     places = []
-    for address in invited.addresses:
-        link, _, place = address.partition("://")
+    for text in invited.addresses:
+        link, _, place = text.partition("://")
         host, _, port = place.rpartition(":")
-        if link in LINK_NAMES.values() and port.isdigit():
+        if link in address.LINKS and port.isdigit():
             places.append((link, host.strip("[]"), int(port)))
     if not places:
         peer = nearby.peers.get(await nearby.heard(invited.id))

@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -297,16 +298,17 @@ def test_one_process_for_two_boards(board, tmp_path, discovery_port):
 def test_the_commands_reach_an_installed_board_through_the_bridge(
     flash, command, tmp_path, discovery_port
 ):
-    """Installed, provisioned over the cable; then the cable is the bridge's."""
-    config = {"name": "shelf", "serial": "console", "port": 0, "discovery": True, "files": "box"}
+    """Installed, provisioned over the cable; then the cable is the bridge's. A guest pairs by the
+    token that the provisioning has shown."""
+    config = {"name": "shelf", "files": "box", "grants": ["allow both *"]}
     (flash / "config.json").write_text(json.dumps(config))
     path = make_file(tmp_path / "file", 30_000)
     (tmp_path / "back").mkdir()
-    files_of_host = ("--key", tmp_path / "host.key", "--trust", tmp_path / "host.trust")
     place = ("--interface", "127.0.0.1/8", "--discovery-port", discovery_port)
 
-    def run_command(*words: object) -> str:
-        arguments = [str(word) for word in (*words, *files_of_host, *place)]
+    def run_command(*words: object, who: str = "host") -> str:
+        own = ("--key", tmp_path / f"{who}.key", "--trust", tmp_path / f"{who}.trust")
+        arguments = [str(word) for word in (*words, *own, *place)]
         result = CliRunner(env={"COLUMNS": "200"}).invoke(main, arguments)
         assert result.exit_code == 0, result.output
         return result.output
@@ -322,3 +324,8 @@ def test_the_commands_reach_an_installed_board_through_the_bridge(
             assert digest(tmp_path / "back/file") == digest(path)
             listed = run_command("discover", "--seconds", "3")
             assert f"udp://127.0.0.1:{bridge.port}" in listed and "trusted" in listed
+            (invited,) = re.findall(r"^dsoftbus:\S+$", output, re.MULTILINE)
+            assert "paired with shelf" in run_command("pair", invited, who="guest")
+            (tmp_path / "guest").mkdir()
+            run_command("fetch", "file", "shelf", "--dir", tmp_path / "guest", who="guest")
+            assert digest(tmp_path / "guest/file") == digest(path)
