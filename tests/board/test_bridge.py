@@ -28,6 +28,7 @@ from dsoftbus_host.cli import main
 from dsoftbus_host.interfaces import LOOPBACK
 from dsoftbus_host.nearby import Nearby
 from dsoftbus_host.store_file import StoreFile
+from host.test_bridge import flood
 from nodes import KEY, digest, echoed, make_file
 from nodes import run as micropython
 from portable import ROOT
@@ -329,3 +330,21 @@ def test_the_commands_reach_an_installed_board_through_the_bridge(
             (tmp_path / "guest").mkdir()
             run_command("fetch", "file", "shelf", "--dir", tmp_path / "guest", who="guest")
             assert digest(tmp_path / "guest/file") == digest(path)
+
+
+def test_a_transfer_goes_on_through_a_flood(board, tmp_path, discovery_port):
+    async def scenario(port: int):
+        async with nearby(tmp_path, discovery_port) as node:
+            connection = await node.connect(await node.heard("desk-0", 20))
+            flooding = asyncio.create_task(flood(port))
+            await both_ways(connection, MB // 4)
+            # Another one comes in meanwhile: it shows a cookie.
+            async with Bus(os.urandom(32)) as guest:
+                other = await guest.connect("127.0.0.1", port, BOARD, 20000, link="udp")
+                assert await echoed(other) == b"hello"
+            flooding.cancel()
+
+    with Bridge(discovery_port, board.port) as bridge:
+        bridge.until("desk-0")
+        run(scenario(bridge.port))
+    assert "over budget" in bridge.summary
