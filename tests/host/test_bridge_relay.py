@@ -18,6 +18,7 @@ from dsoftbus.session.over_datagram import flight
 from dsoftbus_host import crypto
 from dsoftbus_host.bridge.channels import IDLE_MS, LIVE, LIVE_MS, Channels
 from dsoftbus_host.bridge.relay import (
+    ANNOUNCED_MAX,
     CREDIT,
     CREDIT_MAX,
     EARLY,
@@ -283,6 +284,15 @@ def test_strangers_make_room_for_each_other_and_for_better_ones_but_live_ways_st
         way.live = 3
     assert table.give("late", 0, 4) is None
     assert table.give("late", 0, 4 + LIVE_MS) is not None
+
+
+def test_a_crowd_of_announced_nodes_leaves_channels_for_those_that_come():
+    relay = make()
+    for i in range(400):
+        assert relay.announced(("192.0.2.1", 1 + i), 60000, i)
+    assert len(relay.channels) == ANNOUNCED_MAX
+    assert relay.channels.to(("192.0.2.1", 400)) and not relay.channels.to(("192.0.2.1", 1))
+    assert live(relay, now=400) and not relay.drops
 
 
 def test_ways_that_nobody_uses_are_free_again_and_given_as_late_as_can_be():

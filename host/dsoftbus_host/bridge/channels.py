@@ -91,6 +91,12 @@ class Channels:
             self._by_address[address] = self._by_channel[way.channel] = way
         return way
 
+    def bound(self, rank: int, most: int, now: int) -> None:
+        """Where `most` ways are of this rank, the one that was used longest ago goes."""
+        ways = [way for way in self if way.rank(now) == rank]
+        if len(ways) >= most:
+            self._remove(min(ways, key=lambda way: way.used))
+
     def expire(self, now: int) -> None:
         """Ways that nobody has used for long are free."""
         for way in list(self):

@@ -38,6 +38,9 @@ CREDIT = (
     4  # datagrams to the board for each protected one of its own: it acknowledges every second
 )
 CREDIT_MAX = 64  # what a board can have under way, several times over
+ANNOUNCED_MAX = (
+    128  # channels of nodes that only announced themselves: half, the rest is for others
+)
 LIVE_RUN = 8  # datagrams of live ways, after which one of another has its turn
 _SECOND_MS = 1000
 # Datagrams in a second towards the cable, from addresses that are not live or have no credit.
@@ -122,6 +125,8 @@ class Relay:
 
     def announced(self, address: Any, lifetime_ms: int, now: int) -> int:
         """The channel on which the board reaches a node that announced itself, 0 for none."""
+        if self.channels.to(address) is None:
+            self.channels.bound(ANNOUNCED, ANNOUNCED_MAX, now)
         way = self.channels.give(address, ANNOUNCED, now)
         if way is None:
             self.drops[NO_CHANNEL] += 1
