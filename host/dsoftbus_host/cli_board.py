@@ -115,8 +115,9 @@ def config(port: str, words: tuple[str, ...], network: str | None) -> None:
     if network is not None:
         wifi = [network, click.prompt("password", hide_input=True, default="")]
     with remote.connected(port) as there:
-        values = settings.read(there)
-        if words or wifi:
+        changes = bool(words or wifi)
+        values = settings.read_or_begin(there) if changes else settings.read(there)
+        if changes:
             values = settings.change(values, words) | ({"wifi": wifi} if wifi else {})
             settings.write(there, values)
         console.print_json(data=settings.shown(values))

@@ -39,7 +39,6 @@ def test_a_password_is_asked_for_and_not_shown(board, command, monkeypatch):
 def test_a_board_without_a_node_says_so(bare, command):
     said, status = command("config", bare.port)
     assert status == 1 and "there is no config.json" in said
-    (bare.folder / "config.json").write_text("{}")
     said, status = command("config", bare.port, "name=x")
     assert status == 1 and "install it first" in said
 
@@ -55,6 +54,12 @@ def test_a_wrong_configuration_leaves_the_board_within_reach(flash, command):
         (flash / "config.json").write_text("{")
         said, status = command("run", board.port)
         assert status == 1 and "config.json is no JSON" in said
+        said, status = command("config", board.port, "name=mended")
+        assert status == 0 and " mended\n" in said
+        assert (flash / "config.json.damaged").read_text() == "{"
+        (flash / "config.json").unlink()
+        said, status = command("config", board.port, "name=made")
+        assert status == 0 and " made\n" in said
 
 
 def test_nothing_to_reach_the_node_by_is_refused(board, command):

@@ -18,12 +18,13 @@ try:
 except ImportError as _error:
     print("!", _error)
 """
+DAMAGED = CONFIG + ".damaged"
 _HIDDEN = "*" * 8
 Values = dict[str, Any]
 
 
 def read(remote: Remote) -> Values:
-    """What the file says. Raises LocalError(BAD_STATE) where there is none, or no JSON in it."""
+    """What the file says. Raises LocalError(BAD_STATE) where there is none, or no settings."""
     text = remote.read(CONFIG)
     if text is None:
         raise LocalError(BAD_STATE, f"there is no {CONFIG}: `dsoftbus board install` makes one")
@@ -34,6 +35,22 @@ def read(remote: Remote) -> Values:
     if not isinstance(values, dict):
         raise LocalError(BAD_STATE, f"{CONFIG} holds no settings")
     return values
+
+
+def read_or_begin(remote: Remote) -> Values:
+    """As `read`, for a change: where there are no settings it begins them anew."""
+    try:
+        return read(remote)
+    except LocalError:
+        return {}
+
+
+def _damaged(remote: Remote) -> bool:
+    try:
+        read(remote)
+    except LocalError:
+        return remote.read(CONFIG) is not None
+    return False
 
 
 def change(values: Values, words: tuple[str, ...]) -> Values:
@@ -63,6 +80,8 @@ def write(remote: Remote, values: Values) -> None:
         raise LocalError(BAD_STATE, f"no node is on this board ({wrong[0][2:]}): install it first")
     if wrong:
         raise LocalError(BAD_ARGUMENT, "nothing was changed:\n" + "\n".join(wrong))
+    if _damaged(remote):
+        remote.rename(CONFIG, DAMAGED)  # whoever wrote it by hand may want it
     remote.write(CONFIG, (json.dumps(values, indent=2, ensure_ascii=False) + "\n").encode())
 
 
