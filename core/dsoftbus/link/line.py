@@ -47,12 +47,14 @@ _EPOCHS = const(15)
 _WAITING = const(0)  # an order: to be sent, perhaps again
 _ACKNOWLEDGED = const(-1)
 _TRIES = const(24)  # for one fragment; then the datagram is lost, as datagrams may be
-_SILENCES = const(12)  # timeouts in a row, after which nobody is there
-_PATIENCE = const(3)  # of them before the next ones come later and later
+_SILENCES = const(17)  # timeouts in a row, after which nobody is there
+_HASTE = const(8)  # of them before the next ones come later and later
+_PATIENCE = const(3)  # of them with long fragments
 _LONG = const(60)  # fragments above this length may be what keeps all from getting over
 _BATCH = const(16)  # fragments sent between two looks at the losses
 _QUIET_MS = const(20)  # after such a silence a zero comes first: who knows what the line picked up
 _RTT_FIRST_MS = const(100)
+_TIMEOUT_NOISY_MS = const(6)  # the first: only time shows that the last of a window got lost
 _TIMEOUT_MIN_MS = const(30)  # USB adapters hold bytes back for 16 ms
 _TIMEOUT_MAX_MS = const(2000)
 
@@ -332,8 +334,11 @@ class Line:
         if self._base == self._seq:
             self._due = None
             return
-        late = min(max(self._backoff - _PATIENCE, 0), 6)
-        wait_ms = max(2 * self._rtt_ms, _TIMEOUT_MIN_MS) << late
+        late = min(max(self._backoff - _HASTE, 0), 6)
+        least_ms = _TIMEOUT_MIN_MS
+        if self.fragment_bytes <= _LONG:
+            least_ms = min(_TIMEOUT_NOISY_MS << self._backoff, least_ms)
+        wait_ms = max(2 * self._rtt_ms, least_ms) << late
         self._due = self._now + min(wait_ms, _TIMEOUT_MAX_MS)
 
     # Bytes out
