@@ -1,4 +1,4 @@
-"""ESP32: cable and Wi-Fi. Written by `make boards` from profile.py."""
+"""ESP32. Written by `make boards` from profile.py."""
 
 
 class PROFILE:

@@ -1,4 +1,4 @@
-"""ESP32-C3: cable and Wi-Fi. Written by `make boards` from profile.py."""
+"""ESP32-C3. Written by `make boards` from profile.py."""
 
 
 class PROFILE:

@@ -2,7 +2,8 @@
 
 from dsoftbus.const import SMALL
 
-ABOUT = "ESP32-S3: cable and Wi-Fi"
+ABOUT = "ESP32-S3"
+LINKS = ("console", "uart", "wifi")
 SLICES = (
     "kernels",
     "portable",

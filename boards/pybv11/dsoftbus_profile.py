@@ -1,4 +1,4 @@
-"""pyboard 1.1: the cable only. Written by `make boards` from profile.py."""
+"""pyboard 1.1. Written by `make boards` from profile.py."""
 
 
 class PROFILE:

@@ -2,7 +2,8 @@
 
 from dsoftbus.const import TINY
 
-ABOUT = "pyboard 1.1: the cable only"
+ABOUT = "pyboard 1.1"
+LINKS = ("console", "uart")
 SLICES = ("kernels", "portable", "noise", "names", "cable")  # the heap holds no more
 FIRMWARE = "$(PORT_DIR)/boards/manifest.py"  # what is frozen in anyway
 ARCHITECTURE = "armv7emsp"  # of its machine code

@@ -1,4 +1,4 @@
-"""Raspberry Pi Pico: the cable only. Written by `make boards` from profile.py."""
+"""Raspberry Pi Pico. Written by `make boards` from profile.py."""
 
 
 class PROFILE:

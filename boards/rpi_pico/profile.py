@@ -2,7 +2,8 @@
 
 from dsoftbus.const import SMALL
 
-ABOUT = "Raspberry Pi Pico: the cable only"
+ABOUT = "Raspberry Pi Pico"
+LINKS = ("console", "uart")
 SLICES = (
     "kernels",
     "portable",

@@ -1,4 +1,4 @@
-"""Raspberry Pi Pico W: cable and Wi-Fi. Written by `make boards` from profile.py."""
+"""Raspberry Pi Pico W. Written by `make boards` from profile.py."""
 
 
 class PROFILE:

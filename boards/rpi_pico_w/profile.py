@@ -2,7 +2,8 @@
 
 from dsoftbus.const import SMALL
 
-ABOUT = "Raspberry Pi Pico W: cable and Wi-Fi"
+ABOUT = "Raspberry Pi Pico W"
+LINKS = ("console", "uart", "wifi")
 SLICES = (
     "kernels",
     "portable",

@@ -3,6 +3,7 @@
 from dsoftbus.const import SMALL
 
 ABOUT = "MicroPython's unix port, the board in CI"
+LINKS = ("console", "network")
 SLICES = (
     "kernels",
     "portable",

@@ -51,9 +51,9 @@ def board() -> None:
 @command
 def list_boards() -> None:
     """List the serial ports of this machine, and the boards that can be installed."""
-    table = Table("board", "what it is", box=None)
+    table = Table("board", "what it is", "links", box=None)
     for name, known in boards.every().items():
-        table.add_row(name, known.about)
+        table.add_row(name, known.about, ", ".join(known.links))
     console.print(table)
     ports = list_ports.comports()
     for port in ports:

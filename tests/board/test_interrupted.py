@@ -1,15 +1,17 @@
 """The cable is pulled, or the power fails, at every step of an installation: the board starts into
 its REPL or as a whole node, and the next installation completes."""
 
+import contextlib
 import json
 import os
 from pathlib import Path
 
 import pytest
+from mpremote.transport_serial import SerialTransport
 
 from board.supervisor import Supervisor
 from dsoftbus.errors import BAD_STATE, LocalError
-from dsoftbus_host.board import boards, build, install, remote
+from dsoftbus_host.board import boards, build, install, remote, settings
 from support import raises
 
 UNIX = boards.find("unix")
@@ -191,6 +193,14 @@ def test_an_update_of_the_board_is_cut_after_every_change(board):
     assert starts_whole(board)
 
 
+@pytest.fixture
+def hasty(monkeypatch):
+    """mpremote waits ten seconds for a board that has fallen silent: here one."""
+    monkeypatch.setattr(remote, "READ_SECONDS", 0.3)
+    monkeypatch.setattr(SerialTransport.read_until, "__defaults__", (1, None, None))
+    monkeypatch.setattr(SerialTransport.exec_raw, "__defaults__", (1, None))
+
+
 class PowerCut:
     """The board loses its power at a byte on its way to it."""
 
@@ -206,8 +216,7 @@ class PowerCut:
 
 
 @pytest.mark.parametrize("at", [400, 4000, 30_000])
-def test_the_power_fails_inside_a_transfer(board, at, monkeypatch):
-    monkeypatch.setattr(remote, "READ_SECONDS", 0.3)
+def test_the_power_fails_inside_a_transfer(board, at, hasty):
     board.wait_for(b"dsoftbus ")
     age(board)
     with remote.connected(board.port) as there:
@@ -220,6 +229,20 @@ def test_the_power_fails_inside_a_transfer(board, at, monkeypatch):
     starts_whole(board)
     update(board)
     assert starts_whole(board)
+
+
+@pytest.mark.parametrize("at", [0, 300, 600, 900])
+def test_the_power_fails_while_the_configuration_changes(board, at, hasty):
+    """It is the old one or the new one."""
+    board.wait_for(b"started")
+    with remote.connected(board.port) as there:
+        values = settings.read(there)
+        board.to_board = PowerCut(board, at)
+        with contextlib.suppress(LocalError):
+            settings.write(there, values | {"name": "hall"})
+    board.to_board = bytes
+    assert starts_whole(board)
+    assert json.loads((board.folder / "config.json").read_text())["name"] in ("board", "hall")
 
 
 # Refused before anything is touched

@@ -28,6 +28,8 @@ def test_what_is_generated_is_fresh():
 def test_a_board_has_all_its_parts(name):
     board = boards.find(name)
     assert set(board.slices) <= set(slices.SLICES)
+    carried_by = {"console": "line", "uart": "line", "wifi": "wifi", "network": "stream"}
+    assert {carried_by[link] for link in board.links} <= set(slices.closure(board.slices))
     assert b"dsoftbus_mpy" in board.main
     assert json.loads(board.config)["name"] == "board"
 
@@ -115,7 +117,7 @@ def test_the_page_of_boards_has_the_profile_and_the_pins(name):
     board = boards.find(name)
     (row,) = re.findall(rf"^\| `{name}` \|(.*)\|$", PAGE, re.MULTILINE)
     _, links, profile, uart, led, adc = (cell.strip() for cell in row.split("|"))
-    assert ("Wi-Fi" in links) == ("wifi" in board.slices and name != "unix")
+    assert ("Wi-Fi" in links) == ("wifi" in board.links)
     assert re.search(r"(\d) session", profile)[1] == str(board.profile.sessions)
     assert profile.startswith(board.profile.__mro__[1].__name__)
     own = board.pins["UART"]

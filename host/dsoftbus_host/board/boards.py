@@ -16,12 +16,14 @@ _PINS = ("UART", "LED", "ADC")
 
 
 class Board(NamedTuple):
-    """A folder of `boards/`; `profile` is a class as those of dsoftbus.const, `slices` are all
-    that its `main.py` may load, `firmware` the manifest that its firmware is built with,
-    `architecture` what `mpy-cross -march` calls its machine code."""
+    """A folder of `boards/`. `links` are what the node can be reached by, `profile` is a class as
+    those of dsoftbus.const, `slices` are all that its `main.py` may load, `firmware` the manifest
+    that its firmware is built with, `architecture` what `mpy-cross -march` calls its machine code.
+    """
 
     name: str
     about: str
+    links: tuple[str, ...]
     profile: type
     slices: tuple[str, ...]
     firmware: str
@@ -68,9 +70,9 @@ def every() -> dict[str, Board]:
 def _read(folder: Path) -> Board:
     said = runpy.run_path(str(folder / "profile.py"))
     pins = {name: said[name] for name in _PINS}
-    about, profile = said["ABOUT"], said["PROFILE"]
+    about, links, profile = said["ABOUT"], said["LINKS"], said["PROFILE"]
     own = (said["SLICES"], said["FIRMWARE"], said["ARCHITECTURE"])
-    return Board(folder.name, about, profile, *own, pins)
+    return Board(folder.name, about, links, profile, *own, pins)
 
 
 def find(name: str) -> Board:
