@@ -35,7 +35,7 @@ from portable import ROOT
 
 WAIT_S = 60
 MB = 1 << 20
-# Serves, and greets each node that it hears of but the bridge.
+# Serves, greets the nodes `host` and `desk-9` when it hears of them, and notes who greets it.
 MAIN = f"""
 import asyncio, sys
 sys.path[:0] = ["{ROOT}/core", "{ROOT}/micropython"]
@@ -53,12 +53,21 @@ async def greet(bus, line, peer):
             await stream.readexactly(2)
 
 
+async def note(connection, stream):
+    said = await stream.readexactly(13)
+    with open("greeted", "w") as file:
+        file.write(said.decode() + " " + connection.peer_id)
+    await stream.write(b"ok")
+    await stream.finish()
+
+
 async def main():
     with open("key", "rb") as file:
         key = file.read()
     bus = Bus(key, "desk-%d" % key[0])
     files.serve_echo(bus)
     files.FileService(bus, ".")
+    bus.on_stream("greeting", note)
     peers = bus.node.discover()
     port = bus.open_serial(byte_ports.ConsolePort())
     line = LineDiscovery(bus, port, count_start("starts"), ("echo",))
@@ -66,7 +75,7 @@ async def main():
     greeted = []
     while True:
         for peer in peers:
-            if peer.id not in greeted and peer.line and peer.line[2] and peer.name == "host":
+            if peer.id not in greeted and peer.line and peer.name in ("host", "desk-9"):
                 greeted.append(peer.id)
                 bus.spawn(greet(bus, line, peer))
         await asyncio.sleep_ms(50)
@@ -294,6 +303,15 @@ def test_one_process_for_two_boards(board, tmp_path, discovery_port):
         Bridge(discovery_port, board.port, other.port),
     ):
         run(scenario())
+        run(from_board_to_board(other))
+
+
+async def from_board_to_board(other: Supervisor) -> None:
+    """Over one cable, through both bridges, over the other cable."""
+    note = other.folder / "greeted"
+    while not (note.exists() and note.read_text()):
+        await asyncio.sleep(0.05)
+    assert note.read_text() == f"hello, desk-9 {device_id(BOARD)}"
 
 
 def test_the_commands_reach_an_installed_board_through_the_bridge(
