@@ -26,6 +26,7 @@ from dsoftbus_host.udp import UdpLink
 _READS = 64  # datagrams that one turn of the loop takes from a socket
 _TICK_MS = 1000
 _NETWORK = "network would not"  # why a datagram of the board was dropped
+_NO_ANNOUNCEMENT = "no announcement"  # the same
 
 
 class Status(NamedTuple):
@@ -99,7 +100,7 @@ class Bridge:
             relay.from_board,
             relay.waiting,
             relay.cookies_asked,
-            relay.drops,
+            relay.drops + Counter({_NO_ANNOUNCEMENT: self._herald.dropped}),
         )
 
     def close(self) -> None:
