@@ -19,6 +19,7 @@ from support import Random
 from wires import Way
 
 PERCENT = 655  # of 65536
+WAYS = (((HOST, SMALL), False), ((HOST, SMALL), True), ((HOST, HOST), True))  # whether both ways
 
 
 class Port:
@@ -173,7 +174,7 @@ def goodput(desk, size: int, baud: int) -> float:
 def test_goodput_at_115200_and_921600_baud_is_three_quarters_of_the_line_rate():
     size = 40000
     for baud in (115200, 921600):
-        for profiles, both in (((HOST, SMALL), False), ((HOST, HOST), True)):
+        for profiles, both in WAYS:
             desk = Desk(1, baud, size, profiles=profiles)
             desk.b.sends = desk.b.sends if both else b""
             assert desk.run_to_the_end(60)

@@ -86,6 +86,7 @@ class Mux:
         self.profile = profile
         self._frame_payload = profile.frame_payload
         self.copy = copy
+        self.eager = 1  # a stream gives credit back at 1 / eager of what its peer has left
         self.spares = Spares(profile.spare_rings)
         self._reader = Reader(b"")  # of control frames: one for all, so that none allocates
         self._keepalive = keepalive

@@ -59,6 +59,8 @@ class DatagramSession(Session):
     `connection` is the id under which this side receives, `opener` the initiator's.
     """
 
+    EAGER = 4  # credit goes out with acknowledgements, and small windows are short for slow lines
+
     def __init__(
         self, endpoint, local, now, path, connection, opener, remote_static=None, suite=1
     ):

@@ -85,6 +85,8 @@ class Session:
     A subclass gives what stands at the end of this class.
     """
 
+    EAGER = 1  # see Mux
+
     def __init__(self, local, now: int, remote_static=None, suite=SUITE_CHACHA_SHA256):
         self.local = local
         self.initiator = remote_static is not None
@@ -255,6 +257,7 @@ class Session:
         self.keepalive = Keepalive(profile.keepalive_ms, now)
         mux = Mux(self.initiator, profile, handshake.suite.copy, self.keepalive)
         mux.start(handshake.peer_hello)
+        mux.eager = self.EAGER
         self._secure(handshake)
         self.suite = handshake.suite
         self.by_token = handshake.by_token

@@ -207,9 +207,9 @@ class Stream:
             self._mux.forget_if_done(self)
             return
         self.released += n
-        if self.released < self.receive_credit:
+        if self.released * self._mux.eager < self.receive_credit:
             return  # the common case, without a call
-        if worth_giving(self.released, self.receive_credit, self.window):
+        if worth_giving(self.released, self.window):
             self._enlarge()
             self._mux.owe(self, OWE_WINDOW)
 
@@ -269,10 +269,7 @@ class Stream:
         return self.state == RESET
 
 
-def worth_giving(released: int, credit: int, window: int) -> bool:
-    """Whether `released` bytes of a window deserve a WINDOW_UPDATE now.
-
-    As soon as they are as much as the peer has left, so that it never waits for less than half;
-    but not in crumbs when the window is nearly full (RFC 9293 section 3.8.6.2.2 has the reason).
-    """
-    return released >= credit and released * 8 >= window
+def worth_giving(released: int, window: int) -> bool:
+    """Whether `released` bytes, enough beside what the peer has left, deserve a WINDOW_UPDATE: not
+    in crumbs when the window is nearly full (RFC 9293 section 3.8.6.2.2 has the reason)."""
+    return released * 8 >= window
