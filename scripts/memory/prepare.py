@@ -9,7 +9,7 @@ class Absent:
         return 1
 
 
-for name in ("socket", "ssl", "select"):
+for name in ("socket", "ssl", "select", "machine"):
     try:
         __import__(name)
     except ImportError:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import ast
 import functools
+from collections.abc import Iterator
 
 from dsoftbus_host.board.slices import ROOTS, every_module, source_of
 
 Value = int | str
+Target = tuple[str, str]  # a module of ours and a name in it, "" for the module itself
 LARGE = 1 << 64  # an int from here on is an object of some size: better one than many
 
 
@@ -70,3 +72,13 @@ def _value(node: ast.expr, known: dict[str, Value]) -> Value | None:
             return None
     number = eval(ast.unparse(node), {}, dict(known))  # numbers, and names of such
     return number if type(number) is int and abs(number) < LARGE else None
+
+
+def imports(body: list[ast.stmt]) -> Iterator[tuple[str, Target]]:
+    """What these statements import of ours: the name here, and what it stands for."""
+    for node in body:
+        if isinstance(node, ast.ImportFrom) and is_ours(node.module or ""):
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                target = (inner, "") if is_module(inner) else (node.module or "", alias.name)
+                yield alias.asname or alias.name, target

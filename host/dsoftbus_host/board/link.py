@@ -11,15 +11,14 @@ from __future__ import annotations
 import ast
 import copy
 import string
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from dsoftbus_host.board import names
-from dsoftbus_host.board.fold import constants, is_module, is_ours, tree_of
+from dsoftbus_host.board.fold import constants, imports, is_ours, tree_of
 
 Home = Callable[[str], str]  # from a module of ours to the linked one that it is in
 Function = ast.FunctionDef | ast.AsyncFunctionDef
-Needed = dict[str, set[str]]  # from a linked module to names in it
-Target = tuple[str, str]  # a module of ours and a name in it, "" for the module itself
+Needed = dict[str, dict[str, str]]  # from a linked module to names in it, as called here
 
 
 def linked(modules: list[str], home: Home) -> str:
@@ -39,14 +38,15 @@ def program(text: str, home: Home) -> str:
 
 
 def _source(body: list[ast.stmt], needed: Needed) -> str:
-    heads = [_import(unit, {name: name for name in sorted(needed[unit])}) for unit in needed]
+    heads = [_import(unit, dict(sorted(wanted.items()))) for unit, wanted in needed.items()]
     tree = ast.Module(_without_doubles([*heads, *body]), [])
     return ast.unparse(ast.fix_missing_locations(tree)) + "\n"
 
 
 def _import(unit: str, wanted: dict[str, str]) -> ast.ImportFrom:
     """`wanted`: from the name in the unit to the name here."""
-    return ast.ImportFrom(unit, [ast.alias(name, here) for name, here in wanted.items()], 0)
+    pairs = ((name, here if here != name else None) for name, here in wanted.items())
+    return ast.ImportFrom(unit, [ast.alias(name, here) for name, here in pairs], 0)
 
 
 def _without_doubles(body: list[ast.stmt]) -> list[ast.stmt]:
@@ -75,7 +75,7 @@ class _Linker(ast.NodeTransformer):
         self._unit = home(module) if module else ""
         self._own = names.globals_of(module) if module else {}
         self._constants = constants(module) if module else {}
-        self._imported = dict(_ours(tree.body))
+        self._imported = dict(imports(tree.body))
         self._scopes: list[dict[str, str]] = []  # names in the functions around, as called here
 
     def statements(self) -> list[ast.stmt]:
@@ -102,7 +102,7 @@ class _Linker(ast.NodeTransformer):
         if node.id in self._constants:
             return ast.Constant(self._constants[node.id])
         if node.id in self._imported:
-            return self._there(*self._imported[node.id])
+            return self._there(*self._imported[node.id], node.id)
         return ast.Name(self._own.get(node.id, node.id), node.ctx)
 
     def visit_Call(self, node: ast.Call) -> ast.Call:
@@ -116,7 +116,7 @@ class _Linker(ast.NodeTransformer):
         if isinstance(node.value, ast.Name) and not self._is_local(node.value.id):
             module, name = self._imported.get(node.value.id, ("", "-"))
             if not name:
-                return self._there(module, node.attr)
+                return self._there(module, node.attr, f"{node.value.id}_{node.attr}")
         node.value = self.visit(node.value)
         node.attr = names.attribute(node.attr)
         return node
@@ -124,14 +124,15 @@ class _Linker(ast.NodeTransformer):
     def _is_local(self, name: str) -> bool:
         return any(name in scope for scope in self._scopes)
 
-    def _there(self, module: str, name: str) -> ast.expr:
-        """A name of another module, as it is called here."""
+    def _there(self, module: str, name: str, in_program: str) -> ast.expr:
+        """A name of another module, as it is called here: in a program, `in_program`."""
         if name in constants(module):
             return ast.Constant(constants(module)[name])
         short = names.globals_of(module)[name]
+        here = short if self._unit else in_program
         if self._home(module) != self._unit:
-            self._needed.setdefault(self._home(module), set()).add(short)
-        return ast.Name(short, ast.Load())
+            self._needed.setdefault(self._home(module), {})[short] = here
+        return ast.Name(here, ast.Load())
 
     # Scopes
 
@@ -188,7 +189,7 @@ class _Linker(ast.NodeTransformer):
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.stmt:
         """An import in a function, of what not everybody needs: all names from one module."""
-        wanted = dict(_ours([node]))
+        wanted = dict(imports([node]))
         if not wanted:
             return node
         if any(not name for _, name in wanted.values()):
@@ -202,16 +203,6 @@ class _Linker(ast.NodeTransformer):
         if len(targets) == 1:
             return ast.Assign([targets[0]], values[0])
         return ast.Assign([ast.Tuple(list(targets), ast.Store())], ast.Tuple(values, ast.Load()))
-
-
-def _ours(body: list[ast.stmt]) -> Iterator[tuple[str, Target]]:
-    """What these statements import of ours: the name here, and what it stands for."""
-    for node in body:
-        if isinstance(node, ast.ImportFrom) and is_ours(node.module or ""):
-            for alias in node.names:
-                inner = f"{node.module}.{alias.name}"
-                target = (inner, "") if is_module(inner) else (node.module or "", alias.name)
-                yield alias.asname or alias.name, target
 
 
 def _is_machine_code(node: Function) -> bool:

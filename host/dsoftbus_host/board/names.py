@@ -14,13 +14,22 @@ import builtins
 import functools
 import inspect
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
-from dsoftbus_host.board.fold import constants, tree_of
-from dsoftbus_host.board.slices import BETWEEN_US, LOOSE, PUBLIC, every_module
+from dsoftbus_host.board.fold import constants, imports, tree_of
+from dsoftbus_host.board.slices import (
+    BETWEEN_US,
+    LOOSE,
+    PUBLIC,
+    SLICES,
+    every_module,
+    modules_of,
+)
 
 DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+Key = TypeVar("Key", str, tuple[str, str])
 
 # What MicroPython's modules and types have, and CPython's of the same name have not.
 _FOREIGN = """
@@ -104,16 +113,25 @@ def attribute(name: str) -> str:
 @functools.cache
 def attributes() -> dict[str, str]:
     """From the name of each attribute and method that only we use to its short name."""
-    neighbours: dict[str, set[str]] = defaultdict(set)
-    for group in _families():
-        ours = {name for name in group if name not in kept() and not name.startswith("__")}
-        for name in ours:
-            neighbours[name] |= ours
-    chosen: dict[str, int] = {}
-    for name in sorted(neighbours, key=lambda name: (-len(neighbours[name]), name)):
-        taken = {chosen[other] for other in neighbours[name] if other in chosen}
-        chosen[name] = next(number for number in range(len(taken) + 1) if number not in taken)
-    return {name: spelled(number) for name, number in chosen.items()}
+    ours = ({name for name in group if _is_ours(name)} for group in _families())
+    return _shortened(ours)
+
+
+def _is_ours(name: str) -> bool:
+    return name not in kept() and not name.startswith("__")
+
+
+def _shortened(groups: Iterable[set[Key]]) -> dict[Key, str]:
+    """A short name for each key; two share one if they are together in no group."""
+    neighbours: dict[Key, set[Key]] = defaultdict(set)
+    for group in groups:
+        for key in group:
+            neighbours[key] |= group
+    chosen: dict[Key, int] = {}
+    for key in sorted(neighbours, key=lambda key: (-len(neighbours[key]), key)):
+        taken = {chosen[other] for other in neighbours[key] if other in chosen}
+        chosen[key] = next(number for number in range(len(taken) + 1) if number not in taken)
+    return {key: spelled(number) for key, number in chosen.items()}
 
 
 def _families() -> list[set[str]]:
@@ -136,19 +154,29 @@ def _families() -> list[set[str]]:
 
 @functools.cache
 def globals_of(module: str) -> dict[str, str]:
-    """From the name of each global that `module` defines to its short name, one for itself."""
-    return _all_globals()[module]
+    """From the name of each global that `module` defines to its name on a board."""
+    short = _all_globals()
+    return {name: short.get((module, name), name) for name in defined(module)}
 
 
 @functools.cache
-def _all_globals() -> dict[str, dict[str, str]]:
-    numbers = iter(range(1 << 20))
-    return {
-        module: {
-            name: name if module in LOOSE else spelled(next(numbers)) for name in defined(module)
-        }
-        for module in every_module()
-    }
+def _all_globals() -> dict[tuple[str, str], str]:
+    """By module and name. What a slice defines and what it imports meet in one table."""
+    return _shortened(
+        {key for module in modules_of(part) for key in (*_own(module), *_imported(module))}
+        for part in SLICES
+    )
+
+
+def _own(module: str) -> Iterator[tuple[str, str]]:
+    if module not in LOOSE:
+        yield from ((module, name) for name in defined(module))
+
+
+def _imported(module: str) -> Iterator[tuple[str, str]]:
+    """What `module` imports of ours at its top; of a whole module, all that it may use."""
+    for _, (target, name) in imports(tree_of(module).body):
+        yield from (key for key in _own(target) if name in ("", key[1]))
 
 
 def defined(module: str) -> list[str]:
