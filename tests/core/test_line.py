@@ -64,12 +64,17 @@ def test_fragments_shorten_on_a_noisy_line_and_grow_again():
     assert cable.lines[0].fragment_bytes == 240
 
 
-def test_three_percent_of_bytes_spoilt_still_gets_something_over():
-    random = Random(4)
-    cable = Cable(random, noise=3 * PERCENT)
-    send = datagrams(random, 30, 300)
-    arrived = carry(cable, (send, []))[1]
-    assert len(arrived) >= 8 and all(datagram in send for datagram in arrived)
+def test_three_percent_of_bytes_spoilt_still_gets_half_over():
+    """Over ten seeds: how many get over in one is luck, between 5 and 26 of 30."""
+    total = 0
+    for seed in range(10):
+        random = Random(1 + seed)
+        cable = Cable(random, noise=3 * PERCENT)
+        send = datagrams(random, 30, 300)
+        arrived = carry(cable, (send, []))[1]
+        assert all(datagram in send for datagram in arrived)
+        total += len(arrived)
+    assert total >= 150
 
 
 def test_boards_with_fewer_slots_and_shorter_datagrams():
