@@ -20,9 +20,7 @@ async def echoed(board, secret: bytes, public: bytes, data: bytes) -> bytes:
     async with Bus(secret) as bus:
         connection = await bus.open_serial(board.port).connect(public)
         async with connection, await connection.open("echo") as stream:
-            writing = asyncio.create_task(stream.write(data))
-            back = await stream.readexactly(len(data))
-            await writing
+            _, back = await asyncio.gather(stream.write(data), stream.readexactly(len(data)))
             return back
 
 

@@ -58,9 +58,7 @@ async def echo(bus, board, public, data):
     port = bus.open_serial(board.port)
     connection = await port.connect(public)
     async with connection, await connection.open("echo") as stream:
-        writing = asyncio.create_task(stream.write(data))
-        back = await stream.readexactly(len(data))
-        await writing
+        _, back = await asyncio.gather(stream.write(data), stream.readexactly(len(data)))
     return back
 
 

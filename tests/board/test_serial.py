@@ -95,9 +95,7 @@ def board(folder, program: str):
 
 async def echo(connection, data: bytes) -> bytes:
     async with await connection.open("echo") as stream:
-        writing = asyncio.create_task(stream.write(data))
-        back = await stream.readexactly(len(data))
-        await writing
+        _, back = await asyncio.gather(stream.write(data), stream.readexactly(len(data)))
     return back
 
 

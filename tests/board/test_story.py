@@ -71,9 +71,7 @@ class Laptop:
 
 async def echoed(connection, data: bytes) -> bytes:
     async with await connection.open("echo") as stream:
-        writing = asyncio.create_task(stream.write(data))
-        back = await stream.readexactly(len(data))
-        await writing
+        _, back = await asyncio.gather(stream.write(data), stream.readexactly(len(data)))
     return back
 
 
