@@ -34,9 +34,9 @@ class DrivenPort:
         try:
             self.endpoint.handle_timer(now)
             self._pump.turn(now)
+            return self.endpoint.poll_timer()
         except MemoryError:
             return now + _AGAIN_MS
-        return self.endpoint.poll_timer()
 
     @property
     def wanted(self) -> int:

@@ -41,7 +41,7 @@ from dsoftbus_mpy.watch import Watch  # noqa: E402
 HOST = "127.0.0.1"
 DATA = bytes(range(256)) * 4
 NAMES = "abc"
-CONNECT_MS = 2000
+CONNECT_MS = 3000
 PAIR_MS = 1000
 SETTLE_MS = 12000  # four farewells to a peer that says nothing any more, each later than the last
 CAUSES = (BusError, OSError, MemoryError)
@@ -51,7 +51,7 @@ LASTS_MS = (0, 60)  # there is memory again at once, and only after many have as
 class Hasty(SMALL):
     """Deadlines that a test can wait for, and no limit that a row of exchanges would meet."""
 
-    handshake_ms = 600
+    handshake_ms = 2000
     keepalive_ms = 50
     close_ms = 100
     handshakes = 256
