@@ -32,7 +32,7 @@ WIFI = ("portable", "discovery", "noise", "wifi")
 MINIMAL = ("portable", "loop-serial")
 KINDS = (
     Kind("Wi-Fi sensor: Bus, TCP, trust, discovery", WIFI, "tcp", 96 * 1024),
-    Kind("cable only, minimal: a bare loop, a list of keys", MINIMAL, "loop", 64 * 1024),
+    Kind("a UART only, minimal: a bare loop, a list of keys", MINIMAL, "loop", 64 * 1024),
     Kind("cable only: Bus", ("portable", "serial"), "serial", 0),
 )
 

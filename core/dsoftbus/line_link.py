@@ -6,6 +6,7 @@ and `close()`. A driver sets `now` before it reads, and turns the pump by `turn`
 
 from dsoftbus.link.line import FRAME_ROOM, Line
 
+BLOCKED_MS = 2  # until a port that was full is tried again: 20 bytes at 115200 baud
 LINE_MTU = 479  # with the channel two full fragments: behind longer ones, acknowledgements wait
 
 

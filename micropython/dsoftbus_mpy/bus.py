@@ -92,7 +92,7 @@ class Bus:
         return listener.port
 
     def open_serial(self, byte_port):
-        """Takes sessions on a serial line from now on: `byte_ports.UartPort`, `.ConsolePort`."""
+        """Takes sessions on a serial line from now on: on a UartPort or a ConsolePort."""
         from dsoftbus_mpy.serial import SerialPort  # only who has such a link pays for it
 
         self._start()

@@ -9,12 +9,11 @@ import select
 import time
 
 from dsoftbus.datagram_pump import DatagramPump
-from dsoftbus.line_link import LineLink
+from dsoftbus.line_link import BLOCKED_MS, LineLink
 from dsoftbus.link.line import NEIGHBOUR
 from dsoftbus.session.cable import Cable
 from dsoftbus.session.endpoint import Endpoint
 from dsoftbus.ticks import earliest
-from dsoftbus_mpy.byte_ports import BLOCKED_MS
 from dsoftbus_mpy.clock import clock
 from dsoftbus_mpy.overlay import give_back
 

@@ -1,10 +1,9 @@
-"""Serial lines on MicroPython's asyncio, over the ports of `byte_ports`."""
+"""Serial lines on MicroPython's asyncio, over a byte port: `uart_port`, `console_port`."""
 
 import asyncio
 
-from dsoftbus.line_link import LineLink
+from dsoftbus.line_link import BLOCKED_MS, LineLink
 from dsoftbus.ticks import earliest
-from dsoftbus_mpy.byte_ports import BLOCKED_MS
 from dsoftbus_mpy.datagram_port import DatagramPort
 from dsoftbus_mpy.waiting import change, readable
 

@@ -37,13 +37,15 @@ def _forget(module: str) -> None:
 
 def byte_port(found):
     """The port of the line that these settings name. Raises Unsupported, ValueError."""
-    from dsoftbus_mpy.byte_ports import ConsolePort, UartPort  # only who has a line pays for it
-
     if found["serial"] == "uart":
+        from dsoftbus_mpy.uart_port import UartPort  # only who has such a line pays for it
+
         port = UartPort(_uart(found["uart"], found["baud"]))
         print("line on a UART,", found["baud"], "baud")
         return port
     print("line on the console: sixteen Ctrl-C give it back")
+    from dsoftbus_mpy.console_port import ConsolePort
+
     return ConsolePort()
 
 

@@ -39,7 +39,7 @@ MB = 1 << 20
 MAIN = f"""
 import asyncio, sys
 sys.path[:0] = ["{ROOT}/core", "{ROOT}/micropython"]
-from dsoftbus_mpy import byte_ports, files
+from dsoftbus_mpy import console_port, files
 from dsoftbus_mpy.bus import Bus
 from dsoftbus_mpy.line_discovery import LineDiscovery
 from dsoftbus_mpy.starts import count_start
@@ -69,7 +69,7 @@ async def main():
     files.FileService(bus, ".")
     bus.on_stream("greeting", note)
     peers = bus.node.discover()
-    port = bus.open_serial(byte_ports.ConsolePort())
+    port = bus.open_serial(console_port.ConsolePort())
     line = LineDiscovery(bus, port, count_start("starts"), ("echo",))
     print("ready")
     greeted = []

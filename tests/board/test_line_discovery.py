@@ -29,7 +29,7 @@ import micropython
 micropython.kbd_intr(-1)  # what the host still sends must not interrupt the start
 import asyncio, sys
 sys.path[:0] = ["{ROOT}/core", "{ROOT}/micropython"]
-from dsoftbus_mpy import byte_ports, files
+from dsoftbus_mpy import console_port, files
 from dsoftbus_mpy.bus import Bus
 from dsoftbus_mpy.starts import count_start
 from dsoftbus_mpy.line_discovery import LineDiscovery
@@ -38,7 +38,7 @@ from dsoftbus_mpy.line_discovery import LineDiscovery
 async def main():
     bus = Bus(bytes(range(32)), "desk")
     files.serve_echo(bus)
-    port = bus.open_serial(byte_ports.ConsolePort())
+    port = bus.open_serial(console_port.ConsolePort())
     LineDiscovery(bus, port, count_start("starts"), ("echo",))
     print("ready")
     await asyncio.Event().wait()

@@ -18,7 +18,7 @@ import asyncio, sys
 sys.path[:0] = ["{ROOT}/core", "{ROOT}/micropython"]
 from dsoftbus_mpy import files
 from dsoftbus_mpy.bus import Bus
-from dsoftbus_mpy.byte_ports import ConsolePort
+from dsoftbus_mpy.console_port import ConsolePort
 
 
 async def main():
@@ -40,7 +40,7 @@ import sys
 sys.path[:0] = ["{ROOT}/core", "{ROOT}/micropython"]
 from dsoftbus.const import EV_OPENED, EV_READABLE, EV_WRITABLE
 from dsoftbus_mpy import node
-from dsoftbus_mpy.byte_ports import ConsolePort
+from dsoftbus_mpy.console_port import ConsolePort
 from dsoftbus_mpy.loop_serial import SerialLoop
 
 

@@ -29,7 +29,7 @@ async def main():
         await refused(bus.connect("127.0.0.1", 37021, key, link=link))
 """
 SERIAL = """
-    from dsoftbus_mpy.byte_ports import UartPort
+    from dsoftbus_mpy.uart_port import UartPort
     import sys
     bus.open_serial(UartPort(sys.stdin))
     await asyncio.sleep_ms(0)

@@ -15,6 +15,7 @@ HEAD = 2  # bytes that encoding puts before a frame: the first codes
 FRAME_MAX = 252  # bytes before encoding
 ENCODED_MAX = HEAD + FRAME_MAX + 1  # with the zero
 _FRAME_MIN = 6  # the shortest that means anything, encoded
+_AHEAD = 64  # bytes that a read may bring beyond a frame: a board reads often
 _ZERO = b"\0"
 _CTRL_C = b"\3"
 _NO_CODE = 3
@@ -70,7 +71,7 @@ class Deframer:
     Fill `space()`, say how much with `filled(n)`, and take frames with `next()`.
     """
 
-    def __init__(self, capacity: int = 2 * ENCODED_MAX):
+    def __init__(self, capacity: int = ENCODED_MAX + _AHEAD):
         self.buffer = bytearray(capacity)
         self._view = memoryview(self.buffer)
         self.at = 0  # the frame that next() found is buffer[at:stop]

@@ -343,11 +343,6 @@ class Line:
 
     # Bytes out
 
-    @property
-    def has_output(self) -> bool:
-        """True when poll_transmit() has something to give now."""
-        return self._owes_ack or self._waiting() >= 0 or self._may_cut
-
     def poll_transmit(self, out, now: int) -> int:
         """Writes one frame into `out` (FRAME_ROOM bytes or more); returns its length, or 0.
 

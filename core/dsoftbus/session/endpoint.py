@@ -264,5 +264,9 @@ class Endpoint:
         self.sessions.pop(session.connection, None)
         self._openings.pop(session.opening, None)
         self._node.forget(session)
+        if session in self._half_open:
+            self._half_open.remove(session)
         if session is self._sending:
             self._sending = None
+        if session is self.session:
+            self.session = None

@@ -149,8 +149,10 @@ SLICES = {
     "line": Slice(
         "a serial line as a link",
         ("datagram",),
-        (*_of("dsoftbus.link", "cobs line"), "dsoftbus.line_link", "dsoftbus_mpy.byte_ports"),
+        (*_of("dsoftbus.link", "cobs line"), "dsoftbus.line_link"),
     ),
+    "uart": Slice("a UART as a line's port", ("core",), ("dsoftbus_mpy.uart_port",)),
+    "console": Slice("the console as a line's port", ("core",), ("dsoftbus_mpy.console_port",)),
     "serial": Slice("serial lines for the Bus", ("ports", "line"), ("dsoftbus_mpy.serial",)),
     "loop-serial": Slice(
         "a bare loop for a cable, and a node that has nothing else",
@@ -226,7 +228,10 @@ SLICES = {
     "files": Slice("the file streams of the command line", ("asyncio",), ("dsoftbus_mpy.files",)),
     "config": Slice("config.json, checked", ("core",), ("dsoftbus_mpy.config",)),
     "setup": Slice(
-        "what a board's node begins with", ("config", "needs"), ("dsoftbus_mpy.setup",)
+        "what a board's node begins with",
+        ("config", "needs"),
+        ("dsoftbus_mpy.setup",),
+        ("uart", "console"),
     ),
     "board": Slice(
         "a board's node as its config.json says",
@@ -257,8 +262,11 @@ PUBLIC = (
     "dsoftbus.crypto.suite",
     *_of("dsoftbus.session", "events session streams"),
     *_of("dsoftbus.trust", "acl guard invitation store"),
-    *_of("dsoftbus_mpy", "board bus byte_ports cable config connection console crypto discovery"),
-    *_of("dsoftbus_mpy", "entropy files keeper keyfile line_discovery loop loop_serial node"),
+    *_of("dsoftbus_mpy", "board bus cable config connection console crypto discovery"),
+    *_of(
+        "dsoftbus_mpy",
+        "console_port entropy files keeper keyfile uart_port line_discovery loop loop_serial node",
+    ),
     *_of("dsoftbus_mpy", "profiles serial starts storefile stream watch watchdog wifi"),
 )
 # Names without an underscore that these have for each other, and not for programs.

@@ -1,4 +1,4 @@
-"""Byte ports of serial lines: a UART, or the console that the REPL has otherwise.
+"""The console, which the REPL has otherwise, as the byte port of a serial line.
 
 While a node owns the console, Ctrl-C is a byte of noise: no frame has one. Eight of them in a row,
 which noise does not make, interrupt the program, so that tools come back in; `close()` gives
@@ -14,25 +14,6 @@ from dsoftbus.errors import Unsupported
 
 _CTRL_C = 3
 _BREAK = 8
-BLOCKED_MS = 2  # until a UART whose buffer was full is tried again: 20 bytes at 115200 baud
-
-
-class UartPort:
-    """`machine.UART` as a byte port. Make it with `timeout=0`, and `rxbuf` of 512 or more."""
-
-    def __init__(self, uart):
-        self.waits_for = uart
-        self._uart = uart
-
-    def readinto(self, view):
-        n = self._uart.any()
-        return self._uart.readinto(view, min(n, len(view))) if n else None
-
-    def write(self, buffer, at: int, stop: int):
-        return self._uart.write(memoryview(buffer)[at:stop])
-
-    def close(self) -> None:
-        self._uart.deinit()
 
 
 class ConsolePort:
