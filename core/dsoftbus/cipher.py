@@ -53,20 +53,6 @@ class CipherState:
         """
         return self._aead.open(n, b"", data, start, end, data, start)
 
-    def encrypt_with_ad(self, ad, plaintext) -> bytes:
-        if not self.has_key:
-            return bytes(plaintext)
-        out = bytearray(len(plaintext) + TAG_BYTES)
-        self.seal(ad, plaintext, 0, len(plaintext), out, 0)
-        return bytes(out)
-
-    def decrypt_with_ad(self, ad, ciphertext) -> bytes:
-        if not self.has_key:
-            return bytes(ciphertext)
-        out = bytearray(max(len(ciphertext) - TAG_BYTES, 0))
-        self.open(ad, ciphertext, 0, len(ciphertext), out, 0)
-        return bytes(out)
-
     def rekey(self) -> None:
         """REKEY(k) of section 4.2; the nonce goes on counting."""
         out = bytearray(KEY_BYTES + TAG_BYTES)

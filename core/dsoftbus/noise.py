@@ -25,6 +25,23 @@ PATTERNS = {
 _DH = {"ee": ("e", "e"), "es": ("e", "s"), "se": ("s", "e")}
 
 
+def encrypt_with_ad(cipher: CipherState, ad, plaintext) -> bytes:
+    """Section 5.1, as a function: without a key it passes bytes through."""
+    if not cipher.has_key:
+        return bytes(plaintext)
+    out = bytearray(len(plaintext) + TAG_BYTES)
+    cipher.seal(ad, plaintext, 0, len(plaintext), out, 0)
+    return bytes(out)
+
+
+def decrypt_with_ad(cipher: CipherState, ad, ciphertext) -> bytes:
+    if not cipher.has_key:
+        return bytes(ciphertext)
+    out = bytearray(max(len(ciphertext) - TAG_BYTES, 0))
+    cipher.open(ad, ciphertext, 0, len(ciphertext), out, 0)
+    return bytes(out)
+
+
 class SymmetricState:
     """The chaining key, the handshake hash and the handshake's cipher (section 5.2)."""
 
@@ -51,12 +68,12 @@ class SymmetricState:
         self._cipher = CipherState(self._suite, key)
 
     def encrypt_and_hash(self, plaintext) -> bytes:
-        ciphertext = self._cipher.encrypt_with_ad(self.h, plaintext)
+        ciphertext = encrypt_with_ad(self._cipher, self.h, plaintext)
         self.mix_hash(ciphertext)
         return ciphertext
 
     def decrypt_and_hash(self, ciphertext) -> bytes:
-        plaintext = self._cipher.decrypt_with_ad(self.h, ciphertext)
+        plaintext = decrypt_with_ad(self._cipher, self.h, ciphertext)
         self.mix_hash(ciphertext)
         return plaintext
 

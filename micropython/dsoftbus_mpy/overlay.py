@@ -7,7 +7,12 @@ import sys
 
 # What these slices are called once they are linked. From sources nothing leaves: who has room for
 # those needs no more.
-_FOR_A_WHILE = ("dsoftbus_handshake", "dsoftbus_x25519", "dsoftbus_keyfile")
+_FOR_A_WHILE = (
+    "dsoftbus_handshake",
+    "dsoftbus_openings",
+    "dsoftbus_x25519",
+    "dsoftbus_keyfile",
+)
 
 
 def give_back(node) -> None:

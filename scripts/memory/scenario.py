@@ -148,6 +148,9 @@ def load():
     from dsoftbus.crypto.x25519 import exchange  # noqa: F401
     from dsoftbus.session.offers import DatagramHandshake  # noqa: F401
 
+    if LINKS != "tcp":
+        from dsoftbus.session.openings import on_init  # noqa: F401
+
 
 def settle():
     global now

@@ -217,4 +217,4 @@ def test_a_flood_of_openings_costs_no_more_than_its_budget():
     assert PKT_COOKIE in talk.kinds() and flood.most <= SMALL.half_open + 1
     assert counter.multiplications <= 4 * SMALL.handshakes * (seconds + 1)
     assert dropped(talk, "cookie_asked") > FLOOD * 9 // 10
-    assert len(talk.b.endpoint._openings) <= SMALL.half_open + 1
+    assert len(talk.b.endpoint.openings) <= SMALL.half_open + 1

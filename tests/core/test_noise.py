@@ -7,7 +7,7 @@ from dsoftbus.cipher import MAX_NONCE, CipherState
 from dsoftbus.const import SUITE_CHACHA_BLAKE2S, SUITE_CHACHA_SHA256
 from dsoftbus.crypto.provider import suite as portable
 from dsoftbus.errors import ENTROPY_UNAVAILABLE, LocalError
-from dsoftbus.noise import PATTERNS, HandshakeState
+from dsoftbus.noise import PATTERNS, HandshakeState, decrypt_with_ad, encrypt_with_ad
 from pairs import ToyPair, ToySuite
 from support import Random, Skip, raises, vectors
 
@@ -32,8 +32,8 @@ def run_vector(vector, suite) -> None:
             assert hexlify(sender.handshake_hash).decode() == vector["handshake_hash"]
             assert sender.handshake_hash == receiver.handshake_hash
             ciphers = [side.split() for side in sides]
-        assert ciphers[i % 2][0].encrypt_with_ad(b"", payload) == wire
-        assert ciphers[1 - i % 2][1].decrypt_with_ad(b"", wire) == payload
+        assert encrypt_with_ad(ciphers[i % 2][0], b"", payload) == wire
+        assert decrypt_with_ad(ciphers[1 - i % 2][1], b"", wire) == payload
     assert ciphers
 
 
@@ -138,7 +138,7 @@ def test_a_forged_message_of_the_real_suites_leaves_the_state_alone():
             unmoved(receiver, "noise.reject.decrypt_failed", receiver.read_message, wrong)
             receiver.read_message(message)
         send, receive = sides[0].split()[0], sides[1].split()[1]
-        assert receive.decrypt_with_ad(b"ad", send.encrypt_with_ad(b"ad", b"hello")) == b"hello"
+        assert decrypt_with_ad(receive, b"ad", encrypt_with_ad(send, b"ad", b"hello")) == b"hello"
 
 
 def test_messages_with_empty_payloads_take_48_48_and_64_bytes():
@@ -231,8 +231,8 @@ def test_a_lack_of_entropy_leaves_the_state_alone():
 def test_a_cipher_without_a_key_passes_bytes_through():
     cipher = CipherState(portable())
     assert not cipher.has_key
-    assert cipher.encrypt_with_ad(b"ad", b"text") == b"text"
-    assert cipher.decrypt_with_ad(b"ad", bytearray(b"text")) == b"text"
+    assert encrypt_with_ad(cipher, b"ad", b"text") == b"text"
+    assert decrypt_with_ad(cipher, b"ad", bytearray(b"text")) == b"text"
     assert cipher.n == 0
 
 
@@ -240,12 +240,12 @@ def test_the_nonce_moves_only_after_success():
     suite = portable()
     send, receive = CipherState(suite, PSK), CipherState(suite, PSK)
     for i in range(3):
-        sealed = send.encrypt_with_ad(b"", b"text")
-        raises("noise.reject.decrypt_failed", receive.decrypt_with_ad, b"x", sealed)
+        sealed = encrypt_with_ad(send, b"", b"text")
+        raises("noise.reject.decrypt_failed", decrypt_with_ad, receive, b"x", sealed)
         for n in range(len(sealed)):
-            raises("noise.reject.decrypt_failed", receive.decrypt_with_ad, b"", sealed[:n])
+            raises("noise.reject.decrypt_failed", decrypt_with_ad, receive, b"", sealed[:n])
         assert receive.n == i
-        assert receive.decrypt_with_ad(b"", sealed) == b"text"
+        assert decrypt_with_ad(receive, b"", sealed) == b"text"
         assert send.n == receive.n == i + 1
 
 
@@ -253,25 +253,25 @@ def test_the_last_nonce_is_never_used():
     suite = portable()
     send, receive = CipherState(suite, PSK), CipherState(suite, PSK)
     send.n = receive.n = MAX_NONCE - 1
-    sealed = send.encrypt_with_ad(b"", b"last")
-    assert receive.decrypt_with_ad(b"", sealed) == b"last"
-    for cipher, call in ((send, send.encrypt_with_ad), (receive, receive.decrypt_with_ad)):
-        raises("noise.reject.nonce_exhausted", call, b"", sealed)
+    sealed = encrypt_with_ad(send, b"", b"last")
+    assert decrypt_with_ad(receive, b"", sealed) == b"last"
+    for cipher, call in ((send, encrypt_with_ad), (receive, decrypt_with_ad)):
+        raises("noise.reject.nonce_exhausted", call, cipher, b"", sealed)
         assert cipher.n == MAX_NONCE
 
 
 def test_rekey_is_the_specifications_and_keeps_the_count():
     suite = portable()
     send, receive = CipherState(suite, PSK), CipherState(suite, PSK)
-    receive.decrypt_with_ad(b"", send.encrypt_with_ad(b"", b"before"))
+    decrypt_with_ad(receive, b"", encrypt_with_ad(send, b"", b"before"))
     key = bytearray(48)
     suite.cipher(PSK).seal(MAX_NONCE, b"", bytes(32), 0, 32, key, 0)
     expected = CipherState(suite, bytes(key[:32]))
     expected.n = 1
     send.rekey()
     assert send.n == 1
-    sealed = send.encrypt_with_ad(b"ad", b"after")
-    assert sealed == expected.encrypt_with_ad(b"ad", b"after")
-    raises("noise.reject.decrypt_failed", receive.decrypt_with_ad, b"ad", sealed)
+    sealed = encrypt_with_ad(send, b"ad", b"after")
+    assert sealed == encrypt_with_ad(expected, b"ad", b"after")
+    raises("noise.reject.decrypt_failed", decrypt_with_ad, receive, b"ad", sealed)
     receive.rekey()
-    assert receive.decrypt_with_ad(b"ad", sealed) == b"after"
+    assert decrypt_with_ad(receive, b"ad", sealed) == b"after"

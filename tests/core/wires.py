@@ -92,8 +92,13 @@ class Cable:
 
     def _advance(self) -> bool:
         later = [at for at in self.deadlines() if at > self.now_us]
-        if any(line.has_output for line in self.lines):
+        if any(has_output(line) for line in self.lines):
             later.append(self.now_us + 1000)
         if later:
             self.now_us = min(later)
         return bool(later)
+
+
+def has_output(line) -> bool:
+    """True when poll_transmit() has something to give now."""
+    return line._owes_ack or line._waiting() >= 0 or line._may_cut

@@ -97,13 +97,14 @@ class Line:
         self._backoff = 0  # timeouts in a row
         self._due: int = None
         self._quiet_from = -_QUIET_MS
-        # In: what has come, from taken; all before next is here.
+        # In: all before taken is in the datagram, all before next is here; what waits is in slots.
         self._got: list = [None] * slots
         self._got_bytes = bytearray(slots)  # 0: not here
         self._got_kind = bytearray(slots)
         self._taken = self._next = 0
         self._datagram = bytearray()
         self._datagram_bytes = -1  # so far; -1: up to the next first fragment there is nothing
+        self._whole = 0  # the length of a datagram that nobody has read yet
         self._owes_ack = False
 
     # The link of a datagram pump
@@ -122,35 +123,33 @@ class Line:
 
     def recvfrom_into(self, buffer):
         """The next whole datagram: (its length, its channel), or None."""
-        while self._taken != self._next:
-            n = self._take(self._taken % self._slots)
+        while not self._whole and self._taken != self._next:
+            slot = self._taken % self._slots
+            self._join(self._got_kind[slot], self._got[slot], 0, self._got_bytes[slot])
+            self._drop(slot)
             self._taken = (self._taken + 1) & _SEQ
-            if n:
-                n = min(n - _CHANNEL, len(buffer))
-                copy(buffer, 0, self._datagram, _CHANNEL, n)
-                return n, self._datagram[0]
-        return None
+        if not self._whole:
+            return None
+        n = min(self._whole - _CHANNEL, len(buffer))
+        self._whole = 0
+        copy(buffer, 0, self._datagram, _CHANNEL, n)
+        return n, self._datagram[0]
 
     def close(self) -> None:
         """Drops what is under way."""
         self._forget()
 
-    def _take(self, slot: int) -> int:
-        """Adds a fragment to the datagram; its length when it is whole, else 0."""
-        n = self._got_bytes[slot]
-        kind = self._got_kind[slot]
+    def _join(self, kind: int, src, at: int, n: int) -> None:
+        """Adds the next fragment to the datagram, which may then be whole."""
         have = 0 if kind & _FIRST else self._datagram_bytes
-        fits = 0 <= have <= _CHANNEL + self.mtu - n
-        if fits:
-            if have + n > len(self._datagram):
-                self._datagram += bytes(have + n - len(self._datagram))
-            copy(self._datagram, have, self._got[slot], 0, n)
-        self._drop(slot)
-        if not fits:
+        if not 0 <= have <= _CHANNEL + self.mtu - n:
             self._datagram_bytes = -1
-            return 0
+            return
+        if have + n > len(self._datagram):
+            self._datagram += bytes(have + n - len(self._datagram))
+        copy(self._datagram, have, src, at, n)
+        self._whole = have + n if kind & _LAST else 0
         self._datagram_bytes = -1 if kind & _LAST else have + n
-        return have + n if kind & _LAST else 0
 
     # Bytes in
 
@@ -213,13 +212,21 @@ class Line:
         if behind or (seq - self._taken) & _SEQ >= self._slots or self._got_bytes[slot]:
             return  # it was here before, or there is no room yet
         try:
-            self._got[slot] = self._pool.take()
+            if seq == self._taken and not self._whole:
+                self._join(kind, buffer, at, n)
+                self._taken = self._next = (seq + 1) & _SEQ
+            else:
+                self._hold(slot, kind, buffer, at, n)
         except MemoryError:
             return  # there is no room yet, either
+        self._advance()
+
+    def _hold(self, slot: int, kind: int, buffer, at: int, n: int) -> None:
+        """Keeps a fragment that came before its turn, or before the last datagram was read."""
+        self._got[slot] = self._pool.take()
         copy(self._got[slot], 0, buffer, at, n)
         self._got_bytes[slot] = n
         self._got_kind[slot] = kind
-        self._advance()
 
     def _advance(self) -> None:
         last = (self._taken + self._slots) & _SEQ

@@ -27,7 +27,7 @@ _BODY_MASK = 7
 _RANGES_SHIFT = 3
 _BODY_AT = PACKET_HEADER + 1  # in a packet's buffer, behind `kinds`
 _FRAMES_AT = PACKET_HEADER + SEGMENT_HEADER
-_SMALL_PACKETS = 16  # under way beside the segments: messages and probes
+_SMALL_PACKETS = 8  # under way beside the segments: messages and probes
 
 
 class Reliable:

@@ -9,36 +9,25 @@ from collections import deque
 
 from dsoftbus.codec import get_u32
 from dsoftbus.const import (
-    COOKIE_BYTES,
     DATAGRAM_MAX,
     DATAGRAM_MIN,
     FLIGHT_HEADER,
-    KEY_BYTES,
     PKT_COOKIE,
     REC_INIT,
     REC_REFUSE,
     SUITE_CHACHA_SHA256,
-    TAG_BYTES,
     U30_MAX,
 )
 from dsoftbus.errors import (
     BAD_ARGUMENT,
     END_NO_MEMORY,
-    HALF_OPEN_LIMIT,
     SESSION_LIMIT,
-    UNSUPPORTED_SUITE,
-    UNSUPPORTED_VERSION,
     LocalError,
-    PeerError,
 )
 from dsoftbus.link import drops
-from dsoftbus.session.cable import ADMITTED
 from dsoftbus.session.over_datagram import DatagramSession, flight
 from dsoftbus.ticks import earliest
 
-_OFFER = 3  # version, suite, pattern
-_EPHEMERAL = FLIGHT_HEADER + _OFFER
-_INIT_BYTES = _EPHEMERAL + KEY_BYTES + TAG_BYTES
 _ANSWERS = 16  # cookies and refusals that wait to be sent: a pump turns often
 
 
@@ -57,9 +46,9 @@ class Endpoint:
         self.path = None  # where the datagram goes that poll_transmit gave last
         self.session: DatagramSession = None  # whose event next_event gave last
         self.sessions = {}  # by connection id
-        self._node = node
-        self._openings = {}  # by ephemeral key: the responder sessions
-        self._half_open = []  # those of them that are not established, the oldest first
+        self.node = node
+        self.openings = {}  # by ephemeral key: the responder sessions
+        self.half_open = []  # those of them that are not established, the oldest first
         self._answers = deque((), _ANSWERS)
         self.medium = medium
         self._sending: DatagramSession = None
@@ -71,13 +60,13 @@ class Endpoint:
     ):
         """A session to the node at `path` whose key is `peer_public`; `psk`, `route` as in
         `Node.connect`."""
-        if self._node.full:
+        if self.node.full:
             raise LocalError(SESSION_LIMIT)
         local = self.local if psk is None else self.local.with_psk(psk)
-        number = self._free_id()
+        number = self.free_id()
         session = DatagramSession(self, local, now, path, number, number, peer_public, suite)
         session.route = route
-        return self._add(session)
+        return self.add(session)
 
     # Inputs
 
@@ -95,11 +84,13 @@ class Endpoint:
         elif not REC_INIT <= data[0] <= PKT_COOKIE:
             self.drops.add(drops.UNKNOWN_TYPE)
         elif data[0] == REC_INIT:
+            from dsoftbus.session.openings import on_init  # for a while, as `handshake` says
+
             try:
-                self._on_init(data, stop, path, now)
+                on_init(self, data, stop, path, now)
             except LocalError as error:  # no random bytes any more: what lives, lives on
                 self.drops.add(drops.NO_ROOM)
-                self._answer(REC_REFUSE, get_u32(data, 1), bytes((error.code,)), path)
+                self.answer(REC_REFUSE, get_u32(data, 1), bytes((error.code,)), path)
         else:
             session = self.sessions.get(get_u32(data, 1))
             if session is None:
@@ -159,81 +150,16 @@ class Endpoint:
         self.path = session.path
         return n
 
-    # Openings
+    # For `openings`
 
-    def _on_init(self, data, stop: int, path, now: int) -> None:
-        if stop not in (_INIT_BYTES, _INIT_BYTES + COOKIE_BYTES):
-            self.drops.add(drops.TRUNCATED)
-            return
-        opening = bytes(memoryview(data)[1:FLIGHT_HEADER]) + bytes(
-            memoryview(data)[_EPHEMERAL : _EPHEMERAL + KEY_BYTES]
-        )
-        known = self._openings.get(opening)
-        if known is not None:
-            if not known.repeat_reply(path, now):
-                self.drops.add(drops.UNEXPECTED)
-            return
-        refused = self._admit(opening, bytes(memoryview(data)[_INIT_BYTES:stop]), path, now)
-        if refused == ADMITTED:
-            self._open(opening, bytes(memoryview(data)[FLIGHT_HEADER:_INIT_BYTES]), path, now)
-        else:
-            self.drops.add(refused)
-
-    def _admit(self, opening: bytes, cookie: bytes, path, now: int) -> int:
-        """Whether a handshake may begin: ADMITTED, or the reason to drop (drops)."""
-        opener = get_u32(opening, 0)
-        if opener < 0:
-            return drops.UNKNOWN_CONNECTION
-        half_open = self._half_open = [s for s in self._half_open if s.half_open]
-        medium = self.medium
-        proved = medium.proved(cookie, opening, path, now)
-        if self._node.full and not (proved and half_open):
-            self._answer(REC_REFUSE, opener, bytes((SESSION_LIMIT,)), path)
-            return drops.NO_ROOM
-        crowded = len(half_open) >= self.local.profile.half_open // 2
-        refused = medium.refusal(proved, crowded, now)
-        if refused == drops.COOKIE_ASKED:
-            self._answer(PKT_COOKIE, opener, medium.cookie(opening, path, now), path)
-        return refused
-
-    def _open(self, opening: bytes, init: bytes, path, now: int) -> None:
-        """A responder session for an INIT that was admitted; it lives if it authenticates."""
-        opener = get_u32(opening, 0)
-        try:
-            session = DatagramSession(self, self.local, now, path, self._free_id(), opener)
-            session.open_with(init, now)
-        except PeerError as error:
-            unsupported = error.code in (UNSUPPORTED_SUITE, UNSUPPORTED_VERSION)
-            self.drops.add(drops.UNSUPPORTED if unsupported else drops.FORGED)
-            self._answer(REC_REFUSE, opener, bytes((error.code,)), path)
-            return
-        except MemoryError:
-            self.drops.add(drops.NO_ROOM)
-            return
-        if self._node.full or len(self._half_open) >= self.local.profile.half_open:
-            self._discard(self._half_open.pop(0))
-        session.opening = opening
-        try:
-            self._openings[opening] = session
-            self._half_open.append(session)
-            self._add(session)
-        except MemoryError:
-            self._openings.pop(opening, None)
-            self.drops.add(drops.NO_ROOM)
-
-    def _discard(self, session: DatagramSession) -> None:
-        """The oldest half-open session gives way to one whose address is proved."""
-        session.refuse(HALF_OPEN_LIMIT)
-        self._forget(session)
-
-    def _answer(self, kind: int, connection: int, body: bytes, path) -> None:
+    def answer(self, kind: int, connection: int, body: bytes, path) -> None:
         """Queues an answer that is made from nothing and leaves nothing behind."""
         if len(self._answers) < _ANSWERS:
             self._answers.append((flight(kind, connection, body), path))
 
     # The table
 
-    def _free_id(self) -> int:
+    def free_id(self) -> int:
         while True:
             raw = bytearray(self.local.random(4))
             raw[0] &= U30_MAX >> 24
@@ -241,13 +167,13 @@ class Endpoint:
             if number not in self.sessions:
                 return number
 
-    def _add(self, session: DatagramSession) -> DatagramSession:
+    def add(self, session: DatagramSession) -> DatagramSession:
         try:
             self.sessions[session.connection] = session
-            return self._node.add(session)
+            return self.node.add(session)
         except MemoryError:
             session.refuse(END_NO_MEMORY)
-            self._forget(session)
+            self.forget(session)
             raise
 
     def _forget_finished(self) -> None:
@@ -258,14 +184,14 @@ class Endpoint:
                 done = done or []
                 done.append(session)
         for session in done or ():
-            self._forget(session)
+            self.forget(session)
 
-    def _forget(self, session: DatagramSession) -> None:
+    def forget(self, session: DatagramSession) -> None:
         self.sessions.pop(session.connection, None)
-        self._openings.pop(session.opening, None)
-        self._node.forget(session)
-        if session in self._half_open:
-            self._half_open.remove(session)
+        self.openings.pop(session.opening, None)
+        self.node.forget(session)
+        if session in self.half_open:
+            self.half_open.remove(session)
         if session is self._sending:
             self._sending = None
         if session is self.session:

@@ -97,7 +97,7 @@ class Mux:
         limit = 2 * profile.streams
         self.schedule = Scheduler(limit)
         self._debtors = deque((), limit)  # streams that owe control frames, each once
-        self._refusals = deque((), limit)  # (id, code) of streams that never were
+        self._refusals: list = []  # (id, code) of streams that never were
         self._refusals_max = limit
         self.first_event: Event = None  # a queue of which each event is a link, so that none is
         self._last_event: Event = None  # made: a stream has at most four, each queued once
@@ -389,7 +389,7 @@ class Mux:
             self._receive_credit += self._released
             self._released = 0
         while self._refusals and limit - at >= CODE_FRAME:
-            number, code = self._refusals.popleft()
+            number, code = self._refusals.pop(0)
             at = put_code(out, at, RST, number, code)
         return at
 

@@ -60,13 +60,15 @@ class DatagramSession(Session):
     """
 
     EAGER = 4  # credit goes out with acknowledgements, and small windows are short for slow lines
+    moves = 0  # how often the peer's address has changed
+    _cookie = b""
+    _message_due = False
 
     def __init__(
         self, endpoint, local, now, path, connection, opener, remote_static=None, suite=1
     ):
         self.path = path  # where the peer is, in the endpoint's own terms
         self.connection = connection
-        self.moves = 0  # how often the peer's address has changed
         self.opening = None  # a responder's INIT, by which its endpoint knows it again
         self.reliable: Reliable = None
         self._endpoint = endpoint
@@ -76,7 +78,6 @@ class DatagramSession(Session):
         self._flight = b""  # the last handshake datagram of this side
         self._flight_at = None  # when it goes (again)
         self._flight_ms = FLIGHT_MS
-        self._cookie = b""
         self._finish = b""  # the initiator's last flight, while it may be repeated
         self._heard = False  # a protected packet has come: no flight is needed any more
         self._farewells = 0
@@ -84,8 +85,6 @@ class DatagramSession(Session):
         self._farewell_ms = 0
         self._settled = 0
         self._sink = self._on_frames  # once: a reference to a method is an allocation
-        self._message_event = Event(EV_MESSAGE)
-        self._message_due = False
         super().__init__(local, now, remote_static, suite)
 
     # Commands
@@ -178,7 +177,7 @@ class DatagramSession(Session):
     def next_event(self):
         if self._message_due and self._opened is None:
             self._message_due = False
-            return self._message_event
+            return Event(EV_MESSAGE)
         return super().next_event()
 
     @property
@@ -273,7 +272,9 @@ class DatagramSession(Session):
         """The peer has the keys: flights are a thing of the past."""
         if not self._heard:
             self._heard = True
-            self._flight = self._finish = self._cookie = b""
+            self._flight = self._finish = b""
+            if self._cookie:
+                self._cookie = b""
             self._flight_at = None
 
     def _move(self, path) -> None:

@@ -14,7 +14,6 @@ except ImportError:
 
 from dsoftbus.const import (
     EV_CLOSED,
-    EV_ESTABLISHED,
     KIND_BYTES,
     REC_FINISH,
     REC_INIT,
@@ -32,10 +31,6 @@ from dsoftbus.errors import (
     END_LOCAL,
     END_NO_MEMORY,
     END_PEER,
-    END_REFUSED,
-    INVALID_STATE_TRANSITION,
-    MALFORMED,
-    UNAUTHENTICATED,
     UNAUTHENTICATED_SESSION,
     BusError,
     LocalError,
@@ -86,6 +81,9 @@ class Session:
     """
 
     EAGER = 1  # see Mux
+    # What few sessions need a place for.
+    route: tuple = None  # (kind, host, port) under which this side sought the peer
+    by_token = False  # both sides have shown that they hold the token
 
     def __init__(self, local, now: int, remote_static=None, suite=SUITE_CHACHA_SHA256):
         self.local = local
@@ -93,13 +91,11 @@ class Session:
         self.state = AWAIT_REPLY if self.initiator else AWAIT_INIT
         self.cause = 0  # once closed: the code that ended it
         self.peer_code = 0  # and what the peer gave as its reason
-        self.route: tuple = None  # (kind, host, port) under which this side sought the peer
         self.mux: Mux = None
         self.keepalive: Keepalive = None
         self.peer_public: bytes = None  # the peer's static key, and what follows, once proved
         self.peer_name = ""
         self.suite: Suite = None
-        self.by_token = False  # both sides have shown that they hold the token
         self.handshake_hash = b""  # the same on both sides, and of this session alone
         self.handshake = self._new_handshake(suite, remote_static)  # None once it is done
         self._deadline = now + local.profile.handshake_ms
@@ -223,52 +219,11 @@ class Session:
     # The handshake
 
     def _on_message(self, kind: int, body, now: int) -> None:
-        """A handshake message; what does not belong in this state is refused."""
+        """A handshake message, or what comes in the place of one."""
+        from dsoftbus.session.begin import on_message  # for a while, as `handshake` says
+
         state = TABLE.get(self.state + kind) if kind <= REC_REFUSE else None
-        if state is None or (kind == REC_REFUSE and self._confirmed):
-            self._reject_kind(kind)
-        handshake = self.handshake
-        if kind == REC_INIT:
-            self._send(REC_REPLY, handshake.on_init(body))
-        elif kind == REC_REPLY:
-            self._send(REC_FINISH, handshake.on_reply(body))
-        elif kind == REC_FINISH:
-            handshake.on_finish(body)
-            self._confirmed = True
-        else:
-            self.peer_code = body[0] if body else 0
-            self._end(END_REFUSED)
-            return
-        self.state = state
-        if state == ESTABLISHED:
-            self._establish(now)
-
-    def _reject_kind(self, kind: int) -> None:
-        if kind == REC_PROTECTED:
-            raise PeerError(UNAUTHENTICATED, "protected before the handshake")
-        if REC_INIT <= kind <= REC_REFUSE:
-            raise PeerError(INVALID_STATE_TRANSITION, "message type %d" % kind)
-        raise PeerError(MALFORMED, "message type %d" % kind)
-
-    def _establish(self, now: int) -> None:
-        profile = self.local.profile
-        handshake = self.handshake
-        opened = Event(EV_ESTABLISHED)
-        self.keepalive = Keepalive(profile.keepalive_ms, now)
-        mux = Mux(self.initiator, profile, handshake.suite.copy, self.keepalive)
-        mux.start(handshake.peer_hello)
-        mux.eager = self.EAGER
-        self._secure(handshake)
-        self.suite = handshake.suite
-        self.by_token = handshake.by_token
-        self.handshake_hash = handshake.handshake_hash
-        self.peer_name = handshake.peer_hello.name
-        self.peer_public = handshake.peer_public
-        self.handshake = None
-        self.mux = mux  # last: whatever failed above, there is no half of a session
-        if self.local.gatekeeper is not None:
-            self.local.gatekeeper.admit(self, now)
-        self._opened = opened
+        on_message(self, state, kind, body, now)
 
     # Established
 

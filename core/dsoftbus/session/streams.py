@@ -42,6 +42,9 @@ class Stream:
     queued beyond that one loan, so that back-pressure is always visible to the caller.
     """
 
+    context: object = None  # the driver's own, not read here
+    control = None  # who takes its events, where it is one of the bus's own
+
     def __init__(self, mux, number: int, name: str, priority: int, kind: int):
         self._mux = mux
         self.id = number
@@ -50,8 +53,6 @@ class Stream:
         self.kind = kind
         self.state = 0
         self.code = 0  # why it was reset, or why its session ended
-        self.context: object = None  # the driver's own, not read here
-        self.control = None  # who takes its events, where it is one of the bus's own
         self.owes = 0
         self.credit = mux.initial_credit  # what we may still send
         self.pending = 0  # bytes on loan that no frame has taken yet, prefix included

@@ -16,6 +16,8 @@ from collections.abc import Callable
 from dsoftbus_host.board import names
 from dsoftbus_host.board.fold import constants, imports, is_ours, tree_of
 
+_NEEDS_NO_WORDS = ("BAD_ARGUMENT", "BAD_STATE")
+
 Home = Callable[[str], str]  # from a module of ours to the linked one that it is in
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 Needed = dict[str, dict[str, str]]  # from a linked module to names in it, as called here
@@ -106,9 +108,13 @@ class _Linker(ast.NodeTransformer):
         return ast.Name(self._own.get(node.id, node.id), node.ctx)
 
     def visit_Call(self, node: ast.Call) -> ast.Call:
-        """A peer's fault is known by its label; the words beside it stay on hosts."""
-        if isinstance(node.func, ast.Name) and node.func.id == "PeerError" and len(node.args) == 2:
-            del node.args[1]
+        """Faults of peers, and of a program's calls, are known by their labels: the words beside
+        them stay on hosts."""
+        if len(node.args) == 2 and isinstance(node.func, ast.Name):
+            code = getattr(node.args[0], "id", "")
+            local = node.func.id == "LocalError" and code in _NEEDS_NO_WORDS
+            if local or node.func.id == "PeerError":
+                del node.args[1]
         self.generic_visit(node)
         return node
 

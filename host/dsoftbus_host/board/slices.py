@@ -66,7 +66,7 @@ SLICES = {
     "handshake": Slice(
         "what begins a session, and leaves the heap afterwards",
         ("core",),
-        ("dsoftbus.noise", *_of("dsoftbus.session", "hello handshake offers")),
+        ("dsoftbus.noise", *_of("dsoftbus.session", "hello handshake offers begin")),
     ),
     "backoff": Slice("waits that grow with each failure", ("core",), ("dsoftbus.backoff",)),
     "node": Slice(
@@ -124,6 +124,12 @@ SLICES = {
             *_of("dsoftbus.session", "over_datagram cable endpoint"),
             "dsoftbus.datagram_pump",
         ),
+        ("openings",),
+    ),
+    "openings": Slice(
+        "what becomes of a peer's opening, and leaves the heap afterwards",
+        ("datagram",),
+        ("dsoftbus.session.openings",),
     ),
     "network": Slice(
         "what datagrams from anywhere need: cookies, congestion control",
@@ -272,8 +278,8 @@ PUBLIC = (
 # Names without an underscore that these have for each other, and not for programs.
 BETWEEN_US = _words(
     """
-    abandon admit adopt allow_messages announce_soon cancel_loan context end_with_session
-    evicted finishing keep_loan late_ms loan loan_at next_for_s next_public note_reset
+    abandon admit adopt allow_messages announce_soon answer cancel_loan context end_with_session
+    evicted finishing free_id keep_loan late_ms loan loan_at next_for_s next_public note_reset
     note_writable notify on_established on_released parting pending
     promise readable_event receive_credit released stir take_loan take_next_key turn_if_owed
     wake_by want_writable welcomes

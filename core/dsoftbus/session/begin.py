@@ -1,0 +1,71 @@
+"""From a session's first message to its being established; imported while that lasts."""
+
+from dsoftbus.const import (
+    EV_ESTABLISHED,
+    REC_FINISH,
+    REC_INIT,
+    REC_PROTECTED,
+    REC_REFUSE,
+    REC_REPLY,
+)
+from dsoftbus.errors import (
+    END_REFUSED,
+    INVALID_STATE_TRANSITION,
+    MALFORMED,
+    UNAUTHENTICATED,
+    PeerError,
+)
+from dsoftbus.session.events import Event
+from dsoftbus.session.keepalive import Keepalive
+from dsoftbus.session.mux import Mux
+
+
+def on_message(session, state, kind: int, body, now: int) -> None:
+    """A handshake message, which leads to `state`, or None: it does not belong in this one."""
+    if state is None or (kind == REC_REFUSE and session._confirmed):
+        _reject_kind(kind)
+    handshake = session.handshake
+    if kind == REC_INIT:
+        session._send(REC_REPLY, handshake.on_init(body))
+    elif kind == REC_REPLY:
+        session._send(REC_FINISH, handshake.on_reply(body))
+    elif kind == REC_FINISH:
+        handshake.on_finish(body)
+        session._confirmed = True
+    else:
+        session.peer_code = body[0] if body else 0
+        session._end(END_REFUSED)
+        return
+    session.state = state
+    if kind != REC_INIT:
+        _establish(session, now)
+
+
+def _reject_kind(kind: int) -> None:
+    if kind == REC_PROTECTED:
+        raise PeerError(UNAUTHENTICATED, "protected before the handshake")
+    if REC_INIT <= kind <= REC_REFUSE:
+        raise PeerError(INVALID_STATE_TRANSITION, "message type %d" % kind)
+    raise PeerError(MALFORMED, "message type %d" % kind)
+
+
+def _establish(session, now: int) -> None:
+    profile = session.local.profile
+    handshake = session.handshake
+    opened = Event(EV_ESTABLISHED)
+    session.keepalive = Keepalive(profile.keepalive_ms, now)
+    mux = Mux(session.initiator, profile, handshake.suite.copy, session.keepalive)
+    mux.start(handshake.peer_hello)
+    mux.eager = session.EAGER
+    session._secure(handshake)
+    session.suite = handshake.suite
+    if handshake.by_token:
+        session.by_token = True
+    session.handshake_hash = handshake.handshake_hash
+    session.peer_name = handshake.peer_hello.name
+    session.peer_public = handshake.peer_public
+    session.handshake = None
+    session.mux = mux  # last: whatever failed above, there is no half of a session
+    if session.local.gatekeeper is not None:
+        session.local.gatekeeper.admit(session, now)
+    session._opened = opened

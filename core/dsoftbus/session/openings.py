@@ -1,0 +1,95 @@
+"""What becomes of an INIT that reaches an endpoint; imported when one comes."""
+
+from dsoftbus.codec import get_u32
+from dsoftbus.const import (
+    COOKIE_BYTES,
+    FLIGHT_HEADER,
+    KEY_BYTES,
+    PKT_COOKIE,
+    REC_REFUSE,
+    TAG_BYTES,
+)
+from dsoftbus.errors import (
+    HALF_OPEN_LIMIT,
+    SESSION_LIMIT,
+    UNSUPPORTED_SUITE,
+    UNSUPPORTED_VERSION,
+    PeerError,
+)
+from dsoftbus.link import drops
+from dsoftbus.session.cable import ADMITTED
+from dsoftbus.session.over_datagram import DatagramSession
+
+_OFFER = 3  # version, suite, pattern
+_EPHEMERAL = FLIGHT_HEADER + _OFFER
+_INIT_BYTES = _EPHEMERAL + KEY_BYTES + TAG_BYTES
+
+
+def on_init(endpoint, data, stop: int, path, now: int) -> None:
+    """The INIT `data[:stop]`. Raises LocalError where there are no random bytes."""
+    if stop not in (_INIT_BYTES, _INIT_BYTES + COOKIE_BYTES):
+        endpoint.drops.add(drops.TRUNCATED)
+        return
+    opening = bytes(memoryview(data)[1:FLIGHT_HEADER]) + bytes(
+        memoryview(data)[_EPHEMERAL : _EPHEMERAL + KEY_BYTES]
+    )
+    known = endpoint.openings.get(opening)
+    if known is not None:
+        if not known.repeat_reply(path, now):
+            endpoint.drops.add(drops.UNEXPECTED)
+        return
+    refused = _admit(endpoint, opening, bytes(memoryview(data)[_INIT_BYTES:stop]), path, now)
+    if refused == ADMITTED:
+        _open(endpoint, opening, bytes(memoryview(data)[FLIGHT_HEADER:_INIT_BYTES]), path, now)
+    else:
+        endpoint.drops.add(refused)
+
+
+def _admit(endpoint, opening: bytes, cookie: bytes, path, now: int) -> int:
+    """Whether a handshake may begin: ADMITTED, or the reason to drop (drops)."""
+    opener = get_u32(opening, 0)
+    if opener < 0:
+        return drops.UNKNOWN_CONNECTION
+    half_open = endpoint.half_open = [s for s in endpoint.half_open if s.half_open]
+    medium = endpoint.medium
+    proved = medium.proved(cookie, opening, path, now)
+    if endpoint.node.full and not (proved and half_open):
+        endpoint.answer(REC_REFUSE, opener, bytes((SESSION_LIMIT,)), path)
+        return drops.NO_ROOM
+    crowded = len(half_open) >= endpoint.local.profile.half_open // 2
+    refused = medium.refusal(proved, crowded, now)
+    if refused == drops.COOKIE_ASKED:
+        endpoint.answer(PKT_COOKIE, opener, medium.cookie(opening, path, now), path)
+    return refused
+
+
+def _open(endpoint, opening: bytes, init: bytes, path, now: int) -> None:
+    """A responder session for an INIT that was admitted; it lives if it authenticates."""
+    opener = get_u32(opening, 0)
+    try:
+        session = DatagramSession(endpoint, endpoint.local, now, path, endpoint.free_id(), opener)
+        session.open_with(init, now)
+    except PeerError as error:
+        unsupported = error.code in (UNSUPPORTED_SUITE, UNSUPPORTED_VERSION)
+        endpoint.drops.add(drops.UNSUPPORTED if unsupported else drops.FORGED)
+        endpoint.answer(REC_REFUSE, opener, bytes((error.code,)), path)
+        return
+    except MemoryError:
+        endpoint.drops.add(drops.NO_ROOM)
+        return
+    if endpoint.node.full or len(endpoint.half_open) >= endpoint.local.profile.half_open:
+        _discard(endpoint, endpoint.half_open.pop(0))
+    session.opening = opening
+    try:
+        endpoint.openings[opening] = session
+        endpoint.half_open.append(session)
+        endpoint.add(session)
+    except MemoryError:
+        endpoint.openings.pop(opening, None)
+        endpoint.drops.add(drops.NO_ROOM)
+
+
+def _discard(endpoint, session: DatagramSession) -> None:
+    """The oldest half-open session gives way to one whose address is proved."""
+    session.refuse(HALF_OPEN_LIMIT)
+    endpoint.forget(session)
