@@ -30,6 +30,7 @@ class Kind(NamedTuple):
 
 WIFI = ("portable", "discovery", "noise", "wifi")
 MINIMAL = ("portable", "loop-serial")
+MINIMAL = ("portable", "loop-serial")
 KINDS = (
     Kind("Wi-Fi sensor: Bus, TCP, trust, discovery", WIFI, "tcp", 96 * 1024),
     Kind("a UART only, minimal: a bare loop, a list of keys", MINIMAL, "loop", 64 * 1024),

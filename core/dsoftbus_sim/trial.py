@@ -1,6 +1,7 @@
 """One transfer under a scenario, watched as it goes."""
 
 from dsoftbus.const import EV_ESTABLISHED, EV_OPENED, EV_READABLE, EV_WRITABLE, HOST
+from dsoftbus.link.drop_labels import labelled
 from dsoftbus_sim.network import Network
 from dsoftbus_sim.node import SimNode
 from dsoftbus_sim.scenarios import CUT, MOVES
@@ -50,8 +51,8 @@ class Trial:
 
     def drops(self) -> dict:
         """Label -> count, of both nodes."""
-        both = self._near.endpoint.drops.as_dict()
-        for label, n in self._far.endpoint.drops.as_dict().items():
+        both = labelled(self._near.endpoint.drops)
+        for label, n in labelled(self._far.endpoint.drops).items():
             both[label] = both.get(label, 0) + n
         return both
 

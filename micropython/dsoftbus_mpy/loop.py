@@ -118,10 +118,13 @@ class Loop:
         if deadline is not None:
             until = max(deadline - self.now(), 0)
             timeout_ms = until if timeout_ms < 0 else min(until, timeout_ms)
+        idle = True
         for sock, flags in self._poll.ipoll(timeout_ms):
             self._on_ready(sock, flags)
+            idle = False
         self._turn_all()
-        give_back(self.node)
+        if idle:
+            give_back(self.node)
 
     def close(self) -> None:
         """Ends every session in order, within the profile's close_ms, and stops listening."""

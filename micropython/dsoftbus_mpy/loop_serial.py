@@ -53,10 +53,11 @@ class SerialLoop:
         if deadline is not None:
             until = max(deadline - self.now(), 0)
             timeout_ms = until if timeout_ms < 0 else min(until, timeout_ms)
-        self._wait(timeout_ms)
+        idle = self._waited(timeout_ms)
         self._read()
         self._turn()
-        give_back(self.node)
+        if idle:
+            give_back(self.node)
 
     def close(self) -> None:
         """Ends every session in order, as far as the line carries it within the profile's
@@ -69,12 +70,14 @@ class SerialLoop:
             self.run_once(until - self.now())
         self._line.close()
 
-    def _wait(self, timeout_ms: int) -> None:
+    def _waited(self, timeout_ms: int) -> bool:
+        """Whether the time has passed and nothing has come."""
         if self._line.ended:  # a poll would return at once, for ever
             time.sleep_ms(max(timeout_ms, BLOCKED_MS))
-            return
+            return True
         for _ in self._poll.ipoll(timeout_ms):
-            return
+            return False
+        return True
 
     def _read(self) -> None:
         self._line.now = self.now()

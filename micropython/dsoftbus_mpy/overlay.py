@@ -16,7 +16,10 @@ _FOR_A_WHILE = (
 
 
 def give_back(node) -> None:
-    """Forgets such code, unless a session of `node` is in the middle of its handshake."""
+    """Forgets such code, unless a session of `node` is in the middle of its handshake.
+
+    Loops do so when nothing has come: under a flood of openings they load it once.
+    """
     for session in node.sessions:
         if session.half_open:
             return

@@ -12,6 +12,7 @@ from dsoftbus.const import (
     HOST,
     SUITE_CHACHA_SHA256,
 )
+from dsoftbus.link.drop_labels import labelled
 from dsoftbus_sim.faults import Faults
 from dsoftbus_sim.network import Network
 from dsoftbus_sim.node import SimNode
@@ -162,7 +163,7 @@ class Talk:
 
     def drops(self):
         """Label -> count, of both endpoints."""
-        both = self.a.endpoint.drops.as_dict()
-        for label, n in self.b.endpoint.drops.as_dict().items():
+        both = labelled(self.a.endpoint.drops)
+        for label, n in labelled(self.b.endpoint.drops).items():
             both[label] = both.get(label, 0) + n
         return both

@@ -3,6 +3,7 @@
 import sys
 
 from dsoftbus.const import DATAGRAM_MAX, HOST, PKT_COOKIE, REC_INIT, REC_REFUSE, REC_REPLY, SMALL
+from dsoftbus.link.drop_labels import labelled
 from dsoftbus.session.over_datagram import flight
 from dsoftbus_sim.chance import Chance
 from simulated import SUITES, Talk, pattern
@@ -129,7 +130,7 @@ def test_changed_openings_are_dropped():
         inject(talk, changed)
         talk.world.run(1001)  # the budget of handshakes
     assert not talk.b.node.sessions
-    drops = talk.b.endpoint.drops.as_dict()
+    drops = labelled(talk.b.endpoint.drops)
     assert sum(drops.values()) == len(init) - 1 and drops["drop.unsupported"] == 3
 
 

@@ -15,3 +15,8 @@ LABELS = (
     "drop.over_budget",
     "drop.no_room",
 )
+
+
+def labelled(drops) -> dict:
+    """Label -> count, of the kinds that `drops` has seen."""
+    return {LABELS[kind]: n for kind, n in enumerate(drops.count) if n}

@@ -33,9 +33,3 @@ class Drops:
 
     def add(self, kind: int) -> None:
         self.count[kind] += 1
-
-    def as_dict(self) -> dict:
-        """Label -> count, of the kinds that were seen."""
-        from dsoftbus.link.drop_labels import LABELS  # only who asks pays for the words
-
-        return {LABELS[kind]: n for kind, n in enumerate(self.count) if n}

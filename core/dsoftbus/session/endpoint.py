@@ -5,8 +5,6 @@ A driver feeds `receive_datagram` and `handle_timer`, then takes `next_event` (o
 the driver calls an address: anything that can be compared and has a stable `repr`.
 """
 
-from collections import deque
-
 from dsoftbus.codec import get_u32
 from dsoftbus.const import (
     DATAGRAM_MAX,
@@ -49,7 +47,7 @@ class Endpoint:
         self.node = node
         self.openings = {}  # by ephemeral key: the responder sessions
         self.half_open = []  # those of them that are not established, the oldest first
-        self._answers = deque((), _ANSWERS)
+        self._answers: list = []
         self.medium = medium
         self._sending: DatagramSession = None
 
@@ -110,7 +108,7 @@ class Endpoint:
         It goes to `path`. The caller asks again until there is nothing.
         """
         if self._answers:
-            answer, self.path = self._answers.popleft()
+            answer, self.path = self._answers.pop(0)
             out[: len(answer)] = answer
             return len(answer)
         if self._sending is not None:

@@ -6,6 +6,7 @@ from dsoftbus.const import (
     FLIGHT_HEADER,
     KEY_BYTES,
     PKT_COOKIE,
+    REC_INIT,
     REC_REFUSE,
     TAG_BYTES,
 )
@@ -19,6 +20,7 @@ from dsoftbus.errors import (
 from dsoftbus.link import drops
 from dsoftbus.session.cable import ADMITTED
 from dsoftbus.session.over_datagram import DatagramSession
+from dsoftbus.session.session import AWAIT_FINISH
 
 _OFFER = 3  # version, suite, pattern
 _EPHEMERAL = FLIGHT_HEADER + _OFFER
@@ -35,7 +37,9 @@ def on_init(endpoint, data, stop: int, path, now: int) -> None:
     )
     known = endpoint.openings.get(opening)
     if known is not None:
-        if not known.repeat_reply(path, now):
+        if known.state == AWAIT_FINISH and path == known.path:
+            known._flight_at = now  # the reply has got lost
+        else:
             endpoint.drops.add(drops.UNEXPECTED)
         return
     refused = _admit(endpoint, opening, bytes(memoryview(data)[_INIT_BYTES:stop]), path, now)
@@ -68,7 +72,7 @@ def _open(endpoint, opening: bytes, init: bytes, path, now: int) -> None:
     opener = get_u32(opening, 0)
     try:
         session = DatagramSession(endpoint, endpoint.local, now, path, endpoint.free_id(), opener)
-        session.open_with(init, now)
+        session._on_message(REC_INIT, init, now)
     except PeerError as error:
         unsupported = error.code in (UNSUPPORTED_SUITE, UNSUPPORTED_VERSION)
         endpoint.drops.add(drops.UNSUPPORTED if unsupported else drops.FORGED)

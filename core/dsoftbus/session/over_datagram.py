@@ -7,17 +7,12 @@ answered, and afterwards leaves delivery to `Reliable`.
 from dsoftbus.codec import put_u32
 from dsoftbus.const import (
     BODY_CLOSE,
-    COOKIE_BYTES,
     DATAGRAM_MAX,
     EV_MESSAGE,
     FLIGHT_HEADER,
     PACKET_HEADER,
-    PKT_COOKIE,
-    REC_FINISH,
-    REC_INIT,
     REC_PROTECTED,
     REC_REFUSE,
-    REC_REPLY,
 )
 from dsoftbus.errors import (
     BAD_ARGUMENT,
@@ -25,16 +20,13 @@ from dsoftbus.errors import (
     END_HANDSHAKE_TIMEOUT,
     END_PEER,
     UNAUTHENTICATED_SESSION,
-    BusError,
     LocalError,
 )
-from dsoftbus.link.drops import EARLY, FORGED, NO_ROOM, UNEXPECTED
+from dsoftbus.link.drops import EARLY, NO_ROOM, UNEXPECTED
 from dsoftbus.link.packets import DatagramProtect
 from dsoftbus.link.reliable import Reliable
 from dsoftbus.session.events import Event
 from dsoftbus.session.session import (
-    AWAIT_FINISH,
-    AWAIT_REPLY,
     CLOSED,
     CLOSING,
     ESTABLISHED,
@@ -122,19 +114,12 @@ class DatagramSession(Session):
         self._now = now
         if data[0] == REC_PROTECTED:
             self._on_protected(data, stop, path, now)
+        elif self.half_open or self._finish:
+            from dsoftbus.session.flights import on_flight  # for a while, as `handshake` says
+
+            on_flight(self, data[0], bytes(memoryview(data)[FLIGHT_HEADER:stop]), path, now)
         else:
-            self._on_flight(data[0], bytes(memoryview(data)[FLIGHT_HEADER:stop]), path, now)
-
-    def open_with(self, init: bytes, now: int) -> None:
-        """The responder's first input; raises PeerError for what does not authenticate."""
-        self._on_message(REC_INIT, init, now)
-
-    def repeat_reply(self, path, now: int) -> bool:
-        """The initiator has sent its INIT again; False when that is not expected."""
-        if self.state != AWAIT_FINISH or path != self.path:
-            return False
-        self._flight_at = now
-        return True
+            self._endpoint.drops.add(UNEXPECTED)
 
     def handle_timer(self, now: int) -> None:
         self._now = now
@@ -201,42 +186,6 @@ class DatagramSession(Session):
             self._flight_at = now + self._flight_ms
             self._flight_ms = min(self._flight_ms * 2, FLIGHT_LAST_MS)
         return n
-
-    def _on_flight(self, kind: int, body: bytes, path, now: int) -> None:
-        awaited = REC_REPLY if self.initiator else REC_FINISH
-        if kind == awaited and self.half_open:
-            self._authenticate(kind, body, path, now)
-        elif self.state == AWAIT_REPLY and kind == PKT_COOKIE and len(body) == COOKIE_BYTES:
-            self._on_cookie(body, now)
-        elif self.state == AWAIT_REPLY and kind == REC_REFUSE and len(body) == 1:
-            self.peer_code = body[0]  # a hint: whoever sent it has proved nothing
-        elif self._finish and kind == REC_FINISH and body == self._finish:
-            self.reliable.probe()
-        else:
-            self._endpoint.drops.add(UNEXPECTED)
-
-    def _authenticate(self, kind: int, body: bytes, path, now: int) -> None:
-        """What does not authenticate changes nothing; what does, is the peer's own doing."""
-        handshake = self.handshake
-        try:
-            self._on_message(kind, body, now)
-            self.path = path
-            if not self.initiator:
-                self._finish = body
-        except FAULTS as error:
-            if handshake.proved:
-                self._fail(error)
-            else:
-                self._endpoint.drops.add(FORGED if isinstance(error, BusError) else NO_ROOM)
-
-    def _on_cookie(self, cookie: bytes, now: int) -> None:
-        """The responder is under load. Only the first cookie since the last INIT hurries."""
-        if cookie != self._cookie:
-            length = len(self._flight) - len(self._cookie)
-            self._flight = self._flight[:length] + cookie
-            if not self._cookie:
-                self._flight_at = now
-            self._cookie = cookie
 
     # Protected packets
 

@@ -127,9 +127,9 @@ SLICES = {
         ("openings",),
     ),
     "openings": Slice(
-        "what becomes of a peer's opening, and leaves the heap afterwards",
+        "what becomes of flights and openings, and leaves the heap afterwards",
         ("datagram",),
-        ("dsoftbus.session.openings",),
+        _of("dsoftbus.session", "flights openings"),
     ),
     "network": Slice(
         "what datagrams from anywhere need: cookies, congestion control",
@@ -155,9 +155,8 @@ SLICES = {
     "line": Slice(
         "a serial line as a link",
         ("datagram",),
-        (*_of("dsoftbus.link", "cobs line"), "dsoftbus.line_link"),
+        (*_of("dsoftbus.link", "cobs line"), "dsoftbus.line_link", "dsoftbus_mpy.uart_port"),
     ),
-    "uart": Slice("a UART as a line's port", ("core",), ("dsoftbus_mpy.uart_port",)),
     "console": Slice("the console as a line's port", ("core",), ("dsoftbus_mpy.console_port",)),
     "serial": Slice("serial lines for the Bus", ("ports", "line"), ("dsoftbus_mpy.serial",)),
     "loop-serial": Slice(
@@ -237,7 +236,7 @@ SLICES = {
         "what a board's node begins with",
         ("config", "needs"),
         ("dsoftbus_mpy.setup",),
-        ("uart", "console"),
+        ("line", "console"),
     ),
     "board": Slice(
         "a board's node as its config.json says",
