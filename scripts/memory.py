@@ -30,7 +30,6 @@ class Kind(NamedTuple):
 
 WIFI = ("portable", "discovery", "noise", "wifi")
 MINIMAL = ("portable", "loop-serial")
-MINIMAL = ("portable", "loop-serial")
 KINDS = (
     Kind("Wi-Fi sensor: Bus, TCP, trust, discovery", WIFI, "tcp", 96 * 1024),
     Kind("a UART only, minimal: a bare loop, a list of keys", MINIMAL, "loop", 64 * 1024),
@@ -70,8 +69,8 @@ flash that is their tables, classes and names. A program of one's own comes on t
 `idle` when it exists and has its links, its trust store and its table of peers. A session has one
 stream open, on which bytes have been sent and read; its share is half of what a pair of sessions
 in one heap adds. Buffers grow to what is sent and received: many bytes at once need more than
-these few, up to what docs/limits.md says. What only handshakes need (`handshake`, `openings`, `x25519`)
-leaves the heap when none is under way; while one is, it is {handshake} bytes more.
+these few, up to what docs/limits.md says. What only handshakes need (`handshake`, `openings`,
+`x25519`) leaves the heap when none is under way; while one is, it is {handshake} bytes more.
 **Where a figure is above its aim, the aim is missed:** such a node needs a board with more heap,
 or its code in flash, by ROMFS or frozen into the firmware.
 """
