@@ -113,7 +113,7 @@ def test_a_line_without_zeros_holds_no_more_than_the_buffer():
     for _ in range(50):
         assert found(deframer, b"U" * 997) == []
     assert deframer.dropped == 1  # one stretch, however long
-    assert len(deframer.buffer) == 2 * ENCODED_MAX
+    assert len(deframer.buffer) < 2 * ENCODED_MAX
     assert found(deframer, b"\0" + encoded(b"alive")) == [b"alive"]
 
 
