@@ -52,7 +52,7 @@ class Hasty(SMALL):
     """Deadlines that a test can wait for, and no limit that a row of exchanges would meet."""
 
     handshake_ms = 2000
-    keepalive_ms = 50
+    keepalive_ms = 100
     close_ms = 100
     handshakes = 256
 
