@@ -102,7 +102,7 @@ memory: $(VENV)/.installed build/node/.installed
 	@$(BIN)/python scripts/memory.py
 
 story: $(VENV)/.installed
-	@DSOFTBUS_STORY_BYTES=1000000 $(BIN)/python -m pytest -q --durations=1 tests/board/test_story.py
+	@$(BIN)/python -m pytest -q --durations=1 tests/board/test_story.py
 
 boards: $(VENV)/.installed
 	@$(BIN)/python scripts/boards.py
