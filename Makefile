@@ -64,8 +64,9 @@ build/typings/.installed: Makefile | $(VENV)/.installed
 demo: $(VENV)/.installed
 	@$(BIN)/dsoftbus demo
 
+# Twice as many workers as two cores have: many tests wait, for lines and for timers.
 test: $(VENV)/.installed build/node/.installed
-	@$(BIN)/python -m pytest -q -n 2 --dist worksteal
+	@$(BIN)/python -m pytest -q -n 4 --dist worksteal
 
 lint: $(VENV)/.installed build/typings/.installed
 	@$(BIN)/ruff check .

@@ -14,6 +14,11 @@ settings.register_profile("soak", deadline=None, print_blob=True)
 settings.load_profile("house")
 
 
+def pytest_collection_modifyitems(items):
+    """What takes longest begins first, so that nobody waits for it alone at the end."""
+    items.sort(key=lambda item: item.path.name != "test_story.py")
+
+
 def portable_counts(terminalreporter) -> dict:
     """Interpreter -> a Counter of its portable tests that passed and that were left out."""
     counts = {name: Counter() for name in ("cpython", portable.UNIX, portable.WASM)}
