@@ -28,18 +28,15 @@ def __getattr__(name):
 _CHEAP = 126
 
 
-def files(
-    wanted: tuple[str, ...], architecture: str, link: bool = True
-) -> Iterator[tuple[str, bytes]]:
+def files(wanted: tuple[str, ...], architecture: str) -> Iterator[tuple[str, bytes]]:
     """Paths and contents of these slices and all that they need, below the folder of modules.
 
     `architecture`: as `mpy-cross -march` names it, "" for bytecode only: the kernels are then left
-    out, and the portable code runs. Not `link`: every module by itself, with line numbers.
+    out, and the portable code runs.
     """
     for name in slices.closure(wanted):
         if architecture or name not in slices.MACHINE_CODE:
-            of_slice = _linked_files if link else _plain_files
-            yield from of_slice(name, architecture)
+            yield from _files_of(name, architecture)
 
 
 def sources(wanted: tuple[str, ...]) -> Iterator[tuple[str, bytes]]:
@@ -57,13 +54,7 @@ def _mpy(path: str) -> str:
     return str(PurePosixPath(path).with_suffix(".mpy"))
 
 
-def _plain_files(name: str, architecture: str) -> Iterator[tuple[str, bytes]]:
-    for module in slices.modules_of(name):
-        path = on_board(module)
-        yield _mpy(path), compiled(source_of(module), path, architecture)
-
-
-def _linked_files(name: str, architecture: str) -> Iterator[tuple[str, bytes]]:
+def _files_of(name: str, architecture: str) -> Iterator[tuple[str, bytes]]:
     text = linked_source(name)
     if text:
         yield f"{unit(name)}.mpy", compiled(text, unit(name), architecture, "-O3")
