@@ -1,6 +1,7 @@
 """The stable labels of errors: what people and logs see. They never go on the wire."""
 
 from dsoftbus.errors import (
+    AMBIGUOUS_NAME,
     ANNOUNCE_INVALID,
     ANNOUNCE_LIFETIME,
     ANNOUNCE_MAGIC,
@@ -38,6 +39,7 @@ from dsoftbus.errors import (
     LOW_ORDER_POINT,
     MALFORMED,
     MESSAGE_OVERSIZE,
+    NEXT_KEY_RATE,
     NEXT_KEY_UNPROVEN,
     NO_SUCH_SERVICE,
     NONCE_EXHAUSTED,
@@ -53,6 +55,7 @@ from dsoftbus.errors import (
     SESSION_LIMIT,
     STALE_PEER,
     STALE_REPLY,
+    STORE_BUSY,
     STORE_DAMAGED,
     STORE_FULL,
     STREAM_CANCELLED,
@@ -146,6 +149,9 @@ LABELS = {
     STORE_DAMAGED: "trust.store.damaged",
     STORE_FULL: "trust.store.full",
     BAD_PAIRING_URI: "trust.reject.pairing_uri",
+    AMBIGUOUS_NAME: "trust.reject.ambiguous_name",
+    NEXT_KEY_RATE: "trust.reject.next_key_rate",
+    STORE_BUSY: "trust.store.busy",
     WIFI_NO_NETWORK: "wifi.no_network",
     WIFI_WRONG_PASSWORD: "wifi.wrong_password",
     WIFI_REFUSED: "wifi.refused",

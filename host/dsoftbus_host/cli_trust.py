@@ -53,7 +53,7 @@ def unpair(peer: str, trust_path: Path) -> None:
     file = open_store(trust_path)
     entry = file.store.find(peer)
     if entry is None:
-        raise LocalError(BAD_ARGUMENT, f"{peer}: not exactly one of those who are trusted")
+        raise LocalError(BAD_ARGUMENT, f"{peer}: nobody of that name or id is trusted")
     file.store.remove(entry.id)
     file.save()
     console.print(f"{entry.name or short_id(entry.id)} is trusted no more", markup=False)
@@ -88,7 +88,7 @@ def _change_rule(
     if who not in (PAIRED, ANYONE) and not looks_like_id(who):
         entry = file.store.find(who)
         if entry is None:
-            raise LocalError(BAD_ARGUMENT, f"{who}: not exactly one of those who are trusted")
+            raise LocalError(BAD_ARGUMENT, f"{who}: nobody of that name or id is trusted")
         who = entry.id
     changed = rule(f"{effect} {direction} {who} {name}")
     if not remove:

@@ -13,6 +13,7 @@ from dsoftbus.const import DISCOVERY_PORT, EV_KEY_MOVED, LINK_DATAGRAM, LINK_LIN
 from dsoftbus.discovery.peers import Peer
 from dsoftbus.errors import STALE_PEER, BusError, LocalError
 from dsoftbus.session.events import NodeEvent
+from dsoftbus.trust import naming
 from dsoftbus.trust.acl import Rule
 from dsoftbus.trust.guard import Guard
 from dsoftbus_host.address import SERIAL
@@ -109,16 +110,18 @@ class Nearby:
         self.discovery.announce_soon()
 
     def find(self, text: str) -> str | None:
-        """The id that a person means by an id, its beginning, or a name; None when it is not
-        exactly one of those who are trusted or were heard of."""
-        entry = self.guard.store.find(text)
-        if entry is not None:
-            return str(entry.id)
-        found = [p.id for p in self.peers if p.id.startswith(text) or p.name == text]
-        return found[0] if len(found) == 1 else None
+        """The id that a person means by an id, a name, or the beginning of an id, of those who
+        are trusted or were heard of; None when it is nobody's.
+
+        Raises LocalError(AMBIGUOUS_NAME), which names those that it could be.
+        """
+        return naming.find(text, self.guard.store, self.peers) or None
 
     async def heard(self, text: str, timeout_s: float = 10) -> str:
-        """Waits until the peer that a person means has been heard of; returns its id."""
+        """Waits until the peer that a person means has been heard of; returns its id.
+
+        Raises LocalError: STALE_PEER, AMBIGUOUS_NAME.
+        """
         give_up = now_ms() + timeout_s * 1000
         while now_ms() < give_up:
             device = self.find(text)

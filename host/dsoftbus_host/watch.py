@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING
 
 from dsoftbus.const import EV_KEY_DUE, SUITE_CHACHA_SHA256
 from dsoftbus.errors import LocalError
+from dsoftbus.trust import promise
 from dsoftbus_host import next_key
 from dsoftbus_host.clock import now_ms
 
 if TYPE_CHECKING:
     from dsoftbus.session.events import NodeEvent
+    from dsoftbus.trust.guard import Guard
+    from dsoftbus.trust.store import TrustStore
     from dsoftbus_host.bus import Bus
     from dsoftbus_host.store_file import StoreFile
 
@@ -49,8 +52,10 @@ class Watch:
 
     def start(self) -> None:
         self._loop = asyncio.get_running_loop()
-        if self._bus.node.guard is not None:
-            self._bus.node.guard.wake = self.stir
+        guard = self._bus.node.guard
+        if guard is not None:
+            guard.wake = self.stir
+            guard.unsaved = []  # peers hear that something was taken once it is in the file
         self._look()
 
     def stop(self) -> None:
@@ -76,20 +81,29 @@ class Watch:
         guard = self._bus.node.guard
         while guard is not None and (session := guard.restless()) is not None:
             self._bus.turn(session)
-        self._save()
+        if self._save():
+            self._answer()
         while (event := self._bus.node.next_event()) is not None:
             if event.kind == EV_KEY_DUE:
                 self._switch_key()
             self._on_event(event)
 
-    def _save(self) -> None:
+    def _save(self) -> bool:
         """A full medium must not take the node along; the next turn tries again."""
-        if self._file is None:
-            return
         try:
-            self._file.save()
+            if self._file is not None:
+                self._file.save()
         except OSError as error:
             log.error("the trust store could not be written: %s", error)
+            return False
+        return True
+
+    def _answer(self) -> None:
+        """The peers whose next keys are in the file now."""
+        guard = self._bus.node.guard
+        if guard is not None and guard.unsaved:
+            for session in promise.saved(guard):
+                self._bus.turn(session)
 
     def _look(self) -> None:
         """What another process (a command) has changed in the file takes effect here."""
@@ -111,7 +125,7 @@ class Watch:
             log.error("the trust store stays as it was read last: %s", error)
             return
         if changed is not None:
-            guard.adopt(changed)
+            adopt(guard, changed)
 
     def _follow_plan(self) -> None:
         """Begins a change of key that has been planned beside the key file."""
@@ -134,3 +148,15 @@ class Watch:
                 next_key.switch(self._key_path)
             except (LocalError, OSError) as error:
                 log.error("the next start changes the key: %s", error)
+
+
+def adopt(guard: Guard, store: TrustStore) -> None:
+    """Another process has changed the file: `store` is what it says, and what holds from now on.
+
+    Sessions of those who are gone end, and streams that are not allowed any more are reset.
+    """
+    gone = [entry.id for entry in guard.store if store.get(entry.id) is None]
+    for device in gone:
+        guard.unpair(device)
+    guard.store.adopt(store)
+    guard.recheck()

@@ -12,7 +12,7 @@
 | `rotate SECONDS`   | gives this node a new key after so long; peers hear of it       |
 | `quit`             | says goodbye                                                  |
 
-A PEER is an id, its beginning, or a name. What happens is printed, one line each.
+A PEER is an id, a name, or the beginning of an id. What happens is printed, one line each.
 """
 
 import asyncio
@@ -34,6 +34,7 @@ from dsoftbus.const import (
 from dsoftbus.errors import BAD_ARGUMENT, BusError, LocalError, label
 from dsoftbus.identity import device_id
 from dsoftbus.trust.acl import rule
+from dsoftbus.trust.naming import find
 from dsoftbus_mpy.discovery import Discovery
 from dsoftbus_mpy.waiting import readable
 from dsoftbus_mpy.watch import Watch
@@ -179,13 +180,10 @@ class Console:
 
     def _find(self, who: str) -> str:
         """The id that a person means."""
-        entry = self._guard.store.find(who)
-        if entry is not None:
-            return entry.id
-        found = [p.id for p in self._bus.node.peers if p.id.startswith(who) or p.name == who]
-        if len(found) != 1:
-            raise LocalError(BAD_ARGUMENT, "nobody, or more than one: " + who)
-        return found[0]
+        device = find(who, self._guard.store, self._bus.node.peers)
+        if not device:
+            raise LocalError(BAD_ARGUMENT, "nobody of that name or id: " + who)
+        return device
 
     def _on_event(self, event) -> None:
         if event.kind == EV_PAIR_DIGITS:

@@ -23,6 +23,7 @@ class Watch:
         self._stirred = asyncio.Event()
         if bus.node.guard is not None:
             bus.node.guard.wake = self.stir
+            bus.node.guard.unsaved = []  # peers hear that it was taken once it is in the file
         self._key_path = key_path
         if key_path is not None:
             self.follow_plan()
@@ -53,7 +54,8 @@ class Watch:
 
     def _look(self) -> None:
         self._turn()
-        self._save()
+        if self._save():
+            self._answer()
         event = self._bus.node.next_event()
         while event is not None:
             if event.kind == EV_KEY_DUE and self._key_path is not None:
@@ -77,10 +79,20 @@ class Watch:
             self._bus.turn(session)
             session = guard.restless()
 
-    def _save(self) -> None:
-        if self._file is None:
-            return
+    def _save(self) -> bool:
         try:
-            self._file.save()
+            if self._file is not None:
+                self._file.save()
         except OSError as error:
             self._bus.on_error(error)  # the next turn tries again
+            return False
+        return True
+
+    def _answer(self) -> None:
+        """The peers whose next keys are in the file now."""
+        guard = self._bus.node.guard
+        if guard is not None and guard.unsaved:
+            from dsoftbus.trust.promise import saved  # is there: it made them wait
+
+            for session in saved(guard):
+                self._bus.turn(session)

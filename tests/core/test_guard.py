@@ -4,8 +4,6 @@ from dsoftbus.const import (
     EV_CLOSED,
     EV_DENIED,
     EV_ESTABLISHED,
-    EV_KEY_DUE,
-    EV_KEY_MOVED,
     EV_NAME_WARNING,
     EV_OPENED,
     EV_PAIR_DIGITS,
@@ -18,7 +16,6 @@ from dsoftbus.const import (
     SMALL,
     TINY,
 )
-from dsoftbus.crypto.provider import suite as portable
 from dsoftbus.errors import (
     BAD_STATE,
     NO_SUCH_SERVICE,
@@ -32,94 +29,13 @@ from dsoftbus.errors import (
     TRUST_REVOKED,
     WRONG_CODE,
 )
-from dsoftbus.node import Node
 from dsoftbus.trust import store as trust_store
 from dsoftbus.trust.acl import grant, rule
-from dsoftbus.trust.guard import Guard
 from dsoftbus.trust.invitation import psk
-from dsoftbus.trust.store import TrustStore
-from support import Random, raises
+from support import raises
+from trusting import Pair, all_events, digits, node, paired, told
 
-SUITE = portable()
 TOKEN = psk(b"t" * 16)
-
-
-class Pair:
-    """Two nodes and a session between them; `a` is the initiator."""
-
-    def __init__(self, a: Node, b: Node, now: int = 0, psk=None):
-        self.now = now
-        self.nodes = (a, b)
-        self.ends = (a.connect(b.public, now, psk=psk), b.accept(now))
-        self.events = ([], [])
-        self.run()
-
-    def run(self) -> None:
-        """Lets bytes flow until there are none; bounded."""
-        out = bytearray(4096)
-        for _ in range(50):
-            moved = 0
-            for here, there in ((0, 1), (1, 0)):
-                n = self.ends[here].poll_transmit(out, self.now, 0)
-                self.ends[there].receive_data(out[:n], self.now)
-                moved += n
-            self._collect()
-            if not moved:
-                return
-        raise AssertionError("no end of talking")
-
-    def _collect(self) -> None:
-        for end, events in zip(self.ends, self.events):
-            event = end.next_event()
-            while event is not None:
-                events.append(event)
-                event = end.next_event()
-
-    def seen(self, side: int, kind: int) -> bool:
-        return kind in [event.kind for event in self.events[side]]
-
-    def stream(self, side: int):
-        """The last stream that the peer of `side` opened here."""
-        return [e.stream for e in self.events[side] if e.kind == EV_OPENED][-1]
-
-
-def node(seed: int, name: str, grants=("allow in *", "allow out *"), profile=SMALL) -> Node:
-    random = Random(seed)
-    guard = Guard(TrustStore(profile), random, lambda: 1700000000, [grant(g) for g in grants])
-    return Node({1: SUITE}, SUITE.keypair(bytes((seed,)) * 32), random, profile, name, guard=guard)
-
-
-def told(at: Node) -> list:
-    """The kinds of the node's events since the last look."""
-    return [event.kind for event in all_events(at)]
-
-
-def all_events(at: Node) -> list:
-    found = []
-    event = at.next_event()
-    while event is not None:
-        found.append(event)
-        event = at.next_event()
-    return found
-
-
-def digits(at: Node) -> str:
-    (shown,) = [e.about.pairing.digits for e in all_events(at) if e.kind == EV_PAIR_DIGITS]
-    return shown
-
-
-def paired(a: Node, b: Node) -> Pair:
-    """A session in which both have paired."""
-    b.guard.desk.open(0)
-    both = Pair(a, b)
-    a.guard.pair(both.ends[0], 0)
-    both.run()
-    for at in (a, b):
-        at.guard.confirm(digits(at))
-    both.run()
-    assert EV_PAIRED in told(a)
-    assert EV_PAIRED in told(b)
-    return both
 
 
 def test_a_stranger_has_no_session_while_the_desk_is_closed():
@@ -396,42 +312,55 @@ def test_a_full_store_pairs_nobody_else():
     assert len(b.guard.store) == TINY.trusted
 
 
-def test_a_peer_follows_a_key_that_was_told_in_time():
-    a, b, c = node(1, "a"), node(2, "b"), node(3, "c")
-    live, late = paired(a, b), paired(a, c)
-    for session in (live, late):
-        a.forget(session.ends[0])
-    both = Pair(a, b)
-    next_pair = SUITE.keypair(b"\7" * 32)
-    a.guard.rotate(next_pair, 60, 0)
-    both.run()
-    assert a.guard.rotation.told == {b.id}
-    assert b.guard.store.get(a.id).next_public == next_pair.public
-    told(b)
-    a.handle_timer(59999)
-    assert told(a) == []
-    assert a.poll_timer() == 60000
-    a.handle_timer(60000)
-    (due,) = all_events(a)
-    assert (due.kind, due.about.next_pair) == (EV_KEY_DUE, next_pair)
-    moved = node(7, "a")
-    moved.guard.store = a.guard.store
-    again = Pair(moved, b, 60000)
-    assert again.seen(1, EV_ESTABLISHED)
-    assert both.ends[1].cause == TRUST_REVOKED  # the old key is worth nothing, at once
-    assert [(e.kind, e.peer, e.name) for e in all_events(b)] == [(EV_KEY_MOVED, moved.id, a.id)]
-    assert Pair(moved, c, 60000).ends[1].cause == NOT_PAIRED  # was away, must pair again
-
-
-def test_a_promise_of_a_key_does_not_hold_for_ever():
-    a, b = node(1, "a"), node(2, "b")
+def test_after_an_unpairing_nothing_old_comes_back():
+    a, b = node(1, "a"), node(2, "b", ("allow in echo",))
     both = paired(a, b)
-    a.guard.rotate(SUITE.keypair(b"\7" * 32), 60, 0)
+    b.guard.store.get(a.id).grants.append(grant("allow in files"))
+    b.guard.store.add_rule(rule("allow in %s files" % a.id))
+    stream = both.ends[0].open("files")
     both.run()
-    b.guard.store.get(a.id)
-    moved = node(7, "a")
-    assert Pair(moved, b, 120000).ends[1].cause == NOT_PAIRED
-    assert b.guard.store.get(a.id).next_public == b""
+    assert not stream.code
+    b.unpair(a.id)
+    both.run()
+    assert Pair(a, b).ends[1].cause == NOT_PAIRED
+    told(b)
+    a.unpair(b.id)
+    told(a)
+    both = paired(a, b)
+    kept, lost = both.ends[0].open("echo"), both.ends[0].open("files")
+    both.run()
+    assert (kept.code, lost.code) == (0, OUTSIDE_ACL)
+    assert [str(g) for g in b.guard.store.get(a.id).grants] == ["allow in echo"]
+
+
+def test_pairing_again_keeps_what_was_granted_and_what_was_announced():
+    a, b = node(1, "a"), node(2, "b", ("allow in *",))
+    paired(a, b)
+    entry = b.guard.store.get(a.id)
+    entry.grants = [grant("allow in echo")]  # as the owner narrowed it
+    entry.next_public, entry.next_for_s = b"n" * 32, 500
+    renamed = node(1, "attic")
+    renamed.guard.store = a.guard.store
+    paired(renamed, b)
+    entry = b.guard.store.get(a.id)
+    assert [str(g) for g in entry.grants] == ["allow in echo"]
+    assert (entry.name, entry.next_public) == ("attic", b"n" * 32)
+    assert len(b.guard.store) == 1
+
+
+def test_of_several_rules_of_the_node_one_that_denies_decides_wherever_it_stands():
+    a, b = node(1, "a"), node(2, "b", ())
+    both = paired(a, b)
+    texts = ["allow in %s x" % a.id, "allow in paired x", "allow in * x", "deny in %s x" % a.id]
+    for at in range(len(texts)):
+        b.guard.store.rules = [rule(text) for text in texts[at:] + texts[:at]]
+        refused = both.ends[0].open("x")
+        both.run()
+        assert refused.code == OUTSIDE_ACL
+    b.guard.store.rules.remove(rule(texts[3]))
+    allowed = both.ends[0].open("x")
+    both.run()
+    assert allowed.code == 0
 
 
 def test_sessions_that_have_gone_are_forgotten():

@@ -1,11 +1,8 @@
 """Rotation: the next key is proved, bound to its session, and followed."""
 
-from dsoftbus.const import SMALL
 from dsoftbus.crypto.provider import suite as portable
 from dsoftbus.errors import BAD_ARGUMENT, MALFORMED, NEXT_KEY_UNPROVEN
 from dsoftbus.trust import rotation
-from dsoftbus.trust.acl import grant
-from dsoftbus.trust.store import Entry, TrustStore
 from support import raises
 
 SUITE = portable()
@@ -76,33 +73,6 @@ def test_odd_messages_are_malformed():
     for grace in (bytes(4), b"\x40\0\0\0"):
         raises(MALFORMED, rotation.accept, SUITE, view, announced()[:33] + grace + bytes(32))
     raises(BAD_ARGUMENT, rotation.announce, SUITE, View(MINE, PEERS), NEXT, 0)
-
-
-def test_an_entry_follows_its_next_key_and_the_old_one_is_trusted_no_more():
-    store = TrustStore(SMALL)
-    old = Entry(MINE.public, "hall", [grant("allow in echo")], 1700000000)
-    store.add(old)
-    assert store.follow(NEXT.public) is None
-    store.promise(old.id, NEXT.public, 3600)
-    assert old.next_for_s == 7200
-    revision = store.revision
-    assert store.follow(NEXT.public) is old
-    assert store.revision > revision
-    assert store.get(old.id) is None
-    (entry,) = store
-    assert (entry.public, entry.name, entry.paired_at) == (NEXT.public, "hall", 1700000000)
-    assert [str(g) for g in entry.grants] == ["allow in echo"]
-    assert entry.next_public == b""
-    assert store.follow(NEXT.public) is None
-
-
-def test_a_revoked_entry_takes_its_next_key_along():
-    store = TrustStore(SMALL)
-    store.add(Entry(MINE.public))
-    (entry,) = store
-    store.promise(entry.id, NEXT.public, 60)
-    store.remove(entry.id)
-    assert store.follow(NEXT.public) is None
 
 
 def test_a_rotation_is_due_when_its_grace_is_over():

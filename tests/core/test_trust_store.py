@@ -1,7 +1,7 @@
 """The trust store: its text there and back, and every cut and every flip of it found."""
 
 from dsoftbus.const import SMALL, TINY
-from dsoftbus.errors import BAD_ARGUMENT, STORE_DAMAGED, STORE_FULL
+from dsoftbus.errors import AMBIGUOUS_NAME, BAD_ARGUMENT, STORE_DAMAGED, STORE_FULL
 from dsoftbus.identity import device_id
 from dsoftbus.trust.acl import grant, rule
 from dsoftbus.trust.store import Entry, TrustStore, decode
@@ -148,10 +148,34 @@ def test_a_person_finds_an_entry_by_id_or_name():
     store.add(Entry(key(3), "hall"))
     assert store.find("kitchen").public == key(1)
     assert store.find(device_id(key(2))[:10]).public == key(2)
-    assert store.find("hall") is None  # two of them: an id must tell
+    refused = raises(AMBIGUOUS_NAME, store.find, "hall")  # two of them: an id must tell
+    assert device_id(key(2)) in refused.detail and device_id(key(3)) in refused.detail
     assert store.find("") is None
     assert store.find("cellar") is None
     assert len(store.named("hall")) == 2
+
+
+def test_what_was_allowed_goes_with_its_peer_and_what_was_denied_stays():
+    store = sample()
+    one, other = device_id(key(1)), device_id(key(2))
+    for text in ("allow in %s a" % one, "deny in %s b" % one, "allow out %s a" % other):
+        store.add_rule(rule(text))
+    before = store.revision
+    assert store.remove(one).id == one
+    assert store.revision == before + 1
+    assert [str(r) for r in store.rules] == [
+        "allow in paired echo",
+        "deny both * secret/*",
+        "deny in %s b" % one,
+        "allow out %s a" % other,
+    ]
+    assert store.remove(one) is None
+    assert store.revision == before + 1
+    stranger = device_id(key(7))
+    store.add_rule(rule("allow in %s a" % stranger))
+    assert store.remove(stranger) is None  # never paired: the rule was all that it had
+    assert store.revision == before + 3
+    assert stranger not in store.encode()
 
 
 def test_an_entry_is_what_a_key_can_be():

@@ -50,7 +50,7 @@ def test_peers_are_listed(trust):
 def test_a_peer_is_unpaired_by_its_name(trust):
     assert "hall is trusted no more" in run("unpair", "hall", "--trust", trust)
     assert len(StoreFile(trust).store) == 0
-    assert "not exactly one" in run("unpair", "hall", "--trust", trust, fails=True)
+    assert "nobody of that name" in run("unpair", "hall", "--trust", trust, fails=True)
 
 
 def test_rules_come_and_go(trust):
@@ -66,7 +66,7 @@ def test_rules_come_and_go(trust):
     run("allow", "hall", "sensor/*", "--remove", "--trust", trust)
     assert len(rules(trust)) == 2
     assert "no rule" in run("allow", "paired", "x", "--remove", "--trust", trust, fails=True)
-    assert "not exactly one" in run("allow", "cellar", "x", "--trust", trust, fails=True)
+    assert "nobody of that name" in run("allow", "cellar", "x", "--trust", trust, fails=True)
     assert "local.bad_argument" in run("allow", "paired", "a*b", "--trust", trust, fails=True)
 
 

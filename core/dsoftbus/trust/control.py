@@ -152,11 +152,11 @@ class Control:
         if change is None or self.device in change.told:
             return
         if self._guard.store.get(self.device) is not None:
-            change.tell(self, now)
+            change.tell(self, self._guard, now)
 
     def on_keys(self, talk, message: bytes) -> None:
-        """A message on the stream for next keys."""
-        from dsoftbus.trust.rotation import hear  # only who changes a key pays for it
+        """A message on a stream that the peer opened for its next key."""
+        from dsoftbus.trust.promise import hear  # only who has such peers pays for it
 
         hear(self, self._guard, talk, message)
 

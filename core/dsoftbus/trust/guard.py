@@ -49,7 +49,8 @@ class Guard:
         self._controls = []
         self._events = deque((), _EVENTS)
         self._restless = []
-        self._promised_until = {}  # ms, by device id
+        # Where a backend keeps the store in a file: those who wait until it is there (`promise`).
+        self.unsaved: list = None
 
     # Commands
 
@@ -85,14 +86,6 @@ class Guard:
             self.tell(EV_UNPAIRED, device, entry.name)
         return entry is not None
 
-    def adopt(self, store) -> None:
-        """The store has been changed elsewhere: `store` is what it is to be, at once."""
-        gone = [entry.id for entry in self.store if store.get(entry.id) is None]
-        for device in gone:
-            self.unpair(device)
-        self.store.adopt(store)
-        self.recheck()
-
     def recheck(self) -> None:
         """The rules have changed: streams that they do not allow any more are reset."""
         for control in self._controls:
@@ -118,8 +111,7 @@ class Guard:
 
         Raises PeerError(NOT_PAIRED), which ends the session.
         """
-        self._forget_old_promises(now)
-        self._follow_key(session)
+        self._follow_key(session, now)
         by_token = session.by_token and self.store.get(session.peer_id) is None
         if by_token and not session.initiator:
             self.trust(session)  # message 3 was sealed with the token
@@ -141,10 +133,10 @@ class Guard:
                 return
 
     def handle_timer(self, now: int) -> None:
+        self._age_promises(now)
         change = self.rotation
-        if change is not None and change.due(now):
+        if change is not None and change.due(now) and self.tell(EV_KEY_DUE, "", "", 0, change):
             self.rotation = None
-            self.tell(EV_KEY_DUE, "", "", 0, change)
 
     # Outputs
 
@@ -162,13 +154,16 @@ class Guard:
 
     # What sessions ask of it
 
-    def tell(self, kind: int, device: str, name: str = "", code: int = 0, about=None) -> None:
+    def tell(self, kind: int, device: str, name: str = "", code: int = 0, about=None) -> bool:
+        """False where there is no place for another event, or no memory."""
+        told = len(self._events) < _EVENTS
         try:
-            if len(self._events) < _EVENTS:
+            if told:
                 self._events.append(NodeEvent(kind, device, name, code, about))
         except MemoryError:
-            pass  # as when there are too many
+            told = False
         self.wake()
+        return told
 
     def check(self, device: str, direction: int, name: str) -> int:
         """See `Acl.check`."""
@@ -187,22 +182,18 @@ class Guard:
         device, name = session.peer_id, session.peer_name
         today = self._today() if self._today else 0
         known = self.store.get(device)
-        grants = known.grants if known else self.grants
         try:
-            self.store.add(Entry(session.peer_public, name, grants, today))
+            if known is None:
+                self.store.add(Entry(session.peer_public, name, self.grants, today))
+            else:  # what was granted since stays, and so does a next key
+                known.name = name
+                known.paired_at = today
+                self.store.touch()
         except LocalError as error:
             self.tell(EV_PAIR_FAILED, device, name, error.code)
             return
         self.tell(EV_PAIRED, device, name)
         self._warn_of_name(device, name)
-
-    def take_next_key(self, device: str, public: bytes, grace_s: int, now: int) -> None:
-        """A peer has announced its next key, and proved that it holds it."""
-        if self.store.get(device) is not None:
-            self.store.promise(device, public, grace_s)
-            self.wake()
-            self._promised_until.pop(device, None)
-            self._forget_old_promises(now)
 
     # Admission
 
@@ -219,22 +210,23 @@ class Guard:
         if name and [entry for entry in self.store.named(name) if entry.id != device]:
             self.tell(EV_NAME_WARNING, device, name)
 
-    def _follow_key(self, session) -> None:
-        old = self.store.follow(session.peer_public)
-        if old is not None:
-            self._end_sessions(old.id)
-            self.tell(EV_KEY_MOVED, session.peer_id, old.id)
+    def _follow_key(self, session, now: int) -> None:
+        if self._age_promises(now):
+            from dsoftbus.trust.promise import follow
 
-    def _forget_old_promises(self, now: int) -> None:
-        """A next key that was announced long ago is good no more; the time runs while we do."""
-        for entry in self.store:
-            if entry.next_public:
-                until = self._promised_until.setdefault(entry.id, now + entry.next_for_s * 1000)
-                if now >= until:
-                    del self._promised_until[entry.id]
-                    entry.next_public = b""
-                    entry.next_for_s = 0
-                    self.store.touch()
+            old = follow(self.store, session.peer_public)
+            if old is not None:
+                self._end_sessions(old.id)
+                self.tell(EV_KEY_MOVED, session.peer_id, old.id)
+
+    def _age_promises(self, now: int) -> bool:
+        """What peers announced as their next keys is good for a time. False: there is nothing."""
+        if not self.store.promises():
+            return False
+        from dsoftbus.trust.promise import age  # only who has such peers pays for it
+
+        age(self.store, now)
+        return True
 
     # Sessions
 

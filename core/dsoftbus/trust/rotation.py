@@ -18,15 +18,18 @@ _NEXT_BYTES = _PROOF_AT + 32
 _ZERO = bytes(KEY_BYTES)
 
 
-def announce(suite, session, next_pair, grace_s: int) -> bytes:
-    """NEXT for the peer of `session`: this node will go by `next_pair` in `grace_s` seconds."""
+def announce(suite, session, next_pair, grace_s: int, secret=None) -> bytes:
+    """NEXT for the peer of `session`: this node will go by `next_pair` in `grace_s` seconds.
+
+    `secret` is `next_pair.exchange(session.peer_public)`, where it is known from before.
+    """
     if not 1 <= grace_s <= U30_MAX:
         raise LocalError(BAD_ARGUMENT, "grace of 1 s and more")
     message = bytearray(_NEXT_BYTES)
     message[0] = NEXT
     message[1:_GRACE_AT] = next_pair.public
     put_u32(message, _GRACE_AT, grace_s)
-    secret = next_pair.exchange(session.peer_public)
+    secret = secret or next_pair.exchange(session.peer_public)
     if secret == _ZERO:
         raise LocalError(BAD_ARGUMENT, "next key")
     current = session.local.static.public
@@ -34,17 +37,22 @@ def announce(suite, session, next_pair, grace_s: int) -> bytes:
     return bytes(message)
 
 
-def accept(suite, session, message: bytes) -> tuple:
-    """(next key, grace in s) of the peer of `session`.
-
-    Raises PeerError: MALFORMED, or NEXT_KEY_UNPROVEN when the peer does not hold that key.
-    """
+def claimed(message: bytes) -> tuple:
+    """(next key, grace in s) that NEXT speaks of, unproved. Raises PeerError(MALFORMED)."""
     if len(message) != _NEXT_BYTES or message[0] != NEXT:
         raise PeerError(MALFORMED, "key message")
     grace_s = get_u32(message, _GRACE_AT)
     if grace_s < 1:
         raise PeerError(MALFORMED, "grace")
-    public = bytes(message[1:_GRACE_AT])
+    return bytes(message[1:_GRACE_AT]), grace_s
+
+
+def accept(suite, session, message: bytes) -> tuple:
+    """(next key, grace in s) of the peer of `session`. It costs a scalar multiplication.
+
+    Raises PeerError: MALFORMED, or NEXT_KEY_UNPROVEN when the peer does not hold that key.
+    """
+    public, grace_s = claimed(message)
     secret = session.local.static.exchange(public)
     proof = _proof(suite.hash, session, secret, session.peer_public, message)
     if secret == _ZERO or proof != bytes(message[_PROOF_AT:]):
@@ -62,13 +70,15 @@ def _proof(hash, session, secret: bytes, current: bytes, message) -> bytes:
 class Rotation:
     """A change of this node's own key that is under way.
 
-    `told` are the ids of the peers that have answered. When `due`, the backend makes `next_pair`
-    the identity and starts anew; who was not told by then must pair again.
+    `grace_s` is of this node's running time: a clock that jumps does not shorten it. `told` are
+    the ids of the peers that have answered since this start. When `due`, the backend makes
+    `next_pair` the identity and starts anew; a peer that was not told by then must pair again.
     """
 
     def __init__(self, next_pair, grace_s: int, now: int):
         self.next_pair = next_pair
         self._until = now + grace_s * 1000
+        self._shared = {}  # by device id, so that a peer that comes again and again costs nothing
         self.told = set()
 
     def due(self, now: int) -> bool:
@@ -81,23 +91,28 @@ class Rotation:
     def poll_timer(self) -> int:
         return self._until
 
-    def tell(self, control, now: int) -> None:
-        """Tells the peer of a session; it counts as told when it has answered."""
+    def tell(self, control, guard, now: int) -> None:
+        """Tells the peer of a session; it counts as told when it has answered.
+
+        Where no stream can be opened now, the next session tells it.
+        """
         session = control.session
-        message = announce(session.suite, session, self.next_pair, self.grace_s(now))
-        talk = control.talk(control.open(KEYS_STREAM), control.on_keys)
+        try:
+            stream = control.open(KEYS_STREAM)
+        except LocalError:
+            return
+        secret = self._shared.get(control.device)
+        if secret is None:
+            secret = self.next_pair.exchange(session.peer_public)
+            self._shared[control.device] = secret
+        message = announce(session.suite, session, self.next_pair, self.grace_s(now), secret)
+
+        def answered(talk, message):
+            if message != TAKEN:
+                raise PeerError(MALFORMED, "answer to a next key")
+            self.told.add(control.device)
+            guard.wake()
+
+        talk = control.talk(stream, answered)
         talk.send(message)
         talk.finish()
-
-
-def hear(control, guard, talk, message: bytes) -> None:
-    """A message of the peer of `control`: NEXT, or that it has taken this node's."""
-    if message == TAKEN:
-        if guard.rotation is not None:
-            guard.rotation.told.add(control.device)
-        return
-    session = control.session
-    public, grace_s = accept(session.suite, session, message)
-    guard.take_next_key(control.device, public, grace_s, control.now)
-    talk.send(TAKEN)
-    talk.finish()

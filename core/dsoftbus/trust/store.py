@@ -35,9 +35,15 @@ _CHECK = ',\n"check":"'
 class Entry:
     """One trusted peer. `grants` are `acl.Rule`s; `paired_at` is in s since 1970, 0 if unknown.
 
-    `next_public` is the key that it announced as its next, good for `next_for_s` of this node's
-    running time.
+    `next_public` is the key that it announced as its next, good for `next_for_s` more of this
+    node's running time.
     """
+
+    # What few entries need a place for, and no file holds: see `trust.promise`.
+    until: int = None  # in ms, when `next_public` is good no more
+    noted = False  # what is left of it was written since the start
+    news = None  # a TokenBucket
+    was = ""  # the id before its key moved
 
     def __init__(self, public: bytes, name: str = "", grants=(), paired_at: int = 0):
         if len(public) != KEY_BYTES or len(name.encode()) > NODE_NAME_MAX:
@@ -85,9 +91,14 @@ class TrustStore:
         self.revision += 1
 
     def remove(self, device: str):
-        """Trusts a peer no more; returns its entry, or None when there was none."""
+        """Trusts a peer no more, and takes what rules allow it along; what they deny it stays.
+
+        Returns its entry, or None when there was none.
+        """
         entry = self._entries.pop(device, None)
-        if entry is not None:
+        kept = [rule for rule in self.rules if rule.who != device or not rule.allow]
+        if entry is not None or len(kept) < len(self.rules):
+            self.rules = kept
             self.revision += 1
         return entry
 
@@ -106,22 +117,6 @@ class TrustStore:
             self.rules.remove(old)
             self.revision += 1
         return found
-
-    def promise(self, device: str, public: bytes, grace_s: int) -> None:
-        """Writes a peer's announced next key into its entry; a later one replaces it."""
-        entry = self._entries[device]
-        entry.next_public = public
-        entry.next_for_s = grace_s * 2  # the peer changes when its own clock says so
-        self.revision += 1
-
-    def follow(self, public: bytes):
-        """A session has proved `public`. If it is an entry's next key, the entry moves to it:
-        returns the old entry, which is trusted no more, or None: nobody's next key."""
-        old = self.promised(public)
-        if old is not None:
-            self.remove(old.id)
-            self.add(Entry(public, old.name, old.grants, old.paired_at))
-        return old
 
     def adopt(self, other: "TrustStore") -> None:
         """Takes over what another store holds."""
@@ -151,18 +146,17 @@ class TrustStore:
         return [entry for entry in self if entry.name == name]
 
     def find(self, text: str):
-        """The entry that a person means by an id, the beginning of one, or a name; None when it
-        is not exactly one."""
-        found = [entry for entry in self if text and entry.id.startswith(text)]
-        found = found or self.named(text)
-        return found[0] if len(found) == 1 else None
+        """The entry that a person means by an id, a name, or the beginning of an id, or None.
 
-    def promised(self, public: bytes):
-        """The entry whose announced next key this is, or None."""
-        for entry in self._entries.values():
-            if entry.next_public and entry.next_public == public:
-                return entry
-        return None
+        Raises LocalError(AMBIGUOUS_NAME), which names those that it could be.
+        """
+        from dsoftbus.trust.naming import find  # only who is asked by name pays for it
+
+        return self._entries.get(find(text, self))
+
+    def promises(self) -> list:
+        """The entries with a next key (`trust.promise`)."""
+        return [entry for entry in self._entries.values() if entry.next_public]
 
     # Text
 

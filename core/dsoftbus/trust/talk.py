@@ -25,6 +25,12 @@ class Talk:
         self._finishing = True
         self._push()
 
+    def refuse(self, code: int) -> None:
+        """Ends both sides at once; the peer learns the code."""
+        self._out = []
+        self._stream.reset(code)
+        self._end(code)
+
     def on_event(self, event) -> None:
         if event.kind == EV_READABLE:
             self._read()

@@ -172,8 +172,9 @@ SLICES = {
             *_of("dsoftbus.trust", "acl store desk control guard"),
             *_of("dsoftbus_mpy", "storefile watch"),
         ),
-        ("pairing", "rotation"),
+        ("pairing", "rotation", "naming"),
     ),
+    "naming": Slice("the peer that a word means", ("trust",), ("dsoftbus.trust.naming",)),
     "pairing": Slice(
         "how trust begins: six digits on both sides",
         ("trust",),
@@ -228,7 +229,7 @@ SLICES = {
     "rotation": Slice(
         "the change of a key, this node's or a peer's",
         ("pairing", "keyfile"),
-        ("dsoftbus.trust.rotation", "dsoftbus.trust.nextkey", "dsoftbus_mpy.nextkey"),
+        (*_of("dsoftbus.trust", "rotation promise nextkey"), "dsoftbus_mpy.nextkey"),
     ),
     "files": Slice("the file streams of the command line", ("asyncio",), ("dsoftbus_mpy.files",)),
     "config": Slice("config.json, checked", ("core",), ("dsoftbus_mpy.config",)),
@@ -251,7 +252,7 @@ SLICES = {
     ),
     "program": Slice(
         "`micropython -m dsoftbus_mpy`, and invitations",
-        ("files", "discovery", "rotation", "names", "keyfile"),
+        ("files", "discovery", "rotation", "naming", "names", "keyfile"),
         (
             "dsoftbus.trust.invitation",
             "dsoftbus_mpy.console",
@@ -280,8 +281,8 @@ BETWEEN_US = _words(
     abandon admit adopt allow_messages announce_soon answer cancel_loan context end_with_session
     evicted finishing free_id keep_loan late_ms loan loan_at next_for_s next_public note_reset
     note_writable notify on_established on_released parting pending
-    promise readable_event receive_credit released stir take_loan take_next_key turn_if_owed
-    wake_by want_writable welcomes
+    readable_event receive_credit released stir take_loan turn_if_owed
+    unsaved wake_by want_writable welcomes
     """
 )
 # Slices with machine code: for boards that can run it.
