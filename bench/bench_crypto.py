@@ -9,10 +9,11 @@ import ssl
 import sys
 from pathlib import Path
 
+import click
 import tls_peer
 
 ROOT = Path(__file__).parent.parent
-OUTPUT = ROOT / "build" / "bench" / "crypto.json"
+OUTPUT = Path("build/bench/crypto.json")
 LENGTH_BYTES = 10  # decimal, before the bulk
 
 
@@ -27,7 +28,7 @@ async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
     writer.close()
 
 
-async def run() -> int:
+async def run(rounds: int) -> int:
     """Returns the exit status of the run on MicroPython."""
     context = tls_peer.server_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2  # the most that the port speaks
@@ -39,7 +40,7 @@ async def run() -> int:
     process = await asyncio.create_subprocess_exec(
         str(Path(sys.executable).with_name("micropython")),
         *("-X", "heapsize=4M"),
-        *(str(ROOT / "bench" / "crypto.py"), str(port), "127.0.0.1", str(OUTPUT)),
+        *(str(ROOT / "bench" / "crypto.py"), str(port), "127.0.0.1", str(OUTPUT), str(rounds)),
         env={**os.environ, "MICROPYPATH": ":".join(roots)},
     )
     status = await process.wait()
@@ -47,5 +48,12 @@ async def run() -> int:
     return status
 
 
+@click.command()
+@click.option("--rounds", default=5, show_default=True, help="Rounds of each measurement.")
+def main(rounds: int) -> None:
+    """Measures the crypto of the MicroPython unix port, beside its built-in ssl."""
+    sys.exit(asyncio.run(run(rounds)))
+
+
 if __name__ == "__main__":
-    sys.exit(asyncio.run(run()))
+    main()

@@ -2,10 +2,10 @@
 
 `make bench-crypto` runs it on the unix port beside a TLS server. On a board, with dsoftbus and
 dsoftbus_mpy installed: `mpremote cp bench/table.py : + run bench/crypto.py`. Arguments, all
-optional: the TLS server's port and address, and a file for the rows as JSON.
+optional: the TLS server's port and address, a file for the rows as JSON, and the number of rounds.
 
-Each figure is the best of ROUNDS, taken in turn with its reference, because what else the machine
-does only adds to a time.
+Each figure is the best of the rounds, taken in turn with its reference, because what else the
+machine does only adds to a time.
 """
 
 import hashlib
@@ -15,11 +15,11 @@ import time
 
 import table
 
-from dsoftbus.crypto import suite as portable
+from dsoftbus.crypto import provider as portable
 from dsoftbus.noise import HandshakeState
 from dsoftbus_mpy import crypto
 
-ROUNDS = 5
+rounds = 5  # the last argument, if it is given
 SAMPLE_MS = 40  # long beside the clock's tick
 RECORD = 4096
 PACKET = 400
@@ -72,9 +72,9 @@ def once_us(call) -> float:
 
 
 def best_us(*calls) -> list:
-    """The best time of each call, over ROUNDS in which they take turns."""
+    """The best time of each call, over the rounds, in which they take turns."""
     best = [once_us(call) for call in calls]
-    for _ in range(ROUNDS - 1):
+    for _ in range(rounds - 1):
         best = [min(best[i], once_us(call)) for i, call in enumerate(calls)]
     return best
 
@@ -121,7 +121,7 @@ def aead_calls(cipher, size: int) -> tuple:
 def aead_rows(size: int) -> list:
     data = bytes(RECORD)
     seal, open_ = aead_calls(crypto.suite().cipher, size)
-    seal_twin, open_twin = aead_calls(portable.portable().cipher, size)
+    seal_twin, open_twin = aead_calls(portable.suite().cipher, size)
     times = best_us(lambda: hashlib.sha256(data).digest(), seal, open_, seal_twin, open_twin)
     sha = RECORD / times[0]
     rows = []
@@ -135,7 +135,7 @@ def aead_rows(size: int) -> list:
 def blake2s_rows() -> list:
     data = bytes(RECORD)
     ours = crypto.suite(2).hash.digest
-    twin = portable.portable(2).hash.digest
+    twin = portable.suite(2).hash.digest
     sha, kernel, slow = best_us(
         lambda: hashlib.sha256(data).digest(), lambda: ours(data), lambda: twin(data)
     )
@@ -163,7 +163,7 @@ def handshake_call(suite):
 
 
 def handshake_rows(tls) -> list:
-    calls = [handshake_call(crypto.suite()), handshake_call(portable.portable())]
+    calls = [handshake_call(crypto.suite()), handshake_call(portable.suite())]
     if tls:
         calls.append(tls.handshake)
     times = best_us(*calls)
@@ -212,11 +212,13 @@ class Tls:
 def bulk_rows(tls) -> list:
     """Sealing alone beside the whole of a TLS transfer, which has a socket and a peer in it."""
     seal = aead_calls(crypto.suite().cipher, RECORD)[0]
-    theirs = max([tls.bulk_mb_s() for _ in range(3)])
+    theirs = max([tls.bulk_mb_s() for _ in range(min(rounds, 3))])
     return [table.row("seal 4096 B", RECORD / best_us(seal)[0], "MB/s", "ssl bulk", theirs)]
 
 
-def main(port: str = "", host: str = "127.0.0.1", output: str = "") -> None:
+def main(port: str = "", host: str = "127.0.0.1", output: str = "", count: str = "") -> None:
+    global rounds
+    rounds = int(count or rounds)
     tls = Tls(int(port), host) if port else None
     rows = x25519_rows() + aead_rows(RECORD) + aead_rows(PACKET) + blake2s_rows()
     rows += handshake_rows(tls)

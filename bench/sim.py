@@ -1,7 +1,7 @@
 """Goodput over one simulated path: dsoftbus beside aioquic and beside what the path could carry.
 
 `python bench/sim.py` prints the table of docs/datagrams.md, in virtual time: the same on every
-machine. Both carry `SIZE` bytes one way on one stream; the clock runs from the first byte that is
+machine. Both carry 8 MB one way on one stream; the clock runs from the first byte that is
 handed over to the last that has arrived. aioquic is a dependency of the tests only.
 """
 
@@ -11,6 +11,8 @@ import datetime
 import sys
 from pathlib import Path
 from typing import Any
+
+import click
 
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT / "core"), str(ROOT / "host")]
@@ -30,12 +32,10 @@ from dsoftbus_sim.network import Network  # noqa: E402
 from dsoftbus_sim.node import SimNode  # noqa: E402
 from dsoftbus_sim.world import World  # noqa: E402
 
-SIZE = 8_000_000
 LATENCY_MS = 50
 KILOBYTES_S = 1250  # 10 Mbit/s
 QUEUE_BYTES = 125_000  # as much as is under way in a round trip
 LOSSES = (0, 10, 50)  # permille
-SEEDS = range(5)
 LIMIT_MS = 1_200_000
 SUITES = {1: crypto.suite(1)}
 
@@ -50,9 +50,9 @@ def network(seed: int, loss: int) -> Network:
 class Bus:
     """Two nodes of this project, as `Quic` below."""
 
-    def __init__(self, net: Network) -> None:
+    def __init__(self, net: Network, size: int) -> None:
         self.world = net.world
-        self.data = bytes(SIZE)
+        self.data = bytes(size)
         self.sent = self.received = 0
         self.begun_us = 0
         self.one, self.other = (SimNode(net, SUITES, HOST, self.on_event) for _ in range(2))
@@ -72,7 +72,7 @@ class Bus:
             event.stream.drop(event.stream.readable)
 
     def push(self, stream: Any) -> None:
-        while self.sent < SIZE:
+        while self.sent < len(self.data):
             n = stream.send(self.data, self.sent)
             if not n:
                 return
@@ -120,8 +120,9 @@ class Peer:
 class Quic:
     """An aioquic client and server that carry the same bytes."""
 
-    def __init__(self, net: Network) -> None:
+    def __init__(self, net: Network, size: int) -> None:
         self.world = net.world
+        self.size = size
         self.received = 0
         self.begun_us = 0
         client = QuicConfiguration(is_client=True, alpn_protocols=["x"], verify_mode=0)
@@ -142,7 +143,7 @@ class Quic:
     def on_event(self, peer: Peer, event: Any) -> None:
         if isinstance(event, HandshakeCompleted) and peer is self.near:
             self.begun_us = self.world.now_us
-            peer.quic.send_stream_data(0, bytes(SIZE))
+            peer.quic.send_stream_data(0, bytes(self.size))
         elif isinstance(event, StreamDataReceived):
             self.received += len(event.data)
 
@@ -158,13 +159,13 @@ def certificate() -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
 CERTIFICATE = certificate()
 
 
-def goodput(kind: type[Bus] | type[Quic], seed: int, loss: int) -> float:
+def goodput(kind: type[Bus] | type[Quic], size: int, seed: int, loss: int) -> float:
     """In kilobytes of payload a second of virtual time."""
-    pair = kind(network(seed, loss))
-    done = pair.world.run(LIMIT_MS, lambda: pair.received >= SIZE)
+    pair = kind(network(seed, loss), size)
+    done = pair.world.run(LIMIT_MS, lambda: pair.received >= size)
     if not done:
         raise SystemExit(f"{kind.__name__} with seed {seed} and loss {loss} has not ended")
-    return SIZE / ((pair.world.now_us - pair.begun_us) / 1000)
+    return size / ((pair.world.now_us - pair.begun_us) / 1000)
 
 
 def chart(rows: list[tuple[str, tuple[float, ...]]], top: float) -> str:
@@ -184,16 +185,22 @@ def chart(rows: list[tuple[str, tuple[float, ...]]], top: float) -> str:
     return str(drawing)
 
 
-def main() -> None:
-    """Prints the table, and writes the chart to the file that is named, if one is."""
-    full = SIZE / (SIZE / KILOBYTES_S + LATENCY_MS)
+@click.command()
+@click.option("--mb", default=8.0, show_default=True, help="Megabytes in each transfer.")
+@click.option("--seeds", default=5, show_default=True, help="Transfers at each loss.")
+@click.option("--svg", type=click.Path(path_type=Path), help="Where to write the chart.")
+def main(mb: float, seeds: int, svg: Path | None) -> None:
+    """Compares goodput over a simulated path with aioquic's."""
+    size = int(mb * 1_000_000)
+    full = size / (size / KILOBYTES_S + LATENCY_MS)
     rows = []
     print("| loss | ideal kB/s | dsoftbus | aioquic | ratio | of ideal |")
     print("|---|---|---|---|---|---|")
     for loss in LOSSES:
         ideal = full * (1 - loss / 1000)
         ours, theirs = (
-            sum(goodput(kind, seed, loss) for seed in SEEDS) / len(SEEDS) for kind in (Bus, Quic)
+            sum(goodput(kind, size, seed, loss) for seed in range(seeds)) / seeds
+            for kind in (Bus, Quic)
         )
         label = f"{loss / 10:g} %"
         rows.append((label, (ideal, ours, theirs)))
@@ -202,8 +209,8 @@ def main() -> None:
             f"| {ours / theirs:.2f} | {ours / ideal:.0%} |",
             flush=True,
         )
-    if len(sys.argv) > 1:
-        Path(sys.argv[1]).write_text(chart(rows, full))
+    if svg is not None:
+        svg.write_text(chart(rows, full))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,37 @@
+"""Each program in bench/ runs to its end: as briefly as it can, for its figures are not read."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from portable import ROOT
+
+BENCH = ROOT / "bench"
+BRIEF = {
+    "bench": ("--rounds", "1", "--mb", "1"),
+    "bench_crypto": ("--rounds", "1"),  # runs crypto on MicroPython
+    "discovery": ("--rounds", "1"),
+    "sim": ("--mb", "0.1", "--seeds", "1"),
+    "thumb_counts": (),
+}
+PARTS = {"crypto", "table", "tls_peer"}  # of those above
+
+
+def run(name: str, folder: Path) -> str:
+    environment = dict(os.environ, PYTHONPATH=f"{ROOT / 'core'}:{ROOT / 'host'}")
+    command = [sys.executable, str(BENCH / f"{name}.py"), *BRIEF[name]]
+    ran = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert not ran.returncode, ran.stdout + ran.stderr
+    return ran.stdout
+
+
+@pytest.mark.parametrize("name", BRIEF)
+def test_a_benchmark_runs_to_its_end(name, tmp_path):
+    assert len(run(name, tmp_path).splitlines()) > 3
+
+
+def test_no_benchmark_is_left_out():
+    assert {path.stem for path in BENCH.glob("*.py")} == BRIEF.keys() | PARTS
