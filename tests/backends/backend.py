@@ -11,6 +11,8 @@ try:
 except ImportError:
     raise Skip("this port has no sockets")
 
+import virtual_time
+
 LIMIT_MS = 60000  # ends what hangs; nothing is held to a time
 
 if sys.implementation.name == "micropython":
@@ -27,10 +29,8 @@ if sys.implementation.name == "micropython":
         return gc.mem_alloc() // 32
 
     def run(coroutine):
-        """Its result."""
-        result = asyncio.run(asyncio.wait_for_ms(coroutine, LIMIT_MS))
-        asyncio.new_event_loop()
-        return result
+        """Its result, in virtual time."""
+        return virtual_time.run(coroutine, LIMIT_MS)
 
     def received(sock):
         """What has come: None for nothing yet, b"" for the end."""
@@ -57,15 +57,16 @@ else:
         return len(gc.get_objects())
 
     def run(coroutine):
-        """Its result. No task, future or callback may have been left to complain."""
+        """Its result, in virtual time. No task, future or callback may have been left to
+        complain."""
         complaints = []
 
         async def watched():
             loop = asyncio.get_running_loop()
             loop.set_exception_handler(lambda _loop, context: complaints.append(context))
-            return await asyncio.wait_for(coroutine, LIMIT_MS / 1000)
+            return await coroutine
 
-        result = asyncio.run(watched())
+        result = virtual_time.run(watched(), LIMIT_MS)
         gc.collect()
         assert not complaints, complaints
         return result

@@ -1,5 +1,7 @@
-"""The bare loop of a cable: two minimal nodes in one process, on the two ends of a line."""
+"""The bare loop of a cable: two minimal nodes in one process, on the two ends of a line, in
+virtual time."""
 
+import errno
 import io
 
 from dsoftbus.const import EV_CLOSED, EV_ESTABLISHED, EV_OPENED, EV_READABLE, SMALL
@@ -7,13 +9,14 @@ from dsoftbus.errors import END_KEEPALIVE, END_LOCAL, END_PEER, PEER_NOT_ALLOWED
 from support import Random, Skip
 
 try:
-    import select  # noqa: F401 - what the loop waits with
+    import select
 except ImportError:
     raise Skip("this port has no poll")
 
+import virtual_time
 from dsoftbus.session.local import Local
 from dsoftbus.session.roster import Roster
-from dsoftbus_mpy import crypto
+from dsoftbus_mpy import crypto, loop_serial
 from dsoftbus_mpy.loop_serial import SerialLoop
 
 SUITE = crypto.suite(1)
@@ -53,7 +56,9 @@ class Port(io.IOBase):
         return stop - at
 
     def ioctl(self, request, argument):
-        return _READABLE if request == _POLL and (self.bytes or self.pulled) else 0
+        if request != _POLL:
+            return -errno.EINVAL  # 0 for a file descriptor would be that of the standard input
+        return _READABLE if self.bytes or self.pulled else 0
 
     def close(self):
         self.closed += 1
@@ -62,10 +67,13 @@ class Port(io.IOBase):
 class End:
     """A node; it opens a stream where it has `data`, and keeps what others send it."""
 
-    def __init__(self, seed, port, data=b"", allowed=(), profile=SMALL):
+    def __init__(self, seed, port, time, data=b"", allowed=(), profile=SMALL):
         random = Random(seed)
         local = Local({1: SUITE}, SUITE.keypair(random(32)), random, profile, "end")
         self.loop = SerialLoop(Roster(local, allowed), port, self.on_event)
+        self.loop.now = time.ticks_ms
+        self.loop._poll = virtual_time.Poll(time)
+        self.loop._poll.register(port, select.POLLIN)
         self.port = port
         self.data = data
         self.got = b""
@@ -87,8 +95,9 @@ def ends(data, allowed, profile=SMALL):
     """(who begins, who answers); with `allowed` the second knows the first."""
     a, b = Port(), Port()
     a.other, b.other = b, a
-    one = End(1, a, data, (), profile)
-    other = End(2, b, b"", [one.loop.node.public] if allowed else (), profile)
+    loop_serial.time = time = virtual_time.VirtualTime()
+    one = End(1, a, time, data, (), profile)
+    other = End(2, b, time, b"", [one.loop.node.public] if allowed else (), profile)
     return one, other
 
 

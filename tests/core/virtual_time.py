@@ -1,0 +1,128 @@
+"""Time that stands still while a program works, for tests with deadlines over real sockets.
+
+It moves on when nothing is ready and the program waits. So a test finds its deadlines where it put
+them, on a busy machine, too: what the machine does besides takes no time. Both ends have to be in
+the test's own process.
+"""
+
+import asyncio
+import select
+import sys
+
+# What is on its way through the system gets a moment to arrive before time moves on, and that
+# moves in small steps: whoever delivers it may have to wait for the processor.
+_LOOK_MS = 1
+_STEP_MS = 2
+
+
+class VirtualTime:
+    """Stands in for the module `time`; `ms` is what it shows."""
+
+    def __init__(self, ms: int = 0):
+        self.ms = ms
+
+    def ticks_ms(self) -> int:
+        return int(self.ms)
+
+    def sleep_ms(self, ms: int) -> None:
+        self.ms += ms
+
+    def monotonic_ns(self) -> int:
+        return int(self.ms * 1_000_000)
+
+    def time(self) -> float:
+        return self.ms / 1000
+
+    def waited(self, ready, timeout_ms) -> list:
+        """What is ready, by `ready(real_ms)`, until `timeout_ms` (negative: for ever) are over."""
+        found = list(ready(0))
+        while not found and timeout_ms:
+            found = list(ready(_LOOK_MS))
+            step = _STEP_MS if timeout_ms < 0 else min(timeout_ms, _STEP_MS)
+            if not found:
+                self.ms += step
+                timeout_ms -= step if timeout_ms > 0 else 0
+        return found
+
+
+class Poll:
+    """A `select.poll()` of MicroPython that waits in virtual time."""
+
+    def __init__(self, time: VirtualTime):
+        self._time = time
+        self._poll = select.poll()
+        self.register = self._poll.register
+        self.modify = self._poll.modify
+        self.unregister = self._poll.unregister
+
+    def ipoll(self, timeout_ms: int = -1):
+        return iter(self._time.waited(self._poll.poll, timeout_ms))
+
+
+if sys.implementation.name == "micropython":
+    _AHEAD_MS = 1 << 28  # what is ready now has real ticks in asyncio's queue: they are long past
+
+    def run(coroutine, limit_ms: int):
+        """The result of `coroutine`, in virtual time; TimeoutError after `limit_ms` of it."""
+        from dsoftbus_mpy import clock
+
+        core = asyncio.core
+        real = core.ticks, clock.time
+        time = VirtualTime(core.ticks() + _AHEAD_MS)
+        core.ticks, clock.time = time.ticks_ms, time
+        asyncio.new_event_loop()
+        core._io_queue.poller = Poll(time)
+        try:
+            return asyncio.run(asyncio.wait_for_ms(coroutine, limit_ms))
+        finally:
+            core.ticks, clock.time = real
+            asyncio.new_event_loop()
+
+else:
+    import selectors
+
+    class _Selector(selectors.DefaultSelector):
+        """Waits in virtual time."""
+
+        def __init__(self, time: VirtualTime):
+            super().__init__()
+            self._time = time
+
+        def select(self, timeout=None):
+            def ready(real_ms):
+                return super(_Selector, self).select(real_ms / 1000)
+
+            return self._time.waited(ready, -1 if timeout is None else max(timeout, 0) * 1000)
+
+    class _Loop(asyncio.SelectorEventLoop):
+        def __init__(self, time: VirtualTime):
+            self._virtual = time
+            super().__init__(_Selector(time))
+
+        def time(self) -> float:
+            return self._virtual.time()
+
+    def run(coroutine, limit_ms: int):
+        """The result of `coroutine`, in virtual time; TimeoutError after `limit_ms` of it."""
+        from dsoftbus_host import clock
+
+        real, clock.time = clock.time, VirtualTime(1_000_000)
+        loop = _Loop(clock.time)
+        try:
+            return loop.run_until_complete(asyncio.wait_for(coroutine, limit_ms / 1000))
+        finally:
+            _close(loop)
+            clock.time = real
+
+    def _close(loop) -> None:
+        """As `asyncio.run` ends."""
+        loop.run_until_complete(_end_tasks())
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.run_until_complete(loop.shutdown_default_executor())
+        loop.close()
+
+    async def _end_tasks() -> None:
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
