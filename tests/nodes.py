@@ -25,11 +25,12 @@ def environment() -> dict:
     return {**os.environ, "MICROPYPATH": f"{ROOT / 'core'}:{ROOT / 'micropython'}:.frozen"}
 
 
-def run(*arguments: object, heap: str = HEAP) -> subprocess.CompletedProcess:
+def run(*arguments: object, heap: str = HEAP, cwd=None) -> subprocess.CompletedProcess:
     """One command of the MicroPython node, to its end."""
     return subprocess.run(
         command(*arguments, heap=heap),
         env=environment(),
+        cwd=cwd,
         capture_output=True,
         text=True,
         timeout=TIMEOUT_S,
@@ -38,18 +39,25 @@ def run(*arguments: object, heap: str = HEAP) -> subprocess.CompletedProcess:
 
 
 class ServingNode:
-    """A MicroPython node that serves `folder`; its key is beside it."""
+    """A MicroPython node that serves `folder`; its key is beside it.
 
-    def __init__(self, folder: Path, *options: object, heap: str = HEAP) -> None:
+    With None both are what they are by default, in `cwd`.
+    """
+
+    def __init__(
+        self, folder: Path | None, *options: object, heap: str = HEAP, cwd: Path | None = None
+    ) -> None:
         self.folder = folder
-        folder.mkdir(exist_ok=True)
-        key = folder.with_suffix(".key")
-        arguments = ("serve", "--host", "127.0.0.1", "--key", key, "--dir", folder, *options)
-        self._command = command(*arguments, heap=heap)
+        self._cwd = cwd
+        own = ()
+        if folder is not None:
+            folder.mkdir(exist_ok=True)
+            own = ("--key", folder.with_suffix(".key"), "--dir", folder)
+        self._command = command("serve", "--host", "127.0.0.1", *own, *options, heap=heap)
 
     def __enter__(self) -> "ServingNode":
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        self._process = subprocess.Popen(self._command, env=environment(), **pipes)
+        self._process = subprocess.Popen(self._command, env=environment(), cwd=self._cwd, **pipes)
         words = self._process.stdout.readline().split()
         assert words[:1] == ["listening"], self._process.communicate()
         self.port = int(words[1])

@@ -86,6 +86,7 @@ package(
         "overlay.py",
         "poly1305.py",
         "profiles.py",
+        "secret_files.py",
         "setup.py",
         "uart_port.py",
         "x25519.py",

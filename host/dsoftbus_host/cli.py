@@ -33,6 +33,7 @@ from dsoftbus_host import (
     cli_trust,
     files,
     next_key,
+    secret_files,
 )
 from dsoftbus_host.bus import Bus
 from dsoftbus_host.cli_reach import Place, place_options, reached
@@ -69,9 +70,8 @@ def show_id(key_path: Path) -> None:
     "--dir",
     "folder",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    default=".",
-    show_default=True,
-    help="Where peers store and fetch files.",
+    show_default="this user's folder for it",
+    help="Where peers store and fetch files: a folder for that and nothing else.",
 )
 @click.option(
     "--allow",
@@ -86,11 +86,13 @@ def serve(
     host: str,
     port: int,
     name: str,
-    folder: Path,
+    folder: Path | None,
     allow: tuple[str, ...],
     anyone: bool,
 ) -> None:
     """Store and serve files for the peers that this node has paired with."""
+    folder = folder or files.made_folder()
+    secret_files.keep_apart(folder)
     allowed = [address.public_key(text) for text in allow]
     if not allowed and not anyone:
         asyncio.run(_serve_paired(place, name, host, port, folder))

@@ -14,7 +14,7 @@ import click
 from dsoftbus.const import DISCOVERY_PORT, LINK_LINE
 from dsoftbus.errors import BAD_ARGUMENT, STALE_PEER, LocalError
 from dsoftbus.session.events import NodeEvent
-from dsoftbus_host import address, interfaces, next_key, places
+from dsoftbus_host import address, interfaces, next_key, places, secret_files
 from dsoftbus_host.bus import Bus
 from dsoftbus_host.cable import BAUD
 from dsoftbus_host.connection import Connection
@@ -67,6 +67,8 @@ def place_options(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def run(*args: Any, **kwargs: Any) -> Any:
         fields = {name: kwargs.pop(name) for name in Place._fields}
+        for path in (fields["key_path"], fields["trust_path"]):
+            secret_files.note(path)  # also where the command does not read it
         return function(*args, place=Place(**fields), **kwargs)
 
     for option in (

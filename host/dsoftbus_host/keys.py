@@ -7,17 +7,16 @@ import os
 import shlex
 from pathlib import Path
 
-import platformdirs
-
 from dsoftbus.const import KEY_BYTES
 from dsoftbus.errors import KEY_FILE, LocalError
 from dsoftbus.secret import KEY_FILE_BYTES, decode_secret, encode_secret
+from dsoftbus_host import secret_files
 from dsoftbus_host.place import place
 
 
 def default_path() -> Path:
     """Where this user's node keeps its secret."""
-    return Path(platformdirs.user_config_dir("dsoftbus")) / "node.key"
+    return secret_files.settings_folder() / "node.key"
 
 
 def load_or_make(path: Path) -> bytes:
@@ -39,6 +38,7 @@ def load_or_make(path: Path) -> bytes:
 
 def load(path: Path) -> bytes:
     """The secret, or FileNotFoundError, or LocalError(KEY_FILE)."""
+    secret_files.note(path)
     with path.open("rb") as file:
         if os.name == "posix" and os.fstat(file.fileno()).st_mode & 0o077:
             remedy = f"chmod 600 {shlex.quote(str(path))}"

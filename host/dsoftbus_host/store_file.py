@@ -6,17 +6,16 @@ import os
 import time
 from pathlib import Path
 
-import platformdirs
-
 from dsoftbus.const import HOST
 from dsoftbus.errors import STORE_DAMAGED, LocalError
 from dsoftbus.trust.store import TrustStore, decode
+from dsoftbus_host import secret_files
 from dsoftbus_host.place import clear_remains, place
 
 
 def default_path() -> Path:
     """Where this user's node keeps whom it trusts."""
-    return Path(platformdirs.user_config_dir("dsoftbus")) / "trust.json"
+    return secret_files.settings_folder() / "trust.json"
 
 
 class StoreFile:
@@ -24,6 +23,7 @@ class StoreFile:
 
     def __init__(self, path: Path, profile: type[HOST] = HOST) -> None:
         """Reads the file. Raises OSError, and LocalError(STORE_FULL) for more than fits."""
+        secret_files.note(path)
         self.path = path
         self.damaged: Path | None = None
         self._profile = profile

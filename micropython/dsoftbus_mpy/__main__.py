@@ -5,12 +5,15 @@ import binascii
 import sys
 
 from dsoftbus.errors import BAD_ARGUMENT, BusError, LocalError
-from dsoftbus_mpy import entropy, files, keyfile, profiles
+from dsoftbus_mpy import entropy, files, folder, keyfile, profiles
 from dsoftbus_mpy.bus import Bus
+from dsoftbus_mpy.secret_files import noted
 
 _USAGE = """\
 id [--key FILE]                                  this node's id and public key
 serve [--port N] [--host HOST] [--key FILE] [--name NAME] [--allow HEXKEY] [--dir DIR]
+                                                 stores and serves files in DIR, a folder for
+                                                 that and nothing else; without --dir: `files`
 send FILE HOST:PORT HEXKEY [--key FILE]          stores a file with a node that serves
 fetch NAME HOST:PORT HEXKEY [--key FILE] [--dir DIR]
 node [--trust FILE] [--host HOST] [--port N] [--key FILE] [--name NAME]
@@ -19,13 +22,14 @@ node [--trust FILE] [--host HOST] [--port N] [--key FILE] [--name NAME]
 `--link tcp|udp|auto` goes with serve, send and fetch.
 `serve` and `node` print `listening PORT HEXKEY ID` when ready. `serve` runs until it
 is interrupted, `node` until `quit`; dsoftbus_mpy/console.py lists its commands."""
+_FOLDER = "files"
 _DEFAULTS = {
     "--key": "dsoftbus.key",
     "--name": "",
     "--host": "0.0.0.0",
     "--port": "0",
     "--allow": "",
-    "--dir": ".",
+    "--dir": "",  # serve: a folder of its own; fetch: the current one
     "--link": "tcp",
     "--trust": "dsoftbus.trust",
     "--broadcast": "255.255.255.255",
@@ -76,7 +80,7 @@ def make_bus(options) -> Bus:
 
 async def serve(options) -> None:
     async with make_bus(options) as bus:
-        files.FileService(bus, options["--dir"])
+        files.FileService(bus, options["--dir"] or folder.make(_FOLDER))
         files.serve_echo(bus)
         port = await bus.listen(options["--host"], number(options["--port"]), options["--link"])
         print("listening", port, hex_of(bus.public), bus.id)
@@ -124,7 +128,7 @@ async def send(path: str, address: str, key: str, options) -> None:
 
 async def fetch(name: str, address: str, key: str, options) -> None:
     async with make_bus(options) as bus, await connect(bus, address, key, options) as connection:
-        print(hex_of(await files.fetch(connection, name, options["--dir"])), name)
+        print(hex_of(await files.fetch(connection, name, options["--dir"] or ".")), name)
 
 
 async def connect(bus: Bus, address: str, key: str, options):
@@ -145,6 +149,7 @@ def main(arguments) -> int:
     """Runs one command; the exit status."""
     try:
         words, options = parse(arguments)
+        noted.append(options["--trust"])  # also where the command does not read it
         command = words.pop(0) if words else ""
         if command == "id" and not words:
             show_id(options)

@@ -6,7 +6,6 @@ stays within reach.
 """
 
 import asyncio
-import os
 import sys
 
 import dsoftbus_profile as hardware
@@ -104,8 +103,9 @@ class BoardNode:
             serve_echo(self.bus)
             self._services.append("echo")
         if folder:
-            _make_folder(folder)
-            FileService(self.bus, folder)
+            from dsoftbus_mpy.folder import make
+
+            FileService(self.bus, make(folder))
             self._services += ["file", "fetch"]
 
     # Links: only who has one pays for it
@@ -191,13 +191,6 @@ def _on_event(event) -> None:
 
 def _on_no_network(error) -> None:
     print("no network:", setup.text(error))
-
-
-def _make_folder(path: str) -> None:
-    try:
-        os.mkdir(path)
-    except OSError:
-        pass  # it is there
 
 
 def _start_app(bus) -> None:

@@ -131,9 +131,9 @@ def _is_wifi(value) -> bool:
 
 def _is_folder(value) -> bool:
     """A folder apart from that of the key and the programs, which no peer may read or replace."""
-    return (
-        _is_text(value, _FOLDER_MAX) and "/" not in value and value[:1] != "." and value != "lib"
-    )
+    if not _is_text(value, _FOLDER_MAX) or value[:1] == "." or value[-1:] in (".", " "):
+        return value == ""
+    return value.lower() != "lib" and not any(char in "/\\:" for char in value)
 
 
 def _are_addresses(value) -> bool:

@@ -22,20 +22,25 @@ from dsoftbus.errors import (
     LocalError,
     PeerError,
 )
+from dsoftbus.file_names import allowed
+from dsoftbus_mpy.folder import check_place, is_secret, keep_apart, open_file
 
 _FILE = "file/"
 _FETCH = "fetch/"
 _ECHO = "echo"
-_NAME_MAX = 58  # of a stream's 64, less the longer prefix
 _SIZE_BYTES = 4
 _HASH_BYTES = 32
-_ST_SIZE = 6  # of os.stat's tuple
+_END = 2  # of seek: from the file's end
 
 
 class FileService:
-    """Serves `folder` to every peer of `bus`: they may store files there, and fetch them."""
+    """Serves `folder` to every peer of `bus`: they may store files there, and fetch them.
+
+    Raises LocalError(BAD_ARGUMENT) for a folder in which this node's secrets or programs lie.
+    """
 
     def __init__(self, bus, folder: str):
+        keep_apart(folder)
         self._folder = folder
         self._storing = []  # names: one at a time has the `.part` file of a name
         bus.on_stream(_FILE + "*", self._store)
@@ -48,6 +53,7 @@ class FileService:
             return
         self._storing.append(name)
         try:
+            check_place(self._folder, name)
             digest = await receive_file(connection, stream, self._folder, name)
         except PeerError as error:
             stream.reset(error.code)
@@ -65,7 +71,8 @@ class FileService:
             stream.reset(STREAM_REFUSED)
             return
         try:
-            digest = await _write_file(connection, stream, self._folder + "/" + name)
+            with open_file(self._folder, name) as file:
+                digest = await _write_file(connection, stream, file)
         except OSError:
             stream.reset(NO_SUCH_SERVICE)
             return
@@ -88,30 +95,32 @@ async def _echo(connection, stream) -> None:
 async def send(connection, path: str) -> bytes:
     """Stores the file at `path` with the peer, under its own name; returns its SHA-256.
 
-    Raises PeerError(MALFORMED) when the peer stored something else, BusError, OSError.
+    Raises PeerError(MALFORMED) when the peer stored something else; LocalError(STREAM_REFUSED)
+    for a file that is this node's own, and for a name that no peer takes; BusError, OSError.
     """
-    async with await connection.open(_FILE + path.split("/")[-1]) as stream:
-        digest = await _write_file(connection, stream, path)
-        await stream.finish()
-        if await stream.readexactly(_HASH_BYTES) != digest:
-            raise PeerError(MALFORMED, "the peer stored something else")
+    name = path[path.rfind("/") + 1 :]
+    if not allowed(name) or is_secret(path):
+        raise LocalError(STREAM_REFUSED, path)
+    with open(path, "rb") as file:
+        async with await connection.open(_FILE + name) as stream:
+            digest = await _write_file(connection, stream, file)
+            await stream.finish()
+            if await stream.readexactly(_HASH_BYTES) != digest:
+                raise PeerError(MALFORMED, "the peer stored something else")
     return digest
 
 
 async def fetch(connection, name: str, folder: str) -> bytes:
-    """Fetches the peer's file `name` into `folder`; returns its SHA-256."""
+    """Fetches the peer's file `name` into `folder`; returns its SHA-256.
+
+    Raises BusError, OSError: EACCES where it would replace a secret of this node.
+    """
     if not allowed(name):
         raise LocalError(STREAM_REFUSED, name)
+    check_place(folder, name)
     async with await connection.open(_FETCH + name) as stream:
         await stream.finish()
         return await receive_file(connection, stream, folder, name, _HASH_BYTES)
-
-
-def allowed(name: str) -> bool:
-    """Whether a peer may name a file so: nothing that leaves the folder, nothing hidden."""
-    if not 1 <= len(name.encode()) <= _NAME_MAX or name[0] == ".":
-        return False
-    return not any(c in "/\\" or ord(c) < 0x20 or 0x7F <= ord(c) < 0xA0 for c in name)
 
 
 async def receive_file(connection, stream, folder: str, name: str, hash_bytes: int = 0) -> bytes:
@@ -152,25 +161,25 @@ async def _read_file(connection, stream, file) -> bytes:
     return sha.digest()
 
 
-async def _write_file(connection, stream, path: str) -> bytes:
+async def _write_file(connection, stream, file) -> bytes:
     """Writes size and bytes of the file; returns its SHA-256. Raises LocalError, OSError."""
-    with open(path, "rb") as file:
-        size = os.stat(path)[_ST_SIZE]
-        if size > U30_MAX:
-            raise LocalError(OVERSIZE, "a file of 1 GiB or more")
-        head = bytearray(_SIZE_BYTES)
-        put_u32(head, 0, size)
-        await stream.write(head)
-        sha = hashlib.sha256()
-        view = memoryview(bytearray(_chunk_bytes(connection)))
-        left = size
-        while left:
-            n = file.readinto(view if left >= len(view) else view[:left])
-            if not n:
-                raise LocalError(BAD_STATE, path + " has become shorter")
-            sha.update(view[:n])
-            await stream.write(view[:n])
-            left -= n
+    size = file.seek(0, _END)
+    file.seek(0)
+    if size > U30_MAX:
+        raise LocalError(OVERSIZE, "a file of 1 GiB or more")
+    head = bytearray(_SIZE_BYTES)
+    put_u32(head, 0, size)
+    await stream.write(head)
+    sha = hashlib.sha256()
+    view = memoryview(bytearray(_chunk_bytes(connection)))
+    left = size
+    while left:
+        n = file.readinto(view if left >= len(view) else view[:left])
+        if not n:
+            raise LocalError(BAD_STATE, "the file has become shorter")
+        sha.update(view[:n])
+        await stream.write(view[:n])
+        left -= n
     return sha.digest()
 
 

@@ -14,6 +14,7 @@ import os
 from dsoftbus.const import KEY_BYTES
 from dsoftbus.errors import KEY_FILE, LocalError
 from dsoftbus.secret import KEY_FILE_BYTES, decode_secret, encode_secret
+from dsoftbus_mpy.secret_files import noted
 
 
 def load_or_make(path: str, random) -> bytes:
@@ -30,6 +31,8 @@ def load_or_make(path: str, random) -> bytes:
 
 def load(path: str):
     """The secret, or None where none was ever stored. Raises LocalError(KEY_FILE), OSError."""
+    if path not in noted:
+        noted.append(path)
     data = read(path)
     if data is not None:
         return _decode(data, path)

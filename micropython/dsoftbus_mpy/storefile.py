@@ -9,6 +9,7 @@ import os
 
 from dsoftbus.errors import STORE_DAMAGED, STORE_FULL, LocalError
 from dsoftbus.trust.store import TrustStore, decode, text_max
+from dsoftbus_mpy.secret_files import noted
 
 _ST_SIZE = 6  # of os.stat's tuple
 
@@ -18,6 +19,7 @@ class StoreFile:
 
     def __init__(self, path: str, profile):
         """Reads the file. Raises OSError, and LocalError(STORE_FULL) for more than fits."""
+        noted.append(path)
         self.path = path
         self.damaged: str = None
         self._profile = profile

@@ -39,7 +39,7 @@ MB = 1 << 20
 MAIN = f"""
 import asyncio, sys
 sys.path[:0] = ["{ROOT}/core", "{ROOT}/micropython"]
-from dsoftbus_mpy import console_port, files
+from dsoftbus_mpy import console_port, files, folder
 from dsoftbus_mpy.bus import Bus
 from dsoftbus_mpy.line_discovery import LineDiscovery
 from dsoftbus_mpy.starts import count_start
@@ -66,7 +66,7 @@ async def main():
         key = file.read()
     bus = Bus(key, "desk-%d" % key[0])
     files.serve_echo(bus)
-    files.FileService(bus, ".")
+    files.FileService(bus, folder.make("files"))
     bus.on_stream("greeting", note)
     peers = bus.node.discover()
     port = bus.open_serial(console_port.ConsolePort())
@@ -194,7 +194,7 @@ def test_a_micropython_node_stores_and_fetches_a_file_over_udp(board, tmp_path, 
         options = ("--key", tmp_path / "caller.key")
         done = micropython("send", path, *place, *options)
         assert done.returncode == 0, done.stderr
-        assert digest(board.folder / "file") == digest(path)
+        assert digest(board.folder / "files/file") == digest(path)
         (tmp_path / "back").mkdir()
         done = micropython("fetch", "file", *place, *options, "--dir", tmp_path / "back")
         assert done.returncode == 0, done.stderr

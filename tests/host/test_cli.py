@@ -289,7 +289,7 @@ def test_a_name_that_nobody_has_says_what_to_do(tmp_path, key):
 
 def test_serve_where_it_cannot(tmp_path, key, serving):
     taken = serving.address.rpartition(":")[2]
-    words = ("serve", "--anyone", "--dir", tmp_path, *key, "--port")
+    words = ("serve", "--anyone", "--dir", serving.folder, *key, "--port")
     assert "in use" in failure(*words, taken)
     assert "hex digits" in failure(*words, 0, "--allow", "nonsense")
 
@@ -342,3 +342,71 @@ def test_the_demo_shows_a_session_and_three_refusals():
     ):
         assert label in done.stdout
     assert done.stdout.count("SHA-256 equal") >= 2
+
+
+# What no peer may have
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch) -> Path:
+    """A current folder with the node's key and trust store in it."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    own = tmp_path / "own"
+    own.mkdir()
+    assert run("id", "--key", own / "node.key").returncode == 0
+    return own
+
+
+OWN = ("--key", "node.key", "--trust", "trust.json")
+
+
+@pytest.mark.parametrize("folder", [".", "..", "deep/..", "../own", "link"])
+def test_a_folder_with_the_nodes_files_in_it_is_not_served(here, folder):
+    (here / "deep").mkdir()
+    (here / "link").symlink_to(here)
+    for who in ((), ("--anyone",)):
+        done = run("serve", "--port", 0, *OWN, *who, "--dir", folder, cwd=here)
+        assert done.returncode == 1
+        assert done.stdout == ""
+        assert "a folder of their own (--dir)" in done.stderr
+
+
+def test_serve_makes_a_folder_of_its_own(here, tmp_path):
+    data = tmp_path / "data"
+    command = [*COMMAND, *map(str, ("serve", "--port", 0, *OWN, "--anyone"))]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    where = environment(XDG_DATA_HOME=str(data))
+    with subprocess.Popen(command, env=where, cwd=here, **pipes) as process:
+        said = process.stdout.readline().split()
+        address = process.stdout.readline().split()[-1]
+        key = ("--key", tmp_path / "peer.key")
+        assert said[1:] == ["serves", str(data / "dsoftbus/files")]
+        for name in ("node.key", "trust.json", "NODE.KEY", ".node.key", "node.key."):
+            said = failure("fetch", name, address, *key, "--dir", tmp_path)
+            assert "no_such_service" in said or "no name for" in said
+        evil = make_file(tmp_path / "trust.json", 100)
+        assert run("send", evil, address, *key).returncode == 0
+        process.terminate()
+    assert sorted(os.listdir(here)) == ["node.key"]
+    assert os.listdir(data / "dsoftbus/files") == ["trust.json"]
+    assert (data / "dsoftbus/files").stat().st_mode & 0o077 == 0
+
+
+def test_nothing_is_fetched_over_the_nodes_files(here, tmp_path, serving):
+    before = (here / "node.key").read_bytes()
+    for name in ("node.key", "trust.json", "Trust.JSON", "node.key.next"):
+        make_file(serving.folder / name, 10)
+        done = run("fetch", name, serving.address, *OWN, cwd=here)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "this node's own" in done.stderr
+    assert os.listdir(here) == ["node.key"]
+    assert (here / "node.key").read_bytes() == before
+
+
+def test_the_nodes_files_are_not_sent(here, serving):
+    (here / "photo.jpg").symlink_to(here / "node.key")
+    for name in ("node.key", "photo.jpg"):
+        done = run("send", name, serving.address, *OWN, cwd=here)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "this node's own" in done.stderr
+    assert os.listdir(serving.folder) == []

@@ -147,7 +147,7 @@ def test_a_file_whose_name_cannot_be_said_is_not_sent(tmp_path):
     with_served(tmp_path, test)
 
 
-@pytest.mark.parametrize("name", ["ünïcode €", "a b", "[bold]", "-rf", "x" * 58, "é" * 29, "a."])
+@pytest.mark.parametrize("name", ["ünïcode €", "a b", "[bold]", "-rf", "x" * 58, "é" * 29, "a.b"])
 def test_names_that_are(tmp_path, name):
     file = make_file(tmp_path / name, 100)
 

@@ -3,7 +3,15 @@
 import asyncio
 import os
 
-from dsoftbus.errors import MALFORMED, NO_SUCH_SERVICE, OVERSIZE, STREAM_REFUSED, BusError
+from dsoftbus.errors import (
+    BAD_ARGUMENT,
+    MALFORMED,
+    NO_SUCH_SERVICE,
+    OVERSIZE,
+    STREAM_REFUSED,
+    BusError,
+    LocalError,
+)
 from support import Random, Skip
 
 try:
@@ -11,7 +19,7 @@ try:
 except ImportError:
     raise Skip("this port has no sockets")
 
-from dsoftbus_mpy import files
+from dsoftbus_mpy import files, folder, keyfile, secret_files
 from dsoftbus_mpy.bus import Bus
 
 FOLDER = "/ram"
@@ -88,6 +96,13 @@ def test_names_that_a_peer_may_use():
         "a\x00",
         "x" * 59,
         "\u00fc" * 30,
+        "C:a",
+        "a:b",
+        "NUL",
+        "com1.txt",
+        "a.",
+        "a ",
+        "a\u202eb",
     ):
         assert not files.allowed(name), name
 
@@ -135,6 +150,59 @@ def test_a_file_is_stored_whole_and_fetched():
         assert await refusal(session, "fetch/missing", b"") == NO_SUCH_SERVICE
 
     with_session(test)
+
+
+def test_names_that_fat_takes_for_another_one_are_refused():
+    async def test(session):
+        assert await refusal(session, "file/Kept file.text", b"\0\0\0\x01a") == 0
+        for name in ("kept file.text", "KEPT FILE.TEXT", "KEPTFI~1.TEX"):
+            assert await refusal(session, "file/" + name, b"\0\0\0\x01b") == STREAM_REFUSED, name
+            assert await refusal(session, "fetch/" + name, b"") == NO_SUCH_SERVICE, name
+        assert stored() == ["Kept file.text"]
+        with open(FOLDER + "/Kept file.text", "rb") as file:
+            assert file.read() == b"a"
+
+    with_session(test)
+
+
+def test_a_folder_of_its_own():
+    """Only where nothing of the node lies, in the folder or below it."""
+    device = Ram()
+    os.VfsFat.mkfs(device)
+    os.mount(os.VfsFat(device), FOLDER)
+    before = os.getcwd()
+    try:
+        os.mkdir(FOLDER + "/own")
+        os.mkdir(FOLDER + "/own/files")
+        keyfile.load_or_make(FOLDER + "/own/node.key", Random(1))
+        os.chdir(FOLDER)
+        for path in (FOLDER, "own", "OWN", "own.", "own/files/..", ".", "", "/", "./own", before):
+            assert refuses(path), path
+        folder.keep_apart("own/files")
+        folder.keep_apart("elsewhere")
+        for name in ("NODE.KEY", "node.key", "node.key.next", "node.key.new"):
+            assert not may_be_put("own", name), name
+        assert may_be_put("own", "another.key") and may_be_put("own/files", "node.key")
+    finally:
+        secret_files.noted.clear()
+        os.chdir(before)
+        os.umount(FOLDER)
+
+
+def refuses(path: str) -> bool:
+    try:
+        folder.keep_apart(path)
+    except LocalError as error:
+        return error.code == BAD_ARGUMENT
+    return False
+
+
+def may_be_put(path: str, name: str) -> bool:
+    try:
+        folder.check_place(path, name)
+    except OSError:
+        return False
+    return True
 
 
 def test_one_file_at_a_time_under_a_name():

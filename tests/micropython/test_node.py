@@ -130,3 +130,77 @@ def test_usage(words):
     result = nodes.run(*words)
     assert result.returncode in (1, 2)
     assert result.stderr
+
+
+# What no peer may have
+
+
+@pytest.mark.parametrize("folder", [".", "..", "deep/..", "../own", "link"])
+def test_a_folder_with_the_nodes_files_in_it_is_not_served(tmp_path, folder):
+    own = tmp_path / "own"
+    (own / "deep").mkdir(parents=True)
+    (own / "link").symlink_to(own)
+    for key in (own / "node.key", "node.key"):
+        done = nodes.run("serve", "--key", key, "--dir", folder, cwd=own)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "a folder of their own" in done.stderr
+
+
+def test_a_folder_that_modules_are_loaded_from_is_not_served(tmp_path):
+    for folder in (nodes.ROOT / "micropython", nodes.ROOT / "core/dsoftbus/trust", nodes.ROOT):
+        done = nodes.run("serve", "--key", tmp_path / "key", "--dir", folder, cwd=tmp_path)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "programs" in done.stderr
+
+
+def test_serve_makes_a_folder_of_its_own(tmp_path):
+    own = tmp_path / "own"
+    own.mkdir()
+    file = make_file(tmp_path / "dsoftbus.trust", 100)
+    with nodes.ServingNode(None, cwd=own) as node:
+        peer = (node.address, node.key, "--key", tmp_path / "client.key")
+        for name in ("dsoftbus.key", "DSOFTBUS.KEY", "../dsoftbus.key", "dsoftbus.key."):
+            assert nodes.run("fetch", name, *peer, "--dir", tmp_path).returncode == 1
+        assert nodes.run("send", file, *peer).returncode == 0
+    assert sorted(path.name for path in own.iterdir()) == ["dsoftbus.key", "files"]
+    assert [path.name for path in (own / "files").iterdir()] == ["dsoftbus.trust"]
+
+
+def test_what_leads_out_of_the_folder_is_neither_read_nor_replaced(tmp_path):
+    with nodes.ServingNode(tmp_path / "served") as node:
+        key = node.folder.with_suffix(".key")
+        (node.folder / "soft").symlink_to(key)
+        (node.folder / "hard").hardlink_to(key)
+        (node.folder / "dangling").symlink_to(tmp_path / "made")
+        before = key.read_bytes()
+        peer = (node.address, node.key, "--key", tmp_path / "client.key")
+        for name in ("soft", "hard", "dangling"):
+            fetched = nodes.run("fetch", name, *peer, "--dir", tmp_path)
+            assert "no_such_service" in fetched.stderr
+            sent = nodes.run("send", make_file(tmp_path / name, 10), *peer)
+            assert (sent.returncode, "refused" in sent.stderr) == (1, True)
+            (tmp_path / name).unlink()
+        assert key.read_bytes() == before
+        assert not (tmp_path / "made").exists()
+
+
+@pytest.mark.parametrize("name", ["node.key", "Node.KEY", "node.key.next", "node.trust"])
+def test_nothing_is_fetched_over_the_nodes_files(tmp_path, serving, name):
+    own = tmp_path / "own"
+    own.mkdir()
+    make_file(serving.folder / name, 10)
+    files = ("--key", "node.key", "--trust", "node.trust")
+    fetched = nodes.run("fetch", name, serving.address, serving.key, *files, cwd=own)
+    assert (fetched.returncode, fetched.stdout) == (1, "")
+    assert "EACCES" in fetched.stderr
+    assert [path.name for path in own.iterdir()] == ["node.key"]
+    assert (own / "node.key").read_text().startswith("dsoftbus-key-1")
+
+
+def test_the_nodes_files_are_not_sent(tmp_path, serving):
+    key = tmp_path / "node.key"
+    (tmp_path / "photo.jpg").symlink_to(key)
+    for path in (key, tmp_path / "photo.jpg"):
+        sent = nodes.run("send", path, serving.address, serving.key, "--key", key)
+        assert (sent.returncode, sent.stdout) == (1, "")
+    assert list(serving.folder.iterdir()) == []

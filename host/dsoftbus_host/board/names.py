@@ -188,4 +188,6 @@ def defined(module: str) -> list[str]:
         elif isinstance(node, ast.Assign):
             names = (part for target in node.targets for part in ast.walk(target))
             found |= {part.id: None for part in names if isinstance(part, ast.Name)}
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            found[node.target.id] = None
     return [name for name in found if name not in constants(module) and name != "__getattr__"]

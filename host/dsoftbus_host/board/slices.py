@@ -55,13 +55,14 @@ SLICES = {
             *_of("dsoftbus.session", "streams schedule mux keepalive session roster"),
             "dsoftbus.link",
             "dsoftbus_mpy",
-            *_of("dsoftbus_mpy", "clock crypto entropy overlay node"),
+            *_of("dsoftbus_mpy", "clock crypto entropy overlay secret_files node"),
         ),
         ("handshake", "messages"),
     ),
     "keyfile": Slice(
         "the file of a node's secret", ("core",), ("dsoftbus.secret", "dsoftbus_mpy.keyfile")
     ),
+    "text": Slice("what a name may be beyond ASCII", ("core",), ("dsoftbus.names",)),
     "messages": Slice("streams of whole messages", ("core",), ("dsoftbus.session.messages",)),
     "handshake": Slice(
         "what begins a session, and leaves the heap afterwards",
@@ -231,7 +232,11 @@ SLICES = {
         ("pairing", "keyfile"),
         (*_of("dsoftbus.trust", "rotation promise nextkey"), "dsoftbus_mpy.nextkey"),
     ),
-    "files": Slice("the file streams of the command line", ("asyncio",), ("dsoftbus_mpy.files",)),
+    "files": Slice(
+        "the file streams of the command line",
+        ("asyncio", "text"),
+        ("dsoftbus.file_names", *_of("dsoftbus_mpy", "folder files")),
+    ),
     "config": Slice("config.json, checked", ("core",), ("dsoftbus_mpy.config",)),
     "setup": Slice(
         "what a board's node begins with",

@@ -1,0 +1,60 @@
+"""A folder where peers store and fetch files: what is in it, and what a name must not lead to.
+
+A file system may take many names for one file: without regard to case, in another normal form, in
+an old short form, with a device's or a stream's name. A link may lead out of the folder. So a name
+stands for the regular file that the folder's own list has under exactly that name. Where the list
+has no such name, and yet something answers to it, the name is another's.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+from dsoftbus_host import secret_files
+
+# Neither a link is followed, nor a pipe waited for.
+_FLAGS = ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY")
+_READ = os.O_RDONLY | sum(getattr(os, flag, 0) for flag in _FLAGS)
+
+
+def open_file(folder: Path, name: str) -> BinaryIO:
+    """The file that peers know by `name`, to be read. Raises FileNotFoundError for all else."""
+    path = folder / name
+    listed = _listed(folder, name)
+    if listed is None or not listed.is_file(follow_symlinks=False):
+        raise _absent(path)
+    file = os.fdopen(os.open(path, _READ), "rb")
+    found = os.fstat(file.fileno())
+    if not stat.S_ISREG(found.st_mode) or secret_files.is_one(found):
+        file.close()
+        raise _absent(path)
+    return file
+
+
+def check_place(folder: Path, name: str) -> None:
+    """Raises OSError where no file of a peer's may be put: PermissionError over a file of this
+    node's own, FileExistsError over what is no file, or has another name."""
+    path = folder / name
+    if secret_files.is_place_of_one(path):
+        raise PermissionError(errno.EACCES, "this node's own", str(path))
+    listed = _listed(folder, name)
+    if listed is None:
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, "there, under another name", str(path))
+    elif not listed.is_file(follow_symlinks=False):
+        raise FileExistsError(errno.EEXIST, "there, and no file", str(path))
+    elif secret_files.is_one(path.stat()):
+        raise PermissionError(errno.EACCES, "this node's own", str(path))
+
+
+def _listed(folder: Path, name: str) -> os.DirEntry[str] | None:
+    with os.scandir(folder) as entries:
+        return next((entry for entry in entries if entry.name == name), None)
+
+
+def _absent(path: Path) -> FileNotFoundError:
+    return FileNotFoundError(errno.ENOENT, "no file", str(path))

@@ -1,0 +1,153 @@
+"""A folder where peers store and fetch files: what is in it, and what a name must not lead to.
+
+A file system may take many names for one file: without regard to case, in an old short form, with
+a device's or a stream's name. A link may lead out of the folder. So a name stands for the regular
+file that the folder's own list has under exactly that name. Where the list has no such name, and
+yet something answers to it, the name is another's.
+"""
+
+import errno
+import os
+import sys
+
+from dsoftbus import file_names
+from dsoftbus.errors import BAD_ARGUMENT, LocalError
+from dsoftbus_mpy.secret_files import noted
+
+_REGULAR = 0x8000  # of what os.ilistdir says; a link is another kind
+_BESIDE = ("", ".next", ".new", ".starts")  # what the node keeps beside such a file
+_INO, _DEV = 1, 2  # of os.stat's tuple; 0 on file systems that have no links
+_REMEDY = "; files for peers need a folder of their own"
+
+
+def make(folder: str) -> str:
+    """The folder of this name, made if it does not exist."""
+    try:
+        os.mkdir(folder)
+    except OSError:
+        pass  # it is there, or cannot be: who opens a file in it says so
+    return folder
+
+
+def keep_apart(folder: str) -> None:
+    """Raises LocalError(BAD_ARGUMENT) for a folder that peers must not have: one that has a file
+    of the node in it, at any depth, or from which programs are loaded."""
+    if any(_holds(folder, path) for path in noted):
+        raise LocalError(BAD_ARGUMENT, folder + " has secrets of this node in it" + _REMEDY)
+    for path in [""] + sys.path[1:]:
+        if path[:1] != "." and _has_programs(folder, path):
+            raise LocalError(BAD_ARGUMENT, folder + " has programs in it" + _REMEDY)
+
+
+def open_file(folder: str, name: str):
+    """The file that peers know by `name`, to be read. Raises OSError(ENOENT) for all else."""
+    path = folder + "/" + name
+    if _kind(folder, name) != _REGULAR or is_secret(path):
+        raise OSError(errno.ENOENT)
+    return open(path, "rb")
+
+
+def check_place(folder: str, name: str) -> None:
+    """Raises OSError where no file of a peer's may be put: EACCES over a file of this node's own,
+    EEXIST over what is no file, or has another name."""
+    path = folder + "/" + name
+    if is_secret(path) or _would_be_secret(folder, name):
+        raise OSError(errno.EACCES)
+    kind = _kind(folder, name)
+    if kind != _REGULAR and (kind or _is_there(path)):
+        raise OSError(errno.EEXIST)
+
+
+def is_secret(path: str) -> bool:
+    """Whether the file at `path` is one of this node's own, whatever its name."""
+    names = [known + suffix for known in noted for suffix in _BESIDE]
+    own = _identity(path)
+    if own is None:
+        return _whole(path) in [_whole(name) for name in names]
+    return own in [_identity(name) for name in names]
+
+
+def _kind(folder: str, name: str) -> int:
+    """What the folder's list has under exactly this name, 0 for nothing."""
+    for entry in os.ilistdir(folder):
+        if entry[0] == name:
+            return entry[1]
+    return 0
+
+
+def _would_be_secret(folder: str, name: str) -> bool:
+    """Whether the node would take a file of this name for one of its own."""
+    name = file_names.folded(name)
+    for known in noted:
+        parent, last = _parted(known)
+        last = last.lower()
+        if (name == last or name.startswith(last + ".")) and _are_same(folder, parent):
+            return True
+    return False
+
+
+def _has_programs(folder: str, path: str) -> bool:
+    """`path` is "" for the current folder, else one of the interpreter's for modules: those have
+    packages in them."""
+    if _holds(folder, path + "/x" if path else "x"):
+        return True
+    return path != "" and not _holds(path, "x") and _holds(path, folder + "/x")
+
+
+# Where files lie
+
+
+def _holds(folder: str, path: str) -> bool:
+    """Whether the file at `path` lies in `folder`, at any depth."""
+    own = _identity(folder)
+    if own is None:
+        return _whole(path).startswith(_whole(folder) + "/")
+    at = _parted(path)[0]
+    before = None
+    here = _identity(at)
+    while here is not None and here != before:
+        if here == own:
+            return True
+        at += "/.."
+        before, here = here, _identity(at)
+    return False
+
+
+def _are_same(folder: str, other: str) -> bool:
+    own = _identity(folder)
+    return own == _identity(other) if own else _whole(folder) == _whole(other)
+
+
+def _identity(path: str):
+    """Device and inode; None for what is not there, and where the file system has none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return (found[_DEV], found[_INO]) if found[_INO] else None
+
+
+def _whole(path: str) -> str:
+    """`path` from the root, as a file system without links takes it: without case, dots at the
+    end of names, and steps back. The root itself is ""."""
+    parts = []
+    for part in (path if path[:1] == "/" else os.getcwd() + "/" + path).split("/"):
+        if part == "..":
+            parts = parts[:-1]
+        elif part.rstrip(". "):
+            parts.append(part.rstrip(". ").lower())
+    return "".join(["/" + part for part in parts])
+
+
+def _parted(path: str) -> tuple:
+    """(folder, name)"""
+    at = path.rfind("/") + 1
+    return path[:at] or ".", path[at:]
+
+
+def _is_there(path: str) -> bool:
+    try:
+        os.stat(path)
+    except OSError:
+        return False
+    return True
