@@ -26,6 +26,7 @@ class PROFILE:
     replay_window = 256
     messages = 4
     handshakes = 2
+    addresses = 8
 
 
 UART = (1, 17, 18)

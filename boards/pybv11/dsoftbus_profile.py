@@ -26,6 +26,7 @@ class PROFILE:
     replay_window = 256
     messages = 2
     handshakes = 1
+    addresses = 4
 
 
 UART = (1, None, None)

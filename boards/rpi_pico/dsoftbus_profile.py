@@ -26,6 +26,7 @@ class PROFILE:
     replay_window = 256
     messages = 4
     handshakes = 1
+    addresses = 8
 
 
 UART = (0, 0, 1)

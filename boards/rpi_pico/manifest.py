@@ -47,6 +47,7 @@ package(
         "secret.py",
         "session/__init__.py",
         "session/admission.py",
+        "session/arrivals.py",
         "session/begin.py",
         "session/cable.py",
         "session/cookies.py",

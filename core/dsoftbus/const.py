@@ -136,6 +136,7 @@ class HOST:
     replay_window = 2048  # twice the segments: every retransmission may come late
     messages = 64  # unreliable ones that wait, each way
     handshakes = 256  # answered in a second: 1024 scalar multiplications, 5 % of a core
+    addresses = 256  # whose share of these is kept apart: 64 KB at most, and a quick look
 
 
 class SMALL:
@@ -165,6 +166,7 @@ class SMALL:
     replay_window = 256
     messages = 4
     handshakes = 2  # answered in a second, of four scalar multiplications each
+    addresses = 8  # twice its sessions; 0.1 KB each, and only of those that came lately
 
 
 class TINY:
@@ -194,3 +196,4 @@ class TINY:
     replay_window = 256
     messages = 2
     handshakes = 1
+    addresses = 4

@@ -53,6 +53,8 @@ END_REFUSED = const(0x59)
 PEER_NOT_ALLOWED = const(0x5A)
 HALF_OPEN_LIMIT = const(0x57)
 SESSION_LIMIT = const(0x58)
+HANDSHAKE_BUDGET = const(0x5C)
+REPLAYED_OPENING = const(0x5D)
 # local: misuse of the API, and what the platform cannot do
 BAD_ARGUMENT = const(0x60)
 WOULD_BLOCK = const(0x61)

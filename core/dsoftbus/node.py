@@ -1,7 +1,13 @@
 """One local node: what it is, and the sessions that it has."""
 
 from dsoftbus.const import SUITE_CHACHA_SHA256
-from dsoftbus.errors import HALF_OPEN_LIMIT, SESSION_LIMIT, LocalError, PeerError
+from dsoftbus.errors import (
+    HALF_OPEN_LIMIT,
+    HANDSHAKE_BUDGET,
+    SESSION_LIMIT,
+    LocalError,
+    PeerError,
+)
 from dsoftbus.session.local import Local
 from dsoftbus.session.roster import Roster
 from dsoftbus.ticks import earliest
@@ -21,6 +27,7 @@ class Node(Roster):
         self.peers = None  # a discovery.peers.Peers, made by discover()
         self._met = []  # (session, device) of those that `peers` knows of
         self.evicted = None  # by the last accept()
+        self.answered: list = []  # openings on stream links, for `session.arrivals`
 
     # Sessions
 
@@ -39,24 +46,27 @@ class Node(Roster):
         session.route = route
         return self.add(session)
 
-    def accept(self, now: int):
-        """A session for a stream link that a peer has opened.
+    def accept(self, now: int, path=None):
+        """A session for a stream link that a peer has opened from `path`, the address as the
+        driver has it: who comes from there pays for its handshake. None: nobody has to.
 
-        Raises PeerError(SESSION_LIMIT): the driver closes the link. Where too many handshakes
-        are under way the oldest gives way (`evicted`, for the driver to pump): an honest peer
-        needs its place for a moment, one that says nothing does not get to keep it.
+        Raises PeerError (SESSION_LIMIT, HALF_OPEN_LIMIT): the driver closes the link. Where too
+        many handshakes are under way another may give way (`evicted`, for the driver to pump): see
+        `arrivals.make_room`.
         """
-        self._evict_half_open()
+        self._evict_half_open(path)
         if self.full:
             raise PeerError(SESSION_LIMIT)
-        return self.add(_over_stream()(self.local, now))
+        session = _over_stream()(self.local, now)
+        session.path = path
+        return self.add(session)
 
     def endpoint(self, mtu: int):
         """For a datagram link: all sessions on one socket. `mtu`: its longest datagram."""
         from dsoftbus.session.endpoint import Endpoint  # only who has such a link pays for it
         from dsoftbus.session.network import Network
 
-        return Endpoint(self, mtu, Network(self.local))
+        return Endpoint(self, mtu, Network(self))
 
     def forget(self, session) -> None:
         """`session` has ended, and its link needs it no more."""
@@ -69,13 +79,18 @@ class Node(Roster):
         if self.guard is not None:
             self.guard.leave(session)
 
-    def _evict_half_open(self) -> None:
+    def _evict_half_open(self, path) -> None:
         streams = [s for s in self.sessions if isinstance(s, _over_stream())]
         waiting = [s for s in streams if s.half_open and not s.initiator]
         self.evicted = None
-        if len(waiting) >= self.profile.half_open:
-            self.evicted = waiting[0]
-            self.evicted.refuse(HALF_OPEN_LIMIT)
+        if len(waiting) >= self.profile.half_open or (waiting and self.full):
+            from dsoftbus.session.arrivals import make_room  # for a while, as `handshake` says
+
+            leaving = make_room(waiting, path)
+            if leaving is None:
+                raise PeerError(HALF_OPEN_LIMIT)
+            leaving.refuse(HANDSHAKE_BUDGET if leaving.held else HALF_OPEN_LIMIT)
+            self.evicted = leaving
 
     # Discovery and trust
 

@@ -324,7 +324,7 @@ class Bus:
     def _on_incoming(self, listener: socket.socket) -> None:
         try:
             for _ in range(BACKLOG):
-                self._take(listener.accept()[0])
+                self._take(*listener.accept())
         except (BlockingIOError, ConnectionAbortedError):
             return  # nobody waits any more, or this one is gone already
         except OSError as error:
@@ -333,9 +333,10 @@ class Bus:
             loop.remove_reader(listener.fileno())
             loop.call_later(ACCEPT_PAUSE_S, self._watch, listener)
 
-    def _take(self, sock: socket.socket) -> None:
+    def _take(self, sock: socket.socket, address: Any) -> None:
         try:
-            self.adopt(StreamConnection(self, self.node.accept(now_ms()), TcpLink(sock)))
+            session = self.node.accept(now_ms(), address)
+            self.adopt(StreamConnection(self, session, TcpLink(sock)))
         except PeerError as error:  # all places are taken
             log.warning("connection refused: %s", error)
             sock.close()

@@ -256,6 +256,8 @@ class StreamConnection(Connection):
             self._fail()
         if pump.blocked or self._writing or self.session.state == CLOSED:
             self._follow_up()
+        elif self.session.half_open:
+            self._arm()  # an opening may wait for its turn
 
     def _fail(self) -> None:
         log.exception("session with %s", self.peer_id)

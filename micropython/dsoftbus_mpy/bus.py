@@ -240,16 +240,16 @@ class Bus:
     async def _accept_link(self, listener) -> None:
         await readable(listener.socket)
         try:
-            self._take(listener.accept())
+            self._take(*listener.accept())
         except OSError as error:
             self.tell(error)
             await asyncio.sleep_ms(_PAUSE_MS)
 
-    def _take(self, link) -> None:
+    def _take(self, link, address) -> None:
         session = None
         try:
             if not self._closed:
-                session = self.node.accept(self.now())
+                session = self.node.accept(self.now(), address)
         except PeerError:
             pass  # all places are taken
         finally:

@@ -148,12 +148,12 @@ class Loop:
 
     def _accept(self) -> None:
         try:
-            link = self._listener.accept()
+            link, address = self._listener.accept()
         except _NO_LINK:
             return  # the peer is gone already, or comes again when there is memory
         session = None
         try:
-            session = self.node.accept(self.now())
+            session = self.node.accept(self.now(), address)
         except _NO_PLACE:
             link.close()
             return

@@ -28,7 +28,7 @@ class SerialLoop:
         self.now = clock()
         random = node.local.random(2)
         self._line = LineLink(byte_port, random[0] << 8 | random[1], node.profile)
-        self._endpoint = Endpoint(node, self._line.mtu, Cable(node.profile))
+        self._endpoint = Endpoint(node, self._line.mtu, Cable(node))
         self._pump = DatagramPump(self._endpoint, self._line, on_event)
         self._poll = select.poll()
         self._poll.register(byte_port.waits_for, select.POLLIN)

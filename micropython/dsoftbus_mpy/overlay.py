@@ -9,6 +9,7 @@ import sys
 # those needs no more.
 _FOR_A_WHILE = (
     "dsoftbus_handshake",
+    "dsoftbus_arrivals",
     "dsoftbus_openings",
     "dsoftbus_x25519",
     "dsoftbus_keyfile",

@@ -71,9 +71,10 @@ class Listener:
         self.socket.listen(_BACKLOG)
         self.socket.setblocking(False)
 
-    def accept(self) -> TcpLink:
-        """The link of a connection that waits; OSError when there is none."""
-        return TcpLink(self.socket.accept()[0])
+    def accept(self) -> tuple:
+        """(link, address) of a connection that waits; OSError when there is none."""
+        sock, address = self.socket.accept()
+        return TcpLink(sock), address
 
     def close(self) -> None:
         self.socket.close()

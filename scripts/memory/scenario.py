@@ -118,7 +118,7 @@ if LINKS == "tcp":
         a, b = pipes()
         session = one.node.connect(other.node.public, now)
         pump(one, session, a)
-        pump(other, other.node.accept(now), b)
+        pump(other, other.node.accept(now, ("192.0.2.1", 1)), b)
         return session
 
 
@@ -146,6 +146,7 @@ def rest():
 def load():
     """What the beginning of a handshake brings into the heap, besides its session."""
     from dsoftbus.crypto.x25519 import exchange  # noqa: F401
+    from dsoftbus.session.arrivals import may_begin  # noqa: F401
     from dsoftbus.session.offers import DatagramHandshake  # noqa: F401
 
     if LINKS != "tcp":

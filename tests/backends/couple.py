@@ -17,6 +17,12 @@ class Hasty(SMALL):
     close_ms = 200
 
 
+class Open(SMALL):
+    """For more handshakes in a row than a small board answers."""
+
+    handshakes = 1000
+
+
 def bus(key: bytes, name: str = "", profile=SMALL, allow=None) -> Bus:
     """A node with a board's limits on either backend."""
     return Bus(key, name, profile, allow)

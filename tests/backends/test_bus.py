@@ -4,7 +4,7 @@ import asyncio
 import gc
 
 from backend import cut, deaf_listener, drained, held, raw_peer, run, silence, sleep_ms
-from couple import HOST, A, B, C, Hasty, Pair, bus, refused, until
+from couple import HOST, A, B, C, Hasty, Open, Pair, bus, refused, until
 from dsoftbus.const import SMALL
 from dsoftbus.errors import (
     BAD_STATE,
@@ -84,7 +84,7 @@ def test_a_link_that_breaks_is_an_end_with_a_cause():
 
 def test_sessions_that_end_before_they_are_accepted_are_gone():
     async def test():
-        async with bus(A) as server, bus(B) as client:
+        async with bus(A, "", Open) as server, bus(B) as client:
             port = await server.listen(HOST)
             for _ in range(2 * SMALL.sessions):
                 await (await client.connect(HOST, port, server.public)).close()
@@ -198,7 +198,7 @@ def test_idle_connections_give_way():
 
 def test_a_full_node_closes_what_comes_after():
     async def test():
-        async with bus(A) as server:
+        async with bus(A, "", Open) as server:
             port = await server.listen(HOST)
             clients = [bus(Random(10 + n)(32)) for n in range(SMALL.sessions + 1)]
             for client in clients[:-1]:
@@ -252,7 +252,7 @@ def test_sessions_leave_no_memory_behind():
                 await stream.finish()
                 assert await stream.read() == b"again"
 
-        async with bus(A) as server, bus(B) as client:
+        async with bus(A, "", Open) as server, bus(B) as client:
             server.on_stream("echo", echo)
             port = await server.listen(HOST)
             left = []

@@ -2,11 +2,13 @@
 
 import sys
 
+from counting import counted
 from dsoftbus.const import DATAGRAM_MAX, HOST, PKT_COOKIE, REC_INIT, REC_REFUSE, REC_REPLY, SMALL
 from dsoftbus.link.drop_labels import labelled
+from dsoftbus.session.offers import DatagramHandshake
 from dsoftbus.session.over_datagram import flight
 from dsoftbus_sim.chance import Chance
-from simulated import SUITES, Talk, pattern
+from simulated import Talk, pattern
 
 # The port for a browser frees nothing while a test runs; the others have a whole flood.
 FLOOD = 500 if sys.platform == "webassembly" else 10000
@@ -148,35 +150,6 @@ def test_an_authenticated_packet_moves_the_session_and_only_a_newer_one():
     still_works(talk)
 
 
-class CountingSuite:
-    """A suite that counts its scalar multiplications."""
-
-    def __init__(self, suite):
-        self._suite = suite
-        self.multiplications = 0
-        self.code = suite.code
-        self.name = suite.name
-        self.cipher = suite.cipher
-        self.hash = suite.hash
-        self.copy = suite.copy
-
-    def keypair(self, secret):
-        self.multiplications += 1
-        pair = self._suite.keypair(secret)
-        return CountingPair(self, pair)
-
-
-class CountingPair:
-    def __init__(self, counter, pair):
-        self._counter = counter
-        self._pair = pair
-        self.public = pair.public
-
-    def exchange(self, public):
-        self._counter.multiplications += 1
-        return self._pair.exchange(public)
-
-
 def spoofed_init(chance):
     """An opening as anyone can make it: a fresh key, and a tag that nobody checks for free."""
     return flight(REC_INIT, chance.below(1 << 30), b"\x01\x01\x00" + chance(48))
@@ -203,14 +176,11 @@ class Flood:
 def test_a_flood_of_openings_costs_no_more_than_its_budget():
     """10,000 openings a virtual second on a small board, while an honest peer connects."""
     talk = Talk(1, 500, {"latency_ms": 20}, HOST, other_profile=SMALL, lose=nothing)
-    counter = CountingSuite(SUITES[1])
-    local = talk.b.node.local
-    local.suites = {1: counter}
-    local.static = counter.keypair(bytes(range(32)))
-    counter.multiplications = 0
+    counter = counted(talk.b.node)
+    talk.sessions[talk.a].close(0)
     flood = Flood(talk, FLOOD)
     talk.world.run(1)
-    talk.sessions[talk.a] = talk.a.connect(talk.b)  # with the new key
+    talk.sessions[talk.a] = talk.a.connect(talk.b)
     talk.run()
     talk.world.run(1000, lambda: not flood.left)
     seconds = talk.world.now_ms // 1000 + 1
@@ -219,3 +189,57 @@ def test_a_flood_of_openings_costs_no_more_than_its_budget():
     assert counter.multiplications <= 4 * SMALL.handshakes * (seconds + 1)
     assert dropped(talk, "cookie_asked") > FLOOD * 9 // 10
     assert len(talk.b.endpoint.openings) <= SMALL.half_open + 1
+
+
+class Prover:
+    """One true address that begins handshakes without end, shows the cookies it is sent, and knows
+    the node's key: its openings are as good as anyone's."""
+
+    def __init__(self, talk, rate):
+        self.talk = talk
+        self.link = talk.network.attach(self._hear)
+        self.sent_bytes = 0
+        self._chance = Chance(8)
+        self._buffer = bytearray(1200)
+        self._openings = {}
+        self._us = 1000000 // rate
+        self._begin()
+
+    def _begin(self):
+        number = self._chance.below(1 << 30)
+        local, public = self.talk.a.node.local, self.talk.b.node.public
+        begun = DatagramHandshake(local, number, number, 1200, 1, public)
+        init = self._openings[number.to_bytes(4, "big")] = flight(REC_INIT, number, begun.init())
+        self._send(init)
+        self.talk.world.at(self.talk.world.now_us + self._us, self._begin)
+
+    def _hear(self):
+        got = self.link.recvfrom_into(self._buffer)
+        while got is not None:
+            init = self._openings.get(bytes(self._buffer[1:5]))
+            if self._buffer[0] == PKT_COOKIE and init:
+                self._send(init + bytes(self._buffer[5 : got[0]]))
+            got = self.link.recvfrom_into(self._buffer)
+
+    def _send(self, data):
+        self.sent_bytes += len(data)
+        self.link.sendto(bytearray(data), len(data), self.talk.b.address)
+
+
+def test_one_true_address_leaves_honest_handshakes_through():
+    """Cookies and all, at 1.3 kB a second."""
+    for profile in (SMALL, HOST):
+        talk = Talk(1, 200, {"latency_ms": 20}, HOST, other_profile=profile, lose=nothing)
+        talk.sessions[talk.a].close(0)
+        counter = counted(talk.b.node)
+        attacker = Prover(talk, 12)
+        talk.world.run(5000)
+        assert attacker.sent_bytes > 5 * 12 * 56
+        talk.sessions[talk.a] = talk.a.connect(talk.b)
+        began = talk.world.now_ms
+        talk.run(5000)
+        assert talk.sessions[talk.b].peer_public == talk.a.node.public
+        assert talk.world.now_ms - began < 3000
+        seconds = talk.world.now_ms // 1000 + 1
+        assert counter.multiplications <= 4 * profile.handshakes * (seconds + 1)
+        assert len(talk.b.endpoint.half_open) <= profile.half_open

@@ -88,7 +88,7 @@ def protect() -> DatagramProtect:
     return DatagramProtect(*keys, 7, 64, 16)
 
 
-FLOW = Network(Talk(1, 0).a.node.local).flow
+FLOW = Network(Talk(1, 0).a.node).flow
 
 
 class Silent:

@@ -67,16 +67,17 @@ class Handshake:
 
     def on_init(self, body) -> bytes:
         """The responder's answer to the first body."""
-        if len(body) < _OFFER:
-            raise PeerError(MALFORMED, "init")
-        self._check_offer(body)
+        self.check_offer(body)
         self._offer = bytes(body[:_OFFER])
         self._begin(None)
         if self._noise.read_message(body[_OFFER:]):
             raise PeerError(MALFORMED, "init with a payload")
         return self._noise.write_message(self._payload())
 
-    def _check_offer(self, body) -> None:
+    def check_offer(self, body) -> None:
+        """Raises PeerError for an INIT that no session can come of, before it costs anything."""
+        if len(body) < _OFFER:
+            raise PeerError(MALFORMED, "init")
         if body[0] != VERSION:
             raise PeerError(UNSUPPORTED_VERSION, str(body[0]))
         if body[1] not in self._local.suites:

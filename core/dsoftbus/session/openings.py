@@ -18,6 +18,7 @@ from dsoftbus.errors import (
     PeerError,
 )
 from dsoftbus.link import drops
+from dsoftbus.session.arrivals import make_room
 from dsoftbus.session.cable import ADMITTED
 from dsoftbus.session.over_datagram import DatagramSession
 from dsoftbus.session.session import AWAIT_FINISH
@@ -61,7 +62,7 @@ def _admit(endpoint, opening: bytes, cookie: bytes, path, now: int) -> int:
         endpoint.answer(REC_REFUSE, opener, bytes((SESSION_LIMIT,)), path)
         return drops.NO_ROOM
     crowded = len(half_open) >= endpoint.local.profile.half_open // 2
-    refused = medium.refusal(proved, crowded, now)
+    refused = medium.refusal(proved, crowded, path, now)
     if refused == drops.COOKIE_ASKED:
         endpoint.answer(PKT_COOKIE, opener, medium.cookie(opening, path, now), path)
     return refused
@@ -82,7 +83,7 @@ def _open(endpoint, opening: bytes, init: bytes, path, now: int) -> None:
         endpoint.drops.add(drops.NO_ROOM)
         return
     if endpoint.node.full or len(endpoint.half_open) >= endpoint.local.profile.half_open:
-        _discard(endpoint, endpoint.half_open.pop(0))
+        _discard(endpoint, make_room(endpoint.half_open, path))
     session.opening = opening
     try:
         endpoint.openings[opening] = session
@@ -94,6 +95,6 @@ def _open(endpoint, opening: bytes, init: bytes, path, now: int) -> None:
 
 
 def _discard(endpoint, session: DatagramSession) -> None:
-    """The oldest half-open session gives way to one whose address is proved."""
+    """A half-open session gives way to a newcomer: see `arrivals.make_room`."""
     session.refuse(HALF_OPEN_LIMIT)
     endpoint.forget(session)

@@ -3,23 +3,31 @@
 from dsoftbus.const import (
     CLOSE,
     LINK_STREAM,
+    REC_INIT,
     REC_PROTECTED,
     REC_REFUSE,
     RECORD_HEADER,
     TAG_BYTES,
 )
+from dsoftbus.errors import HANDSHAKE_BUDGET
 from dsoftbus.link.protect import RECORD_OVERHEAD, StreamProtect
 from dsoftbus.link.records import RecordReader, record
 from dsoftbus.session.frames import CODE_FRAME, put_code
-from dsoftbus.session.session import CLOSED, CLOSING, FAULTS, Session
+from dsoftbus.session.session import AWAIT_INIT, CLOSED, CLOSING, FAULTS, Session
+from dsoftbus.ticks import earliest
 
 _LINK = bytes((LINK_STREAM,))
 _LENGTH_FIELD = 2
 FAREWELL_BYTES = RECORD_OVERHEAD + CODE_FRAME
+_AGAIN_MS = 250  # an INIT waits for its budget, which has a token each few hundred ms
 
 
 class StreamSession(Session):
     """Feed it with `receive_data`, or with `space()` and `filled(n)`; empty `poll_transmit`."""
+
+    path = None  # where a responder's link comes from; None: from nobody who has to pay
+    held = b""  # the INIT that waits for its budget, until `_again_at`
+    _again_at = 0
 
     def __init__(self, local, now: int, remote_static=None, suite=1):
         self._reader = RecordReader(local.suite(suite).copy)
@@ -73,7 +81,25 @@ class StreamSession(Session):
         except FAULTS as error:
             self._fail(error)
 
+    def handle_timer(self, now: int) -> None:
+        if self.held and self.half_open and now >= self._again_at:
+            self._try_again(now)
+        super().handle_timer(now)
+
+    def _try_again(self, now: int) -> None:
+        if now >= self._deadline:
+            self.refuse(HANDSHAKE_BUDGET)
+            return
+        try:
+            self._on_message(REC_INIT, self.held, now)
+        except FAULTS as error:
+            self._fail(error)
+
     # Outputs
+
+    def poll_timer(self):
+        deadline = super().poll_timer()
+        return earliest(deadline, self._again_at) if self.held and self.half_open else deadline
 
     def poll_transmit(self, out, now: int, at: int = 0) -> int:
         """Writes what is to be sent into `out[at:]`; returns the index past it.
@@ -129,6 +155,21 @@ class StreamSession(Session):
         """The link has ended under the session; nothing more can be told to the peer."""
         super().link_lost()
         self._outbox = b""
+
+    # The handshake
+
+    def _on_message(self, kind: int, body, now: int) -> None:
+        """An INIT is answered when its budget bears that: until then it waits."""
+        if kind == REC_INIT and self.state == AWAIT_INIT and self.path is not None:
+            from dsoftbus.session.arrivals import must_wait  # for a while, as `handshake` says
+
+            self.handshake.check_offer(body)
+            if must_wait(self, body, now):
+                self.held = body
+                self._again_at = min(now + _AGAIN_MS, self._deadline)
+                return
+            self.held = b""
+        super()._on_message(kind, body, now)
 
     # What Session asks of its link
 

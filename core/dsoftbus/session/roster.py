@@ -11,6 +11,8 @@ class Roster:
     whoever proves a key may have one, and whoever made this decides what for.
     """
 
+    arrivals: list = None  # what `session.arrivals` counts
+
     def __init__(self, local, allowed=None):
         self.local = local
         self.profile = local.profile

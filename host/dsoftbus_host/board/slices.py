@@ -48,7 +48,7 @@ SLICES = {
         (),
         (
             "dsoftbus",
-            *_of("dsoftbus", "errors codec ticks pace identity"),
+            *_of("dsoftbus", "errors codec ticks identity"),
             *_of("dsoftbus.crypto", "__init__ hkdf suite"),
             "dsoftbus.cipher",
             *_of("dsoftbus.session", "__init__ events frames local states ring admission"),
@@ -69,11 +69,16 @@ SLICES = {
         ("core",),
         ("dsoftbus.noise", *_of("dsoftbus.session", "hello handshake offers begin")),
     ),
+    "arrivals": Slice(
+        "what handshakes may cost, and who gives way; leaves the heap afterwards",
+        ("core",),
+        ("dsoftbus.session.arrivals",),
+    ),
     "backoff": Slice("waits that grow with each failure", ("core",), ("dsoftbus.backoff",)),
     "node": Slice(
         "a node of several links: sessions on streams, discovery and trust where they are there",
         ("core",),
-        ("dsoftbus.node",),
+        _of("dsoftbus", "node pace"),
     ),
     "names": Slice(
         "constants, profiles and labels, for programs that ask for them",
@@ -115,6 +120,7 @@ SLICES = {
             "dsoftbus.pump",
             "dsoftbus_mpy.tcp",
         ),
+        ("arrivals",),
     ),
     "datagram": Slice(
         "sessions on links that carry datagrams",
@@ -129,7 +135,7 @@ SLICES = {
     ),
     "openings": Slice(
         "what becomes of flights and openings, and leaves the heap afterwards",
-        ("datagram",),
+        ("datagram", "arrivals"),
         _of("dsoftbus.session", "flights openings"),
     ),
     "network": Slice(
@@ -167,7 +173,7 @@ SLICES = {
     ),
     "trust": Slice(
         "the trust store and access rules, for every session",
-        ("core",),
+        ("node",),
         (
             "dsoftbus.trust",
             *_of("dsoftbus.trust", "acl store desk control guard"),
@@ -187,7 +193,7 @@ SLICES = {
         (*_of("dsoftbus.discovery", "__init__ announce announcer"), "dsoftbus_mpy.starts"),
     ),
     "peers": Slice(
-        "the table of peers", ("announcements", "backoff"), ("dsoftbus.discovery.peers",)
+        "the table of peers", ("announcements", "backoff", "node"), ("dsoftbus.discovery.peers",)
     ),
     "discovery": Slice(
         "announcements on a network, and the table of peers",

@@ -1,0 +1,164 @@
+"""Handshakes that peers begin: what they may cost, and which of them gives way to a newcomer.
+
+Imported when one comes. The numbers stay with the node (`Roster.arrivals`), so that this code may
+leave a board's heap in between. A handshake costs its responder four scalar multiplications, and
+whoever begins it next to nothing; so each is paid from a budget before the first of them. Half of
+it is for addresses that are proved and within their share; the other half is for whoever comes.
+"""
+
+try:
+    from micropython import const
+except ImportError:
+
+    def const(value):
+        return value
+
+
+from dsoftbus.errors import REPLAYED_OPENING, PeerError
+from dsoftbus.session.session import AWAIT_FINISH
+
+_SECOND_MS = const(1000)
+# An address has a share of all: half of a second's handshakes (two at least: a host may begin
+# anew over another link), and an eighth to a half of them in the long run.
+_SHARE_MS = const(4000)
+_SHARE_LEAST = const(2)
+# Where the levels of the two halves stand in `Roster.arrivals`: tokens times their period, and
+# when that was looked at last. Behind them, for each share: its host, level and time. One list of
+# small ints, because the least of boards has it, too.
+_KEPT = const(0)
+_FREE = const(2)
+_SHARES = const(4)
+_A_SHARE = const(3)
+# The last 8 bytes of the ephemeral key: nobody makes two keys that agree in them by chance.
+_KNOWN_FROM = const(27)  # version, suite, pattern, and the rest of the key
+_KNOWN_TO = const(35)
+
+
+def may_begin(node, path, now: int) -> bool:
+    """Whether a handshake from `path`, where its sender has shown to be, may cost what it costs.
+    Takes that from the budgets. Who is alone may have more than a share; who comes then has its
+    own nevertheless."""
+    numbers = _numbers(node)
+    handshakes = node.profile.handshakes
+    tokens = max(_SHARE_LEAST, handshakes // 2)
+    share = _share(numbers, node.profile.addresses, host_of(path), tokens) + 1
+    within = _has(numbers, share, tokens, _SHARE_MS, now)
+    if within and _has(numbers, _KEPT, (handshakes + 1) // 2, _SECOND_MS, now):
+        numbers[share] -= _SHARE_MS
+        numbers[_KEPT] -= _SECOND_MS
+        return True
+    return may_begin_unproved(node, now)
+
+
+def may_begin_unproved(node, now: int) -> bool:
+    """The same for a sender that may be anywhere: it has no share."""
+    numbers = _numbers(node)
+    free = _has(numbers, _FREE, node.profile.handshakes // 2, _SECOND_MS, now)
+    if free:
+        numbers[_FREE] -= _SECOND_MS
+    return free
+
+
+def must_wait(session, init: bytes, now: int) -> bool:
+    """Whether the INIT of a session on a stream link has to wait for its budget. Raises PeerError
+    for one that was answered before: no initiator sends its ephemeral key twice."""
+    node = session.local.gatekeeper
+    opening = bytes(init[_KNOWN_FROM:_KNOWN_TO])
+    answered = node.answered
+    if opening in answered:
+        raise PeerError(REPLAYED_OPENING)
+    if not may_begin(node, session.path, now):
+        return True
+    if len(answered) >= node.profile.addresses:
+        answered.pop(0)
+    answered.append(opening)
+    return False
+
+
+def make_room(waiting, path):
+    """The one of the half-open sessions `waiting` (the oldest first) that gives way to a newcomer
+    from `path`; None where the newcomer has to.
+
+    Those that said nothing go first, then those that wait for their budget, then those that have
+    a REPLY; among equals of the address that holds most, and of these the oldest. Whose address
+    would hold more than that of the one that should go gives a place of its own.
+    """
+    places = {}
+    hosts = [host_of(session.path) for session in waiting]
+    newcomer = host_of(path)
+    for host in hosts + [newcomer]:
+        places[host] = places.get(host, 0) + 1
+    ranked = [
+        (_progress(session), -places[host], at)
+        for at, (session, host) in enumerate(zip(waiting, hosts))
+    ]
+    first = min(ranked)
+    if -first[1] < places[newcomer]:
+        own = min([rank for rank in ranked if hosts[rank[2]] == newcomer])
+        if own[0] > first[0]:
+            return None
+        first = own
+    return waiting[first[2]]
+
+
+def _progress(session) -> int:
+    if session.state == AWAIT_FINISH:
+        return 2
+    return 1 if session.held else 0
+
+
+def host_of(path):
+    """The part of an address that tells hosts apart: no port, and of an IPv6 address the network
+    of 64 bits, which one host has for itself."""
+    if isinstance(path, tuple):
+        path = path[0]
+    if isinstance(path, (bytes, bytearray)):  # a sockaddr, as MicroPython's unix port has it
+        return bytes(path[4:8] if len(path) <= 16 else path[8:16])
+    if isinstance(path, str) and ":" in path and "." not in path:
+        return _network_of(path)
+    return path
+
+
+def _network_of(address: str) -> str:
+    """Of an IPv6 address: its first four groups. Those of one link only stay whole."""
+    if address.startswith("fe80"):
+        return address
+    head, _, tail = address.partition("::")
+    groups = head.split(":") if head else []
+    last = tail.split(":") if tail else []
+    groups += ["0"] * (8 - len(groups) - len(last)) + last
+    return ":".join(groups[:4])
+
+
+def _numbers(node) -> list:
+    """The levels that `_KEPT` and those after it speak of."""
+    if node.arrivals is None:
+        handshakes = node.profile.handshakes
+        node.arrivals = [(handshakes + 1) // 2 * _SECOND_MS, 0, handshakes // 2 * _SECOND_MS, 0]
+    return node.arrivals
+
+
+def _has(numbers: list, at: int, tokens: int, period_ms: int, now: int) -> bool:
+    """Whether the bucket at `at`, refilled with `tokens` over a period, has one."""
+    gained = min(now - numbers[at + 1], period_ms) * tokens
+    numbers[at] = min(numbers[at] + gained, tokens * period_ms)
+    numbers[at + 1] = now
+    return numbers[at] >= period_ms
+
+
+def _share(numbers: list, most: int, host, tokens: int) -> int:
+    """Where the share of `host` stands; in a full table it takes the place of the one that was
+    looked at longest ago."""
+    oldest = _SHARES
+    for at in range(_SHARES, len(numbers), _A_SHARE):
+        if numbers[at] == host:
+            return at
+        if numbers[at + 2] < numbers[oldest + 2]:
+            oldest = at
+    fresh = [host, tokens * _SHARE_MS, 0]
+    if len(numbers) < _SHARES + most * _A_SHARE:
+        oldest = len(numbers)
+        numbers += fresh
+    else:
+        numbers[oldest : oldest + _A_SHARE] = fresh
+    return oldest
