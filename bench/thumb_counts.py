@@ -7,24 +7,28 @@ run and every key: the kernels branch on lengths alone.
 from __future__ import annotations
 
 import os
+import struct
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
-from thumb import Machine, load  # noqa: E402 - a module of the tests
+from thumb import Assembled, Machine, load  # noqa: E402 - a module of the tests
 
 KERNELS = ROOT / "micropython" / "dsoftbus_mpy"
 ELEMENT_BYTES = 80
 MEMORY_BYTES = 12 * ELEMENT_BYTES + 320
+END = 5  # of a program for the field
 
 
 class Counted:
     """The functions of one kernel module; `total` counts the instructions of all calls."""
 
     def __init__(self, name: str) -> None:
-        self._machines = [Machine(code) for code in load(KERNELS / f"{name}.py")]
+        kind = Assembled if name.startswith("thumb") else Machine
+        self._machines = [kind(code) for code in load(KERNELS / f"{name}.py")]
         self.total = 0
 
     def call(self, function: int, *args: int | bytes | bytearray) -> None:
@@ -50,39 +54,72 @@ def seal(size: int, offset: int) -> int:
     return chacha.total + poly.total
 
 
-def field_operation(program: bytes) -> int:
-    """One operation of the field kernel, less what an empty program takes."""
-    field = Counted("field")
-    field.call(0, 0, 0, bytearray(MEMORY_BYTES), program, len(program), b"\0", 0)
+def thumb_seal(size: int, offset: int) -> int:
+    """The same message, as dsoftbus_mpy.thumb_chachapoly seals it."""
+    chacha, poly = Counted("thumb_chacha20"), Counted("thumb_poly1305")
+    work, init = bytearray(332), bytearray(64)
+    src, dst = os.urandom(offset + size), bytearray(offset + size + 16)
+    work[256:292] = struct.pack("<9I", offset, offset, size, 1, 0, 0, 0, offset, 1)
+    chacha.call(0, work, init, src, dst)
+    poly.call(0, work, dst)
+    return chacha.total + poly.total
+
+
+Run = Callable[[Counted, bytearray, bytes, bytes, int], None]
+
+
+def run_by_viper(
+    field: Counted, memory: bytearray, program: bytes, scalar: bytes, bit: int
+) -> None:
+    field.call(0, 0, 0, memory, program, len(program) - 1, scalar, bit)
+
+
+def run_by_thumb(
+    field: Counted, memory: bytearray, program: bytes, scalar: bytes, bit: int
+) -> None:
+    field.call(0, memory, program, scalar, bit)
+
+
+def field_operation(kernel: str, run: Run, program: bytes) -> int:
+    """One operation of a field kernel, less what an empty program takes."""
+    field = Counted(kernel)
+    run(field, bytearray(MEMORY_BYTES), program + bytes((END,)), b"\0", 0)
     whole = field.total
-    field.call(0, 0, 0, bytearray(MEMORY_BYTES), b"", 0, b"\0", 0)
+    run(field, bytearray(MEMORY_BYTES), bytes((END,)), b"\0", 0)
     return 2 * whole - field.total
 
 
-def x25519() -> dict[str, int]:
+def x25519(kernel: str, run: Run, program: str) -> int:
     """The ladder and the division, from the programs in the source."""
     source = (KERNELS / "x25519.py").read_text()
-    names: dict = {"MULTIPLY": 0, "SQUARE": 1, "BOTH": 2, "TIMES_A24": 3, "TIMES_9": 4}
+    names: dict = {"MULTIPLY": 0, "SQUARE": 1, "BOTH": 2, "TIMES_A24": 3, "TIMES_9": 4, "END": END}
     exec(source[source.index("# fmt: off") : source.index("# fmt: on")], names)
-    counts = {}
-    for name, program in (("X25519", "_STEP"), ("X25519, own public key", "_STEP_OF_BASE")):
-        field = Counted("field")
-        memory = bytearray(os.urandom(32) + bytes(MEMORY_BYTES - 32))
-        field.call(0, 0, 0, memory, names[program], len(names[program]), os.urandom(32), 254)
-        field.call(0, 0, 0, memory, names["_DIVIDE"], len(names["_DIVIDE"]), b"\0", 0)
-        counts[name] = field.total
+    field = Counted(kernel)
+    memory = bytearray(os.urandom(32) + bytes(MEMORY_BYTES - 32))
+    run(field, memory, names[program], os.urandom(32), 254)
+    run(field, memory, names["_DIVIDE"], b"\0", 0)
+    return field.total
+
+
+def counts_of(kernel: str, run: Run, sealed: Callable[[int, int], int]) -> dict[str, int]:
+    counts = {
+        "X25519": x25519(kernel, run, "_STEP"),
+        "X25519, own public key": x25519(kernel, run, "_STEP_OF_BASE"),
+        "a product in the field": field_operation(kernel, run, bytes((0, 4, 5, 6))),
+        "a square in the field": field_operation(kernel, run, bytes((1, 4, 5, 1))),
+    }
+    for size in (400, 4096):
+        counts[f"seal {size} B, on a word boundary"] = sealed(size, 0)
+        counts[f"seal {size} B, off it"] = sealed(size, 3)
     return counts
 
 
 def main() -> None:
-    counts = x25519()
-    counts["a product in the field"] = field_operation(bytes((0, 4, 5, 6)))
-    counts["a square in the field"] = field_operation(bytes((1, 4, 5, 1)))
-    for size in (400, 4096):
-        counts[f"seal {size} B, on a word boundary"] = seal(size, 0)
-        counts[f"seal {size} B, off it"] = seal(size, 3)
-    for name, count in counts.items():
-        print(f"{name:<34} {count:>10}")
+    viper = counts_of("field", run_by_viper, seal)
+    thumb = counts_of("thumb_field", run_by_thumb, thumb_seal)
+    print(f"{'':<34} {'viper':>10} {'Thumb':>10} {'ratio':>6}")
+    for name, count in viper.items():
+        print(f"{name:<34} {count:>10} {thumb[name]:>10} {thumb[name] / count:>6.2f}")
 
 
 if __name__ == "__main__":

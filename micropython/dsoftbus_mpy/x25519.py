@@ -4,8 +4,16 @@ from array import array
 
 import micropython
 from dsoftbus.errors import BAD_ARGUMENT, LocalError
-from dsoftbus_mpy import field
-from dsoftbus_mpy.field import BOTH, MULTIPLY, SQUARE, TIMES_9, TIMES_A24
+from dsoftbus_mpy.field import (
+    BOTH,
+    ELEMENTS,
+    END,
+    MULTIPLY,
+    ROOM,
+    SQUARE,
+    TIMES_9,
+    TIMES_A24,
+)
 
 # Elements by number: x2 0, x3 1, z2 2, z3 3, x1 4, temporaries 5 to 10, and 11 for zero.
 # RFC 7748 section 5, with A, B, C, D, AA, BB, DA, CB and E as they are named there.
@@ -25,8 +33,8 @@ _SHARED = bytes((
     TIMES_A24, 8, 9, 6,  # BB + 121666 * E, which is AA + 121665 * E
     MULTIPLY, 2, 9, 8,   # z2
 ))
-_STEP = _SHARED + bytes((MULTIPLY, 3, 10, 4))  # z3
-_STEP_OF_BASE = _SHARED + bytes((TIMES_9, 3, 10, 11))  # the same where x1 is 9
+_STEP = _SHARED + bytes((MULTIPLY, 3, 10, 4, END))  # z3
+_STEP_OF_BASE = _SHARED + bytes((TIMES_9, 3, 10, 11, END))  # the same where x1 is 9
 # x2 / z2 by z2 ** (p - 2), as in dsoftbus.crypto.x25519.invert; "k" is z2 ** (2 ** k - 1).
 _DIVIDE = bytes((
     SQUARE, 5, 2, 1,
@@ -41,11 +49,23 @@ _DIVIDE = bytes((
     SQUARE, 9, 8, 100, MULTIPLY, 8, 9, 8,  # 200
     SQUARE, 8, 8, 50, MULTIPLY, 6, 8, 6,   # 250
     SQUARE, 6, 6, 5, MULTIPLY, 6, 6, 7,    # p - 2
-    MULTIPLY, 0, 0, 6,
+    MULTIPLY, 0, 0, 6, END,
 ))
 # fmt: on
 BASE = b"\x09" + bytes(31)
 _ZERO_BIT = b"\x00"
+
+
+def _machine():
+    """What runs the programs: Thumb instructions where they can run, else viper's."""
+    try:
+        from dsoftbus_mpy.thumb_field import run
+    except (ImportError, SyntaxError, ValueError):
+        from dsoftbus_mpy.field import run
+    return run
+
+
+_run = _machine()
 
 
 def exchange(secret, public) -> bytes:
@@ -58,14 +78,14 @@ def exchange(secret, public) -> bytes:
     scalar = bytearray(secret)
     scalar[0] &= 248
     scalar[31] = scalar[31] & 127 | 64
-    memory = array("I", bytes(4 * (20 * field.ELEMENTS + field.ROOM)))
+    memory = array("I", bytes(4 * (20 * ELEMENTS + ROOM)))
     x1 = memoryview(memory)[80:]
     unpack(x1, public)
     memory[20:40] = memory[80:100]
     memory[0] = memory[60] = 1
     step = _STEP_OF_BASE if public == BASE else _STEP
-    field.run(0, 0, memory, step, len(step), scalar, 254)
-    field.run(0, 0, memory, _DIVIDE, len(_DIVIDE), _ZERO_BIT, 0)
+    _run(memory, step, scalar, 254)
+    _run(memory, _DIVIDE, _ZERO_BIT, 0)
     out = bytearray(32)
     pack(memory, out)
     return bytes(out)

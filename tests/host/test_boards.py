@@ -84,7 +84,8 @@ def test_a_manifest_freezes_all_that_the_board_needs(name):
     board = boards.find(name)
     manifest = Manifest(board.folder / "manifest.py")
     assert manifest.included == [board.firmware]
-    wanted = {build.on_board(module) for module in slices.modules(board.slices)}
+    names = slices.made_for(board.architecture, board.slices)
+    wanted = {build.on_board(module) for module in slices.modules(names)}
     assert set(manifest.files) >= wanted | {"dsoftbus_profile.py"}
     assert is_whole(manifest.files)
 

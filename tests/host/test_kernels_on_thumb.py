@@ -3,28 +3,34 @@
 The unix port has 64-bit words, where a sum that leaves 32 bits does no harm. Here it would.
 """
 
+import functools
 import hashlib
+import sys
+from collections.abc import Callable
+from types import ModuleType
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from crypto_checks import check_chachapoly, check_wycheproof_chachapoly
 from dsoftbus.crypto import blake2s, chachapoly, x25519
 from portable import ROOT
-from thumb import Machine, load
+from thumb import Assembled, Machine, load
 
 KERNELS = ROOT / "micropython" / "dsoftbus_mpy"
 P25519 = (1 << 255) - 19
 P1305 = (1 << 130) - 5
 LIMB = 0x1FFF
 # Operations of dsoftbus_mpy.field, which CPython cannot import.
-MULTIPLY, SQUARE, BOTH, TIMES_A24, TIMES_9 = range(5)
+MULTIPLY, SQUARE, BOTH, TIMES_A24, TIMES_9, END = range(6)
 OPERATIONS = {
     "MULTIPLY": MULTIPLY,
     "SQUARE": SQUARE,
     "BOTH": BOTH,
     "TIMES_A24": TIMES_A24,
     "TIMES_9": TIMES_9,
+    "END": END,
 }
 ELEMENTS = 12
 ROOM_WORDS = 80
@@ -41,6 +47,17 @@ BEGIN, BLOCKS, PAD, FINISH, DIFFERS = machines("poly1305")
 (RUN,) = machines("field")
 UNPACK, PACK = machines("x25519")
 (ABSORB,) = machines("blake2s")
+(THUMB_RUN,) = map(Assembled, load(KERNELS / "thumb_field.py"))
+(THUMB_CRYPT,) = map(Assembled, load(KERNELS / "thumb_chacha20.py"))
+(THUMB_AUTHENTICATE,) = map(Assembled, load(KERNELS / "thumb_poly1305.py"))
+
+
+def run_by_viper(memory: bytearray, program: bytes, scalar: bytes, bit: int) -> None:
+    RUN.call(0, 0, memory, program, len(program) - 1, scalar, bit)
+
+
+# Both of them run the programs of dsoftbus_mpy.x25519.
+FIELDS = {"viper": run_by_viper, "thumb": THUMB_RUN.call}
 
 
 @given(full_or_any, st.integers(0, 2**64 - 1), st.integers(0, 200), st.integers(0, 4))
@@ -52,6 +69,90 @@ def test_chacha20(key, n, size, offset):
     CRYPT.call(bytearray(64), 0, init, bytes(offset + size), offset, out, offset, size)
     assert out[offset:] == stream[:size]
     assert init[48] == 1 + max(1, (size + 63) // 64)  # the counter, moved on
+
+
+COUNTED = [0]  # instructions of the assembler's kernels
+
+
+@functools.cache
+def thumb_chachapoly() -> ModuleType:
+    """dsoftbus_mpy.thumb_chachapoly, over kernels that the emulated processor runs."""
+    parts = {
+        "thumb_chacha20": {"crypt": counted(THUMB_CRYPT), "FIRST": 1},
+        "thumb_poly1305": {
+            "authenticate": counted(THUMB_AUTHENTICATE),
+            "BEGIN": 1,
+            "MORE": 2,
+            "CHECK": 4,
+        },
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "dsoftbus_mpy", ModuleType("dsoftbus_mpy"))
+        for name, has in parts.items():
+            module = ModuleType(name)
+            vars(module).update(has)
+            patch.setitem(sys.modules, f"dsoftbus_mpy.{name}", module)
+        found = ModuleType("thumb_chachapoly")
+        exec((KERNELS / "thumb_chachapoly.py").read_text(), vars(found))
+    return found
+
+
+def counted(machine: Machine) -> Callable[..., int]:
+    def call(*args: object) -> int:
+        result = machine.call(*args)
+        COUNTED[0] += machine.instructions
+        return result
+
+    return call
+
+
+def test_the_modes_are_the_kernels_own():
+    for name, line in (
+        ("thumb_chacha20", "FIRST = 1 "),
+        ("thumb_poly1305", "BEGIN = 1 "),
+        ("thumb_poly1305", "MORE = 2 "),
+        ("thumb_poly1305", "CHECK = 4 "),
+    ):
+        assert f"\n{line}" in (KERNELS / f"{name}.py").read_text()
+
+
+def test_thumb_chachapoly_by_published_vectors():
+    check_chachapoly(thumb_chachapoly().ChaChaPoly)
+    check_wycheproof_chachapoly(thumb_chachapoly().ChaChaPoly)
+
+
+@given(
+    full_or_any,
+    st.integers(0, 2**64 - 1),
+    st.one_of(st.just(b""), st.binary(max_size=40)),
+    st.one_of(st.binary(max_size=300), st.just(b"\xff" * 160)),
+    st.integers(0, 4),
+    st.integers(0, 4),
+)
+def test_thumb_chachapoly_is_its_twin(key, n, ad, message, start, at):
+    ours, theirs = thumb_chachapoly().ChaChaPoly(key), chachapoly.ChaChaPoly(key)
+    size = len(message)
+    src = bytes(start) + message + b"x"
+    out, expected = bytearray(at + size + 18), bytearray(at + size + 18)
+    stop = ours.seal(n, ad, src, start, start + size, out, at)
+    assert stop == theirs.seal(n, ad, src, start, start + size, expected, at)
+    assert out == expected
+    back = bytearray(start + size)
+    assert ours.open(n, ad, out, at, stop, back, start) == start + size
+    assert back[start:] == message
+    assert ours.open(n, ad, out, at, stop, out, at) == at + size  # in place
+    assert out[at : at + size] == message
+
+
+@given(st.binary(max_size=80), st.integers(0, 2**30), st.integers(0, 7))
+def test_thumb_chachapoly_refuses_what_was_changed(message, where, bit):
+    aead = thumb_chachapoly().ChaChaPoly(bytes(32))
+    sealed = bytearray(len(message) + 16)
+    aead.seal(3, b"ad", message, 0, len(message), sealed, 0)
+    sealed[where % len(sealed)] ^= 1 << bit
+    out = bytearray(len(message))
+    assert aead.open(3, b"ad", sealed, 0, len(sealed), out, 0) == -1
+    assert not any(out)
 
 
 @given(full_or_any, st.one_of(st.binary(max_size=100), st.just(b"\xff" * 160)))
@@ -91,8 +192,9 @@ elements = st.one_of(
 )
 
 
-@given(elements, elements)
-def test_field_operations(a, b):
+@pytest.mark.parametrize("field", FIELDS)
+@given(a=elements, b=elements)
+def test_field_operations(field, a, b):
     """Limbs at their fullest too: 2**260 - 1 is twenty of 8191."""
     for operation, expected in (
         (bytes((MULTIPLY, 4, 5, 6)), [a * b]),
@@ -104,7 +206,7 @@ def test_field_operations(a, b):
     ):
         memory = bytearray(80 * ELEMENTS + 4 * ROOM_WORDS)
         memory[400:560] = limbs(a) + limbs(b)
-        RUN.call(0, 0, memory, operation, 4, b"\0", 0)
+        FIELDS[field](memory, operation + bytes((END,)), b"\0", 0)
         first = operation[1]
         for i, value in enumerate(expected):
             assert value_of(memory, first + i) % P25519 == value % P25519
@@ -131,16 +233,15 @@ def programs() -> dict[str, bytes]:
     """The programs of dsoftbus_mpy.x25519, from its source."""
     source = (KERNELS / "x25519.py").read_text()
     text = source[source.index("# fmt: off") : source.index("# fmt: on")]
-    names = {
-        name: i for i, name in enumerate(["MULTIPLY", "SQUARE", "BOTH", "TIMES_A24", "TIMES_9"])
-    }
+    names: dict = dict(OPERATIONS)
     exec(text, names)
     return names
 
 
-@settings(max_examples=10)  # eleven million instructions each
-@given(full_or_any, full_or_any)
-def test_x25519(secret, public):
+@pytest.mark.parametrize("field", FIELDS)
+@settings(max_examples=10)  # six to eleven million instructions each
+@given(secret=full_or_any, public=full_or_any)
+def test_x25519(field, secret, public):
     table = programs()
     scalar = bytes(x25519._clamped(secret))
     memory = bytearray(80 * ELEMENTS + 4 * ROOM_WORDS)
@@ -148,8 +249,8 @@ def test_x25519(secret, public):
     UNPACK.call(x1, public)
     memory[320:400] = memory[80:160] = x1
     memory[0] = memory[240] = 1
-    RUN.call(0, 0, memory, table["_STEP"], len(table["_STEP"]), scalar, 254)
-    RUN.call(0, 0, memory, table["_DIVIDE"], len(table["_DIVIDE"]), b"\0", 0)
+    FIELDS[field](memory, table["_STEP"], scalar, 254)
+    FIELDS[field](memory, table["_DIVIDE"], b"\0", 0)
     out = bytearray(32)
     PACK.call(memory, out)
     assert out == x25519.exchange(secret, public)
@@ -183,7 +284,9 @@ def test_no_instruction_depends_on_a_secret():
     step = programs()["_STEP"]
     room = 80 * (ELEMENTS - 1) + 4 * ROOM_WORDS
     points = [bytearray(limbs(value) + bytes(room)) for value in (0, 1, 2**260 - 1)]
-    ladder = [(0, 0, point, step, len(step), key, 40) for point in points for key in secrets]
+    ladder = [(point, step, key, 40) for point in points for key in secrets]
+    assert len(counts(THUMB_RUN, ladder)) == 1
+    ladder = [(0, 0, point, step, len(step) - 1, key, 40) for point, step, key, _ in ladder]
     assert len(counts(RUN, ladder)) == 1
     packing = [(bytearray(limbs(value)), bytearray(32)) for value in (0, P25519, 2**260 - 1)]
     assert len(counts(PACK, packing)) == 1
@@ -191,3 +294,26 @@ def test_no_instruction_depends_on_a_secret():
     assert len(counts(FINISH, [(state, bytearray(16), 0) for state in states])) == 1
     tags = [bytes(16), b"\1" + bytes(15), bytes(15) + b"\1", b"\xff" * 16]
     assert len(counts(DIFFERS, [(tag, bytes(16), 0) for tag in tags])) == 1
+
+
+def test_no_instruction_depends_on_what_a_packet_holds():
+    """The same for the assembler's: messages, keys, and tags that are wrong anywhere."""
+    fillings = [bytes(100), b"\xff" * 100, bytes(range(100))]
+    sealed = set()
+    opened = set()
+    for key in (bytes(32), b"\xff" * 32):
+        for message in fillings:
+            aead, out = thumb_chachapoly().ChaChaPoly(key), bytearray(116)
+            sealed.add(instructions(aead.seal, 7, b"", message, 0, 100, out, 0))
+            for wrong in (0, 99, 100, 115):
+                bad = bytearray(out)
+                bad[wrong] ^= 1
+                opened.add(instructions(aead.open, 7, b"", bad, 0, 116, bytearray(100), 0))
+    assert len(sealed) == len(opened) == 1
+
+
+def instructions(call, *args) -> int:
+    """How many the kernels took for one call of the AEAD."""
+    before = COUNTED[0]
+    call(*args)
+    return COUNTED[0] - before

@@ -34,7 +34,7 @@ def files(wanted: tuple[str, ...], architecture: str) -> Iterator[tuple[str, byt
     `architecture`: as `mpy-cross -march` names it, "" for bytecode only: the kernels are then left
     out, and the portable code runs.
     """
-    for name in slices.closure(wanted):
+    for name in slices.closure(slices.made_for(architecture, wanted)):
         if architecture or name not in slices.MACHINE_CODE:
             yield from _files_of(name, architecture)
 

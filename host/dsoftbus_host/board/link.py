@@ -169,6 +169,8 @@ class _Linker(ast.NodeTransformer):
         node.args.defaults = [self.visit(default) for default in node.args.defaults]
         node.decorator_list = [self.visit(part) for part in node.decorator_list]
         node.name = name
+        if _is_assembly(node):
+            return node
         scope = _locals(node)
         if not self._scopes:
             scope |= _short_arguments(node)
@@ -213,7 +215,16 @@ class _Linker(ast.NodeTransformer):
 
 def _is_machine_code(node: Function) -> bool:
     """Viper needs the types of its arguments; everyone else's are for readers."""
-    return any("viper" in ast.unparse(decorator) for decorator in node.decorator_list)
+    return _is_made_by("viper", node)
+
+
+def _is_assembly(node: Function) -> bool:
+    """Its names are registers, labels and instructions: none of them means anything of ours."""
+    return _is_made_by("asm_thumb", node)
+
+
+def _is_made_by(emitter: str, node: Function) -> bool:
+    return any(emitter in ast.unparse(decorator) for decorator in node.decorator_list)
 
 
 def _locals(node: Function) -> dict[str, str]:

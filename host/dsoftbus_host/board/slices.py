@@ -101,10 +101,20 @@ SLICES = {
         ("portable", "x25519"),
         ("dsoftbus.crypto.provider",),
     ),
-    "kernels": Slice(
-        "crypto in machine code",
+    "machine": Slice(
+        "what all machine code for crypto has in common",
         ("core",),
-        _of("dsoftbus_mpy", "copy field x25519 chacha20 poly1305 chachapoly"),
+        _of("dsoftbus_mpy", "copy x25519"),
+    ),
+    "kernels": Slice(
+        "crypto in machine code, as the viper emitter makes it",
+        ("machine",),
+        _of("dsoftbus_mpy", "field chacha20 poly1305 chachapoly"),
+    ),
+    "thumb": Slice(
+        "crypto in Thumb instructions, for every Cortex-M",
+        ("machine",),
+        _of("dsoftbus_mpy", "thumb_field thumb_chacha20 thumb_poly1305 thumb_chachapoly"),
     ),
     "blake2s": Slice(
         "the second suite of hashes",
@@ -297,7 +307,9 @@ BETWEEN_US = _words(
     """
 )
 # Slices with machine code: for boards that can run it.
-MACHINE_CODE = ("kernels", "blake2s")
+MACHINE_CODE = ("machine", "kernels", "thumb", "blake2s")
+# What takes the place of a slice on a Cortex-M.
+_ON_CORTEX_M = {"kernels": "thumb"}
 # Modules that are files of their own on a board: packages, and tables that few ask for.
 LOOSE = ("dsoftbus", "dsoftbus_mpy", "dsoftbus.const", "dsoftbus.labels", "dsoftbus_mpy.profiles")
 
@@ -311,6 +323,18 @@ def path_of(module: str) -> str:
 
 def source_of(module: str) -> str:
     return (PROJECT / path_of(module)).read_text(encoding="utf-8")
+
+
+def made_for(architecture: str, names: tuple[str, ...]) -> tuple[str, ...]:
+    """These slices as a board with this machine code has them: `mpy-cross -march` names it."""
+    if not is_cortex_m(architecture):
+        return names
+    return tuple(_ON_CORTEX_M.get(name, name) for name in names)
+
+
+def is_cortex_m(architecture: str) -> bool:
+    """Whether it runs Thumb instructions and no others: armv6m, armv7m, armv7em..."""
+    return architecture.startswith("armv") and "m" in architecture[5:]
 
 
 def closure(names: tuple[str, ...], late: bool = True) -> list[str]:
