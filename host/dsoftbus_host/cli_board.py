@@ -25,6 +25,7 @@ from dsoftbus_host.board.remote import Remote
 from dsoftbus_host.bus import Bus
 from dsoftbus_host.cli_pair import show_invitation
 from dsoftbus_host.terminal import (
+    ask_secret,
     command,
     console,
     errors,
@@ -33,6 +34,7 @@ from dsoftbus_host.terminal import (
     open_store,
     short_id,
     trust_option,
+    warn_of_argument,
 )
 
 BOARD_PORT = 37021  # of config.json, where Wi-Fi is on and no other is given
@@ -110,10 +112,13 @@ def config(port: str, words: tuple[str, ...], network: str | None) -> None:
     """Show or change config.json on the board at PORT.
 
     A VALUE is JSON, or else a text; `null` takes the setting out. The board checks it first.
+    `--wifi` asks for the password without an echo, or takes a line of the standard input.
     """
     wifi = None
     if network is not None:
-        wifi = [network, click.prompt("password", hide_input=True, default="")]
+        wifi = [network, ask_secret("password", "")]
+    if settings.has_password(settings.change({}, words)):
+        warn_of_argument("this password", "`--wifi NETWORK` asks for it")
     with remote.connected(port) as there:
         changes = bool(words or wifi)
         values = settings.read_or_begin(there) if changes else settings.read(there)
@@ -176,7 +181,7 @@ def token(
         console.print("it takes no invitations")
         return
     places = _places(address, values)
-    console.print('others pair with it by `dsoftbus pair "dsoftbus:..."`, or by this code:')
+    console.print("others pair with it by `dsoftbus pair -` and this text, or by this code:")
     show_invitation(Invitation(public, invited, name, places).encode())
 
 

@@ -20,7 +20,7 @@ from dsoftbus.const import (
     LINK_LINE,
 )
 from dsoftbus.discovery.announce import FLAG_PAIRING
-from dsoftbus.errors import PAIRING_TIMEOUT, BusError, LocalError, PeerError
+from dsoftbus.errors import BAD_ARGUMENT, PAIRING_TIMEOUT, BusError, LocalError, PeerError
 from dsoftbus.session.events import NodeEvent
 from dsoftbus.trust import invitation
 from dsoftbus.trust.acl import grant
@@ -30,9 +30,11 @@ from dsoftbus_host.cli_reach import Place, place_options
 from dsoftbus_host.clock import now_ms
 from dsoftbus_host.nearby import LINK_NAMES, Nearby
 from dsoftbus_host.terminal import (
+    ask_secret,
     command,
     console,
     short_id,
+    warn_of_argument,
 )
 
 _REFRESH_S = 0.25
@@ -108,10 +110,18 @@ def pair(
     grants: tuple[str, ...],
     token: bool,
 ) -> None:
-    """Pair with PEER: a name, an id, or an invitation (dsoftbus:...).
+    """Pair with PEER: a name or an id; or `-`, to be asked for an invitation (dsoftbus:...).
 
-    Without PEER, wait five minutes for one that asks.
+    Without PEER, wait five minutes for one that asks. An invitation holds a token, which is a
+    secret: with `-` it is typed or pasted without an echo, or is the first line of the standard
+    input. As PEER itself it is taken, too, but others on this machine can read it there.
     """
+    if peer == "-":
+        peer = ask_secret("invitation")
+        if not _is_invitation(peer):
+            raise LocalError(BAD_ARGUMENT, "that is no invitation: it begins with `dsoftbus:`")
+    elif peer is not None and _is_invitation(peer):
+        warn_of_argument("this token", "`dsoftbus pair -` asks for it")
     events: asyncio.Queue[NodeEvent] = asyncio.Queue()
     rules = [grant(text) for text in grants]
     asyncio.run(_pair(place, place.nearby(events.put_nowait, grants=rules), events, peer, token))
@@ -128,7 +138,7 @@ async def _pair(
         place.ask(nearby)
         if peer is None:
             _wait_for_anyone(nearby, token)
-        elif peer.lower().startswith("dsoftbus:"):
+        elif _is_invitation(peer):
             await _accept_invitation(nearby, invitation.decode(peer))
         else:
             device = await nearby.heard(peer)
@@ -138,6 +148,10 @@ async def _pair(
             await asyncio.wait_for(_follow(nearby, events), _WAIT_S)
         except asyncio.TimeoutError:
             raise LocalError(PAIRING_TIMEOUT) from None
+
+
+def _is_invitation(peer: str) -> bool:
+    return peer.lower().startswith("dsoftbus:")
 
 
 def _wait_for_anyone(nearby: Nearby, token: bool) -> None:

@@ -79,6 +79,27 @@ def command(function: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
+def ask_secret(what: str, default: str | None = None) -> str:
+    """What a person types without an echo, or the next line of a standard input that is no
+    terminal."""
+    hidden = sys.stdin.isatty()
+    text: str = click.prompt(
+        what, default=default, hide_input=hidden, show_default=False, err=True, prompt_suffix=": "
+    )
+    return text.strip()
+
+
+def warn_of_argument(what: str, instead: str) -> None:
+    """A secret has been given where every user of this machine can read it."""
+    errors.print(
+        f"note: others on this machine can read {what} in the list of processes, and your shell "
+        f"may keep it; {instead}",
+        style="yellow",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
 def node_name(text: str) -> str:
     """As much of `text` as a node's name holds."""
     return text.encode()[:NODE_NAME_MAX].decode(errors="ignore")

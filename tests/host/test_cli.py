@@ -1,5 +1,6 @@
 """The command `dsoftbus` as people start it: processes, files, exit statuses and messages."""
 
+import contextlib
 import hashlib
 import os
 import random
@@ -16,7 +17,9 @@ from click.testing import CliRunner
 from dsoftbus.const import SUITE_CHACHA_SHA256
 from dsoftbus.identity import device_id
 from dsoftbus.trust.acl import grant
+from dsoftbus.trust.invitation import Invitation
 from dsoftbus.trust.store import Entry
+from dsoftbus_host.bus import Bus
 from dsoftbus_host.cli import main
 from dsoftbus_host.crypto import fastest
 from dsoftbus_host.store_file import StoreFile
@@ -410,3 +413,79 @@ def test_the_nodes_files_are_not_sent(here, serving):
         assert (done.returncode, done.stdout) == (1, "")
         assert "this node's own" in done.stderr
     assert os.listdir(serving.folder) == []
+
+
+# Secrets on the command line
+
+
+@pytest.fixture
+def alone(tmp_path) -> tuple:
+    files = ("--key", tmp_path / "own.key", "--trust", tmp_path / "own.trust")
+    return (*files, "--interface", "127.0.0.1/8", "--discovery-port", 1)
+
+
+@pytest.fixture
+def invited(tmp_path) -> str:
+    """An invitation of a node at whose address nobody is."""
+    public = Bus(bytes(range(1, 33))).public
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        place = f"tcp://127.0.0.1:{unused.getsockname()[1]}"
+    return Invitation(public, bytes(range(16)), "hall", [place]).encode()
+
+
+def pair_with(invitation: str, place: tuple, typed: str = ""):
+    done = subprocess.run(
+        [*COMMAND, "pair", invitation, *map(str, place)],
+        env=environment(),
+        input=typed,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+    clean(done.stderr)
+    assert done.returncode == 1
+    return done.stderr
+
+
+def test_an_invitation_as_an_argument_is_taken_with_a_note(invited, alone):
+    said = pair_with(invited, alone)
+    assert "others on this machine can read this token" in said
+    assert "`dsoftbus pair -` asks for it" in said
+    assert "onnect" in said  # and it was tried
+    assert invited not in said
+
+
+def test_an_invitation_comes_from_the_standard_input(invited, alone):
+    for typed in (invited, invited + "\n", f"  {invited}\r\nmore"):
+        said = pair_with("-", alone, typed)
+        assert "others on this machine" not in said
+        assert "onnect" in said
+        assert invited not in said
+
+
+def test_what_is_no_invitation_is_no_peer_either(alone):
+    said = pair_with("-", alone, "hall\n")
+    assert "no invitation" in said
+    assert "Abort" in pair_with("-", alone, "")
+
+
+def test_a_terminal_does_not_show_the_invitation(invited, alone):
+    master, slave = os.openpty()
+    command = [*COMMAND, "pair", "-", *map(str, alone)]
+    with subprocess.Popen(
+        command, env=environment(), stdin=slave, stdout=slave, stderr=slave, start_new_session=True
+    ) as process:
+        os.close(slave)
+        shown = b""
+        while b"invitation: " not in shown:
+            shown += os.read(master, 1000)
+        os.write(master, invited.encode() + b"\n")
+        with contextlib.suppress(OSError):  # the other end is closed
+            while chunk := os.read(master, 1000):
+                shown += chunk
+    os.close(master)
+    assert process.returncode == 1
+    assert b"onnect" in shown
+    assert invited.encode()[60:] not in shown

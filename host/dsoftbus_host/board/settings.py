@@ -87,7 +87,9 @@ def write(remote: Remote, values: Values) -> None:
 
 def shown(values: Values) -> Values:
     """For a terminal: without the password."""
+    return values | {"wifi": [values["wifi"][0], _HIDDEN]} if has_password(values) else values
+
+
+def has_password(values: Values) -> bool:
     wifi = values.get("wifi")
-    if isinstance(wifi, list) and len(wifi) == 2 and wifi[1]:
-        return values | {"wifi": [wifi[0], _HIDDEN]}
-    return values
+    return isinstance(wifi, list) and len(wifi) == 2 and bool(wifi[1])
