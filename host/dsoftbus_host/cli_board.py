@@ -171,10 +171,9 @@ def token(
         elif pairs:
             invited = provision.token(there, new)
         _start(there)
-    file = open_store(trust_path)
     name = node_name(str(values.get("name", "board")))
-    file.store.add(Entry(public, name, rules, int(time.time())))
-    file.save()
+    with open_store(trust_path).change() as store:
+        store.add(Entry(public, name, rules, int(time.time())))
     console.print(f"{device_id(public)}  {public.hex()}", soft_wrap=True)
     console.print(f"{name} ({short_id(device_id(public))}) and this node trust each other now")
     if invited is None:

@@ -20,7 +20,14 @@ from dsoftbus.const import (
     LINK_LINE,
 )
 from dsoftbus.discovery.announce import FLAG_PAIRING
-from dsoftbus.errors import BAD_ARGUMENT, PAIRING_TIMEOUT, BusError, LocalError, PeerError
+from dsoftbus.errors import (
+    BAD_ARGUMENT,
+    PAIRING_TIMEOUT,
+    TRUST_REVOKED,
+    BusError,
+    LocalError,
+    PeerError,
+)
 from dsoftbus.session.events import NodeEvent
 from dsoftbus.trust import invitation
 from dsoftbus.trust.acl import grant
@@ -216,6 +223,9 @@ async def _follow(nearby: Nearby, events: asyncio.Queue[NodeEvent]) -> None:
         elif event.kind == EV_PAIR_FAILED:
             raise PeerError(event.code, name)
         elif event.kind == EV_PAIRED:
+            nearby.watch.persist()
+            if nearby.guard.store.get(event.peer) is None:
+                raise LocalError(TRUST_REVOKED, f"{name}: another command has unpaired it")
             console.print(f"paired with {name} ({event.peer})", markup=False, soft_wrap=True)
             await _last_word(nearby, event.peer)
             return

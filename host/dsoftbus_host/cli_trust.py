@@ -50,13 +50,18 @@ def _day(paired_at: int) -> str:
 @command
 def unpair(peer: str, trust_path: Path) -> None:
     """Trust PEER (an id, its beginning, or a name) no more."""
-    file = open_store(trust_path)
-    entry = file.store.find(peer)
-    if entry is None:
-        raise LocalError(BAD_ARGUMENT, f"{peer}: nobody of that name or id is trusted")
-    file.store.remove(entry.id)
-    file.save()
-    console.print(f"{entry.name or short_id(entry.id)} is trusted no more", markup=False)
+    with open_store(trust_path).change() as store:
+        entry = store.find(peer)
+        device = entry.id if entry is not None else peer
+        before = len(store.rules)
+        store.remove(device)
+        if entry is None and len(store.rules) == before:
+            raise LocalError(BAD_ARGUMENT, f"{peer}: nobody of that name or id is trusted")
+    name = entry.name if entry is not None else ""
+    console.print(f"{name or short_id(device)} is trusted no more", markup=False)
+    for own in store.rules:
+        if own.who == device:
+            console.print(f"this stays: {own}", markup=False)
 
 
 @click.command("rotate")
@@ -84,19 +89,23 @@ def rotate(days: float, key_path: Path) -> None:
 def _change_rule(
     effect: str, who: str, name: str, direction: str, remove: bool, path: Path
 ) -> None:
-    file = open_store(path)
-    if who not in (PAIRED, ANYONE) and not looks_like_id(who):
-        entry = file.store.find(who)
-        if entry is None:
-            raise LocalError(BAD_ARGUMENT, f"{who}: nobody of that name or id is trusted")
-        who = entry.id
-    changed = rule(f"{effect} {direction} {who} {name}")
-    if not remove:
-        file.store.add_rule(changed)
-    elif not file.store.remove_rule(changed):
-        raise LocalError(BAD_ARGUMENT, f"there is no rule `{changed}`")
-    file.save()
+    with open_store(path).change() as store:
+        changed = rule(f"{effect} {direction} {_who(store, who)} {name}")
+        if not remove:
+            store.add_rule(changed)
+        elif not store.remove_rule(changed):
+            raise LocalError(BAD_ARGUMENT, f"there is no rule `{changed}`")
     console.print(f"{'removed' if remove else 'from now on'}: {changed}", markup=False)
+
+
+def _who(store: TrustStore, who: str) -> str:
+    """Whom a rule is for: a person may name a stranger by its whole id alone."""
+    if who in (PAIRED, ANYONE):
+        return who
+    entry = store.find(who)
+    if entry is None and not looks_like_id(who):
+        raise LocalError(BAD_ARGUMENT, f"{who}: nobody of that name or id is trusted")
+    return who if entry is None else str(entry.id)
 
 
 def _rule_command(effect: str) -> click.Command:
@@ -145,9 +154,8 @@ def import_(file: TextIO, trust_path: Path) -> None:
         other = decode(file.read(), HOST)
     except UnicodeDecodeError:
         raise LocalError(BAD_ARGUMENT, "the file is no text") from None
-    kept = open_store(trust_path)
-    _merge(kept.store, other)
-    kept.save()
+    with open_store(trust_path).change() as store:
+        _merge(store, other)
     console.print(f"{len(other)} entries and {len(other.rules)} rules imported")
 
 

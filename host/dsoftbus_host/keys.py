@@ -30,8 +30,8 @@ def load_or_make(path: Path) -> bytes:
     except FileNotFoundError:
         pass
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # Where another process is quicker, its secret is the node's.
-    with contextlib.suppress(FileExistsError):
+    # Where another process is quicker, its secret is the node's; it may have tidied up here, too.
+    with contextlib.suppress(FileExistsError, FileNotFoundError):
         place(path, encode_secret(os.urandom(KEY_BYTES)), os.link)
     return load(path)
 
@@ -51,5 +51,8 @@ def load(path: Path) -> bytes:
 
 
 def store(path: Path, secret: bytes) -> None:
-    """Puts `secret` in the place of what the file holds: afterwards it is wholly old or new."""
+    """Puts `secret` in the place of what the file holds: afterwards it is wholly old or new.
+
+    Called within `place.writing`.
+    """
     place(path, encode_secret(secret))

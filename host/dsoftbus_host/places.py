@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from dsoftbus.const import LINK_DATAGRAM, LINK_STREAM
-from dsoftbus_host.place import place
+from dsoftbus_host.place import place, writing
 
 Route = tuple[int, str, int]
 
@@ -29,13 +29,17 @@ def load(path: Path) -> dict[str, Route]:
 
 
 def remember(path: Path, device: str, route: Route, trusted: Iterable[str]) -> None:
-    """Notes the route to `device`; who is not among `trusted` is forgotten. Raises OSError."""
+    """Notes the route to `device`; who is not among `trusted` is forgotten.
+
+    Raises OSError, LocalError(STORE_BUSY).
+    """
     known = set(trusted) | {device}
-    before = load(path)
-    after = {other: there for other, there in before.items() if other in known}
-    after[device] = route
-    if after != before:
-        place(path, json.dumps(after).encode())
+    with writing(path):
+        before = load(path)
+        after = {other: there for other, there in before.items() if other in known}
+        after[device] = route
+        if after != before:
+            place(path, json.dumps(after).encode())
 
 
 def _route(value: object) -> Route | None:

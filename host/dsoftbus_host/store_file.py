@@ -1,16 +1,31 @@
-"""The trust store on disk, in the two steps of docs/trust.md: old or new, never neither."""
+"""The trust store on disk, in the two steps of docs/trust.md: old or new, never neither.
+
+Several processes of one user may change it. Each change is one of read, merge and write under the
+file's lock, so that none is lost, and nothing that one removed comes back with another's copy.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import os
+import shutil
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from dsoftbus.const import HOST
-from dsoftbus.errors import STORE_DAMAGED, LocalError
+from dsoftbus.errors import STORE_BUSY, STORE_DAMAGED, LocalError
 from dsoftbus.trust.store import TrustStore, decode
 from dsoftbus_host import secret_files
-from dsoftbus_host.place import clear_remains, place
+from dsoftbus_host.place import WAIT_S, place, tidy, writing
+from dsoftbus_host.store_merge import merge
+
+log = logging.getLogger("dsoftbus")
+_AT_START_S = 0.2  # what is damaged is looked at again after so long: someone may be writing it
+_LOOKS = 25  # at the start, until it stands still
+_WHILE_RUNNING_S = 1.0  # what changes while the node runs has to stand still for so long
+Signature = tuple[int, int, int, int]
 
 
 def default_path() -> Path:
@@ -19,65 +34,204 @@ def default_path() -> Path:
 
 
 class StoreFile:
-    """One file and the store in it. `damaged` says where a damaged one was put, or is None."""
+    """One file and the store in it. `damaged` says where a damaged one was put, or is None.
+
+    `adopt(store)` is called with what the store is to be where others have changed the file.
+    """
 
     def __init__(self, path: Path, profile: type[HOST] = HOST) -> None:
-        """Reads the file. Raises OSError, and LocalError(STORE_FULL) for more than fits."""
+        """Reads the file. Raises OSError; LocalError(STORE_FULL) for more than fits, and
+        LocalError(STORE_BUSY) while another program writes it and does not come to an end."""
         secret_files.note(path)
         self.path = path
         self.damaged: Path | None = None
         self._profile = profile
-        self._saved = 0  # the store's revision that is in the file
-        self._seen: tuple[int, int, int] | None = None  # and how the file looked then
-        clear_remains(path)
-        self.store = self._load()
+        self._odd: tuple[Signature | None, float] | None = None  # what cannot be used, since when
+        self._seen: Signature | None = None  # how the file looked when it was used last
+        tidy(path)
+        self._base = self._begin()  # and what it said
+        self.store = self._copy(self._base)
+        self.adopt: Callable[[TrustStore], None] = self.store.adopt
+        self._saved = self.store.revision  # the store's revision that is in the file
 
-    def save(self) -> None:
-        """Writes the store if it has changed. Raises OSError: the file is as it was."""
-        revision = self.store.revision
-        if revision != self._saved:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            place(self.path, self.store.encode().encode())
-            self._saved = revision
-            self._seen = self._signature()
+    # Commands
+
+    def save(self, wait_s: float = WAIT_S) -> TrustStore | None:
+        """Writes the store if it has changed, and takes over what others have changed meanwhile:
+        returns that, or None.
+
+        Raises, and leaves the file as it was: OSError; LocalError(STORE_BUSY) while others write
+        it, for longer than `wait_s`; LocalError(STORE_FULL).
+        """
+        if self.store.revision == self._saved:
+            return None
+        with writing(self.path, wait_s):
+            return self._write(self._others())
+
+    @contextlib.contextmanager
+    def change(self) -> Iterator[TrustStore]:
+        """Holds the file's lock: the store is as the file is, and what the body makes of it is on
+        the medium, and was read back, once the body has been left.
+
+        Raises what `save` raises. What the body raises leaves the store and the file as they were.
+        """
+        with writing(self.path):
+            self._take(self._settled())
+            try:
+                yield self.store
+            except BaseException:
+                self.store.adopt(self._copy(self._base))
+                self._saved = self.store.revision
+                raise
+            self._write(self._settled())
 
     def reread(self) -> TrustStore | None:
-        """What another process has put in the file since, or None. Raises LocalError."""
-        if self._signature() == self._seen:
-            return None
-        return self._load()
+        """Takes over what another process has put in the file since: returns that, or None.
 
-    def _load(self) -> TrustStore:
-        self._saved = 0
-        self._seen = self._signature()
+        Raises LocalError, OSError where that cannot be told now: the store stays as it is, and so
+        does the file.
+        """
+        if self._signature() == self._seen:
+            self._odd = None
+            return None
+        return self._take(self._read())
+
+    # Reading
+
+    def _begin(self) -> TrustStore:
+        """What the file holds at the start. A damaged one is put aside if it stands still."""
+        for _ in range(_LOOKS):
+            seen = self._signature()
+            try:
+                return self._read(True)
+            except LocalError as error:
+                if error.code != STORE_DAMAGED:
+                    raise
+            time.sleep(_AT_START_S)
+            if self._signature() == seen:
+                return self._put_aside(seen)
+        raise LocalError(STORE_BUSY, f"{self.path} is being written")
+
+    def _read(self, absent: bool = False) -> TrustStore:
+        """What the file holds. Its absence has to last, unless it was `absent` before.
+
+        Raises LocalError(STORE_DAMAGED) for what is none, which somebody may be writing.
+        """
+        seen = self._signature()
         try:
-            return decode(self.path.read_bytes().decode(), self._profile)
+            found = decode(self.path.read_bytes().decode(), self._profile)
         except FileNotFoundError:
-            pass
+            if not absent and self._seen is not None and not self._stands_still(None):
+                raise LocalError(STORE_BUSY, f"{self.path} is gone") from None
+            seen, found = None, TrustStore(self._profile)
         except UnicodeDecodeError:
-            self._put_aside()
+            self._stands_still(seen)
+            raise LocalError(STORE_DAMAGED, f"{self.path}: no text") from None
         except LocalError as error:
+            self._stands_still(seen)
+            raise LocalError(error.code, f"{self.path}: {error.detail}") from None
+        self._odd = None
+        self._seen = seen
+        return found
+
+    def _others(self) -> TrustStore:
+        """What the file holds, for a write. What is damaged and stands still is put aside."""
+        if self._signature() == self._seen:
+            return self._base
+        try:
+            return self._read()
+        except LocalError as error:
+            seen = self._signature()
             if error.code != STORE_DAMAGED:
                 raise
-            self._put_aside()
-        return TrustStore(self._profile)
+            if not self._stands_still(seen):
+                raise LocalError(STORE_BUSY, f"{self.path} is being written") from None
+            self._keep_aside()
+            self._seen = seen
+            return self._base
 
-    def _signature(self) -> tuple[int, int, int] | None:
+    def _settled(self) -> TrustStore:
+        """As `_others`, once the file stands still."""
+        give_up = time.monotonic() + WAIT_S
+        while True:
+            try:
+                return self._others()
+            except LocalError as error:
+                if error.code != STORE_BUSY or time.monotonic() >= give_up:
+                    raise
+            time.sleep(_AT_START_S)
+
+    def _signature(self) -> Signature | None:
         try:
             found = self.path.stat()
         except FileNotFoundError:
             return None
-        return found.st_ino, found.st_mtime_ns, found.st_size
+        return found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size
 
-    def _put_aside(self) -> None:
+    def _stands_still(self, seen: Signature | None) -> bool:
+        """Whether what cannot be used has been as it is for long enough to be meant so."""
+        now = time.monotonic()
+        if self._odd is None or self._odd[0] != seen:
+            self._odd = (seen, now)
+        return now - self._odd[1] >= _WHILE_RUNNING_S
+
+    # Merging and writing
+
+    def _take(self, theirs: TrustStore) -> TrustStore | None:
+        """Others have written `theirs`; what this node has changed since stays to be written."""
+        unsaved = self.store.revision != self._saved
+        merged = merge(self._base, self.store, theirs, self._profile)
+        self._base = self._copy(theirs)
+        return self._adopted(merged, not unsaved)
+
+    def _write(self, theirs: TrustStore) -> TrustStore | None:
+        merged = merge(self._base, self.store, theirs, self._profile)
+        data = merged.encode().encode()
+        place(self.path, data)
+        seen = self._signature()
+        if self.path.read_bytes() != data:
+            raise LocalError(STORE_BUSY, f"{self.path}: another program has written over it")
+        self._seen = seen
+        self._base = self._copy(merged)
+        return self._adopted(merged, True)
+
+    def _adopted(self, merged: TrustStore, written: bool) -> TrustStore | None:
+        """Makes the store what it is to be, if it is not; `written`: that is in the file."""
+        changed = merged.encode() != self.store.encode()
+        if changed:
+            self.adopt(merged)
+        if written:
+            self._saved = self.store.revision
+        return merged if changed else None
+
+    def _copy(self, store: TrustStore) -> TrustStore:
+        return decode(store.encode(), self._profile)
+
+    # Damage
+
+    def _put_aside(self, seen: Signature | None) -> TrustStore:
         """A damaged store is kept for its owner, under a name that nothing overwrites."""
+        with writing(self.path):
+            if self._signature() == seen:
+                self.damaged = self._free_name()
+                os.replace(self.path, self.damaged)
+                return TrustStore(self._profile)
+        return self._begin()  # another process was quicker
+
+    def _keep_aside(self) -> None:
+        """As above, of a node that runs: whoever still writes that file finds it there."""
+        self.damaged = self._free_name()
+        try:
+            os.link(self.path, self.damaged)
+        except OSError:  # a file system without links
+            shutil.copyfile(self.path, self.damaged)
+        log.error("%s is damaged; it is kept as %s, and written anew", self.path, self.damaged)
+
+    def _free_name(self) -> Path:
         stamp = time.strftime("%Y%m%dT%H%M%S")
         n = 0
         while True:
             aside = self.path.with_name(f"{self.path.name}.damaged-{stamp}-{n}")
-            if not aside.exists():
-                break
+            if not os.path.lexists(aside):
+                return aside
             n += 1
-        os.replace(self.path, aside)
-        self._seen = None
-        self.damaged = aside

@@ -7,16 +7,18 @@ and gives sessions their turn after a command.
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dsoftbus.const import EV_KEY_DUE, SUITE_CHACHA_SHA256
-from dsoftbus.errors import LocalError
+from dsoftbus.const import EV_KEY_DUE, EV_KEY_MOVED, SUITE_CHACHA_SHA256
+from dsoftbus.errors import STORE_BUSY, LocalError
 from dsoftbus.trust import promise
 from dsoftbus_host import next_key
 from dsoftbus_host.clock import now_ms
+from dsoftbus_host.place import WAIT_S
 
 if TYPE_CHECKING:
     from dsoftbus.session.events import NodeEvent
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("dsoftbus")
 _LOOK_S = 2.0  # how long a change of the file by another process may go unnoticed
+_BUSY_S = 0.05  # others hold the lock of the file for some milliseconds
 
 
 class Watch:
@@ -49,6 +52,9 @@ class Watch:
         self._key_path = key_path
         self._stirred = False
         self._timer: asyncio.TimerHandle | None = None
+        self._retry: asyncio.TimerHandle | None = None
+        self._wait_s = 0.0  # for others who write the store's file
+        self._trouble = ""  # with the file, as it was told last
 
     def start(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -56,11 +62,15 @@ class Watch:
         if guard is not None:
             guard.wake = self.stir
             guard.unsaved = []  # peers hear that something was taken once it is in the file
+            if self._file is not None:
+                self._file.adopt = functools.partial(adopt, guard)
         self._look()
 
     def stop(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._retry):
+            if timer is not None:
+                timer.cancel()
+        self._wait_s = WAIT_S  # it is the last time
         self._run()
 
     def __enter__(self) -> Watch:
@@ -88,15 +98,29 @@ class Watch:
                 self._switch_key()
             self._on_event(event)
 
+    def persist(self) -> None:
+        """What the store holds is in the file once this returns, or LocalError, OSError."""
+        if self._file is not None:
+            self._file.save()
+
     def _save(self) -> bool:
-        """A full medium must not take the node along; the next turn tries again."""
+        """A full medium must not take the node along; a later turn tries again."""
         try:
             if self._file is not None:
-                self._file.save()
-        except OSError as error:
-            log.error("the trust store could not be written: %s", error)
+                self._file.save(self._wait_s)
+        except (LocalError, OSError) as error:
+            if getattr(error, "code", 0) == STORE_BUSY and not self._wait_s:
+                self._retry = self._loop.call_later(_BUSY_S, self.stir)
+            else:
+                self._tell(f"the trust store could not be written: {error}")
             return False
         return True
+
+    def _tell(self, trouble: str) -> None:
+        """Once, and not at every look."""
+        if trouble != self._trouble:
+            self._trouble = trouble
+            log.error("%s", trouble)
 
     def _answer(self) -> None:
         """The peers whose next keys are in the file now."""
@@ -114,18 +138,18 @@ class Watch:
         self._timer = self._loop.call_later(_LOOK_S, self._look)
 
     def _follow_file(self) -> None:
-        """Takes over what the store's file says now; where it cannot be used, this node goes on
-        with what it knows, and looks again."""
-        guard = self._bus.node.guard
-        if self._file is None or guard is None:
+        """Takes over what the store's file says now; where it cannot be used, or somebody is
+        writing it, this node goes on with what it knows, and looks again."""
+        if self._file is None:
             return
         try:
-            changed = self._file.reread()
+            self._file.reread()
         except (LocalError, OSError) as error:
-            log.error("the trust store stays as it was read last: %s", error)
+            self._tell(f"the trust store stays as it was read last: {error}")
             return
-        if changed is not None:
-            adopt(guard, changed)
+        if self._trouble:
+            self._trouble = ""
+            log.warning("the trust store can be used again")
 
     def _follow_plan(self) -> None:
         """Begins a change of key that has been planned beside the key file."""
@@ -156,7 +180,11 @@ def adopt(guard: Guard, store: TrustStore) -> None:
     Sessions of those who are gone end, and streams that are not allowed any more are reset.
     """
     gone = [entry.id for entry in guard.store if store.get(entry.id) is None]
+    moved = {entry.next_public: entry.id for entry in guard.store.promises()}
     for device in gone:
         guard.unpair(device)
+    for entry in store:
+        if moved.get(entry.public) in gone:
+            guard.tell(EV_KEY_MOVED, entry.id, moved[entry.public])
     guard.store.adopt(store)
     guard.recheck()

@@ -9,12 +9,13 @@ from dsoftbus.const import HOST, TINY
 from dsoftbus.errors import STORE_FULL, LocalError
 from dsoftbus.trust.acl import rule
 from dsoftbus.trust.store import Entry, decode
-from dsoftbus_host import place
+from dsoftbus_host import place, store_file
 from dsoftbus_host.store_file import StoreFile
 
 
 @pytest.fixture
-def path(tmp_path):
+def path(tmp_path, monkeypatch):
+    monkeypatch.setattr(store_file, "_AT_START_S", 0)  # nobody else writes these
     return tmp_path / "deep" / "trust.json"
 
 
@@ -72,7 +73,9 @@ def cut_after(monkeypatch, n: int) -> None:
             return None
 
     monkeypatch.setattr(place.os, "fdopen", Writer)
-    monkeypatch.setattr(place.Path, "unlink", lambda self, missing_ok: None)  # nobody tidies up
+    monkeypatch.setattr(
+        place.Path, "unlink", lambda self, missing_ok=False: None
+    )  # nobody tidies up
 
 
 def test_a_write_that_is_cut_at_any_byte_leaves_the_old_store(path, monkeypatch):
