@@ -29,6 +29,7 @@ class ROOMY:
     replay_window = 256
     messages = 16
     handshakes = 16  # answered in a second
+    addresses = 32  # whose share of these is kept apart
     line_slots = 16
     peer_services = 8
     peers = 64

@@ -49,9 +49,14 @@ def test_entropy_that_fails_later_fails_closed_too():
     raises(ENTROPY_UNAVAILABLE, entropy.checked(tiring), 32)
 
 
+def limits_of(profile) -> list:
+    return sorted([name for name in dir(profile) if name[0] != "_"])
+
+
 def test_a_profile_fits_its_memory():
     for free_kib, profile in ((40, TINY), (200, SMALL), (1900, profiles.ROOMY), (65536, HOST)):
         assert profiles.fitting(free_kib * 1024) is profile
+        assert limits_of(profile) == limits_of(SMALL)
     for profile in (TINY, SMALL, profiles.ROOMY):
         assert profile.record_bytes + 2 <= profile.receive_bytes
         assert profile.stream_credit * profile.streams <= profile.session_credit
