@@ -89,6 +89,7 @@ EV_NAME_WARNING = const(22)  # a known name came with a key that is not known
 EV_UNPAIRED = const(23)  # `peer` is trusted no more
 EV_KEY_MOVED = const(24)  # `peer` follows from the id `name`, by its next key
 EV_KEY_DUE = const(25)  # this node's next key is to become its identity, and it to start anew
+EV_CLONED_KEY = const(26)  # the id `peer` (or one's own) is announced at `about`, too
 
 # Announcements (docs/wire-format.md).
 DISCOVERY_PORT = const(37020)

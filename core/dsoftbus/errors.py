@@ -78,6 +78,8 @@ PEER_TABLE_FULL = const(0x7A)
 STALE_PEER = const(0x7B)
 CONNECT_BACKOFF = const(0x7C)
 HANDSHAKE_RATE = const(0x7D)
+# discovery.warn
+CLONED_KEY = const(0x7E)
 # trust
 NOT_PAIRED = const(0x80)
 OUTSIDE_ACL = const(0x81)

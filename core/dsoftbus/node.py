@@ -99,7 +99,7 @@ class Node(Roster):
         if self.peers is None:
             from dsoftbus.discovery.peers import Peers
 
-            self.peers = Peers(self.profile, self.id, self._trusts)
+            self.peers = Peers(self.profile, self.id, self._vouched)
         return self.peers
 
     def unpair(self, device: str) -> bool:
@@ -137,8 +137,10 @@ class Node(Roster):
             event = self.peers.next_event()
         return event
 
-    def _trusts(self, device: str) -> bool:
-        return self.guard is not None and self.guard.store.get(device) is not None
+    def _vouched(self, device: str):
+        """The key of a trusted peer, or None."""
+        entry = self.guard.store.get(device) if self.guard is not None else None
+        return None if entry is None else entry.public
 
 
 def _over_stream():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from dsoftbus.const import DISCOVERY_PORT, LINK_STREAM
 from dsoftbus.discovery.announce import FLAG_PAIRING, FLAG_QUERY, Announcement
-from dsoftbus.discovery.announcer import Announcer
+from dsoftbus.discovery.announcer import ASK_BYTES, Announcer
 from dsoftbus_host.clock import now_ms, sequence_start
 from dsoftbus_host.ether import Ether
 from dsoftbus_host.interfaces import Interface, all_interfaces
@@ -46,7 +46,9 @@ class Discovery:
         links = tuple((kind, port) for kind in kinds) if port else ()
         said = Announcement(bus.id, bus.public, links, tuple(services), bus.node.local.name)
         said.sequence = sequence_start()
-        self._announcer = Announcer(said, now_ms())
+        self._announcer = Announcer(said, now_ms(), ASK_BYTES)
+        self._peers.own = said
+        self._peers.own_hosts = {interface.address for interface in self._interfaces}
         self._lines: list[tuple[SerialPort, OnLine]] = []
         self._timer: asyncio.TimerHandle | None = None
         self._stopped = False
@@ -101,8 +103,9 @@ class Discovery:
 
     def _hear(self, data: bytes, source: tuple[str, int]) -> None:
         heard = self._peers.receive_datagram(data, source, now_ms())
-        if heard is not None and heard[1] & FLAG_QUERY:
-            self.ether.send(self._announcer.answer(), *source)
+        answer = heard and heard[1] & FLAG_QUERY and self._announcer.answer(len(data))
+        if answer:
+            self.ether.send(answer, *source)
 
     def _on_line_heard(self) -> None:
         """An answer may wait until the line takes it."""

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dsoftbus.const import EV_KEY_DUE, EV_KEY_MOVED, SUITE_CHACHA_SHA256
+from dsoftbus.const import EV_CLONED_KEY, EV_KEY_DUE, EV_KEY_MOVED, SUITE_CHACHA_SHA256
 from dsoftbus.errors import STORE_BUSY, LocalError
 from dsoftbus.trust import promise
 from dsoftbus_host import next_key
@@ -96,7 +96,14 @@ class Watch:
         while (event := self._bus.node.next_event()) is not None:
             if event.kind == EV_KEY_DUE:
                 self._switch_key()
+            elif event.kind == EV_CLONED_KEY:
+                self._warn_of_clone(event)
             self._on_event(event)
+
+    def _warn_of_clone(self, event: NodeEvent) -> None:
+        whose = "this node's id" if event.peer == self._bus.id else f"the id {event.peer}"
+        what = "a copy of its key is in use there, or somebody pretends so"
+        log.warning("%s is announced from %s, too: %s", whose, event.about, what)
 
     def persist(self) -> None:
         """What the store holds is in the file once this returns, or LocalError, OSError."""

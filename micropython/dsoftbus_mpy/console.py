@@ -19,6 +19,7 @@ import asyncio
 import sys
 
 from dsoftbus.const import (
+    EV_CLONED_KEY,
     EV_DENIED,
     EV_KEY_DUE,
     EV_KEY_MOVED,
@@ -48,6 +49,7 @@ _WORDS = {
     EV_NAME_WARNING: "warning",
     EV_UNPAIRED: "unpaired",
     EV_KEY_MOVED: "moved",
+    EV_CLONED_KEY: "cloned",
 }
 
 

@@ -9,7 +9,7 @@ import socket
 
 from dsoftbus.const import ANNOUNCE_MAX, DISCOVERY_GROUP, DISCOVERY_PORT, LINK_STREAM
 from dsoftbus.discovery.announce import FLAG_PAIRING, FLAG_QUERY, Announcement
-from dsoftbus.discovery.announcer import Announcer
+from dsoftbus.discovery.announcer import ASK_BYTES, Announcer
 from dsoftbus_mpy.waiting import readable
 
 # Named on some ports only. The numbers are those of Linux and of lwIP, where they differ.
@@ -51,7 +51,8 @@ class Discovery:
         said = Announcement(bus.id, bus.public, links, services, node.local.name)
         said.sequence = sequence
         self.said = said
-        self._announcer = Announcer(said, bus.now())
+        self._announcer = Announcer(said, bus.now(), ASK_BYTES)
+        self._peers.own = said
         self._membership = _packed(DISCOVERY_GROUP) + _packed(address)
         self._shared = _shared_socket(discovery_port)
         _try_option(self._shared, _IP_ADD_MEMBERSHIP, self._membership)
@@ -90,8 +91,9 @@ class Discovery:
         except OSError:
             return  # an answer that something could not be delivered
         heard = self._peers.receive_datagram(data, _host_and_port(source), self._bus.now())
-        if heard is not None and heard[1] & FLAG_QUERY:
-            self._send(self._announcer.answer(), source)
+        answer = heard and heard[1] & FLAG_QUERY and self._announcer.answer(len(data))
+        if answer:
+            self._send(answer, source)
         self._watch.stir()
 
     async def _speak(self) -> None:

@@ -5,7 +5,7 @@ from binascii import hexlify, unhexlify
 from dsoftbus.const import LINK_DATAGRAM, LINK_STREAM
 from dsoftbus.discovery import announce
 from dsoftbus.discovery.announce import FLAG_PAIRING, FLAG_QUERY, Announcement, decode
-from dsoftbus.discovery.announcer import Announcer
+from dsoftbus.discovery.announcer import ASK_BYTES, PAD, Announcer
 from dsoftbus.errors import BAD_ARGUMENT, PeerError
 from support import Random, raises
 
@@ -151,11 +151,51 @@ def test_noise_never_decodes_to_something_else():
             assert said.encode() == packet
 
 
-def test_the_claimed_id_is_read_at_a_glance():
-    assert announce.claimed_id(GOLDEN) == "node9"
-    assert announce.claimed_id(b"") == announce.claimed_id(b"NXSB\1") == ""
-    assert announce.claimed_id(patched(GOLDEN, 0, b"M")) == ""
-    assert announce.claimed_id(patched(GOLDEN, 6, b"\xff")) == ""
+def test_the_claimed_id_and_key_are_read_at_a_glance():
+    assert announce.claimed(GOLDEN) == ("node9", b"\x11" * 32)
+    said = sample()
+    assert announce.claimed(said.encode()) == (said.id, said.public)
+    nothing = ("", b"")
+    assert announce.claimed(b"") == announce.claimed(b"NXSB\1") == nothing
+    assert announce.claimed(patched(GOLDEN, 0, b"M")) == nothing
+    assert announce.claimed(patched(GOLDEN, 6, b"\xff")) == nothing
+    for n in range(len(GOLDEN)):
+        device, public = announce.claimed(GOLDEN[:n])
+        assert "node9".startswith(device) and (b"\x11" * 32).startswith(public)
+
+
+def test_a_question_is_as_long_as_the_answer_it_wants():
+    for services in ((), ("a",), ("s" * 64,) * 3, ("t" * 64,) * 16):
+        said = sample()
+        said.services = services
+        plain = len(said.encode())
+        announcer = Announcer(said, 0, ASK_BYTES)
+        for packet in (announcer.ask(), announcer.poll_transmit(0)):
+            assert max(ASK_BYTES, plain) <= len(packet) <= max(ASK_BYTES + 12, plain)
+            heard = decode(packet)
+            assert heard.services[: len(services)] == services
+            assert all(name.startswith(PAD) for name in heard.services[len(services) :])
+        assert said.services == services and len(announcer.goodbye()) == plain
+        assert len(Announcer(said, 0).ask()) == plain
+
+
+def test_no_answer_is_longer_than_its_question():
+    said = sample()
+    said.services = tuple(["service/%d" % n for n in range(16)])
+    announcer = Announcer(said, 0)
+    whole = announcer.answer()
+    assert decode(whole).services == said.services
+    seen = set()
+    for most in range(len(whole) + 2):
+        packet = announcer.answer(most)
+        if packet is not None:
+            assert len(packet) <= most
+            heard = decode(packet)
+            assert (heard.name, heard.links) == (said.name, said.links)
+            seen.add(len(heard.services))
+        else:
+            assert not seen
+    assert seen == set(range(17)) and len(said.services) == 16
 
 
 def test_an_announcer_begins_eagerly_and_then_thrice_a_lifetime():

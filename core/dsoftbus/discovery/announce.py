@@ -90,14 +90,18 @@ class Announcement:
         return bytes(self.public) + bytes(fixed) + links + _named(self.name, 0, NODE_NAME_MAX)
 
 
-def claimed_id(data) -> str:
-    """The device id that a packet claims, at the cost of a glance; "" where there is none."""
+def claimed(data) -> tuple:
+    """(device id, key) that a packet claims, at the cost of a glance; ("", b"") for none."""
     if len(data) < _ID_AT or bytes(data[:4]) != MAGIC:
-        return ""
+        return "", b""
+    at = _ID_AT + data[5]
     try:
-        return str(bytes(data[_ID_AT : _ID_AT + data[5]]), "utf-8")
+        device = str(bytes(data[_ID_AT:at]), "utf-8")
     except UnicodeError:
-        return ""
+        return "", b""
+    if data[4] == 1:
+        at += 2  # its port
+    return device, bytes(data[at : at + KEY_BYTES])
 
 
 def decode(data) -> Announcement:

@@ -29,6 +29,8 @@ class OnLine:
         self._link = link
         self._said = said
         self._peers = peers
+        if peers is not None:
+            peers.own = said
         self._port = port
         self._on_heard = on_heard
         self._packet = b""  # what the line has not taken yet, for the channel

@@ -1,19 +1,22 @@
 """The table of peers: who has been heard of, for how long that holds, and how to reach them.
 
 What it holds is a hint. A peer is *known* when a handshake has proved it, or when it is trusted or
-configured; announcements alone make *strangers*. Strangers share one token bucket and give way to
-each other; a known peer has a bucket of its own, and nothing that strangers send moves it.
+configured; announcements alone make *strangers*. Strangers share a budget, by host, and give way
+to each other. A known peer has one of its own for what comes from where it was heard or proved
+last; what names it and comes from elsewhere pays as strangers do, and is nothing without its key.
 """
 
 from collections import deque
 
 from dsoftbus.backoff import Backoff
-from dsoftbus.const import ANNOUNCE_MAX, EV_OFFLINE, EV_ONLINE, LINK_LINE
-from dsoftbus.discovery.announce import claimed_id, decode
+from dsoftbus.const import ANNOUNCE_MAX, EV_CLONED_KEY, EV_OFFLINE, EV_ONLINE, LINK_LINE
+from dsoftbus.discovery.announce import claimed, decode
+from dsoftbus.discovery.announcer import PAD
 from dsoftbus.errors import (
     ANNOUNCE_OVERSIZE,
     ANNOUNCE_RATE,
     ANNOUNCE_REPLAYED,
+    CLONED_KEY,
     CONNECT_BACKOFF,
     HANDSHAKE_RATE,
     IDENTITY_MISMATCH,
@@ -23,7 +26,7 @@ from dsoftbus.errors import (
     PeerError,
 )
 from dsoftbus.identity import device_id
-from dsoftbus.pace import TokenBucket
+from dsoftbus.pace import Shares, TokenBucket
 from dsoftbus.session.events import NodeEvent
 
 # The field's hardening: at most 50 packets in 5 s, at most 3 handshakes in 30 s for each peer.
@@ -33,9 +36,15 @@ _PACKETS = 50
 _PEERS_A_PACKET = 4
 _PACKETS_MS = 5000
 _KNOWN_PACKETS = 10  # of one known peer, in the same time: it announces every few seconds at most
+_HOST_PACKETS = 10  # the share of one host in what strangers may send: a bridge with a few boards
 _HANDSHAKES = 3
 _HANDSHAKES_MS = 30000
-_JUMP_MAX = 65536  # a forged packet cannot make a peer deaf to the real ones in one step
+_JUMP_MAX = 65536  # from one announcement of a node to its next that is heard
+_HOSTS_IN_TABLE = 4  # so many hosts at least share the places of strangers who are there
+_OTHERS = 4  # hosts whose last sequence is kept beside that of the host a peer was heard at last
+_TURNS = 3  # two hosts have taken turns so often: neither is the other, moved or started anew
+_WARN_AGAIN_MS = 600000  # of a second node with one's own key
+_WARNINGS = 4  # that wait for the program
 
 
 class Peer:
@@ -49,6 +58,9 @@ class Peer:
         self.flags = 0
         self.links = ()
         self.source: tuple = None  # where the last announcement came from
+        self.host = None  # the same without its port, or the place on a line
+        self.others: dict = None  # sequences that did not follow, or not any more, by host
+        self.turns = 0  # how often another host went on with a sequence of its own
         self.line: tuple = None  # (LINK_LINE, port, channel) where it is heard on a serial line
         self.proved: tuple = None  # (kind, host, port) under which a handshake last succeeded
         self.fixed: tuple = None  # (kind, host, port) from the configuration
@@ -78,8 +90,12 @@ class Peer:
 class Peers:
     """At most `profile.peers` of them. `drops` counts what was refused, by error code.
 
-    `vouched(device)` says whether an id that is not in the table is that of a trusted peer.
+    `vouched(device)` gives the key of a trusted peer that is not in the table, or None. `own` is
+    what this node says of itself, `own_hosts` from where: so it notices another with its key.
     """
+
+    own = None
+    own_hosts = ()
 
     def __init__(self, profile, own_id: str, vouched=None):
         self._own_id = own_id
@@ -88,8 +104,12 @@ class Peers:
         self._services = profile.peer_services
         self._table = {}
         packets = max(_PACKETS, profile.peers // _PEERS_A_PACKET)
-        self._strangers = TokenBucket(packets, _PACKETS_MS)
-        self._returning = TokenBucket(packets, _PACKETS_MS)  # trusted, and not in the table
+        hosts = profile.addresses
+        self._strangers = Shares(packets, _HOST_PACKETS, _PACKETS_MS, hosts)
+        # Known peers that are somewhere else than they were, and trusted ones that come back.
+        self._returning = Shares(packets, _HOST_PACKETS, _PACKETS_MS, hosts)
+        self._warnings = deque((), _WARNINGS)
+        self._warn_at = 0
         self._turned = {}  # by id: those of whom the last event is true no more
         self._gone = deque((), profile.peers)  # evicted, and not yet reported
         self.drops = {}
@@ -197,6 +217,8 @@ class Peers:
 
     def next_event(self):
         """A change of who is there, or None."""
+        if self._warnings:
+            return self._warnings.popleft()
         if self._gone:
             return _event(self._gone.popleft(), False)
         if not self._turned:
@@ -222,29 +244,70 @@ class Peers:
     def _take(self, data, source, now: int):
         if len(data) > ANNOUNCE_MAX:
             raise PeerError(ANNOUNCE_OVERSIZE, str(len(data)))
-        device = claimed_id(data)
+        device, public = claimed(data)
         peer = self._table.get(device)
-        if not self._bucket(device, peer).take(now):
+        key = peer.public if peer is not None else self._vouched(device)
+        if key and key != public:
+            raise PeerError(IDENTITY_MISMATCH, device)  # and nobody has paid for it
+        host = source if source[0] == LINK_LINE else source[0]
+        if not self._budget(peer, key, host, now):
             raise PeerError(ANNOUNCE_RATE)
         said = decode(data)
+        if not key and device_id(said.public) != said.id:
+            raise PeerError(IDENTITY_MISMATCH, said.id)
         if said.id == self._own_id:
+            self._hear_own(said, host, now)
             return None
-        _check_identity(said, peer)
         if peer is None:
             if said.lifetime_s == 0:
                 return None
             peer = self._admit(said)
         elif now < peer.expires:
-            _check_sequence(said.sequence, peer.sequence)
+            self._follow(peer, said.sequence, host)
             peer.repeated = True
+        else:
+            peer.others = None
+            peer.turns = 0
+        peer.host = host
         self._note(peer, said, source, now)
         return peer, said.flags
 
-    def _bucket(self, device: str, peer) -> TokenBucket:
-        """Who pays for a packet that claims to be from `device`."""
-        if peer is not None:
-            return peer.packets or self._strangers
-        return self._returning if self._vouched(device) else self._strangers
+    def _budget(self, peer, key, host, now: int) -> bool:
+        """Whether a packet that names `peer` (not in the table: None), whose key is known to be
+        `key`, may cost its decoding."""
+        if peer is None:
+            return (self._returning if key else self._strangers).take(host, now)
+        if not peer.known:
+            return self._strangers.take(host, now)
+        if host == (peer.proved[1] if peer.proved else peer.host):
+            return peer.packets.take(now)
+        return self._returning.take(host, now)
+
+    def _follow(self, peer: Peer, new: int, host) -> None:
+        """Raises PeerError where a packet with the sequence `new` (version 1: -1) is no news."""
+        last = peer.sequence
+        if last >= 0 and not last < new <= last + _JUMP_MAX:
+            before = (peer.others or {}).get(host, -1)
+            if new == last or not 0 <= before < new <= before + _JUMP_MAX:
+                _remember(peer, host, new)
+                raise PeerError(ANNOUNCE_REPLAYED, str(new))
+            if host != peer.host:
+                peer.turns += 1
+                if peer.turns == _TURNS:
+                    self._warn(peer.id, peer.name, host)
+        if host != peer.host:
+            _remember(peer, peer.host, last)
+
+    def _hear_own(self, said, host, now: int) -> None:
+        """One's own packets come back; what one has not said yet is another's."""
+        ahead = self.own is not None and said.sequence > self.own.sequence
+        if ahead and host not in self.own_hosts and now >= self._warn_at:
+            self._warn_at = now + _WARN_AGAIN_MS
+            self._warn(said.id, said.name, host)
+
+    def _warn(self, device: str, name: str, host) -> None:
+        where = host if isinstance(host, str) else "serial %s channel %d" % host[1:]
+        self._warnings.append(NodeEvent(EV_CLONED_KEY, device, name, CLONED_KEY, where))
 
     def _note(self, peer: Peer, said, source, now: int) -> None:
         peer.sequence = said.sequence
@@ -252,7 +315,8 @@ class Peers:
             self._set_online(peer, peer.connected > 0)  # until it expires, old packets stay old
             return
         peer.name = said.name
-        peer.services = said.services[: self._services]
+        real = [service for service in said.services if not service.startswith(PAD)]
+        peer.services = tuple(real[: self._services])
         peer.flags = said.flags
         if source[0] == LINK_LINE:
             peer.line = source
@@ -283,18 +347,31 @@ class Peers:
     def _make_room(self, for_known: bool) -> bool:
         """Frees a place if there must be one: that of the stranger heard of least recently, else
         of a known peer which is neither there nor configured. A stranger takes no place of one
-        that is there and was heard more than once. False when no place can be had.
+        that is there and was heard more than once, unless its host has more than its part of the
+        table. False when no place can be had.
         """
         if len(self._table) < self._limit:
             return True
+        crowded = self._crowded()
         victim = None
+        lowest = None
         for peer in self._table.values():
-            if _may_go(peer, for_known) and (victim is None or _rank(peer) < _rank(victim)):
-                victim = peer
+            stays = peer.repeated and peer.online and peer.host not in crowded
+            rank = (peer.known, stays, peer.heard)
+            if _may_go(peer, stays, for_known) and (victim is None or rank < lowest):
+                victim, lowest = peer, rank
         if victim is None or len(self._gone) >= self._limit:
             return False
         self._remove(victim)
         return True
+
+    def _crowded(self) -> list:
+        """The hosts of more strangers than one may have in the table."""
+        found = {}
+        for peer in self._table.values():
+            if not peer.known:
+                found[peer.host] = found.get(peer.host, 0) + 1
+        return [host for host in found if found[host] > self._limit // _HOSTS_IN_TABLE]
 
     def _remove(self, peer: Peer) -> None:
         """Takes a peer out; if a program believes it there, an event will say otherwise."""
@@ -314,32 +391,25 @@ class Peers:
             pass  # the program hears of the next change
 
 
-def _check_identity(said, peer) -> None:
-    """The id must be its key's; for a peer in the table the keys tell, without a hash."""
-    same = peer.public == said.public if peer is not None else device_id(said.public) == said.id
-    if not same:
-        raise PeerError(IDENTITY_MISMATCH, said.id)
+def _remember(peer: Peer, host, sequence: int) -> None:
+    """What comes from `host` next may follow this."""
+    if peer.others is None:
+        peer.others = {}
+    others = peer.others
+    if host in others or len(others) >= _OTHERS:
+        others.pop(host if host in others else next(iter(others)))
+    others[host] = sequence
 
 
-def _check_sequence(new: int, last: int) -> None:
-    """A packet without a sequence (version 1, -1) never follows one that has it."""
-    if last >= 0 and not last < new <= last + _JUMP_MAX:
-        raise PeerError(ANNOUNCE_REPLAYED, str(new))
-
-
-def _may_go(peer: Peer, for_known: bool) -> bool:
+def _may_go(peer: Peer, stays: bool, for_known: bool) -> bool:
     if peer.known:
         return not (peer.online or peer.fixed)
-    return for_known or not (peer.repeated and peer.online)
-
-
-def _rank(peer: Peer) -> tuple:
-    return peer.known, peer.repeated and peer.online, peer.heard
+    return for_known or not stays
 
 
 def _event(peer: Peer, online: bool) -> NodeEvent:
     return NodeEvent(EV_ONLINE if online else EV_OFFLINE, peer.id, peer.name)
 
 
-def _for_nobody(device: str) -> bool:
-    return False
+def _for_nobody(device: str):
+    return None

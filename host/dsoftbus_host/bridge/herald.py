@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from dsoftbus.const import HOST, KEY_BYTES, LINK_DATAGRAM, U30_MAX
 from dsoftbus.discovery.announce import FLAG_QUERY, Announcement, decode
-from dsoftbus.discovery.announcer import Announcer
+from dsoftbus.discovery.announcer import ASK_BYTES, Announcer, padded, within
 from dsoftbus.discovery.peers import Peer, Peers
 from dsoftbus.errors import PeerError
 from dsoftbus.identity import device_id
@@ -66,7 +66,7 @@ class Herald:
             self._news.clear()
             said.flags |= FLAG_QUERY  # so that the bridge hears at once who is there
         said.links = ((LINK_DATAGRAM, self._port),)
-        packet: bytes = said.encode()
+        packet: bytes = padded(said, ASK_BYTES) if said.flags & FLAG_QUERY else said.encode()
         said.flags &= ~FLAG_QUERY
         self.board = said if said.lifetime_s else None
         self._expires = now + said.lifetime_s * 1000
@@ -84,7 +84,10 @@ class Herald:
         if news is not None and (peer.id in self._news or len(self._news) < NEWS_MAX):
             self._news[peer.id] = news
         # The same packet again, not a new one: only the board counts its announcements.
-        return bytes(self.board.encode()) if flags & FLAG_QUERY else None
+        if not flags & FLAG_QUERY:
+            return None
+        answer: bytes | None = within(self.board, self.board.encode(), len(data))
+        return answer
 
     def gone(self, now: int) -> bytes | None:
         """The board is out of reach, or the bridge ends: what the network is to hear, if that."""
