@@ -16,6 +16,7 @@ from dsoftbus.const import (
     SMALL,
     TINY,
 )
+from dsoftbus.discovery.announce import Announcement
 from dsoftbus.errors import (
     BAD_STATE,
     NO_SUCH_SERVICE,
@@ -29,6 +30,7 @@ from dsoftbus.errors import (
     TRUST_REVOKED,
     WRONG_CODE,
 )
+from dsoftbus.identity import device_id
 from dsoftbus.trust import store as trust_store
 from dsoftbus.trust.acl import grant, rule
 from dsoftbus.trust.invitation import psk
@@ -380,9 +382,15 @@ def test_sessions_that_have_gone_are_forgotten():
 def test_who_is_trusted_is_known_to_discovery():
     a, b = node(1, "a"), node(2, "b")
     paired(a, b)
-    assert b.discover() is b.discover()
-    assert b._trusts(a.id)
-    assert not b._trusts("someone")
+    peers = b.discover()
+    assert b.discover() is peers
+    for said, known in ((Announcement(a.id, a.public), True), (stranger(), False)):
+        peer, _ = peers.receive_datagram(said.encode(), ("192.0.2.1", 1), 0)
+        assert peer.known == known
+
+
+def stranger() -> Announcement:
+    return Announcement(device_id(bytes(32)), bytes(32))
 
 
 def test_the_code_of_a_lost_stream_is_why_the_pairing_failed():
