@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import errno
 import ipaddress
-import logging
 import os
 import socket
 import sys
@@ -33,7 +32,7 @@ from dsoftbus.errors import (
     PeerError,
 )
 from dsoftbus.node import Node
-from dsoftbus_host import crypto
+from dsoftbus_host import crypto, display
 from dsoftbus_host.address import LINKS, SERIAL
 from dsoftbus_host.cable import BAUD
 from dsoftbus_host.clock import now_ms
@@ -62,7 +61,7 @@ BACKLOG = 128
 PORT_TRIES = 16  # for any port, until one is free for every link
 ACCEPT_PAUSE_S = 0.1  # after a failed accept: no descriptors or no memory left, for the moment
 SUITES_REMEMBERED = 1024  # one peer more costs it a second attempt, and no memory here
-log = logging.getLogger("dsoftbus")
+log = display.log()
 
 
 class Bus:

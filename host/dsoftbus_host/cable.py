@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import os
 from collections.abc import Callable
 
@@ -13,10 +12,11 @@ import serial
 from dsoftbus.const import HOST
 from dsoftbus.errors import Unsupported
 from dsoftbus.line_link import LineLink
+from dsoftbus_host import display
 
 BAUD = 115200
 REOPEN_SECONDS = 0.5  # between two looks for a port that was unplugged
-log = logging.getLogger("dsoftbus")
+log = display.log()
 
 
 class BytePort:

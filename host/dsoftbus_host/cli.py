@@ -38,10 +38,22 @@ from dsoftbus_host import (
 from dsoftbus_host.bus import Bus
 from dsoftbus_host.cli_reach import Place, place_options, reached
 from dsoftbus_host.demo import run_demo
-from dsoftbus_host.terminal import command, console, errors, key_option, node_name, short_id
+from dsoftbus_host.display import shown
+from dsoftbus_host.terminal import (
+    PORT,
+    Commands,
+    command,
+    console,
+    errors,
+    key_option,
+    node_name,
+    short_id,
+)
+
+_TITLE_MAX = 40  # characters of a bar
 
 
-@click.group()
+@click.group(cls=Commands)
 @click.version_option(package_name="dsoftbus")
 @click.option("-v", "--verbose", is_flag=True, help="Say more of what goes on.")
 def main(verbose: bool) -> None:
@@ -57,14 +69,16 @@ def main(verbose: bool) -> None:
 def show_id(key_path: Path) -> None:
     """Show this node's device id and public key."""
     bus = Bus(next_key.load(key_path))
-    console.print(f"id   {bus.id}   ({short_id(bus.id)} for short)", soft_wrap=True)
-    console.print(f"key  {bus.public.hex()}", soft_wrap=True)
+    console.print(f"id   {bus.id}   ({short_id(bus.id)} for short)")
+    console.print(f"key  {bus.public.hex()}")
 
 
 @main.command()
 @place_options
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=37020, show_default=True, help="Port to listen on; 0 for any.")
+@click.option(
+    "--port", type=PORT, default=37020, show_default=True, help="Port to listen on; 0 for any."
+)
 @click.option("--name", default=socket.gethostname, show_default="the host's name")
 @click.option(
     "--dir",
@@ -119,7 +133,7 @@ async def _serve_paired(place: Place, name: str, host: str, port: int, folder: P
                 rotated.set()
             elif event.kind == EV_DENIED:
                 text = f"denied {short_id(event.peer)} {event.name or '-'}: {label(event.code)}"
-                console.print(text, markup=False, soft_wrap=True)
+                console.print(text)
 
         services = ("file", "fetch", "echo")
         async with place.nearby(on_event, name, listen=(host, port), services=services) as nearby:
@@ -134,15 +148,15 @@ async def _serve_paired(place: Place, name: str, host: str, port: int, folder: P
 def _show_serving(bus: Bus, host: str, port: int, folder: Path) -> None:
     files.FileService(bus, folder, _report_stored)
     files.serve_echo(bus)
-    console.print(f"{bus.id} serves {folder.resolve()}", markup=False, soft_wrap=True)
+    console.print(f"{bus.id} serves {folder.resolve()}")
     peer = address.Address(bus.public, host, port)
-    console.print(f"peers reach it as  {peer}", markup=False, soft_wrap=True)
+    console.print(f"peers reach it as  {peer}")
 
 
 def _report_stored(peer_id: str, path: Path) -> None:
     size = path.stat().st_size
     text = f"stored {path.name} ({size} bytes) from {short_id(peer_id)}"
-    console.print(text, markup=False, soft_wrap=True)
+    console.print(text)
 
 
 @main.command()
@@ -154,7 +168,7 @@ def send(file: Path, peer: str, place: Place) -> None:
     """Store FILE with PEER: the name or id of a paired one, or KEY@HOST:PORT."""
     digest = asyncio.run(_send(file, peer, place))
     text = f"stored {file.name}, SHA-256 {digest.hex()}"
-    console.print(text, markup=False, soft_wrap=True)
+    console.print(text)
 
 
 async def _send(file: Path, peer: str, place: Place) -> bytes:
@@ -180,7 +194,7 @@ def fetch(name: str, peer: str, folder: Path, place: Place) -> None:
     """Fetch the file NAME from PEER: the name or id of a paired one, or KEY@HOST:PORT."""
     digest = asyncio.run(_fetch(name, peer, folder, place))
     text = f"fetched {name}, SHA-256 {digest.hex()}"
-    console.print(text, markup=False, soft_wrap=True)
+    console.print(text)
 
 
 async def _fetch(name: str, peer: str, folder: Path, place: Place) -> bytes:
@@ -200,7 +214,7 @@ def progress_bar(title: str) -> Iterator[files.Progress]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=errors) as bar:
-        task = bar.add_task(title, total=None)
+        task = bar.add_task(shown(title, _TITLE_MAX), total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 

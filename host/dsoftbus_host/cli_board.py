@@ -24,6 +24,7 @@ from dsoftbus_host.board import install as installing
 from dsoftbus_host.board.remote import Remote
 from dsoftbus_host.bus import Bus
 from dsoftbus_host.cli_pair import show_invitation
+from dsoftbus_host.display import shown
 from dsoftbus_host.terminal import (
     ask_secret,
     command,
@@ -59,7 +60,7 @@ def list_boards() -> None:
     console.print(table)
     ports = list_ports.comports()
     for port in ports:
-        console.print(f"{port.device}  {port.description}", markup=False)
+        console.print(f"{port.device}  {port.description}")
     if not ports:
         console.print("no serial port is there: is the board plugged in?")
 
@@ -81,12 +82,12 @@ def install(port: str, name: str, source: bool) -> None:
 @contextlib.contextmanager
 def progress() -> Iterator[installing.Progress]:
     """A bar that stands for an installation."""
-    columns = (BarColumn(), DownloadColumn(), TextColumn("{task.description}"))
+    columns = (BarColumn(), DownloadColumn(), TextColumn("{task.description}", markup=False))
     with Progress(*columns, console=errors, transient=True) as bar:
         task = bar.add_task("", total=None)
 
         def show(done: int, total: int, path: str) -> None:
-            bar.update(task, completed=done, total=total, description=path)
+            bar.update(task, completed=done, total=total, description=shown(path))
 
         yield show
         show(1, 1, "")
@@ -174,7 +175,7 @@ def token(
     name = node_name(str(values.get("name", "board")))
     with open_store(trust_path).change() as store:
         store.add(Entry(public, name, rules, int(time.time())))
-    console.print(f"{device_id(public)}  {public.hex()}", soft_wrap=True)
+    console.print(f"{device_id(public)}  {public.hex()}")
     console.print(f"{name} ({short_id(device_id(public))}) and this node trust each other now")
     if invited is None:
         console.print("it takes no invitations")
@@ -216,7 +217,7 @@ def show_logs(port: str, seconds: float | None, restart: bool) -> None:
     end = None if seconds is None else time.monotonic() + seconds
     for line in logs.listen(port):
         if line:
-            console.out(line)
+            console.print(line)
         if end is not None and time.monotonic() > end:
             return
 
@@ -233,7 +234,7 @@ def remove(port: str, everything: bool) -> None:
         left = sorted(installing.look(there, list(installing.KEPT)))
         there.reset()
     if left:
-        console.print(f"these stay, until `--all`: {', '.join(left)}", soft_wrap=True)
+        console.print(f"these stay, until `--all`: {', '.join(left)}")
     elif everything:
         console.print(
             "its identity is gone: `dsoftbus unpair` takes it from your trust store, too"
@@ -244,6 +245,6 @@ def _start(there: Remote) -> None:
     """Starts the board's programs, and shows what they say."""
     said = there.start()
     for line in said.splitlines():
-        console.out(line)
+        console.print(line)
     if not any(line.startswith("dsoftbus ") for line in said.splitlines()):
         raise LocalError(BAD_STATE, "the node has not started")

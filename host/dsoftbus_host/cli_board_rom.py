@@ -44,7 +44,7 @@ def write_image(name: str, file: Path, bytecode: bool) -> None:
     known = boards.find(name)
     made = romfs.image(known, "" if bytecode else known.architecture)
     file.write_bytes(made)
-    console.print(f"{len(made)} bytes", soft_wrap=True)
+    console.print(f"{len(made)} bytes")
 
 
 COMMANDS = (deploy, write_image)

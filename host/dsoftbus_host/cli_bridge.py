@@ -8,14 +8,14 @@ from collections.abc import Iterable
 
 import click
 from rich.live import Live
-from rich.markup import escape
 from rich.table import Table
 
 from dsoftbus.const import DISCOVERY_PORT
 from dsoftbus_host import interfaces
 from dsoftbus_host.bridge.bridge import Bridge, Status
 from dsoftbus_host.cable import BAUD
-from dsoftbus_host.terminal import command, console, short_id
+from dsoftbus_host.screen import cell
+from dsoftbus_host.terminal import PORT, command, console, short_id
 
 _REFRESH_S = 0.5
 
@@ -26,12 +26,13 @@ _REFRESH_S = 0.5
 @click.option("--host", default="0.0.0.0", show_default=True, help="Address to be reached at.")
 @click.option(
     "--port",
+    type=PORT,
     default=0,
     show_default="any",
     help="UDP port to be reached at; a second board has the next one.",
 )
 @click.option("--interface", "names", multiple=True, metavar="ADDRESS/PREFIX")
-@click.option("--discovery-port", default=DISCOVERY_PORT, show_default=True)
+@click.option("--discovery-port", type=PORT, default=DISCOVERY_PORT, show_default=True)
 @click.option("--seconds", type=float, help="End after so long; without it, at Ctrl-C.")
 @command
 def bridge(
@@ -111,8 +112,8 @@ def table(statuses: Iterable[Status]) -> Table:
     for status in statuses:
         board = "unplugged" if not status.plugged else "none seen yet"
         lines.add_row(
-            status.path,
-            escape(f"{status.name or '-'} {short_id(status.id)}") if status.id else board,
+            cell(status.path),
+            cell(f"{status.name or '-'} {short_id(status.id)}" if status.id else board),
             str(status.port),
             f"{status.live} of {status.known}",
             str(status.to_board),
@@ -134,4 +135,4 @@ def _drops(status: Status) -> str:
 
 
 def _print(text: str) -> None:
-    console.print(text, markup=False, soft_wrap=True)
+    console.print(text)

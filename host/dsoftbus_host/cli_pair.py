@@ -9,8 +9,8 @@ import os
 import click
 import segno
 from rich.live import Live
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from dsoftbus.const import (
     EV_NAME_WARNING,
@@ -36,6 +36,7 @@ from dsoftbus_host import address, interfaces
 from dsoftbus_host.cli_reach import Place, place_options
 from dsoftbus_host.clock import now_ms
 from dsoftbus_host.nearby import LINK_NAMES, Nearby
+from dsoftbus_host.screen import cell
 from dsoftbus_host.terminal import (
     ask_secret,
     command,
@@ -81,11 +82,11 @@ def _peer_table(nearby: Nearby) -> Table:
         state = "trusted" if trusted else "takes pairings" if peer.flags & FLAG_PAIRING else ""
         where = [_where(*route) for route in peer.routes()]
         table.add_row(
-            escape(peer.name or "-"),
-            peer.id,
+            cell(peer.name or "-"),
+            cell(peer.id),
             state,
-            "\n".join(where),
-            escape(" ".join(peer.services)),
+            cell(where),
+            cell(" ".join(peer.services)),
             style=None if peer.online else "dim",
         )
     return table
@@ -163,8 +164,8 @@ def _is_invitation(peer: str) -> bool:
 
 def _wait_for_anyone(nearby: Nearby, token: bool) -> None:
     nearby.take_pairings()
-    console.print(f"waiting for a peer to pair with {nearby.bus.node.local.name}", markup=False)
-    console.print(f"this node's id is {nearby.bus.id}", soft_wrap=True)
+    console.print(f"waiting for a peer to pair with {nearby.bus.node.local.name}")
+    console.print(f"this node's id is {nearby.bus.id}")
     if token:
         secret = os.urandom(TOKEN_BYTES)
         nearby.bus.node.local.invite_psk = invitation.psk(secret)
@@ -178,8 +179,8 @@ def show_invitation(uri: str) -> None:
     """As text, and as a QR code for a camera."""
     drawn = io.StringIO()
     segno.make_qr(uri).terminal(drawn, compact=True, border=2)
-    console.print(drawn.getvalue(), markup=False)
-    console.print(uri, markup=False, soft_wrap=True)
+    console.print(Text(drawn.getvalue()), soft_wrap=True)
+    console.print(uri)
 
 
 async def _accept_invitation(nearby: Nearby, invited: Invitation) -> None:
@@ -217,7 +218,7 @@ async def _follow(nearby: Nearby, events: asyncio.Queue[NodeEvent]) -> None:
         name = event.name or short_id(event.peer)
         if event.kind == EV_NAME_WARNING:
             text = f"WARNING: {name} is a name that you know, but with another key than before"
-            console.print(text, style="bold red", markup=False)
+            console.print(text, style="bold red")
         elif event.kind == EV_PAIR_DIGITS:
             await _compare(nearby, event, name)
         elif event.kind == EV_PAIR_FAILED:
@@ -226,17 +227,15 @@ async def _follow(nearby: Nearby, events: asyncio.Queue[NodeEvent]) -> None:
             nearby.watch.persist()
             if nearby.guard.store.get(event.peer) is None:
                 raise LocalError(TRUST_REVOKED, f"{name}: another command has unpaired it")
-            console.print(f"paired with {name} ({event.peer})", markup=False, soft_wrap=True)
+            console.print(f"paired with {name} ({event.peer})")
             await _last_word(nearby, event.peer)
             return
 
 
 async def _compare(nearby: Nearby, event: NodeEvent, name: str) -> None:
     digits = event.about.pairing.digits
-    console.print(
-        f"{name} ({event.peer}) shows the same six digits?", markup=False, soft_wrap=True
-    )
-    console.print(f"[bold]{digits[:3]} {digits[3:]}[/bold]")
+    console.print(f"{name} ({event.peer}) shows the same six digits?")
+    console.print(f"{digits[:3]} {digits[3:]}", style="bold")
     if await asyncio.to_thread(click.confirm, "The digits are the same on both sides"):
         nearby.guard.confirm(digits)
     else:

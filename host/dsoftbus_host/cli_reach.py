@@ -19,7 +19,7 @@ from dsoftbus_host.bus import Bus
 from dsoftbus_host.cable import BAUD
 from dsoftbus_host.connection import Connection
 from dsoftbus_host.nearby import Nearby
-from dsoftbus_host.terminal import key_option, node_name, open_store, trust_option
+from dsoftbus_host.terminal import PORT, key_option, node_name, open_store, trust_option
 
 _LISTEN_S = 3  # every node answers the first question: on one network that is milliseconds
 
@@ -73,7 +73,7 @@ def place_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
     for option in (
         click.option("--interface", "interface", multiple=True, metavar="ADDRESS/PREFIX"),
-        click.option("--discovery-port", default=DISCOVERY_PORT, show_default=True),
+        click.option("--discovery-port", type=PORT, default=DISCOVERY_PORT, show_default=True),
         click.option(
             "--peer",
             "--probe",

@@ -75,7 +75,7 @@ def sim(
     if svg is not None and trial.samples:
         svg.write_text(as_svg(f"{chosen.name}: {says}", _charts(trial, _SVG_COLUMNS)))
     if not done:
-        errors.print(_why_not(trial), style="red", markup=False)
+        errors.print(_why_not(trial), style="red")
         sys.exit(1)
 
 
@@ -91,11 +91,11 @@ def _show(name: str, says: str, trial: Trial, seed: int) -> None:
     if trial.samples:
         for chart in _charts(trial, columns(min(console.width, 120))):
             title, *lines = in_terminal(chart, _HEIGHT)
-            console.print(title, markup=False)
+            console.print(title, soft_wrap=False)
             console.print(Text("\n".join(lines), chart.colour))
     for at_ms, what in trial.marks:
-        console.print(f"▲ at {at_ms / 1000:.1f} s: {what}", markup=False)
-    console.print(_summary(trial, seed), markup=False)
+        console.print(f"▲ at {at_ms / 1000:.1f} s: {what}", soft_wrap=False)
+    console.print(_summary(trial, seed), soft_wrap=False)
 
 
 def _charts(trial: Trial, count: int) -> list[Series]:

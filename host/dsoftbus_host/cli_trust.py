@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TextIO
 
 import click
-from rich.markup import escape
 from rich.table import Table
 
 from dsoftbus.const import HOST
@@ -20,6 +19,7 @@ from dsoftbus.identity import device_id, looks_like_id
 from dsoftbus.trust.acl import ANYONE, PAIRED, rule
 from dsoftbus.trust.store import TrustStore, decode
 from dsoftbus_host import crypto, next_key
+from dsoftbus_host.screen import cell
 from dsoftbus_host.terminal import command, console, key_option, open_store, short_id, trust_option
 
 _DAY_S = 86400
@@ -33,11 +33,11 @@ def peers(trust_path: Path) -> None:
     store = open_store(trust_path).store
     table = Table("name", "id", "paired", "may", box=None)
     for entry in store:
-        may = "\n".join(str(grant) for grant in entry.grants) or "nothing"
-        table.add_row(escape(entry.name or "-"), entry.id, _day(entry.paired_at), escape(may))
+        may = [str(grant) for grant in entry.grants] or "nothing"
+        table.add_row(cell(entry.name or "-"), cell(entry.id), _day(entry.paired_at), cell(may))
     console.print(table if len(store) else "nobody is trusted; `dsoftbus pair` begins it")
     for own in store.rules:
-        console.print(str(own), markup=False)
+        console.print(str(own))
 
 
 def _day(paired_at: int) -> str:
@@ -58,10 +58,10 @@ def unpair(peer: str, trust_path: Path) -> None:
         if entry is None and len(store.rules) == before:
             raise LocalError(BAD_ARGUMENT, f"{peer}: nobody of that name or id is trusted")
     name = entry.name if entry is not None else ""
-    console.print(f"{name or short_id(device)} is trusted no more", markup=False)
+    console.print(f"{name or short_id(device)} is trusted no more")
     for own in store.rules:
         if own.who == device:
-            console.print(f"this stays: {own}", markup=False)
+            console.print(f"this stays: {own}")
 
 
 @click.command("rotate")
@@ -80,8 +80,8 @@ def rotate(days: float, key_path: Path) -> None:
     grace_s = round(days * _DAY_S)
     public = crypto.suite().keypair(next_key.plan(key_path, grace_s)).public
     when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(time.time() + grace_s))
-    console.print(f"next id   {device_id(public)}", soft_wrap=True)
-    console.print(f"next key  {public.hex()}", soft_wrap=True)
+    console.print(f"next id   {device_id(public)}")
+    console.print(f"next key  {public.hex()}")
     console.print(f"from      {when} on, at the node's start or while `dsoftbus serve` runs")
     console.print("peers that it does not meet before then have to pair again")
 
@@ -95,7 +95,7 @@ def _change_rule(
             store.add_rule(changed)
         elif not store.remove_rule(changed):
             raise LocalError(BAD_ARGUMENT, f"there is no rule `{changed}`")
-    console.print(f"{'removed' if remove else 'from now on'}: {changed}", markup=False)
+    console.print(f"{'removed' if remove else 'from now on'}: {changed}")
 
 
 def _who(store: TrustStore, who: str) -> str:
@@ -141,7 +141,11 @@ def trust() -> None:
 @command
 def export(file: TextIO, trust_path: Path) -> None:
     """Write the trust store to FILE, or to the standard output."""
-    file.write(open_store(trust_path).store.encode())
+    text = open_store(trust_path).store.encode()
+    if file.isatty():  # there people read it; only as it is can it be imported
+        console.print_lines(text)
+    else:
+        file.write(text)
 
 
 @trust.command("import")

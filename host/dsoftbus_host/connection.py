@@ -4,7 +4,6 @@ the core's pump. `udp` has the driver of datagram links."""
 from __future__ import annotations
 
 import asyncio
-import logging
 from typing import TYPE_CHECKING
 
 from dsoftbus.const import EV_OPENED, KIND_BYTES
@@ -16,6 +15,7 @@ from dsoftbus.errors import (
 )
 from dsoftbus.pump import Pump
 from dsoftbus.session.session import CLOSED
+from dsoftbus_host import display
 from dsoftbus_host.clock import now_ms
 from dsoftbus_host.stream import BusStream
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from dsoftbus_host.bus import Bus
     from dsoftbus_host.tcp import TcpLink
 
-log = logging.getLogger("dsoftbus")
+log = display.log()
 
 MORE_READS_A_TURN = 3
 FULL_READ_BYTES = 65536  # a shorter one has left nothing behind

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from typing import TYPE_CHECKING, Any
 
 from dsoftbus.const import EV_MESSAGE
 from dsoftbus.datagram_pump import DatagramPump
 from dsoftbus.errors import END_INTERNAL
+from dsoftbus_host import display
 from dsoftbus_host.clock import now_ms
 from dsoftbus_host.connection import Connection
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 BLOCKED_MS = 20  # between two looks at the timers while the link takes nothing
 READS = 64  # datagrams in one turn of the loop; then others have theirs
-log = logging.getLogger("dsoftbus")
+log = display.log()
 
 
 class DatagramPort:

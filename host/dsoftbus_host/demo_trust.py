@@ -122,7 +122,7 @@ class Story:
         shown = (await one.until("digits"))[1]
         same = (await other.until("digits"))[1]
         for board, digits in ((one, shown), (other, same)):
-            self._console.print(f"{board.name:<7} shows  [bold]{digits}[/bold]")
+            self._console.print(f"{board.name:<7} shows  {digits}", style="bold")
             board.say(f"yes {shown}")
         await one.until("paired", other.id)
         await other.until("paired", one.id)

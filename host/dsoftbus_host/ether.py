@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import socket
 from collections.abc import Callable
 
 from dsoftbus.const import ANNOUNCE_MAX, DISCOVERY_GROUP
+from dsoftbus_host import display
 from dsoftbus_host.interfaces import Interface
 
 _BURST = 64  # packets that one turn of the loop takes from a socket
 _TTL = 1  # of multicast: discovery is for one network
-log = logging.getLogger("dsoftbus")
+log = display.log()
 
 Source = tuple[str, int]
 

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import ifaddr
 
+from dsoftbus.errors import BAD_ARGUMENT, LocalError
+
 
 class Interface(NamedTuple):
     """An address of this host, and the address that reaches everyone beside it."""
@@ -30,6 +32,9 @@ def all_interfaces() -> list[Interface]:
 
 
 def of(text: str) -> Interface:
-    """The interface `ADDRESS/PREFIX`. Raises ValueError."""
-    interface = IPv4Interface(text)
+    """The interface `ADDRESS/PREFIX`. Raises LocalError(BAD_ARGUMENT)."""
+    try:
+        interface = IPv4Interface(text)
+    except ValueError:
+        raise LocalError(BAD_ARGUMENT, f"{text}: an interface is ADDRESS/PREFIX") from None
     return Interface(str(interface.ip), str(interface.network.broadcast_address))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 from dsoftbus.const import KIND_BYTES
 from dsoftbus.discovery.reconnect import Reconnect
 from dsoftbus.errors import BAD_STATE, STREAM_LIMIT, BusError, LocalError
+from dsoftbus_host import display
 from dsoftbus_host.clock import now_ms
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dsoftbus_host.connection import Connection
 
 LOOK_S = 0.25  # how long an announcement may go unnoticed while the session is down
-log = logging.getLogger("dsoftbus")
+log = display.log()
 
 
 class Keeper:

@@ -7,7 +7,6 @@ file's lock, so that none is lost, and nothing that one removed comes back with 
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import shutil
 import time
@@ -17,11 +16,11 @@ from pathlib import Path
 from dsoftbus.const import HOST
 from dsoftbus.errors import STORE_BUSY, STORE_DAMAGED, LocalError
 from dsoftbus.trust.store import TrustStore, decode
-from dsoftbus_host import secret_files
+from dsoftbus_host import display, secret_files
 from dsoftbus_host.place import WAIT_S, place, tidy, writing
 from dsoftbus_host.store_merge import merge
 
-log = logging.getLogger("dsoftbus")
+log = display.log()
 _AT_START_S = 0.2  # what is damaged is looked at again after so long: someone may be writing it
 _LOOKS = 25  # at the start, until it stands still
 _WHILE_RUNNING_S = 1.0  # what changes while the node runs has to stand still for so long

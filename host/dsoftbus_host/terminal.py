@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 
 from dsoftbus.const import NODE_NAME_MAX
 from dsoftbus.errors import (
@@ -24,9 +24,11 @@ from dsoftbus.errors import (
     BusError,
 )
 from dsoftbus_host import keys, store_file
+from dsoftbus_host.display import shown
+from dsoftbus_host.screen import Screen
 
-console = Console(highlight=False)
-errors = Console(stderr=True, highlight=False)
+console = Screen()
+errors = Screen(stderr=True)
 
 key_option = click.option(
     "--key",
@@ -59,6 +61,31 @@ ADVICE = {
 }
 
 
+PORT = click.IntRange(0, 65535)
+
+
+class Commands(click.Group):
+    """A group of commands that shows what it refuses: words of a command line are from anywhere,
+    too, as names of files are."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        with _refusals_shown():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with _refusals_shown():
+            return super().invoke(ctx)
+
+
+@contextlib.contextmanager
+def _refusals_shown() -> Iterator[None]:
+    try:
+        yield
+    except click.ClickException as error:
+        error.message = shown(error.message)  # type: ignore[misc] # the same words, as text
+        raise
+
+
 def command(function: Callable[..., Any]) -> Callable[..., Any]:
     """An expected failure is a line that says what it was, maybe one that says what to do, and
     exit status 1."""
@@ -68,10 +95,10 @@ def command(function: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return function(*args, **kwargs)
         except (BusError, OSError) as error:
-            errors.print(str(error), style="red", markup=False, soft_wrap=True)
+            errors.print_lines(error, style="red")
             code = getattr(error, "peer_code", 0) or getattr(error, "code", 0)
             if code in ADVICE:
-                errors.print(ADVICE[code], markup=False, soft_wrap=True)
+                errors.print(ADVICE[code])
             sys.exit(1)
         except KeyboardInterrupt:
             sys.exit(130)
@@ -95,8 +122,6 @@ def warn_of_argument(what: str, instead: str) -> None:
         f"note: others on this machine can read {what} in the list of processes, and your shell "
         f"may keep it; {instead}",
         style="yellow",
-        markup=False,
-        soft_wrap=True,
     )
 
 
@@ -112,8 +137,6 @@ def open_store(path: Path) -> store_file.StoreFile:
         errors.print(
             f"{path} is damaged and was put aside as {file.damaged}: nobody is trusted now",
             style="bold red",
-            markup=False,
-            soft_wrap=True,
         )
     return file
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING
 from dsoftbus.const import EV_CLONED_KEY, EV_KEY_DUE, EV_KEY_MOVED, SUITE_CHACHA_SHA256
 from dsoftbus.errors import STORE_BUSY, LocalError
 from dsoftbus.trust import promise
-from dsoftbus_host import next_key
+from dsoftbus_host import display, next_key
 from dsoftbus_host.clock import now_ms
 from dsoftbus_host.place import WAIT_S
 
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from dsoftbus_host.bus import Bus
     from dsoftbus_host.store_file import StoreFile
 
-log = logging.getLogger("dsoftbus")
+log = display.log()
 _LOOK_S = 2.0  # how long a change of the file by another process may go unnoticed
 _BUSY_S = 0.05  # others hold the lock of the file for some milliseconds
 

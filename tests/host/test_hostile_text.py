@@ -1,0 +1,262 @@
+"""Every command, as a process, with names that others have chosen to deceive: what it writes acts
+on no terminal, in pipes, without colours, and on terminals that can do much or little."""
+
+import ast
+import asyncio
+import os
+import pty
+import select
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from types import MappingProxyType
+
+import pytest
+
+from dsoftbus.const import (
+    EV_NAME_WARNING,
+    EV_PAIR_DIGITS,
+    EV_PAIR_FAILED,
+    LINK_STREAM,
+)
+from dsoftbus.errors import PAIRING_CANCELLED, BusError
+from dsoftbus.session.events import NodeEvent
+from dsoftbus.trust.acl import grant, rule
+from dsoftbus.trust.store import Entry
+from dsoftbus_host import cli_board, cli_bridge, cli_pair
+from dsoftbus_host.board.lines import Lines
+from dsoftbus_host.bridge.bridge import Status
+from dsoftbus_host.bus import Bus
+from dsoftbus_host.store_file import StoreFile
+from dsoftbus_host.terminal import console
+from hostile import NAMES, NAMES_OF_FILES, OURS, is_harmless
+from portable import ROOT, TIMEOUT_S
+
+COMMAND = [sys.executable, "-m", "dsoftbus_host.cli"]
+ID = Bus(bytes(range(32))).id
+TERMINALS = ({}, {"NO_COLOR": "1"}, {"TERM": "dumb"}, {"FORCE_COLOR": "1"})
+
+
+def environment(**more: str) -> dict:
+    path = os.pathsep.join((f"{ROOT}/core", f"{ROOT}/host"))
+    return {**os.environ, "PYTHONPATH": path, "COLUMNS": "200", "TERM": "xterm-256color", **more}
+
+
+def said(words, cwd: Path, **more: str) -> str:
+    """All that a command writes into pipes."""
+    done = subprocess.run(
+        [*COMMAND, *map(str, words)],
+        env=environment(**more),
+        cwd=cwd,
+        input="",
+        capture_output=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+    return (done.stdout + done.stderr).decode(errors="surrogateescape")
+
+
+def said_to_a_terminal(words, cwd: Path, **more: str) -> str:
+    """All that a command writes to a terminal."""
+    master, slave = pty.openpty()
+    ends = {"stdin": slave, "stdout": slave, "stderr": slave}
+    with subprocess.Popen([*COMMAND, *map(str, words)], env=environment(**more), cwd=cwd, **ends):
+        os.close(slave)
+        found = b""
+        while select.select([master], [], [], TIMEOUT_S)[0]:
+            try:
+                found += os.read(master, 65536)
+            except OSError:  # nobody is at the other end any more
+                break
+    os.close(master)
+    return found.decode(errors="surrogateescape")
+
+
+def check(text: str, lines: int = 1000) -> None:
+    ours = OURS.sub("", text.replace("\r\n", "\n"))
+    assert is_harmless(ours), ascii(text)
+    assert ours.count("\n") <= lines, ascii(text)
+
+
+@pytest.fixture
+def own(tmp_path) -> Path:
+    """A folder with the trust store of a node that trusted peers before names had a rule."""
+    store = StoreFile(tmp_path / "trust.json")
+    for i, name in enumerate(NAMES):
+        public = Bus(bytes((i, *range(1, 32)))).public
+        store.store.add(Entry(public, name[:12], [grant("allow both \x1b[8m*")], 0))
+    store.store.add_rule(rule("allow in * a\nb\u202ec"))
+    store.save()
+    return tmp_path
+
+
+FILES = ("--key", "node.key", "--trust", "trust.json")
+LOOKS = ("--interface", "127.0.0.1/8", "--discovery-port", "1")
+TRUST = ("--trust", "trust.json")
+
+
+@pytest.mark.parametrize("terminal", TERMINALS, ids=str)
+def test_who_is_trusted(own, terminal):
+    lines = 2 * len(NAMES) + 10  # not one more for a name
+    check(said(("peers", *TRUST), own, **terminal), lines)
+    check(said_to_a_terminal(("peers", *TRUST), own, **terminal), lines)
+    check(said_to_a_terminal(("trust", "export", "-", *TRUST), own, **terminal))
+
+
+def test_an_export_is_exact_where_it_is_no_terminal(own):
+    done = subprocess.run(
+        [*COMMAND, "trust", "export", *TRUST], env=environment(), cwd=own, capture_output=True
+    )
+    assert done.stdout == (own / "trust.json").read_bytes()
+
+
+COMMANDS_ON_NAMES = (
+    ("unpair", "{}", *TRUST),
+    ("allow", "{}", "echo", *TRUST),
+    ("deny", "paired", "{}", *TRUST),
+    ("deny", "--remove", "paired", "{}", *TRUST),
+    ("fetch", "file", "{}", *FILES, *LOOKS),
+    ("fetch", "{}", "x@127.0.0.1:1", *FILES),
+    ("send", "{}", "x@127.0.0.1:1", *FILES),
+    ("pair", "dsoftbus:{}", *FILES, *LOOKS),
+    ("serve", "--allow", "{}", *FILES),
+    ("serve", "--dir", "{}", *FILES),
+    ("id", "--key", "{}/node.key"),
+    ("id", "--{}"),
+    ("{}",),
+    ("sim", "{}"),
+    ("trust", "import", "{}", *TRUST),
+    ("board", "run", "{}"),
+    ("board", "install", "port", "--board", "{}"),
+    ("board", "{}"),
+    ("bridge", "--interface", "{}", "port"),
+    ("discover", "--seconds", "0.1", "--interface", "{}", *FILES),
+)
+
+
+@pytest.mark.parametrize("words", COMMANDS_ON_NAMES, ids=" ".join)
+def test_words_of_a_command_line_are_text(own, words):
+    for name in ("\x1b]52;c;ZQ==\x07\x1b[8m\u202ex\u200b\x9b2J", "a\npaired with hub\r[/x]"):
+        told = [word.format(name) for word in words]
+        check(said_to_a_terminal(told, own), 20)
+
+
+def test_names_of_files(own):
+    """Of a disk: with bytes that are no text."""
+    for i, name in enumerate(NAMES_OF_FILES):
+        path = own / name.replace("/", "-").replace("\0", "0")[:100]
+        path.mkdir()
+        if i % 3 == 0:
+            check(said(("serve", "--host", "nowhere.invalid", "--dir", path, *FILES), own), 10)
+        key = path / "node.key"
+        key.write_text("damaged")
+        key.chmod(0o644)
+        check(said(("id", "--key", key), own), 3)
+
+
+# What only a peer brings
+
+
+@pytest.fixture
+def told(capsys):
+    """What has been written since."""
+
+    def since() -> str:
+        found = capsys.readouterr()
+        return found.out + found.err
+
+    return since
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_prompt_of_a_pairing_shows_the_id(told, name, monkeypatch):
+    class Attempt:
+        digits = "402917"
+
+    class About:
+        pairing = Attempt()
+
+    class Guard:
+        def cancel(self):
+            pass
+
+    class Nearby:
+        guard = Guard()
+
+    events = asyncio.Queue()
+    events.put_nowait(NodeEvent(EV_NAME_WARNING, ID, name))
+    events.put_nowait(NodeEvent(EV_PAIR_DIGITS, ID, name, 0, About()))
+    events.put_nowait(NodeEvent(EV_PAIR_FAILED, ID, name, PAIRING_CANCELLED))
+    monkeypatch.setattr("click.confirm", lambda *_, **__: False)
+    with pytest.raises(BusError) as failed:
+        asyncio.run(cli_pair._follow(Nearby(), events))
+    console.print_lines(failed.value)
+    text = told()
+    assert f"({ID})" in text
+    check(text, 4 + name.count("\n"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_tables_of_peers_and_bridges(told, name):
+    class Peer:
+        id = name
+        flags = 0
+        online = True
+        services = (name, name)
+
+        def routes(self):
+            return [(LINK_STREAM, name, 7), (9, name, 7)]
+
+    Peer.name = name
+
+    class Guard:
+        store = MappingProxyType({})
+
+    class Nearby:
+        peers = (Peer(),)
+
+        guard = Guard()
+
+    console.print(cli_pair._peer_table(Nearby()))
+    check(told(), 5)
+    fields = {"path": name, "plugged": True, "name": name, "id": name, "drops": Counter({name: 1})}
+    status = Status(**dict.fromkeys(Status._fields, 7) | fields)
+    console.print(cli_bridge.table([status]))
+    check(told(), 5)
+    for text in (cli_bridge._where(status), cli_bridge._summary(status)):
+        cli_bridge._print(text)
+        check(told(), 1)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_ports_and_what_they_say_of_themselves(told, name, monkeypatch):
+    class Port:
+        device = name
+        description = name
+
+    monkeypatch.setattr("serial.tools.list_ports.comports", lambda: [Port()])
+    cli_board.list_boards.callback()
+    check(told(), 20)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_a_board_prints(told, name):
+    for line in Lines().feed(b"\0" + name.encode() + b"\nstarted\n"):
+        console.print(line)
+    check(told(), 3)
+
+
+def test_nothing_else_writes_to_a_terminal():
+    """All that is printed here goes through `Screen`, and all that is logged through `display`."""
+    for file in (ROOT / "host/dsoftbus_host").rglob("*.py"):
+        text = file.read_text()
+        for node in ast.walk(ast.parse(text)):
+            called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+            where = f"{file.name}:{getattr(node, 'lineno', 0)}: {called}"
+            assert called not in ("print", "click.echo", "click.secho"), where
+            assert not called.startswith(("sys.stdout.", "sys.stderr.")), where
+            assert called != "Console", where
+            assert called != "logging.getLogger" or file.name == "display.py", where
+        assert "rich.markup" not in text, file
+        assert "markup=True" not in text, file
