@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import sys
 import time
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from dsoftbus.errors import STORE_BUSY, LocalError
 
-_RETRY_S = 0.01  # a write takes some milliseconds
+_RETRY_S = 0.01  # at most: a write takes some milliseconds
 
 
 @contextlib.contextmanager
@@ -27,7 +28,7 @@ def held(path: Path, wait_s: float) -> Iterator[None]:
         while not _taken(handle):
             if time.monotonic() >= give_up:
                 raise LocalError(STORE_BUSY, f"another program is changing {path}")
-            time.sleep(_RETRY_S)
+            time.sleep(_RETRY_S * random.random())
         yield
     finally:
         os.close(handle)  # which gives the lock back

@@ -23,6 +23,7 @@ from dsoftbus_host.store_merge import merge
 log = display.log()
 _AT_START_S = 0.2  # what is damaged is looked at again after so long: someone may be writing it
 _LOOKS = 25  # at the start, until it stands still
+_PATIENCE_S = 30.0  # of a command: nodes and other commands may be many
 _WHILE_RUNNING_S = 1.0  # what changes while the node runs has to stand still for so long
 Signature = tuple[int, int, int, int]
 
@@ -53,6 +54,11 @@ class StoreFile:
         self.adopt: Callable[[TrustStore], None] = self.store.adopt
         self._saved = self.store.revision  # the store's revision that is in the file
 
+    @property
+    def unsaved(self) -> bool:
+        """Whether the store has changed since it was written."""
+        return bool(self.store.revision != self._saved)
+
     # Commands
 
     def save(self, wait_s: float = WAIT_S) -> TrustStore | None:
@@ -62,7 +68,7 @@ class StoreFile:
         Raises, and leaves the file as it was: OSError; LocalError(STORE_BUSY) while others write
         it, for longer than `wait_s`; LocalError(STORE_FULL).
         """
-        if self.store.revision == self._saved:
+        if not self.unsaved:
             return None
         with writing(self.path, wait_s):
             return self._write(self._others())
@@ -74,7 +80,7 @@ class StoreFile:
 
         Raises what `save` raises. What the body raises leaves the store and the file as they were.
         """
-        with writing(self.path):
+        with writing(self.path, _PATIENCE_S):
             self._take(self._settled())
             try:
                 yield self.store
@@ -178,7 +184,7 @@ class StoreFile:
 
     def _take(self, theirs: TrustStore) -> TrustStore | None:
         """Others have written `theirs`; what this node has changed since stays to be written."""
-        unsaved = self.store.revision != self._saved
+        unsaved = self.unsaved
         merged = merge(self._base, self.store, theirs, self._profile)
         self._base = self._copy(theirs)
         return self._adopted(merged, not unsaved)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 log = display.log()
 _LOOK_S = 2.0  # how long a change of the file by another process may go unnoticed
-_BUSY_S = 0.05  # others hold the lock of the file for some milliseconds
+_SAVES_S = 0.1  # between two, so that whatever peers do others get at the file, too
 
 
 class Watch:
@@ -53,6 +53,7 @@ class Watch:
         self._timer: asyncio.TimerHandle | None = None
         self._retry: asyncio.TimerHandle | None = None
         self._wait_s = 0.0  # for others who write the store's file
+        self._may_save = 0.0  # by the loop's time
         self._trouble = ""  # with the file, as it was told last
 
     def start(self) -> None:
@@ -111,16 +112,27 @@ class Watch:
 
     def _save(self) -> bool:
         """A full medium must not take the node along; a later turn tries again."""
+        if self._file is None or not self._file.unsaved:
+            return True
+        last = self._wait_s > 0
+        if not last and self._loop.time() < self._may_save:
+            self._retry_later()
+            return False
         try:
-            if self._file is not None:
-                self._file.save(self._wait_s)
+            self._file.save(self._wait_s)
         except (LocalError, OSError) as error:
-            if getattr(error, "code", 0) == STORE_BUSY and not self._wait_s:
-                self._retry = self._loop.call_later(_BUSY_S, self.stir)
+            if getattr(error, "code", 0) == STORE_BUSY and not last:
+                self._retry_later()
             else:
                 self._tell(f"the trust store could not be written: {error}")
             return False
+        self._may_save = self._loop.time() + _SAVES_S
         return True
+
+    def _retry_later(self) -> None:
+        if self._retry is not None:
+            self._retry.cancel()
+        self._retry = self._loop.call_later(_SAVES_S, self.stir)
 
     def _tell(self, trouble: str) -> None:
         """Once, and not at every look."""

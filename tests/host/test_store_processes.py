@@ -92,6 +92,7 @@ def test_six_commands_at_once_all_take_effect(path, tmp_path):
 # keeps it busy; and one that takes a peer away, adds one, and adds a rule, one change at a time.
 BUSY = """
 import sys
+import time
 from pathlib import Path
 from dsoftbus_host.store_file import StoreFile
 file = StoreFile(Path(sys.argv[1]))
@@ -102,7 +103,8 @@ while not Path(sys.argv[2]).exists():
     for entry in file.store:
         entry.next_public, entry.next_for_s = bytes((n % 200 + 1,)) * 32, n
     file.store.touch()
-    file.save()
+    file.save(60)
+    time.sleep(0.01)
 """
 CHANGES = """
 import sys
