@@ -70,20 +70,25 @@ def unpair(peer: str, trust_path: Path) -> None:
     type=click.FloatRange(1 / _DAY_S, 3650),
     default=7,
     show_default=True,
-    help="How long the peers have to hear of it.",
+    help="How long this node has to run first, so that its peers hear of it.",
 )
+@click.option("--cancel", is_flag=True, help="Keep the key; take back what was planned.")
 @key_option
 @command
-def rotate(days: float, key_path: Path) -> None:
+def rotate(days: float, cancel: bool, key_path: Path) -> None:
     """Give this node a new key: its peers are told first, and then follow by themselves."""
+    if cancel:
+        next_key.cancel(key_path)
+        console.print("this node keeps its key")
+        return
     next_key.load(key_path)  # there has to be one to change
     grace_s = round(days * _DAY_S)
     public = crypto.suite().keypair(next_key.plan(key_path, grace_s)).public
-    when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(time.time() + grace_s))
     console.print(f"next id   {device_id(public)}")
     console.print(f"next key  {public.hex()}")
-    console.print(f"from      {when} on, at the node's start or while `dsoftbus serve` runs")
+    console.print(f"after     {days:.5g} days that this node has run (`dsoftbus serve`)")
     console.print("peers that it does not meet before then have to pair again")
+    console.print("`dsoftbus rotate --cancel` takes it back until then")
 
 
 def _change_rule(

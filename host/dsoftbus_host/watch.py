@@ -12,11 +12,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dsoftbus.const import EV_CLONED_KEY, EV_KEY_DUE, EV_KEY_MOVED, SUITE_CHACHA_SHA256
+from dsoftbus.const import EV_CLONED_KEY, EV_KEY_DUE, EV_KEY_MOVED
 from dsoftbus.errors import STORE_BUSY, LocalError
 from dsoftbus.trust import promise
-from dsoftbus_host import display, next_key
+from dsoftbus_host import display
 from dsoftbus_host.clock import now_ms
+from dsoftbus_host.key_change import KeyChange
 from dsoftbus_host.place import WAIT_S
 
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ class Watch:
         self._bus = bus
         self._on_event = on_event
         self._file = file
-        self._key_path = key_path
+        guarded = key_path is not None and bus.node.guard is not None
+        self._change = KeyChange(bus, key_path) if guarded and key_path is not None else None
         self._stirred = False
         self._timer: asyncio.TimerHandle | None = None
         self._retry: asyncio.TimerHandle | None = None
@@ -71,6 +73,10 @@ class Watch:
             if timer is not None:
                 timer.cancel()
         self._wait_s = WAIT_S  # it is the last time
+        if self._change is not None:
+            self._change.look(now_ms(), last=True)
+        if self._bus.node.guard is not None:
+            promise.end(self._bus.node.guard.store, now_ms())
         self._run()
 
     def __enter__(self) -> Watch:
@@ -94,8 +100,8 @@ class Watch:
         if self._save():
             self._answer()
         while (event := self._bus.node.next_event()) is not None:
-            if event.kind == EV_KEY_DUE:
-                self._switch_key()
+            if event.kind == EV_KEY_DUE and self._change is not None:
+                self._change.switch()
             elif event.kind == EV_CLONED_KEY:
                 self._warn_of_clone(event)
             self._on_event(event)
@@ -150,7 +156,8 @@ class Watch:
     def _look(self) -> None:
         """What another process (a command) has changed in the file takes effect here."""
         self._follow_file()
-        self._follow_plan()
+        if self._change is not None:
+            self._change.look(now_ms())
         self._bus.node.handle_timer(now_ms())
         self.stir()
         self._timer = self._loop.call_later(_LOOK_S, self._look)
@@ -168,28 +175,6 @@ class Watch:
         if self._trouble:
             self._trouble = ""
             log.warning("the trust store can be used again")
-
-    def _follow_plan(self) -> None:
-        """Begins a change of key that has been planned beside the key file."""
-        guard = self._bus.node.guard
-        if self._key_path is None or guard is None or guard.rotation is not None:
-            return
-        try:
-            found = next_key.planned(self._key_path)
-        except (LocalError, OSError) as error:
-            log.error("the change of key waits for the next start: %s", error)
-            self._key_path = None
-            return
-        if found is not None:
-            pair = self._bus.node.local.suites[SUITE_CHACHA_SHA256].keypair(found[0])
-            guard.rotate(pair, max(found[1], 1), now_ms())
-
-    def _switch_key(self) -> None:
-        if self._key_path is not None:
-            try:
-                next_key.switch(self._key_path)
-            except (LocalError, OSError) as error:
-                log.error("the next start changes the key: %s", error)
 
 
 def adopt(guard: Guard, store: TrustStore) -> None:

@@ -9,7 +9,8 @@
 | `unpair PEER`      | trusts a peer no more                                         |
 | `allow PEER IN/OUT/BOTH NAME` | adds a rule; `deny` the same                       |
 | `echo PEER TEXT`   | opens the stream `echo` and prints `echo TEXT`                |
-| `rotate SECONDS`   | gives this node a new key after so long; peers hear of it       |
+| `rotate SECONDS`   | gives this node a new key once it has run so long; peers hear of it |
+| `rotate cancel`    | takes that back                                               |
 | `quit`             | says goodbye                                                  |
 
 A PEER is an id, a name, or the beginning of an id. What happens is printed, one line each.
@@ -155,8 +156,13 @@ class Console:
             print("echo", (await stream.readexactly(len(text.encode()))).decode())
 
     async def _rotate(self, seconds: str) -> None:
-        from dsoftbus_mpy.nextkey import plan
+        from dsoftbus_mpy.nextkey import cancel, plan
 
+        if seconds == "cancel":
+            cancel(self._key_path)
+            self._watch.follow_plan()
+            print("keeps", self._bus.id)
+            return
         if not seconds.isdigit() or not 0 < int(seconds) <= U30_MAX:
             raise LocalError(BAD_ARGUMENT, seconds)
         plan(self._key_path, int(seconds), self._bus.node.local.random)

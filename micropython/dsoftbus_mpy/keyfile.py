@@ -34,8 +34,15 @@ def load(path: str):
     if path not in noted:
         noted.append(path)
     data = read(path)
-    if data is not None:
-        return _decode(data, path)
+    if data is None:
+        return _recovered(path)
+    secret = _decode(data, path)
+    if read(_new(path), 0) is not None:
+        os.remove(_new(path))  # a cut left it, and it never was the key
+    return secret
+
+
+def _recovered(path: str):
     data = read(_new(path))
     if data is None or len(data) < KEY_FILE_BYTES:
         return None  # a cut in the very first write: there was no secret before it

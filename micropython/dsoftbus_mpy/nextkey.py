@@ -2,67 +2,174 @@
 
 The next secret is written before any peer hears of it, and becomes the key in one step (see
 `keyfile`); a cut between that step and the removal of the plan leaves a plan for what is the key
-already.
-
-**A board whose clock begins anew at each start** begins the grace anew, too: it changes its key
-only when it has run for all of it.
+already. When its time has come is told by a node that runs (`KeyChange`): see
+`dsoftbus.trust.nextkey`.
 """
 
 import os
 import time
 
-from dsoftbus.const import KEY_BYTES
+from dsoftbus.const import KEY_BYTES, SUITE_CHACHA_SHA256
 from dsoftbus.errors import BAD_STATE, KEY_FILE, LocalError
 from dsoftbus.trust import nextkey
 from dsoftbus_mpy import keyfile
 
+_ST_SIZE = 6  # of os.stat's tuple
+
 
 def load(path: str, random) -> bytes:
-    """The node's secret at its start: the next one, where its time has come.
+    """The node's secret at its start, which is made with `random(n)` if there is none.
 
-    Raises what `keyfile.load_or_make` raises.
+    Raises what `keyfile.load_or_make` raises, and LocalError(KEY_FILE) for a damaged plan.
     """
-    found = planned(path)
-    if found is not None and not found[1]:
-        switch(path)
+    read(path)
     return keyfile.load_or_make(path, random)
 
 
 def plan(path: str, grace_s: int, random) -> bytes:
-    """Makes the next secret, which becomes the key in `grace_s` seconds; returns it.
+    """Makes the next secret, which becomes the key when the node has run for `grace_s` seconds;
+    returns it.
 
     Raises LocalError(BAD_STATE) while another change is under way; OSError.
     """
-    if planned(path) is not None:
+    if read(path) is not None:
         raise LocalError(BAD_STATE, "a change of key is under way")
-    secret = random(KEY_BYTES)
-    due_s = int(time.time()) + grace_s
-    keyfile.place(_beside(path), nextkey.encode(secret, grace_s, due_s))
-    return secret
+    made = nextkey.Plan(random(KEY_BYTES), grace_s, _today())
+    keyfile.place(_beside(path), made.encode())
+    return made.secret
+
+
+def cancel(path: str) -> None:
+    """Takes a planned change back: the key stays, and what peers were told lapses.
+
+    Raises LocalError(BAD_STATE) where there is none; OSError.
+    """
+    if read(path) is None:
+        raise LocalError(BAD_STATE, "no change of key is under way")
+    _remove(_beside(path))
 
 
 def planned(path: str):
     """(next secret, what is left of the grace in s), or None. Raises LocalError(KEY_FILE)."""
-    data = keyfile.read(_beside(path), nextkey.TEXT_MAX)
+    found = read(path)
+    return None if found is None else (found.secret, found.left_s)
+
+
+def read(path: str):
+    """The Plan beside the key file at `path`, or None. Raises LocalError(KEY_FILE), OSError."""
+    beside = _beside(path)
+    data = _whole(beside)
     if data is None:
         return None
     try:
-        secret, grace_s, due_s = nextkey.decode(data)
+        found = nextkey.decode(data)
     except LocalError as error:
-        raise LocalError(KEY_FILE, _beside(path) + ": " + error.detail)
-    if secret == keyfile.load(path):  # a cut before its removal
-        os.remove(_beside(path))
+        raise LocalError(KEY_FILE, beside + ": " + error.detail)
+    if found.secret == keyfile.load(path):  # a cut before its removal
+        _remove(beside)
         return None
-    return secret, nextkey.left_s(grace_s, due_s, int(time.time()))
+    return found
+
+
+def start(path: str, trusted):
+    """The Plan at the node's start, with what the time between counts (`Plan.start`), or None."""
+    found = read(path)
+    if found is not None:
+        found.start(trusted, _today())
+        keyfile.place(_beside(path), found.encode())
+    return found
+
+
+def note(path: str, ours, left_s: int, told, last: bool = False) -> None:
+    """Writes down what is left of the grace, and who was told, when that is worth a write."""
+    if ours.note(left_s, told, _today(), last):
+        keyfile.place(_beside(path), ours.encode())
 
 
 def switch(path: str) -> None:
     """Makes the next secret the key: afterwards the file is wholly old or wholly new."""
-    found = planned(path)
+    found = read(path)
     if found is not None:
-        keyfile.store(path, found[0])
-        os.remove(_beside(path))
+        keyfile.store(path, found.secret)
+        _remove(_beside(path))
+
+
+class KeyChange:
+    """Follows the plan beside the key file at `path` for the node of `bus`, which has a guard."""
+
+    def __init__(self, bus, path: str):
+        self._bus = bus
+        self._path = path
+        self.follow()
+
+    def follow(self) -> None:
+        """What was planned, or taken back, takes effect."""
+        node = self._bus.node
+        self._plan = start(self._path, [entry.id for entry in node.guard.store])
+        node.guard.rotation = None
+        if self._plan is not None:
+            pair = node.local.suites[SUITE_CHACHA_SHA256].keypair(self._plan.secret)
+            node.guard.rotate(pair, max(self._plan.left_s, 1), self._bus.now())
+
+    def note(self, last: bool = False) -> None:
+        """How far it has come; `last`: the node ends."""
+        change = self._bus.node.guard.rotation
+        if change is not None:
+            left_s = change.grace_s(self._bus.now())
+            self._tried(lambda: note(self._path, self._plan, left_s, change.told, last))
+
+    def switch(self) -> None:
+        """It is due. Where it cannot be done, the next start goes on with it."""
+        self._tried(lambda: switch(self._path))
+
+    def _tried(self, write) -> None:
+        try:
+            write()
+        except OSError as error:
+            self._bus.on_error(error)
+
+
+def _whole(path: str):
+    """What was placed at `path`, or None. What a cut left of a `place` is finished if it is whole
+    and there is nothing else, and removed otherwise."""
+    data = _read(path)
+    fresh = _read(path + ".new")
+    if fresh is None:
+        return data
+    if data is None and _is_whole(fresh):
+        os.rename(path + ".new", path)  # FAT had removed the old name
+        return fresh
+    os.remove(path + ".new")
+    return data
+
+
+def _is_whole(data: bytes) -> bool:
+    try:
+        nextkey.decode(data)
+    except LocalError:
+        return False
+    return True
+
+
+def _read(path: str):
+    """A read takes a buffer for all that it asks for, so it asks for no more than there is."""
+    try:
+        size = os.stat(path)[_ST_SIZE]
+    except OSError:
+        return None
+    return keyfile.read(path, min(size, nextkey.TEXT_MAX))
+
+
+def _remove(path: str) -> None:
+    """First what a cut left, which must not come back."""
+    for name in (path + ".new", path):
+        if _read(name) is not None:
+            os.remove(name)
 
 
 def _beside(path: str) -> str:
     return path + ".next"
+
+
+def _today() -> int:
+    return int(time.time())

@@ -6,7 +6,7 @@ their turn after a command.
 
 import asyncio
 
-from dsoftbus.const import EV_KEY_DUE, SUITE_CHACHA_SHA256
+from dsoftbus.const import EV_KEY_DUE
 
 
 class Watch:
@@ -24,9 +24,11 @@ class Watch:
         if bus.node.guard is not None:
             bus.node.guard.wake = self.stir
             bus.node.guard.unsaved = []  # peers hear that it was taken once it is in the file
-        self._key_path = key_path
+        self._change = None
         if key_path is not None:
-            self.follow_plan()
+            from dsoftbus_mpy.nextkey import KeyChange  # only who changes its key pays for it
+
+            self._change = KeyChange(bus, key_path)
         self._task = bus.drive(self._run)
 
     def stir(self) -> None:
@@ -34,17 +36,18 @@ class Watch:
         self._stirred.set()
 
     def follow_plan(self) -> None:
-        """Begins the change of key that has been planned, if one has."""
-        from dsoftbus_mpy.nextkey import planned  # only who changes its key pays for it
-
-        found = planned(self._key_path)
-        node = self._bus.node
-        if found is not None and node.guard.rotation is None:
-            pair = node.local.suites[SUITE_CHACHA_SHA256].keypair(found[0])
-            node.guard.rotate(pair, max(found[1], 1), self._bus.now())
+        """A change of key was planned, or taken back."""
+        self._change.follow()
 
     def stop(self) -> None:
         self._task.cancel()
+        if self._change is not None:
+            self._change.note(True)
+        guard = self._bus.node.guard
+        if guard is not None and guard.store.promises():
+            from dsoftbus.trust.promise import end
+
+            end(guard.store, self._bus.now())
         self._look()
 
     async def _run(self) -> None:
@@ -54,23 +57,17 @@ class Watch:
 
     def _look(self) -> None:
         self._turn()
+        if self._change is not None:
+            self._change.note()
         if self._save():
             self._answer()
         event = self._bus.node.next_event()
         while event is not None:
-            if event.kind == EV_KEY_DUE and self._key_path is not None:
-                self._switch_key()
+            if event.kind == EV_KEY_DUE and self._change is not None:
+                self._change.switch()
             self._on_event(event)
             event = self._bus.node.next_event()
         self._turn()
-
-    def _switch_key(self) -> None:
-        from dsoftbus_mpy.nextkey import switch
-
-        try:
-            switch(self._key_path)
-        except OSError as error:
-            self._bus.on_error(error)  # the next start tries again
 
     def _turn(self) -> None:
         guard = self._bus.node.guard

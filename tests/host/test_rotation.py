@@ -2,8 +2,11 @@
 
 import asyncio
 import contextlib
+import hashlib
 import os
 import random
+import subprocess
+import sys
 
 import pytest
 from click.testing import CliRunner
@@ -11,7 +14,7 @@ from click.testing import CliRunner
 from dsoftbus.const import EV_KEY_DUE, EV_KEY_MOVED
 from dsoftbus.errors import BAD_STATE, KEY_FILE, NOT_PAIRED, BusError, LocalError
 from dsoftbus.identity import device_id
-from dsoftbus.trust import nextkey
+from dsoftbus.secret import encode_secret
 from dsoftbus.trust.acl import grant
 from dsoftbus.trust.store import Entry
 from dsoftbus_host import files, keys, next_key
@@ -134,16 +137,123 @@ def test_peers_follow_a_new_key_and_who_was_away_pairs_again(tmp_path):
     asyncio.run(asyncio.wait_for(story(), 3 * TIMEOUT_S))
 
 
-def test_a_key_whose_time_came_while_the_node_was_off_changes_at_its_start(tmp_path, monkeypatch):
+DAY_S = 86400
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """The wall clock, as the plan sees it."""
+
+    class Clock:
+        now = 1_800_000_000
+
+    monkeypatch.setattr(next_key.time, "time", lambda: Clock.now)
+    return Clock
+
+
+def off(path, trusted=(), for_s: int = 0, clock=None, told=()) -> int:
+    """The node is off for so long by the clock, and starts; what is left of the grace then."""
+    found = next_key.read(path)
+    next_key.note(path, found, found.left_s, told, True)
+    if clock is not None:
+        clock.now += for_s
+    assert next_key.load(path) == keys.load(path)
+    return next_key.start(path, trusted).left_s
+
+
+def test_no_jump_of_the_clock_changes_a_key_that_nobody_knows(tmp_path, clock):
+    path = tmp_path / "node.key"
+    clock.now = 0  # a clock without a battery, in 1970
+    first = next_key.load(path)
+    next_key.plan(path, 7 * DAY_S)
+    for now in (1_800_000_000, 1_800_000_000 + 40 * DAY_S, 1_800_000_000, 0, 2**40):
+        clock.now = now
+        assert next_key.load(path) == first
+        assert next_key.start(path, ()).left_s == 7 * DAY_S
+        assert next_key.start(path, ("a" * 26, "b" * 26)).left_s == 7 * DAY_S
+        assert next_key.load(path) == first
+
+
+def test_time_in_which_it_is_off_counts_when_all_were_told_and_a_day_at_most(tmp_path, clock):
+    path = tmp_path / "node.key"
+    next_key.load(path)
+    next_key.plan(path, 7 * DAY_S)
+    one, other = "a" * 26, "b" * 26
+    assert off(path, (one, other), 3600, clock, (one,)) == 7 * DAY_S
+    assert off(path, (one, other), 3600, clock, (other,)) == 7 * DAY_S - 3600
+    assert off(path, (one, other), 40 * DAY_S, clock) == 6 * DAY_S - 3600
+    clock.now -= 40 * DAY_S  # it was ahead for a moment
+    assert off(path, (one, other), 0, clock) == 6 * DAY_S - 3600
+    third = "c" * 26  # paired since, and not told
+    assert off(path, (one, other, third), 3600, clock) == 6 * DAY_S - 3600
+    for _ in range(10):
+        left_s = off(path, (one, other), DAY_S, clock)
+    assert left_s == 1  # the end itself is left to a node that runs
+
+
+def test_a_jump_never_ends_a_short_grace(tmp_path, clock):
     path = tmp_path / "node.key"
     first = next_key.load(path)
-    second = next_key.plan(path, 100)
+    next_key.plan(path, 100)
+    one = "a" * 26
+    assert off(path, (one,), 10 * DAY_S, clock, (one,)) == 75
     assert next_key.load(path) == first
-    soon = next_key.time.time() + 101
-    monkeypatch.setattr(next_key.time, "time", lambda: soon)
-    assert next_key.load(path) == second == keys.load(path)
+
+
+def test_what_has_run_is_noted_seldom_and_never_lost_in_order(tmp_path, monkeypatch):
+    path = tmp_path / "node.key"
+    next_key.load(path)
+    next_key.plan(path, 7 * DAY_S)
+    ours = next_key.start(path, ())
+    places = []
+    real = next_key.place
+    monkeypatch.setattr(next_key, "place", lambda *args: places.append(1) or real(*args))
+    for ran in range(0, DAY_S, 2):  # a day, with a look every two seconds
+        next_key.note(path, ours, 7 * DAY_S - ran, ())
+    assert len(places) == 23
+    next_key.note(path, ours, 6 * DAY_S + 17, (), True)
+    assert next_key.planned(path)[1] == 6 * DAY_S + 17
+    next_key.note(path, ours, 6 * DAY_S + 16, ("a" * 26,))
+    next_key.note(path, ours, 6 * DAY_S + 15, ("a" * 26,))
+    assert next_key.planned(path)[1] == 6 * DAY_S + 16
+    assert next_key.read(path).told == ["a" * 10]
+
+
+def test_a_plan_that_was_taken_back_stays_so(tmp_path):
+    path = tmp_path / "node.key"
+    first = next_key.load(path)
+    next_key.plan(path, 100)
+    ours = next_key.start(path, ())
+    next_key.cancel(path)
+    next_key.note(path, ours, 50, (), True)  # by a node that has not noticed yet
+    next_key.switch(path)
     assert next_key.planned(path) is None
-    assert next_key.load(path) == second
+    assert next_key.load(path) == first
+    with pytest.raises(LocalError) as caught:
+        next_key.cancel(path)
+    assert caught.value.code == BAD_STATE
+
+
+def test_a_plan_of_an_older_version_begins_anew(tmp_path):
+    path = tmp_path / "node.key"
+    next_key.load(path)
+    body = encode_secret(b"n" * 32) + b"604800 1800000000 "
+    check = hashlib.sha256(body).digest()[:8].hex().encode() + b"\n"
+    path.with_name("node.key.next").write_bytes(body + check)
+    assert next_key.planned(path) == (b"n" * 32, 604800)
+    assert next_key.start(path, ()).left_s == 604800
+
+
+def test_two_processes_that_change_the_key_at_once_are_one_change(tmp_path):
+    path = tmp_path / "node.key"
+    next_key.load(path)
+    second = next_key.plan(path, 100)
+    command = "import sys\nfrom pathlib import Path\nfrom dsoftbus_host import next_key\n"
+    command += "next_key.switch(Path(sys.argv[1]))\nnext_key.load(Path(sys.argv[1]))\n"
+    racers = [subprocess.Popen([sys.executable, "-c", command, str(path)]) for _ in range(6)]
+    assert [racer.wait(TIMEOUT_S) for racer in racers] == [0] * 6
+    assert keys.load(path) == second
+    assert next_key.planned(path) is None
 
 
 def test_one_change_at_a_time(tmp_path):
@@ -202,12 +312,6 @@ def test_a_damaged_plan_is_reported_and_left(tmp_path):
         assert beside.read_bytes() == data
 
 
-def test_a_clock_that_went_back_makes_the_grace_whole_and_no_more():
-    assert nextkey.left_s(100, 1000, 950) == 50
-    assert nextkey.left_s(100, 1000, 0) == 100
-    assert nextkey.left_s(100, 1000, 5000) == 0
-
-
 def test_rotate_says_what_will_be(tmp_path):
     path = tmp_path / "node.key"
     result = CliRunner().invoke(main, ["rotate", "--key", str(path)])
@@ -220,3 +324,24 @@ def test_rotate_says_what_will_be(tmp_path):
     again = CliRunner().invoke(main, ["rotate", "--key", str(path)])
     assert again.exit_code == 1
     assert "under way" in again.output
+    taken_back = CliRunner().invoke(main, ["rotate", "--cancel", "--key", str(path)])
+    assert taken_back.exit_code == 0, taken_back.output
+    assert next_key.planned(path) is None
+    assert CliRunner().invoke(main, ["rotate", "--cancel", "--key", str(path)]).exit_code == 1
+
+
+def test_a_node_that_runs_notices_that_its_change_was_taken_back(tmp_path):
+    async def story():
+        (hub,) = homes(tmp_path, "hub")
+        next_key.plan(hub.key_path, 1)
+        async with hub.start() as node:
+            assert node.guard.rotation is not None
+            next_key.cancel(hub.key_path)
+            node.watch._look()
+            assert node.guard.rotation is None
+            next_key.plan(hub.key_path, 1)
+            old = node.bus.id
+            await hub.event(EV_KEY_DUE)
+            assert hub.id != old
+
+    asyncio.run(asyncio.wait_for(story(), 3 * TIMEOUT_S))

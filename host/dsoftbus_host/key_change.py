@@ -1,0 +1,65 @@
+"""The change of a running node's key: begun as it is planned, noted as it goes on, done in the
+file when it is due."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dsoftbus.const import SUITE_CHACHA_SHA256
+from dsoftbus.errors import LocalError
+from dsoftbus.trust.nextkey import Plan
+from dsoftbus_host import next_key
+
+if TYPE_CHECKING:
+    from dsoftbus_host.bus import Bus
+
+log = logging.getLogger("dsoftbus")
+
+
+class KeyChange:
+    """Follows the plan beside the key file at `path` for the node of `bus`, which has a guard."""
+
+    def __init__(self, bus: Bus, path: Path) -> None:
+        self._node = bus.node
+        self._path = path
+        self._plan: Plan | None = None
+        self._failure = ""  # as it was told last
+
+    def look(self, now: int, last: bool = False) -> None:
+        """What was planned, or taken back, takes effect here; what has run is noted."""
+        try:
+            self._look(now, last)
+        except (LocalError, OSError) as error:
+            if str(error) != self._failure:
+                self._failure = str(error)
+                log.error("the change of key waits: %s", error)
+
+    def switch(self) -> None:
+        """The change is due. Where it cannot be done, a later look begins it again."""
+        try:
+            next_key.switch(self._path)
+        except (LocalError, OSError) as error:
+            log.error("the key could not be changed, and will be later: %s", error)
+
+    def _look(self, now: int, last: bool) -> None:
+        guard = self._node.guard
+        found = next_key.read(self._path)
+        if found is None:
+            if self._plan is not None:  # taken back, or done by another process
+                self._plan = guard.rotation = None
+            return
+        if guard.rotation is None or self._plan is None or self._plan.secret != found.secret:
+            self._begin(now)
+            return
+        told = set(guard.rotation.told)
+        next_key.note(self._path, self._plan, guard.rotation.grace_s(now), told, last)
+
+    def _begin(self, now: int) -> None:
+        guard = self._node.guard
+        trusted = [entry.id for entry in guard.store]
+        self._plan = next_key.start(self._path, trusted)
+        if self._plan is not None:
+            pair = self._node.local.suites[SUITE_CHACHA_SHA256].keypair(self._plan.secret)
+            guard.rotate(pair, max(self._plan.left_s, 1), now)
