@@ -18,7 +18,7 @@ from dsoftbus.errors import BAD_ARGUMENT, LocalError
 from dsoftbus.identity import device_id, looks_like_id
 from dsoftbus.trust.acl import ANYONE, PAIRED, rule
 from dsoftbus.trust.store import TrustStore, decode
-from dsoftbus_host import crypto, next_key
+from dsoftbus_host import crypto, keys, next_key
 from dsoftbus_host.screen import cell
 from dsoftbus_host.terminal import command, console, key_option, open_store, short_id, trust_option
 
@@ -73,15 +73,23 @@ def unpair(peer: str, trust_path: Path) -> None:
     help="How long this node has to run first, so that its peers hear of it.",
 )
 @click.option("--cancel", is_flag=True, help="Keep the key; take back what was planned.")
+@click.option("--now", is_flag=True, help="At once, or what was planned: nobody is told first.")
 @key_option
 @command
-def rotate(days: float, cancel: bool, key_path: Path) -> None:
+def rotate(days: float, cancel: bool, now: bool, key_path: Path) -> None:
     """Give this node a new key: its peers are told first, and then follow by themselves."""
     if cancel:
         next_key.cancel(key_path)
         console.print("this node keeps its key")
         return
     next_key.load(key_path)  # there has to be one to change
+    if now:
+        if next_key.planned(key_path) is None:
+            next_key.plan(key_path, 1)
+        next_key.switch(key_path)
+        console.print(f"new id    {device_id(crypto.suite().keypair(keys.load(key_path)).public)}")
+        console.print("nodes that run have to start anew; peers that were not told, to pair again")
+        return
     grace_s = round(days * _DAY_S)
     public = crypto.suite().keypair(next_key.plan(key_path, grace_s)).public
     console.print(f"next id   {device_id(public)}")

@@ -3,19 +3,18 @@ file when it is due."""
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dsoftbus.const import SUITE_CHACHA_SHA256
+from dsoftbus.const import EV_KEY_DUE, SUITE_CHACHA_SHA256
 from dsoftbus.errors import LocalError
 from dsoftbus.trust.nextkey import Plan
-from dsoftbus_host import next_key
+from dsoftbus_host import display, keys, next_key
 
 if TYPE_CHECKING:
     from dsoftbus_host.bus import Bus
 
-log = logging.getLogger("dsoftbus")
+log = display.log()
 
 
 class KeyChange:
@@ -47,14 +46,21 @@ class KeyChange:
         guard = self._node.guard
         found = next_key.read(self._path)
         if found is None:
-            if self._plan is not None:  # taken back, or done by another process
-                self._plan = guard.rotation = None
+            if self._plan is not None:
+                self._ended(self._plan)
             return
         if guard.rotation is None or self._plan is None or self._plan.secret != found.secret:
             self._begin(now)
             return
         told = set(guard.rotation.told)
         next_key.note(self._path, self._plan, guard.rotation.grace_s(now), told, last)
+
+    def _ended(self, plan: Plan) -> None:
+        """Another process has taken the change back, or done it: then this node starts anew."""
+        guard = self._node.guard
+        change, guard.rotation, self._plan = guard.rotation, None, None
+        if change is not None and keys.load(self._path) == plan.secret:
+            guard.tell(EV_KEY_DUE, "", "", 0, change)
 
     def _begin(self, now: int) -> None:
         guard = self._node.guard

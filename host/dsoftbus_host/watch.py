@@ -49,8 +49,9 @@ class Watch:
         self._bus = bus
         self._on_event = on_event
         self._file = file
-        guarded = key_path is not None and bus.node.guard is not None
-        self._change = KeyChange(bus, key_path) if guarded and key_path is not None else None
+        self._change: KeyChange | None = None
+        if key_path is not None and bus.node.guard is not None:
+            self._change = KeyChange(bus, key_path)
         self._stirred = False
         self._timer: asyncio.TimerHandle | None = None
         self._retry: asyncio.TimerHandle | None = None

@@ -345,3 +345,19 @@ def test_a_node_that_runs_notices_that_its_change_was_taken_back(tmp_path):
             assert hub.id != old
 
     asyncio.run(asyncio.wait_for(story(), 3 * TIMEOUT_S))
+
+
+def test_a_change_at_once_is_noticed_by_a_node_that_had_it_planned(tmp_path):
+    async def story():
+        (hub,) = homes(tmp_path, "hub")
+        planned = next_key.plan(hub.key_path, 1000)
+        async with hub.start() as node:
+            words = ["rotate", "--now", "--key", str(hub.key_path)]
+            result = await asyncio.to_thread(CliRunner().invoke, main, words)
+            assert result.exit_code == 0, result.output
+            assert keys.load(hub.key_path) == planned
+            assert hub.id in result.output
+            await hub.event(EV_KEY_DUE)
+            assert node.bus.id != hub.id
+
+    asyncio.run(asyncio.wait_for(story(), 3 * TIMEOUT_S))
