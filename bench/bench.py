@@ -19,7 +19,7 @@ import table
 import tls_peer
 
 from dsoftbus.const import HOST, SUITE_AESGCM_SHA256, SUITE_CHACHA_SHA256
-from dsoftbus_host.bus import Bus
+from dsoftbus_host.bus import ANYONE, Bus
 from dsoftbus_host.connection import Connection
 from dsoftbus_host.stream import BusStream
 
@@ -41,7 +41,7 @@ class BusPair:
     def __init__(self, suite: int) -> None:
         self._suite = suite
         self._client = Bus(os.urandom(32))
-        self._server = Bus(os.urandom(32), profile=Unhurried)
+        self._server = Bus(os.urandom(32), profile=Unhurried, allow=ANYONE)
 
     async def __aenter__(self) -> BusPair:
         self._port = await self._server.listen()

@@ -24,7 +24,14 @@ from cryptography import x509  # noqa: E402
 from cryptography.hazmat.primitives import hashes  # noqa: E402
 from cryptography.hazmat.primitives.asymmetric import ec  # noqa: E402
 
-from dsoftbus.const import EV_ESTABLISHED, EV_OPENED, EV_READABLE, EV_WRITABLE, HOST  # noqa: E402
+from dsoftbus.const import (  # noqa: E402
+    ANYONE,
+    EV_ESTABLISHED,
+    EV_OPENED,
+    EV_READABLE,
+    EV_WRITABLE,
+    HOST,
+)
 from dsoftbus_host import crypto  # noqa: E402
 from dsoftbus_host.svg import Drawing  # noqa: E402
 from dsoftbus_sim.faults import Faults  # noqa: E402
@@ -55,7 +62,9 @@ class Bus:
         self.data = bytes(size)
         self.sent = self.received = 0
         self.begun_us = 0
-        self.one, self.other = (SimNode(net, SUITES, HOST, self.on_event) for _ in range(2))
+        self.one, self.other = (
+            SimNode(net, SUITES, HOST, self.on_event, allowed=ANYONE) for _ in range(2)
+        )
         self.session = self.one.connect(self.other)
 
     def on_event(self, node: SimNode, session: Any, event: Any) -> None:

@@ -1,6 +1,6 @@
 """Two whole sessions on a network with faults, for the stateful test; time moves when told to."""
 
-from dsoftbus.const import EV_ESTABLISHED, EV_MESSAGE
+from dsoftbus.const import ANYONE, EV_ESTABLISHED, EV_MESSAGE
 from dsoftbus.link.acks import RANGES_MAX
 from dsoftbus.node import Node
 from dsoftbus_sim.chance import Chance
@@ -24,7 +24,7 @@ class DatagramWorld(World):
         self.network = Network(self.clock, self.faults)
         self.links = [self.network.attach(lambda: None) for _ in range(2)]
         self.endpoints = [
-            Node({1: SUITE}, KEYS[i], Chance(seed + i), profiles[i]).endpoint(1200)
+            Node({1: SUITE}, KEYS[i], Chance(seed + i), profiles[i], allowed=ANYONE).endpoint(1200)
             for i in range(2)
         ]
         self._buffer = bytearray(1201)

@@ -9,6 +9,7 @@ import os
 
 from dsoftbus.codec import copy
 from dsoftbus.const import (
+    ANYONE,
     EV_ACCEPTED,
     EV_CLOSED,
     EV_ESTABLISHED,
@@ -353,7 +354,9 @@ class SessionWorld(World):
 
     def __init__(self, profiles) -> None:
         super().__init__(profiles)
-        nodes = [Node({1: SUITE}, KEYS[i], os.urandom, profiles[i], "", None) for i in range(2)]
+        nodes = [
+            Node({1: SUITE}, KEYS[i], os.urandom, profiles[i], allowed=ANYONE) for i in range(2)
+        ]
         responder = nodes[1].accept(0)
         self.sessions = [nodes[0].connect(KEYS[1].public, 0), responder]
         self._wires = [b"", b""]

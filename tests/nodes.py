@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 from types import TracebackType
 
-from dsoftbus_host.bus import Bus
+from dsoftbus_host.bus import ANYONE, Bus
 from dsoftbus_host.interfaces import LOOPBACK
 from portable import ROOT, TIMEOUT_S, micropython
 
@@ -53,7 +53,9 @@ class ServingNode:
         if folder is not None:
             folder.mkdir(exist_ok=True)
             own = ("--key", folder.with_suffix(".key"), "--dir", folder)
-        self._command = command("serve", "--host", "127.0.0.1", *own, *options, heap=heap)
+        who = () if "--allow" in options else ("--anyone",)
+        arguments = ("serve", *who, "--host", "127.0.0.1", *own, *options)
+        self._command = command(*arguments, heap=heap)
 
     def __enter__(self) -> "ServingNode":
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
@@ -148,7 +150,7 @@ def with_host(test) -> None:
     """Runs `test(bus)` with a bus of the host."""
 
     async def main():
-        async with Bus(KEY, "host") as bus:
+        async with Bus(KEY, "host", allow=ANYONE) as bus:
             await test(bus)
 
     asyncio.run(asyncio.wait_for(main(), TIMEOUT_S))

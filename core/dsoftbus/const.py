@@ -98,6 +98,8 @@ ANNOUNCE_MAX = const(1200)
 SERVICES_MAX = const(16)
 SERVICE_NAME_MAX = const(64)
 
+ANYONE = "*"  # instead of keys, and in access rules: every peer that proves some key
+
 # The bus's own streams; programs cannot open names with this prefix.
 RESERVED_PREFIX = "dsoftbus."
 PAIR_STREAM = "dsoftbus.pair"

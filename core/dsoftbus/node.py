@@ -1,7 +1,8 @@
 """One local node: what it is, and the sessions that it has."""
 
-from dsoftbus.const import SUITE_CHACHA_SHA256
+from dsoftbus.const import ANYONE, KEY_BYTES, SUITE_CHACHA_SHA256
 from dsoftbus.errors import (
+    BAD_ARGUMENT,
     HALF_OPEN_LIMIT,
     HANDSHAKE_BUDGET,
     SESSION_LIMIT,
@@ -16,13 +17,19 @@ from dsoftbus.ticks import earliest
 class Node(Roster):
     """Makes sessions within the profile's bounds; a driver pumps them.
 
-    `suites`, `static`, `random`, `psk`: see `Local`. With a `guard` (a `trust.guard.Guard`) it
-    denies by default; without one, whoever proves a key may have a session, and the program
-    decides what for.
+    `suites`, `static`, `random`, `psk`: see `Local`. Nobody may begin a session but the peers that
+    `allowed` names (public keys, or ANYONE) and those that `guard` (a `trust.guard.Guard`) lets
+    in; where both are given, both have to agree. A `psk` without either lets in whoever shows it.
     """
 
-    def __init__(self, suites, static, random, profile, name="", psk=None, guard=None):
-        super().__init__(Local(suites, static, random, profile, name, psk))
+    def __init__(
+        self, suites, static, random, profile, name="", psk=None, guard=None, allowed=None
+    ):
+        if allowed is None:
+            allowed = () if guard is None and psk is None else ANYONE
+        elif allowed != ANYONE:
+            _check_keys(allowed)
+        super().__init__(Local(suites, static, random, profile, name, psk), allowed)
         self.guard = guard
         self.peers = None  # a discovery.peers.Peers, made by discover()
         self._met = []  # (session, device) of those that `peers` knows of
@@ -112,6 +119,10 @@ class Node(Roster):
         super().admit(session, now)
         if self.guard is not None:
             self.guard.admit(session, now)
+
+    def join(self, session, now: int) -> None:
+        if self.guard is not None:
+            self.guard.join(session, now)
         if self.peers is not None:
             self._met.append((session, session.peer_id))  # now: the end may be a lack of memory
             self.peers.joined(session.peer_public, session.route)
@@ -141,6 +152,15 @@ class Node(Roster):
         """The key of a trusted peer, or None."""
         entry = self.guard.store.get(device) if self.guard is not None else None
         return None if entry is None else entry.public
+
+
+def _check_keys(allowed) -> None:
+    """A key by itself, or its digits, would be looked into as a collection, too."""
+    if isinstance(allowed, (bytes, bytearray, str)):
+        raise LocalError(BAD_ARGUMENT, "allowed: a collection of keys, or ANYONE")
+    for key in allowed:
+        if len(key) != KEY_BYTES:
+            raise LocalError(BAD_ARGUMENT, "a public key of 32 bytes")
 
 
 def _over_stream():

@@ -2,7 +2,7 @@
 
 world = World(seed=1)
 network = Network(world, Faults(latency_ms=20, loss=50))
-a, b = (SimNode(network, suites, SMALL, on_event) for _ in range(2))
+a, b = (SimNode(network, suites, SMALL, on_event, allowed=ANYONE) for _ in range(2))
 session = a.connect(b)
 world.run(ms=1000)
 """

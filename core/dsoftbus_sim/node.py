@@ -9,14 +9,15 @@ from dsoftbus_sim.chance import Chance
 class SimNode:
     """Entropy and identity from the world's seed, timers from its clock, one datagram link.
 
-    `suites` as in `Local`; `on_event(node, session, event)` is the program's.
+    `suites` as in `Local`; `on_event(node, session, event)` is the program's; `allowed` as in
+    `Node`: without it nobody may begin a session here.
     """
 
-    def __init__(self, network, suites, profile, on_event, name="", mtu=1200):
+    def __init__(self, network, suites, profile, on_event, name="", mtu=1200, allowed=None):
         self.world = network.world
         random = Chance(self.world.chance.below(1 << 30))
         static = suites[SUITE_CHACHA_SHA256].keypair(random(32))
-        self.node = Node(suites, static, random, profile, name)
+        self.node = Node(suites, static, random, profile, name, allowed=allowed)
         self.link = network.attach(self.turn)
         self.link.mtu = mtu
         self.endpoint = self.node.endpoint(mtu)

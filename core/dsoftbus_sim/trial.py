@@ -1,6 +1,6 @@
 """One transfer under a scenario, watched as it goes."""
 
-from dsoftbus.const import EV_ESTABLISHED, EV_OPENED, EV_READABLE, EV_WRITABLE, HOST
+from dsoftbus.const import ANYONE, EV_ESTABLISHED, EV_OPENED, EV_READABLE, EV_WRITABLE, HOST
 from dsoftbus.link.drop_labels import labelled
 from dsoftbus_sim.network import Network
 from dsoftbus_sim.node import SimNode
@@ -33,7 +33,8 @@ class Trial:
         self._begun_ms = 0
         mtu = scenario.mtu
         self._near, self._far = (
-            SimNode(self.network, suites, HOST, self._on_event, mtu=mtu) for _ in range(2)
+            SimNode(self.network, suites, HOST, self._on_event, mtu=mtu, allowed=ANYONE)
+            for _ in range(2)
         )
         self.session = self._near.connect(self._far)
 

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Awaitable, Callable, Collection
 from typing import TYPE_CHECKING, Any
 
+from dsoftbus.const import ANYONE as ANYONE
 from dsoftbus.const import (
     HOST,
     LINK_DATAGRAM,
@@ -25,7 +26,6 @@ from dsoftbus.errors import (
     BAD_STATE,
     END_HANDSHAKE_TIMEOUT,
     END_LINK_DOWN,
-    PEER_NOT_ALLOWED,
     UNSUPPORTED_SUITE,
     BusError,
     LocalError,
@@ -67,9 +67,11 @@ log = display.log()
 class Bus:
     """One node on this host.
 
-    `key` is its 32-byte static secret (`keys.load` keeps one on disk). `allow`: the public keys
-    that may have a session, or None for everyone who proves a key; a stream's handler decides
-    what they may do. With a `guard` its trust store decides (`watch.Watch` keeps one).
+    `key` is its 32-byte static secret (`keys.load` keeps one on disk). Nobody may begin a session
+    with it but the peers that `allow` names: their public keys, or ANYONE for every peer that
+    proves some key; a stream's handler decides what they may do. With a `guard` its trust store
+    decides (`watch.Watch` keeps one); with both, both have to agree. `psk`: 32 bytes that every
+    peer has to show; without `allow` and `guard` that is enough.
     `on_error(error)` may be replaced: it is told of what a handler raised.
     """
 
@@ -78,15 +80,14 @@ class Bus:
         key: bytes,
         name: str = "",
         profile: type[HOST] = HOST,
-        allow: Collection[bytes] | None = None,
+        allow: Collection[bytes] | str | None = None,
         psk: bytes | None = None,
         guard: Guard | None = None,
     ) -> None:
         suites = {code: crypto.suite(code) for code in SUITES}
         static = suites[SUITE_CHACHA_SHA256].keypair(key)
-        self.node = Node(suites, static, os.urandom, profile, name, psk, guard)
+        self.node = Node(suites, static, os.urandom, profile, name, psk, guard, allow)
         self.on_error: Callable[[Exception], None] = _log_error
-        self._allow = allow
         self._suite_of: dict[bytes, int] = {}  # peers that lack this host's fastest
         self._handlers: dict[str, Handler] = {}
         self._listeners: list[socket.socket] = []
@@ -258,12 +259,15 @@ class Bus:
         return [connection for connection in live if connection.peer_id == peer_id]
 
     async def accept(self) -> Connection:
-        """The next session that a peer has established."""
-        while not self._incoming:
+        """The next session that a peer has established, and that lives."""
+        while True:
+            while self._incoming:
+                connection = self._incoming.pop(0)
+                if not connection.session.closed:
+                    return connection
             self._check_open()
             self._arrived.clear()
             await self._arrived.wait()
-        return self._incoming.pop(0)
 
     def __aiter__(self) -> Bus:
         return self
@@ -349,9 +353,7 @@ class Bus:
         return connection
 
     def on_established(self, connection: Connection) -> None:
-        if self._allow is not None and connection.peer_public not in self._allow:
-            connection.session.refuse(PEER_NOT_ALLOWED)
-        elif not connection.session.initiator and not self.serves:
+        if not connection.session.initiator and not self.serves:
             self._incoming.append(connection)
             self._arrived.set()
 

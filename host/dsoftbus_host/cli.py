@@ -35,7 +35,7 @@ from dsoftbus_host import (
     next_key,
     secret_files,
 )
-from dsoftbus_host.bus import Bus
+from dsoftbus_host.bus import ANYONE, Bus
 from dsoftbus_host.cli_reach import Place, place_options, reached
 from dsoftbus_host.demo import run_demo
 from dsoftbus_host.display import shown
@@ -112,7 +112,7 @@ def serve(
         asyncio.run(_serve_paired(place, name, host, port, folder))
         return
     key = next_key.load(place.key_path)
-    bus = Bus(key, node_name(name), allow=None if anyone else allowed)
+    bus = Bus(key, node_name(name), allow=ANYONE if anyone else allowed)
     asyncio.run(_serve(bus, host, port, folder))
 
 

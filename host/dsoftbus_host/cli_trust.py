@@ -13,10 +13,10 @@ from typing import TextIO
 import click
 from rich.table import Table
 
-from dsoftbus.const import HOST
+from dsoftbus.const import ANYONE, HOST
 from dsoftbus.errors import BAD_ARGUMENT, LocalError
 from dsoftbus.identity import device_id, looks_like_id
-from dsoftbus.trust.acl import ANYONE, PAIRED, rule
+from dsoftbus.trust.acl import PAIRED, rule
 from dsoftbus.trust.store import TrustStore, decode
 from dsoftbus_host import crypto, keys, next_key
 from dsoftbus_host.screen import cell

@@ -6,12 +6,13 @@ import sys
 
 from dsoftbus.errors import BAD_ARGUMENT, BusError, LocalError
 from dsoftbus_mpy import entropy, files, folder, keyfile, profiles
-from dsoftbus_mpy.bus import Bus
+from dsoftbus_mpy.bus import ANYONE, Bus
 from dsoftbus_mpy.secret_files import noted
 
 _USAGE = """\
 id [--key FILE]                                  this node's id and public key
-serve [--port N] [--host HOST] [--key FILE] [--name NAME] [--allow HEXKEY] [--dir DIR]
+serve --allow HEXKEY [--port N] [--host HOST] [--key FILE] [--name NAME] [--dir DIR]
+                                                 `--anyone` instead of `--allow` lets everybody in;
                                                  stores and serves files in DIR, a folder for
                                                  that and nothing else; without --dir: `files`
 send FILE HOST:PORT HEXKEY [--key FILE]          stores a file with a node that serves
@@ -29,6 +30,7 @@ _DEFAULTS = {
     "--host": "0.0.0.0",
     "--port": "0",
     "--allow": "",
+    "--anyone": "",
     "--dir": "",  # serve: a folder of its own; fetch: the current one
     "--link": "tcp",
     "--trust": "dsoftbus.trust",
@@ -38,13 +40,15 @@ _DEFAULTS = {
 
 
 def parse(arguments) -> tuple:
-    """(positional arguments, options by name); every option takes a value."""
+    """(positional arguments, options by name); every option but `--anyone` takes a value."""
     options = dict(_DEFAULTS)
     words = []
     at = 0
     while at < len(arguments):
         word = arguments[at]
-        if word.startswith("--"):
+        if word == "--anyone":
+            options[word] = word
+        elif word.startswith("--"):
             if word not in options or at + 1 == len(arguments):
                 raise LocalError(BAD_ARGUMENT, word)
             at += 1
@@ -74,11 +78,19 @@ def number(text: str) -> int:
 
 def make_bus(options) -> Bus:
     secret = keyfile.load_or_make(options["--key"], entropy.source())
-    allow = (public_key(options["--allow"]),) if options["--allow"] else None
-    return Bus(secret, options["--name"], profiles.fitting(), allow)
+    return Bus(secret, options["--name"], profiles.fitting(), allowed(options))
+
+
+def allowed(options):
+    """Who may begin sessions with this node, or None where nothing was said of it."""
+    if options["--anyone"]:
+        return ANYONE
+    return (public_key(options["--allow"]),) if options["--allow"] else None
 
 
 async def serve(options) -> None:
+    if allowed(options) is None:
+        raise LocalError(BAD_ARGUMENT, "nobody could connect: --allow HEXKEY or --anyone says who")
     async with make_bus(options) as bus:
         files.FileService(bus, options["--dir"] or folder.make(_FOLDER))
         files.serve_echo(bus)

@@ -3,6 +3,7 @@
 import asyncio
 import sys
 
+from dsoftbus.const import ANYONE as ANYONE
 from dsoftbus.const import LINK_DATAGRAM, LINK_STREAM, SUITE_CHACHA_SHA256
 from dsoftbus.errors import (
     BAD_ARGUMENT,
@@ -12,7 +13,6 @@ from dsoftbus.errors import (
     END_LINK_DOWN,
     END_LOCAL,
     END_NO_MEMORY,
-    PEER_NOT_ALLOWED,
     LocalError,
     PeerError,
 )
@@ -32,16 +32,17 @@ _CUT_SHORT = (asyncio.CancelledError, MemoryError)
 class Bus:
     """One node. `key` is its 32-byte static secret (`keyfile.load_or_make` keeps one).
 
-    `allow`: the public keys that may have a session, or None for everyone who proves a key; a
-    stream's handler decides what they may do. With a `guard` its trust store decides.
+    Nobody may begin a session with it but the peers that `allow` names: their public keys, or
+    ANYONE for every peer that proves some key; a stream's handler decides what they may do. With
+    a `guard` its trust store decides; with both, both have to agree. `psk`: 32 bytes that every
+    peer has to show; without `allow` and `guard` that is enough.
     `on_error(error)` may be replaced: it is told of what a handler raised.
     """
 
     def __init__(self, key: bytes, name: str = "", profile=None, allow=None, psk=None, guard=None):
-        self.node = node.make(key, name, profile, psk, guard)
+        self.node = node.make(key, name, profile, psk, guard, allow)
         self.now = clock()
         self.on_error = _print_error
-        self._allow = allow
         self._handlers = {}
         self._listeners = []
         self._ports = []  # of datagram links
@@ -192,12 +193,15 @@ class Bus:
         return None
 
     async def accept(self) -> Connection:
-        """The next session that a peer has established."""
-        while not self._incoming:
+        """The next session that a peer has established, and that lives."""
+        while True:
+            while self._incoming:
+                connection = self._incoming.pop(0)
+                if not connection.session.closed:
+                    return connection
             if self._closed:
                 raise LocalError(BAD_STATE, "the bus is closed")
             await change(self._arrived)
-        return self._incoming.pop(0)
 
     def __aiter__(self):
         return self
@@ -284,9 +288,7 @@ class Bus:
     # What connections tell their bus
 
     def on_established(self, connection: Connection) -> None:
-        if self._allow is not None and connection.peer_public not in self._allow:
-            connection.session.refuse(PEER_NOT_ALLOWED)
-        elif not connection.session.initiator and not self.serves:
+        if not connection.session.initiator and not self.serves:
             self._offer(connection)
         give_back(self.node)
 

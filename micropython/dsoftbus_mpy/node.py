@@ -1,28 +1,30 @@
 """This machine's node: the core's, with the suites and the entropy that the platform has."""
 
+from dsoftbus.const import ANYONE as ANYONE
 from dsoftbus.const import SUITE_CHACHA_SHA256
 from dsoftbus.session.local import Local
 from dsoftbus.session.roster import Roster
 from dsoftbus_mpy import crypto, entropy
 
 
-def make(key: bytes, name: str = "", profile=None, psk=None, guard=None):
+def make(key: bytes, name: str = "", profile=None, psk=None, guard=None, allowed=None):
     """A `dsoftbus.node.Node` whose 32-byte secret is `key` (`keyfile.load_or_make` keeps one).
 
-    Without a profile (see dsoftbus.const) it is SMALL. Raises Unsupported or
+    `psk`, `guard` and `allowed` say who may begin sessions (see `Node`), and without them nobody
+    may. Without a profile (see dsoftbus.const) it is SMALL. Raises Unsupported or
     LocalError(ENTROPY_UNAVAILABLE) where there are no random bytes.
     """
     from dsoftbus.node import Node  # a minimal node does without
 
     suites, static = _crypto(key)
-    return Node(suites, static, entropy.source(), profile or _small(), name, psk, guard)
+    return Node(suites, static, entropy.source(), profile or _small(), name, psk, guard, allowed)
 
 
 def minimal(key: bytes, allowed, name: str = "", profile=None) -> Roster:
     """What a `SerialLoop` needs of a node: no discovery and no trust store, but a list of keys.
 
-    `allowed`: the public keys of those that may begin sessions; nobody else may. With None
-    everybody may. The rest is as for `make`.
+    `allowed`: the public keys of those that may begin sessions, or ANYONE; nobody else may. The
+    rest is as for `make`.
     """
     suites, static = _crypto(key)
     return Roster(Local(suites, static, entropy.source(), profile or _small(), name), allowed)

@@ -214,12 +214,12 @@ class BusStream:
             self._writable.set()
 
     def accept(self) -> bool:
-        """Agrees to a stream that the peer opened; False when the peer has reset it since."""
-        if self.ended:  # with its session: what came before that can be read
-            return self._stream.readable > 0 or not self._stream.code
-        self._stream.accept()
-        self._connection.turn()
-        return True
+        """Agrees to a stream that the peer opened; False when it has ended since, by a reset or
+        with its session: then nobody is to take it up, whatever it brought."""
+        if not self.ended:
+            self._stream.accept()
+            self._connection.turn()  # which may find the end of the session
+        return not self.ended
 
     async def accepted(self) -> None:
         """Returns when the peer has accepted the stream; raises when it refuses."""

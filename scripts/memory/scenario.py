@@ -8,6 +8,7 @@ import io
 
 from plan import LINKS, PROFILE
 
+from dsoftbus.const import ANYONE
 from dsoftbus_mpy import crypto
 from dsoftbus_mpy.overlay import give_back
 
@@ -75,7 +76,7 @@ else:
     from dsoftbus.node import Node
 
     def make(suite, static):
-        return Node({1: suite}, static, random, PROFILE, "node")
+        return Node({1: suite}, static, random, PROFILE, "node", allowed=ANYONE)
 
 
 if LINKS == "serial":

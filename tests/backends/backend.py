@@ -16,6 +16,7 @@ import virtual_time
 LIMIT_MS = 60000  # ends what hangs; nothing is held to a time
 
 if sys.implementation.name == "micropython":
+    from dsoftbus_mpy.bus import ANYONE as ANYONE
     from dsoftbus_mpy.bus import Bus as Bus
     from dsoftbus_mpy.keeper import Keeper as Keeper
 
@@ -42,6 +43,7 @@ if sys.implementation.name == "micropython":
             task.cancel()
 
 else:
+    from dsoftbus_host.bus import ANYONE as ANYONE
     from dsoftbus_host.bus import Bus as Bus
     from dsoftbus_host.clock import now_ms as host_now_ms
     from dsoftbus_host.keeper import Keeper as Keeper

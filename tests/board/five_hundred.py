@@ -3,6 +3,7 @@
 import gc
 import hashlib
 
+from dsoftbus.const import ANYONE
 from dsoftbus.node import Node
 from dsoftbus.pump import Pump
 from dsoftbus_mpy import crypto
@@ -40,7 +41,9 @@ class End:
     def __init__(self, salt):
         self.drawn = salt
         suite = crypto.suite(1)
-        self.node = Node({1: suite}, suite.keypair(self.random(32)), self.random, PROFILE)
+        self.node = Node(
+            {1: suite}, suite.keypair(self.random(32)), self.random, PROFILE, allowed=ANYONE
+        )
         self.got = b""
         self.stream = None
 

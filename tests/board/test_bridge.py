@@ -40,7 +40,7 @@ MAIN = f"""
 import asyncio, sys
 sys.path[:0] = ["{ROOT}/core", "{ROOT}/micropython"]
 from dsoftbus_mpy import console_port, files, folder
-from dsoftbus_mpy.bus import Bus
+from dsoftbus_mpy.bus import ANYONE, Bus
 from dsoftbus_mpy.line_discovery import LineDiscovery
 from dsoftbus_mpy.starts import count_start
 
@@ -64,7 +64,7 @@ async def note(connection, stream):
 async def main():
     with open("key", "rb") as file:
         key = file.read()
-    bus = Bus(key, "desk-%d" % key[0])
+    bus = Bus(key, "desk-%d" % key[0], allow=ANYONE)
     files.serve_echo(bus)
     files.FileService(bus, folder.make("files"))
     bus.on_stream("greeting", note)

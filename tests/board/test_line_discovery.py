@@ -30,13 +30,13 @@ micropython.kbd_intr(-1)  # what the host still sends must not interrupt the sta
 import asyncio, sys
 sys.path[:0] = ["{ROOT}/core", "{ROOT}/micropython"]
 from dsoftbus_mpy import console_port, files
-from dsoftbus_mpy.bus import Bus
+from dsoftbus_mpy.bus import ANYONE, Bus
 from dsoftbus_mpy.starts import count_start
 from dsoftbus_mpy.line_discovery import LineDiscovery
 
 
 async def main():
-    bus = Bus(bytes(range(32)), "desk")
+    bus = Bus(bytes(range(32)), "desk", allow=ANYONE)
     files.serve_echo(bus)
     port = bus.open_serial(console_port.ConsolePort())
     LineDiscovery(bus, port, count_start("starts"), ("echo",))

@@ -17,12 +17,12 @@ MAIN = f"""
 import asyncio, sys
 sys.path[:0] = ["{ROOT}/core", "{ROOT}/micropython"]
 from dsoftbus_mpy import files
-from dsoftbus_mpy.bus import Bus
+from dsoftbus_mpy.bus import ANYONE, Bus
 from dsoftbus_mpy.console_port import ConsolePort
 
 
 async def main():
-    bus = Bus(bytes(range(32)), "board")
+    bus = Bus(bytes(range(32)), "board", allow=ANYONE)
     files.serve_echo(bus)
     bus.open_serial(ConsolePort())
     print("ready")

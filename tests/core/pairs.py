@@ -4,7 +4,7 @@ from hashlib import sha256
 
 from dsoftbus import errors
 from dsoftbus.codec import copy
-from dsoftbus.const import DATA, EV_CLOSED, OPEN, SMALL
+from dsoftbus.const import ANYONE, DATA, EV_CLOSED, OPEN, SMALL
 from dsoftbus.crypto.suite import SHA256
 from dsoftbus.node import Node
 from dsoftbus.session.frames import put_header
@@ -84,7 +84,7 @@ def node(profile=SMALL, name: str = "", seed: int = 1, suite=None, psk=None) -> 
     suite = suite or ToySuite()
     random = Random(seed)
     suites = {1: ToySuite(), suite.code: suite}
-    return Node(suites, suite.keypair(random(32)), random, profile, name, psk)
+    return Node(suites, suite.keypair(random(32)), random, profile, name, psk, allowed=ANYONE)
 
 
 def limits(base=SMALL, **changes):

@@ -1,6 +1,7 @@
 """Two nodes in a simulated network that send each other bytes: what the datagram tests share."""
 
 from dsoftbus.const import (
+    ANYONE,
     EV_ACCEPTED,
     EV_CLOSED,
     EV_ESTABLISHED,
@@ -54,8 +55,8 @@ class Talk:
         )
         self.world = World(seed)
         self.network = Network(self.world, Faults(**(faults or {})))
-        self.a = SimNode(self.network, SUITES, profile, self.on_event, "a", mtu)
-        self.b = SimNode(self.network, SUITES, other_profile or profile, self.on_event, "b", mtu)
+        self.a = self._node("a", profile, mtu)
+        self.b = self._node("b", other_profile or profile, mtu)
         self.wire = []  # (source, destination, data)
         self._lose = lose
         self._sent = [0] * 256
@@ -71,6 +72,9 @@ class Talk:
         self.closed = []  # (node, cause), in their order
         self.resets = 0
         self.sessions[self.a] = self.a.connect(self.b)
+
+    def _node(self, name, profile, mtu):
+        return SimNode(self.network, SUITES, profile, self.on_event, name, mtu, ANYONE)
 
     def tap(self, source, destination, data):
         self.wire.append((source, destination, data))

@@ -179,3 +179,42 @@ def test_a_refused_stream_leaves_the_session_whole():
     stream.accept()
     feed(to, data_frame(3, b"hello"))
     assert stream.recv(10) == b"hello"
+
+
+def test_one_deny_outweighs_every_allow_in_any_order():
+    texts = ("allow in %s echo", "deny in %s echo", "allow in * *", "allow both %s *")
+    for first in range(4):
+        for who in (PEER, "paired", "*"):
+            own = [texts[(first + at) % 4].replace("%s", who) for at in range(4)]
+            for grants in ((), ("allow both *",)):
+                rules = acl(*own, grants=grants)
+                assert not rules.allows(PEER, IN, "echo"), own
+                assert rules.allows(PEER, IN, "other") and rules.allows(PEER, OUT, "echo"), own
+
+
+def test_a_deny_among_the_grants_outweighs_the_nodes_own_rules():
+    for grants in (("deny in echo", "allow in *"), ("allow in *", "deny in echo")):
+        rules = acl("allow both * *", grants=grants)
+        assert not rules.allows(PEER, IN, "echo") and rules.allows(PEER, IN, "other")
+
+
+def test_a_stranger_is_welcome_where_something_is_left_to_it():
+    for rules, welcome in (
+        ((), False),
+        (("allow in * echo",), True),
+        (("allow out * echo",), True),
+        (("allow in paired *",), False),
+        (("allow in %s *" % PEER,), False),
+        (("allow in %s *" % STRANGER,), True),
+        (("allow in * echo", "deny both * *"), False),
+        (("deny both * *", "allow in * echo"), False),
+        (("allow in * echo", "deny in * echo"), False),
+        (("allow in * echo", "deny in * echo", "allow in * other"), True),
+        (("allow in * echo", "deny out * *"), True),
+        (("allow both * echo", "deny in * *"), True),
+        (("allow both * echo", "deny in * *", "deny out * ec*"), False),
+        (("allow in * file/*", "deny in * file/secret"), True),
+        (("allow in * file/*", "deny in * file*"), False),
+        (("allow in * file/*", "deny in paired *"), True),
+    ):
+        assert acl(*rules).welcomes(STRANGER) == welcome, rules

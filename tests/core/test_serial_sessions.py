@@ -1,6 +1,7 @@
 """Sessions over a serial line: goodput when it is clean, and nothing lost when it is not."""
 
 from dsoftbus.const import (
+    ANYONE,
     EV_ACCEPTED,
     EV_CLOSED,
     EV_OPENED,
@@ -56,7 +57,7 @@ class Side:
         random = Random(cable.random.bits16())
         static = SUITES[SUITE_CHACHA_SHA256].keypair(random(32))
         self.cable = cable
-        self.node = Node(SUITES, static, random, profile)
+        self.node = Node(SUITES, static, random, profile, allowed=ANYONE)
         self._profile = profile
         self._ways = ways
         self.stream = None

@@ -2,7 +2,7 @@
 
 import sys
 
-from dsoftbus.const import EV_ESTABLISHED, EV_OPENED, EV_READABLE, SMALL
+from dsoftbus.const import ANYONE, EV_ESTABLISHED, EV_OPENED, EV_READABLE, SMALL
 from dsoftbus.node import Node
 from dsoftbus.pump import Pump
 from dsoftbus_sim.chance import Chance
@@ -113,7 +113,7 @@ def test_many_nodes_in_one_process():
         elif event.kind == EV_READABLE and event.stream.at_end is False:
             got.append(event.stream.recv(100).decode())
 
-    nodes = [SimNode(network, SUITES, SMALL, on_event) for _ in range(NODES)]
+    nodes = [SimNode(network, SUITES, SMALL, on_event, allowed=ANYONE) for _ in range(NODES)]
     for i, node in enumerate(nodes):
         node.connect(nodes[i - 1])
     world.run(10000)
@@ -124,7 +124,10 @@ def test_many_nodes_in_one_process():
 def test_a_stream_link_carries_the_same_sessions():
     world = World(1)
     chance = Chance(9)
-    nodes = [Node(SUITES, SUITES[1].keypair(chance(32)), chance, SMALL) for _ in range(2)]
+    nodes = [
+        Node(SUITES, SUITES[1].keypair(chance(32)), chance, SMALL, allowed=ANYONE)
+        for _ in range(2)
+    ]
     ends = pipe(world, 10)
     sessions = (nodes[0].connect(nodes[1].public, 0), nodes[1].accept(0))
     got = bytearray()

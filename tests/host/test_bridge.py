@@ -17,7 +17,7 @@ from dsoftbus.const import LINK_DATAGRAM, SMALL
 from dsoftbus_host import cli_bridge, files
 from dsoftbus_host.bridge.bridge import Bridge, Status
 from dsoftbus_host.bridge.relay import OVER_BUDGET, OVERSIZE
-from dsoftbus_host.bus import Bus
+from dsoftbus_host.bus import ANYONE, Bus
 from dsoftbus_host.cli import main
 from dsoftbus_host.discovery import Discovery
 from dsoftbus_host.interfaces import LOOPBACK
@@ -60,7 +60,7 @@ class Board:
         self._path = path
 
     async def __aenter__(self):
-        self.bus = Bus(os.urandom(32), "desk", SMALL)
+        self.bus = Bus(os.urandom(32), "desk", SMALL, ANYONE)
         files.serve_echo(self.bus)
         self.events = []
         self._watch = Watch(self.bus, self.events.append)

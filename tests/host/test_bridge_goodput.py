@@ -6,7 +6,7 @@ from core.simulated import SUITES, pattern
 from core.support import Random
 from core.test_serial_sessions import Port, Side
 from core.wires import Way
-from dsoftbus.const import EV_ACCEPTED, HOST, SMALL, SUITE_CHACHA_SHA256
+from dsoftbus.const import ANYONE, EV_ACCEPTED, HOST, SMALL, SUITE_CHACHA_SHA256
 from dsoftbus.datagram_pump import DatagramPump
 from dsoftbus.line_link import LineLink
 from dsoftbus.node import Node
@@ -57,7 +57,7 @@ class World:
         self.relay = Relay(crypto.suite(SUITE_CHACHA_SHA256), self.random, self.link.mtu)
         self.ether = Ether()
         static = SUITES[SUITE_CHACHA_SHA256].keypair(self.random(32))
-        node = Node(SUITES, static, self.random, HOST)
+        node = Node(SUITES, static, self.random, HOST, allowed=ANYONE)
         self.endpoint = node.endpoint(1200)
         self.pump = DatagramPump(self.endpoint, self.ether, self._on_event)
         self.session = self.endpoint.connect(BRIDGE, self.board.node.public, 0)

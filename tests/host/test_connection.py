@@ -25,7 +25,7 @@ from dsoftbus.errors import (
     LocalError,
 )
 from dsoftbus_host import bus as bus_module
-from dsoftbus_host.bus import Bus
+from dsoftbus_host.bus import ANYONE, Bus
 
 STEPS = 40  # of the loop: more than any of these operations takes
 
@@ -103,7 +103,7 @@ def test_sixty_four_streams_at_once():
 
 def test_ipv6_and_names():
     async def test():
-        async with Bus(A) as server, Bus(B) as client:
+        async with Bus(A, allow=ANYONE) as server, Bus(B) as client:
             port = await server.listen("::1")
             assert (await client.connect("::1", port, server.public)).peer_id == server.id
             port = await server.listen("localhost")
@@ -125,7 +125,7 @@ def test_a_port_is_one_that_every_link_has_free(monkeypatch):
             super().bind(address)
 
     async def test():
-        async with Bus(A) as server, Bus(B) as client:
+        async with Bus(A, allow=ANYONE) as server, Bus(B) as client:
             port = await server.listen(HOST, 0, "auto")
             for link in ("tcp", "udp"):
                 await client.connect(HOST, port, server.public, link=link)
@@ -143,7 +143,7 @@ def test_a_port_is_one_that_every_link_has_free(monkeypatch):
 
 def test_every_address_of_a_name_is_tried(monkeypatch):
     async def test():
-        async with Bus(A) as server, Bus(B) as client:
+        async with Bus(A, allow=ANYONE) as server, Bus(B) as client:
             port = await server.listen(HOST)
             dead = await server.listen(HOST)
             bus_module.socket.socket(fileno=server._listeners[1].fileno()).detach()
@@ -160,7 +160,7 @@ def test_every_address_of_a_name_is_tried(monkeypatch):
 
 def test_nobody_listens_and_the_message_says_where():
     async def test():
-        async with Bus(A) as server, Bus(B) as client:
+        async with Bus(A, allow=ANYONE) as server, Bus(B) as client:
             port = await server.listen(HOST)
             await server.close()
             error = await refused(END_LINK_DOWN, client.connect(HOST, port, server.public))
@@ -205,7 +205,7 @@ def test_a_peer_that_vanishes():
 
 def test_a_peer_that_vanishes_in_the_handshake():
     async def test():
-        async with Bus(A) as server:
+        async with Bus(A, allow=ANYONE) as server:
             port = await server.listen(HOST)
             for data in (b"", b"\0", bytes(100)):
                 sock = raw_peer(HOST, port)
@@ -243,7 +243,7 @@ def test_a_peer_that_hangs_up_and_does_not_read_is_let_go_at_once():
 
 def test_a_refused_session_leaves_nothing():
     async def test():
-        async with Bus(A) as server, Bus(B) as client:
+        async with Bus(A, allow=ANYONE) as server, Bus(B) as client:
             port = await server.listen(HOST)
             await refused(END_REFUSED, client.connect(HOST, port, client.public))
             await until(lambda: not (client._connections or server._connections))
@@ -257,7 +257,7 @@ def test_a_node_without_a_place_opens_no_link():
         sessions = 1
 
     async def test():
-        async with Bus(A) as server, Bus(B, profile=Lonely) as client:
+        async with Bus(A, allow=ANYONE) as server, Bus(B, profile=Lonely) as client:
             port = await server.listen(HOST)
             await client.connect(HOST, port, server.public)
             error = await refused(SESSION_LIMIT, client.connect(HOST, port, server.public))
@@ -269,7 +269,7 @@ def test_a_node_without_a_place_opens_no_link():
 
 def test_a_key_of_the_wrong_length():
     async def test():
-        async with Bus(A) as server, Bus(B) as client:
+        async with Bus(A, allow=ANYONE) as server, Bus(B) as client:
             port = await server.listen(HOST)
             await refused(BAD_ARGUMENT, client.connect(HOST, port, bytes(31)))
 
@@ -294,7 +294,7 @@ def test_a_timeout_leaves_nothing():
 
 def test_no_descriptors_left(monkeypatch, caplog):
     async def test():
-        async with Bus(A) as server, Bus(B) as client:
+        async with Bus(A, allow=ANYONE) as server, Bus(B) as client:
             port = await server.listen(HOST)
             listener = Starved(server._listeners[0])
             asyncio.get_running_loop().remove_reader(listener.fileno())
@@ -331,7 +331,7 @@ class Starved:
 
 def test_blocks_that_raise_end_what_they_hold():
     async def test():
-        server = Bus(A)
+        server = Bus(A, allow=ANYONE)
         port = await server.listen(HOST)
         for _ in range(3):
             with pytest.raises(ZeroDivisionError):
@@ -403,10 +403,22 @@ def test_what_was_written_before_the_end_arrives():
         async with Pair(LIMITS) as pair:
             async with await pair.client.open("last words") as stream:
                 await stream.write(data)
-            await pair.client.close()
+            closing = asyncio.ensure_future(pair.client.close())
             theirs = await pair.server.accept()
             assert await theirs.read() == data
             await refused(END_PEER, pair.server.accept())
+            await closing
+
+
+def test_what_nobody_took_up_before_the_end_is_gone():
+    async def test():
+        async with Pair(LIMITS) as pair:
+            async with await pair.client.open("last words") as stream:
+                await stream.write(b"data")
+            await pair.client.close()
+            await refused(END_PEER, pair.server.accept())
+
+    run(test())
 
     run(test())
 
@@ -473,7 +485,7 @@ def test_a_message_that_is_cancelled_is_sent_or_not_sent():
 
 def test_a_connect_that_is_cancelled_leaves_nothing():
     async def test():
-        async with Bus(A) as server, Bus(B) as client:
+        async with Bus(A, allow=ANYONE) as server, Bus(B) as client:
             port = await server.listen(HOST)
             for steps in range(STEPS):
                 await cancelled_after(steps, client.connect(HOST, port, server.public))
@@ -511,7 +523,7 @@ def test_five_hundred_sessions_leave_nothing_behind():
         async def echo(_session, stream):
             await stream.write(await stream.read())
 
-        async with Bus(A) as server, Bus(B) as client:
+        async with Bus(A, allow=ANYONE) as server, Bus(B) as client:
             server.on_stream("echo", echo)
             port = await server.listen(HOST)
             sizes = []
@@ -538,7 +550,7 @@ def test_idle_peers_that_say_nothing_are_let_go():
         handshake_ms = 50
 
     async def test():
-        async with Bus(A, profile=Impatient) as server:
+        async with Bus(A, profile=Impatient, allow=ANYONE) as server:
             port = await server.listen(HOST)
             for sock in [raw_peer(HOST, port) for _ in range(10)]:
                 assert len(await drained(sock)) == 4

@@ -22,7 +22,7 @@ from dsoftbus.errors import (
     LocalError,
 )
 from dsoftbus_host import files
-from dsoftbus_host.bus import Bus
+from dsoftbus_host.bus import ANYONE, Bus
 
 GIB = 1 << 30
 WINDOW = LIMITS.stream_credit
@@ -38,7 +38,7 @@ class Served:
         self.folder.mkdir(exist_ok=True)
         self.stored = []
         self.errors = []
-        self.bus = Bus(A)
+        self.bus = Bus(A, allow=ANYONE)
         self.bus.on_error = self.errors.append
         self._client = Bus(secret)
 
@@ -243,7 +243,7 @@ def test_a_server_that_lies(tmp_path, answer, code):
         await stream.write(answer)
 
     async def test():
-        async with Bus(A) as server, Bus(C) as client:
+        async with Bus(A, allow=ANYONE) as server, Bus(C) as client:
             server.on_stream("fetch/file", lie)
             port = await server.listen(HOST)
             session = await client.connect(HOST, port, server.public)
@@ -261,7 +261,7 @@ def test_a_server_that_says_that_it_stored_something_else(tmp_path):
         await stream.write(bytes(32))
 
     async def test():
-        async with Bus(A) as server, Bus(C) as client:
+        async with Bus(A, allow=ANYONE) as server, Bus(C) as client:
             server.on_stream("file/file", lie)
             port = await server.listen(HOST)
             session = await client.connect(HOST, port, server.public)

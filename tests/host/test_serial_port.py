@@ -10,7 +10,7 @@ import tty
 import pytest
 
 from dsoftbus_host import files
-from dsoftbus_host.bus import Bus
+from dsoftbus_host.bus import ANYONE, Bus
 
 FILE_BYTES = 200_000
 
@@ -55,7 +55,7 @@ def test_a_file_both_ways_over_a_cable(cable, tmp_path):
     async def scenario():
         (tmp_path / "file").write_bytes(os.urandom(FILE_BYTES))
         (tmp_path / "served").mkdir()
-        async with Bus(os.urandom(32)) as one, Bus(os.urandom(32)) as other:
+        async with Bus(os.urandom(32)) as one, Bus(os.urandom(32), allow=ANYONE) as other:
             files.FileService(other, tmp_path / "served")
             other.open_serial(cable.paths[1])
             port = one.open_serial(cable.paths[0])

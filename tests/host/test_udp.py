@@ -9,7 +9,7 @@ import pytest
 
 from bad_path import Proxy
 from dsoftbus.errors import END_HANDSHAKE_TIMEOUT, BusError, PeerError
-from dsoftbus_host.bus import Bus
+from dsoftbus_host.bus import ANYONE, Bus
 
 BULK = bytes(range(256)) * (8 << 12)  # 8 MB
 KEYS = [bytes((n,)) * 32 for n in range(1, 8)]
@@ -32,7 +32,7 @@ async def give(_connection, stream):
 
 
 async def server(key=KEYS[0], link="udp", **options):
-    bus = Bus(key, **options)
+    bus = Bus(key, allow=ANYONE, **options)
     for name, handler in (("echo", echo), ("swallow", swallow), ("give", give)):
         bus.on_stream(name, handler)
     return bus, await bus.listen(link=link)
@@ -120,7 +120,7 @@ def test_a_session_survives_a_change_of_port_and_address():
 
 def test_unreliable_messages():
     async def main():
-        bus = Bus(KEYS[0])
+        bus = Bus(KEYS[0], allow=ANYONE)
         port = await bus.listen(link="udp")
         async with bus, Bus(KEYS[1]) as client:
             connection = await client.connect("127.0.0.1", port, bus.public, link="udp")
@@ -168,7 +168,7 @@ def test_auto_prefers_tcp_and_strict_links_never_fall_back():
 
 def test_ipv6():
     async def main():
-        bus = Bus(KEYS[0])
+        bus = Bus(KEYS[0], allow=ANYONE)
         try:
             port = await bus.listen("::1", 0, "udp")
         except OSError:

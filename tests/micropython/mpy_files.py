@@ -20,7 +20,7 @@ except ImportError:
     raise Skip("this port has no sockets")
 
 from dsoftbus_mpy import files, folder, keyfile, secret_files
-from dsoftbus_mpy.bus import Bus
+from dsoftbus_mpy.bus import ANYONE, Bus
 
 FOLDER = "/ram"
 
@@ -45,7 +45,7 @@ def with_session(test, sessions: int = 1) -> None:
     """Runs `test(session, ...)` against a node that serves an empty folder."""
 
     async def main():
-        async with Bus(Random(1)(32)) as server, Bus(Random(2)(32)) as client:
+        async with Bus(Random(1)(32), allow=ANYONE) as server, Bus(Random(2)(32)) as client:
             server.on_error = lambda error: None  # what peers do wrong is what this is about
             files.FileService(server, FOLDER)
             files.serve_echo(server)

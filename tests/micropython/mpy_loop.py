@@ -18,6 +18,7 @@ except ImportError:
 
 from dsoftbus_mpy import node
 from dsoftbus_mpy.loop import Loop
+from dsoftbus_mpy.node import ANYONE
 
 HOST = "127.0.0.1"
 TURNS = 100_000  # ends what hangs
@@ -35,7 +36,9 @@ class Receiver:
     """Serves: keeps what its streams bring, and answers the end with an end."""
 
     def __init__(self, profile=SMALL):
-        self.loop = Loop(node.make(Random(1)(32), "receiver", profile), self.on_event)
+        self.loop = Loop(
+            node.make(Random(1)(32), "receiver", profile, allowed=ANYONE), self.on_event
+        )
         self.received = bytearray()
         self.causes = []
 

@@ -13,7 +13,7 @@ from dsoftbus.const import DISCOVERY_GROUP, SMALL
 from dsoftbus.trust.guard import Guard
 from dsoftbus.trust.store import TrustStore
 from dsoftbus_mpy import discovery
-from dsoftbus_mpy.bus import Bus
+from dsoftbus_mpy.bus import ANYONE, Bus
 from dsoftbus_mpy.discovery import Discovery
 from dsoftbus_mpy.keeper import Keeper
 from dsoftbus_mpy.watch import Watch
@@ -75,7 +75,7 @@ def free_port() -> int:
 
 def test_a_keeper_that_waits_for_its_turn_tries_at_once():
     async def scenario() -> None:
-        bus = Bus(Random(2)(32), "board")
+        bus = Bus(Random(2)(32), "board", allow=ANYONE)
         attempts = []
 
         async def dial():

@@ -16,7 +16,7 @@ from dsoftbus.errors import (
     LocalError,
     PeerError,
 )
-from dsoftbus_mpy.bus import Bus
+from dsoftbus_mpy.bus import ANYONE, Bus
 
 LIMIT_MS = 60000  # ends what hangs; nothing is held to a time
 
@@ -45,7 +45,7 @@ async def ask(stream, data: bytes) -> None:
 
 
 async def scenario(link: str) -> None:
-    bus, told = Bus(Random(1)(32), "board"), []
+    bus, told = Bus(Random(1)(32), "board", allow=ANYONE), []
     bus.on_stream("echo", echo)
     bus.on_error = told.append
     random = Closing()

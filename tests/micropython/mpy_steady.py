@@ -3,7 +3,7 @@
 import gc
 
 import micropython
-from dsoftbus.const import EV_OPENED, SMALL, TINY
+from dsoftbus.const import ANYONE, EV_OPENED, SMALL, TINY
 from dsoftbus.node import Node
 from dsoftbus.pump import Pump
 from dsoftbus_mpy import crypto
@@ -74,7 +74,8 @@ class Side:
 def established(profile):
     """Two sides with a stream between them, and everything grown to its final size."""
     nodes = [
-        Node({1: SUITE}, SUITE.keypair(Random(n)(32)), Random(n + 9), profile) for n in (1, 2)
+        Node({1: SUITE}, SUITE.keypair(Random(n)(32)), Random(n + 9), profile, allowed=ANYONE)
+        for n in (1, 2)
     ]
     ours, theirs = Side(profile), Side(profile)
     ours.wire.peer, theirs.wire.peer = theirs.wire, ours.wire

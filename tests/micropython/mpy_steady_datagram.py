@@ -3,7 +3,7 @@
 import gc
 
 import micropython
-from dsoftbus.const import EV_OPENED, SMALL, TINY
+from dsoftbus.const import ANYONE, EV_OPENED, SMALL, TINY
 from dsoftbus.node import Node
 from dsoftbus_mpy import crypto
 from support import Random, Skip
@@ -21,7 +21,9 @@ class Side:
     """An endpoint, its session, and the first stream that the peer opens."""
 
     def __init__(self, profile, seed):
-        node = Node({1: SUITE}, SUITE.keypair(Random(seed)(32)), Random(seed + 9), profile)
+        node = Node(
+            {1: SUITE}, SUITE.keypair(Random(seed)(32)), Random(seed + 9), profile, allowed=ANYONE
+        )
         self.node = node
         self.endpoint = node.endpoint(1200)
         self.session = None

@@ -13,7 +13,7 @@ from wlan import ESP32, Air, Wlan
 
 from dsoftbus.errors import WIFI_DRIVER, WIFI_LOST, WIFI_NO_NETWORK, WIFI_WRONG_PASSWORD
 from dsoftbus_mpy import wifi
-from dsoftbus_mpy.bus import Bus
+from dsoftbus_mpy.bus import ANYONE, Bus
 from support import Random
 
 LIMIT_MS = 60000  # ends what hangs; nothing is held to a time
@@ -144,7 +144,7 @@ async def suffer(change, code, air: Air, heard: list, talk: Talk) -> None:
 async def scenario() -> None:
     turns, heard, air = Turns(), [], Air()
     wlan = Marked(air, {name: [OSError(1)] for name in TROUBLE}, turns)
-    bus, peer = Bus(Random(1)(32), "board"), Bus(Random(2)(32), "peer")
+    bus, peer = Bus(Random(1)(32), "board", allow=ANYONE), Bus(Random(2)(32), "peer")
     bus.on_stream("echo", echo)
     link = wifi.start(bus, CONFIG, heard.append, lambda error: heard.append(error.code), wlan.make)
     before = len(turns.calls)
@@ -195,7 +195,7 @@ def test_what_a_callback_raises_is_told_and_ends_nothing():
                 raise error
 
         heard, told, air = [], [], Air()
-        bus = Bus(Random(1)(32), "board")
+        bus = Bus(Random(1)(32), "board", allow=ANYONE)
         bus.on_error = told.append
         link = wifi.start(bus, CONFIG, on_up, make=Marked(air, {}, Turns()).make)
         await until(lambda: len(heard) == tellings)

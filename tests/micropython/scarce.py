@@ -32,7 +32,7 @@ from dsoftbus.link.line import NEIGHBOUR  # noqa: E402
 from dsoftbus.trust.acl import grant  # noqa: E402
 from dsoftbus.trust.guard import Guard  # noqa: E402
 from dsoftbus_mpy import entropy, files, node, tcp  # noqa: E402
-from dsoftbus_mpy.bus import Bus  # noqa: E402
+from dsoftbus_mpy.bus import ANYONE, Bus  # noqa: E402
 from dsoftbus_mpy.keeper import Keeper  # noqa: E402
 from dsoftbus_mpy.loop import Loop  # noqa: E402
 from dsoftbus_mpy.storefile import StoreFile  # noqa: E402
@@ -91,7 +91,7 @@ class Buses:
         self.ports = {}
 
     def make(self, name: str) -> Bus:
-        bus = Bus(name.encode() * 32, name, Hasty)
+        bus = Bus(name.encode() * 32, name, Hasty, ANYONE)
         bus.on_error = self.on_error
         self.serve(bus)
         return bus
@@ -281,7 +281,7 @@ class Loops:
         self.n = 0
         self.done = False
         self.stream = None
-        nodes = [node.make(name.encode() * 32, name, Hasty) for name in NAMES]
+        nodes = [node.make(name.encode() * 32, name, Hasty, allowed=ANYONE) for name in NAMES]
         self.loops = [Loop(made, self.on_event) for made in nodes]
 
     async def start(self) -> None:

@@ -36,9 +36,10 @@ def on_message(session, state, kind: int, body, now: int) -> None:
         session.peer_code = body[0] if body else 0
         session._end(END_REFUSED)
         return
-    session.state = state
-    if kind != REC_INIT:
-        _establish(session, now)
+    if kind == REC_INIT:
+        session.state = state
+    else:
+        _establish(session, state, now)
 
 
 def _reject_kind(kind: int) -> None:
@@ -49,23 +50,35 @@ def _reject_kind(kind: int) -> None:
     raise PeerError(MALFORMED, "message type %d" % kind)
 
 
-def _establish(session, now: int) -> None:
-    profile = session.local.profile
+def _establish(session, state: int, now: int) -> None:
+    """The peer has proved its key: asks whether it may stay, and only then makes it a session.
+
+    A peer that is refused gets the keys under which it can read why. It has no mux, so that
+    nothing it sends can have an effect, however much of it is here already.
+    """
     handshake = session.handshake
     opened = Event(EV_ESTABLISHED)
-    session.keepalive = Keepalive(profile.keepalive_ms, now)
-    mux = Mux(session.initiator, profile, handshake.suite.copy, session.keepalive)
-    mux.start(handshake.peer_hello)
-    mux.eager = session.EAGER
-    session._secure(handshake)
     session.suite = handshake.suite
     if handshake.by_token:
         session.by_token = True
     session.handshake_hash = handshake.handshake_hash
     session.peer_name = handshake.peer_hello.name
     session.peer_public = handshake.peer_public
+    session._secure(handshake)
+    gatekeeper = session.local.gatekeeper
+    gatekeeper.admit(session, now)
+    session.keepalive = Keepalive(session.local.profile.keepalive_ms, now)
+    session.mux = _mux(session)
     session.handshake = None
-    session.mux = mux  # last: whatever failed above, there is no half of a session
-    if session.local.gatekeeper is not None:
-        session.local.gatekeeper.admit(session, now)
+    session.state = state  # last: whatever failed above, there is no half of a session
+    gatekeeper.join(session, now)
     session._opened = opened
+
+
+def _mux(session) -> Mux:
+    handshake = session.handshake
+    profile = session.local.profile
+    mux = Mux(session.initiator, profile, handshake.suite.copy, session.keepalive)
+    mux.start(handshake.peer_hello)
+    mux.eager = session.EAGER
+    return mux

@@ -11,6 +11,7 @@ from dsoftbus.const import (
 )
 from dsoftbus.errors import (
     MALFORMED,
+    TOKEN_REQUIRED,
     UNSUPPORTED_SUITE,
     UNSUPPORTED_VERSION,
     PeerError,
@@ -85,6 +86,8 @@ class Handshake:
         tokenless = self._local.taken_psk is None
         if body[2] not in _PATTERNS or (body[2] == PATTERN_XKPSK3 and tokenless):
             raise PeerError(UNSUPPORTED_SUITE, "pattern")
+        if body[2] != PATTERN_XKPSK3 and self._local.psk is not None:
+            raise PeerError(TOKEN_REQUIRED)
 
     def on_reply(self, body) -> bytes:
         """The initiator's last body; after it the peer is authenticated."""

@@ -9,8 +9,9 @@ class Local:
 
     `suites` maps wire codes to suites; `static` is the key pair of any of them (X25519 is common
     to all); `random(n)` gives cryptographic bytes; `psk` is the 32-byte token of XKpsk3 or None.
-    `invite_psk` is a token that initiators may use, and need not. `gatekeeper.admit(session, now)`
-    is asked before a session counts as established.
+    With `psk` every handshake, from here or from a peer, has to show it. `invite_psk` is a token
+    that initiators may use, and need not. `gatekeeper` is a `roster.Roster`: its `admit` is asked
+    before a session counts as established, its `join` told afterwards.
     """
 
     def __init__(self, suites, static, random, profile, name="", psk=None):

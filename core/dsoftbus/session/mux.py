@@ -57,6 +57,7 @@ from dsoftbus.session.schedule import Scheduler
 from dsoftbus.session.states import (
     CLOSED,
     IDLE,
+    OPENING_FINISHED,
     RECV_DATA,
     RECV_FIN,
     RECV_OPEN,
@@ -326,8 +327,12 @@ class Mux:
 
     @property
     def idle(self) -> bool:
-        """True when nothing that was taken for sending is left, credit or not."""
-        return not (self.schedule.waiting or self._debtors)
+        """True when nothing that was taken for sending is left, credit or not, and the peer has
+        answered each stream on which all has been said: nobody takes it up after the end."""
+        waiting = self.schedule.waiting or self._debtors
+        for number in self._streams:
+            waiting = waiting or self._streams[number].state == OPENING_FINISHED
+        return not waiting
 
     def fill(self, out, at: int, limit: int) -> int:
         """Writes frames into `out[at:limit]`; returns the index past the last one."""
@@ -364,17 +369,24 @@ class Mux:
         return at
 
     def next_event(self):
-        """The oldest event, or None."""
+        """The oldest event, or None. Once the session has ended, a stream that the peer opened and
+        that nobody has heard of has none."""
         event = self.first_event
-        if event is None:
-            return None
-        self.first_event = event.next
-        event.next = None
-        event.queued = False
-        stream = event.stream
-        stream.queued -= 1
-        if stream.state >= CLOSED:
-            self.forget_if_done(stream)
+        while event is not None:
+            self.first_event = event.next
+            event.next = None
+            event.queued = False
+            stream = event.stream
+            stream.queued -= 1
+            if stream.state >= CLOSED:
+                self.forget_if_done(stream)
+            if not self._ended:
+                break
+            if event.kind == EV_OPENED:
+                stream.context = self  # the mark of those that stay untold
+            if stream.context is not self:
+                break
+            event = self.first_event
         return event
 
     def _fill_session(self, out, at: int, limit: int) -> int:

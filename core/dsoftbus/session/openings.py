@@ -13,6 +13,7 @@ from dsoftbus.const import (
 from dsoftbus.errors import (
     HALF_OPEN_LIMIT,
     SESSION_LIMIT,
+    TOKEN_REQUIRED,
     UNSUPPORTED_SUITE,
     UNSUPPORTED_VERSION,
     PeerError,
@@ -75,7 +76,7 @@ def _open(endpoint, opening: bytes, init: bytes, path, now: int) -> None:
         session = DatagramSession(endpoint, endpoint.local, now, path, endpoint.free_id(), opener)
         session._on_message(REC_INIT, init, now)
     except PeerError as error:
-        unsupported = error.code in (UNSUPPORTED_SUITE, UNSUPPORTED_VERSION)
+        unsupported = error.code in (UNSUPPORTED_SUITE, UNSUPPORTED_VERSION, TOKEN_REQUIRED)
         endpoint.drops.add(drops.UNSUPPORTED if unsupported else drops.FORGED)
         endpoint.answer(REC_REFUSE, opener, bytes((error.code,)), path)
         return

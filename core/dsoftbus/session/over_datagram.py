@@ -198,6 +198,9 @@ class DatagramSession(Session):
         if end < 0:
             drops.add(~end)
             return
+        if self.mux is None:  # refused: it has keys to read why, and nothing else
+            self._on_afterwards(data[PACKET_HEADER], now)
+            return
         self.keepalive.heard = now
         if self._protect.newest and path != self.path:
             self._move(path)
@@ -319,7 +322,7 @@ class DatagramSession(Session):
 
     def _farewell(self, code: int) -> None:
         self._flight_at = None
-        if self.mux is not None:
+        if self.reliable is not None:
             self._say_farewell(FAREWELLS, self._now)
         elif not self.initiator:
             self._send(REC_REFUSE, bytes((code,)))

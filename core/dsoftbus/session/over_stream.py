@@ -71,7 +71,7 @@ class StreamSession(Session):
                 kind = reader.next()
                 if kind == 0:
                     break
-                if kind == REC_PROTECTED and self._protect is not None:
+                if kind == REC_PROTECTED and self.mux is not None:
                     stop = self._protect.open(reader.buffer, reader.at, reader.stop)
                     self._on_frames(reader.buffer, reader.at, stop, now)
                 else:
@@ -114,7 +114,7 @@ class StreamSession(Session):
             out[at:stop] = self._outbox
             self._outbox = b""
             at = stop
-        if self._protect is None or self.state == CLOSED:
+        if self.mux is None or self.state == CLOSED:
             return at
         at = self._fill_records(out, at)
         if self.state == CLOSING:
@@ -144,7 +144,7 @@ class StreamSession(Session):
         """True when poll_transmit() may have something to give now."""
         if self._outbox:
             return True
-        return self._protect is not None and self.mux.has_output
+        return self.mux is not None and self.mux.has_output
 
     @property
     def finished(self) -> bool:

@@ -1,22 +1,23 @@
-"""The sessions that one node has: all that an endpoint needs of a node."""
+"""The sessions that one node has, and who may begin one: all that an endpoint needs of a node."""
 
+from dsoftbus.const import ANYONE
 from dsoftbus.errors import PEER_NOT_ALLOWED, PeerError
 from dsoftbus.identity import device_id
 
 
 class Roster:
-    """Holds sessions within the bounds of the profile of `local` (a `handshake.Local`).
+    """Holds sessions within the bounds of the profile of `local` (a `local.Local`).
 
-    With `allowed`, public keys, it denies by default: nobody else may begin a session. With None
-    whoever proves a key may have one, and whoever made this decides what for.
+    `allowed` are the public keys of the peers that may begin sessions, or ANYONE. Nobody else may,
+    and without it nobody.
     """
 
     arrivals: list = None  # what `session.arrivals` counts
 
-    def __init__(self, local, allowed=None):
+    def __init__(self, local, allowed=()):
         self.local = local
         self.profile = local.profile
-        self.allowed = allowed
+        self.allowed = () if allowed is None else allowed
         self.sessions: list = []
         local.gatekeeper = self
 
@@ -51,10 +52,14 @@ class Roster:
             self.sessions.remove(session)
 
     def admit(self, session, now: int) -> None:
-        """Called when a handshake has proved the peer of `session`. Raises PeerError.
+        """May the peer of `session`, whose key is proved, have a session? Raises PeerError.
 
-        Whom this side sought by its key, it wants.
+        Nothing of the peer has had an effect before, and nothing has if it is refused. A peer that
+        this side sought by its key is always welcome.
         """
-        wanted = session.initiator or self.allowed is None
-        if not wanted and session.peer_public not in self.allowed:
+        welcome = session.initiator or self.allowed == ANYONE
+        if not welcome and session.peer_public not in self.allowed:
             raise PeerError(PEER_NOT_ALLOWED)
+
+    def join(self, session, now: int) -> None:
+        """`session` was admitted and is established; no frame of its peer has been read yet."""

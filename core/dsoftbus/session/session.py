@@ -176,11 +176,11 @@ class Session:
         if opened is not None:
             self._opened = None
             return opened
-        if self.mux is not None and self.mux.first_event is not None:
-            return self.mux.next_event()
-        closed = self._closed
-        self._closed = None
-        return closed
+        event = self.mux.next_event() if self.mux is not None else None
+        if event is None:
+            event = self._closed
+            self._closed = None
+        return event
 
     # Getters
 
@@ -195,7 +195,7 @@ class Session:
     @property
     def parting(self) -> bool:
         """Whether an authenticated peer has yet to read why this side ended the session."""
-        return self.mux is not None and self.cause not in _UNREAD
+        return self.peer_public is not None and self.cause not in _UNREAD
 
     @property
     def failure(self):
@@ -237,6 +237,8 @@ class Session:
         if self.mux.peer_close >= 0:
             self.peer_code = self.mux.peer_close
             self._end(END_PEER)
+        elif self.state == CLOSING:
+            self._close_when_idle(now)
 
     def _check_alive(self, now: int) -> None:
         verdict = self.keepalive.check(now)

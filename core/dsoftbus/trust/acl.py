@@ -7,7 +7,7 @@ The text of a rule is `allow|deny in|out|both PATTERN` in the grants of a trust 
 
 from collections import deque
 
-from dsoftbus.const import EV_DENIED, STREAM_NAME_MAX
+from dsoftbus.const import ANYONE, EV_DENIED, STREAM_NAME_MAX
 from dsoftbus.errors import BAD_ARGUMENT, NOT_PAIRED, OUTSIDE_ACL, LocalError
 from dsoftbus.identity import looks_like_id
 from dsoftbus.session.events import NodeEvent
@@ -15,7 +15,6 @@ from dsoftbus.session.events import NodeEvent
 IN = 1  # the peer opens a stream here
 OUT = 2  # this node opens a stream there
 PAIRED = "paired"  # whoever is in the trust store
-ANYONE = "*"  # whoever is authenticated
 _DIRECTIONS = {"in": IN, "out": OUT, "both": IN | OUT}
 _EVENTS = 16  # denials that wait to be told; the counters go on
 
@@ -35,6 +34,12 @@ class Rule:
         if self.pattern[-1] == "*":
             return name.startswith(self.pattern[:-1])
         return name == self.pattern
+
+    def covers(self, pattern: str) -> bool:
+        """Whether this rule matches every name that `pattern` matches."""
+        if self.pattern[-1] == "*":
+            return pattern.startswith(self.pattern[:-1])
+        return pattern == self.pattern
 
     def __str__(self):
         words = ["allow" if self.allow else "deny", _word(self.direction), self.pattern]
@@ -118,8 +123,16 @@ class Acl:
         return allowed
 
     def welcomes(self, device: str) -> bool:
-        """Whether some rule allows something to a peer that is not trusted."""
-        return any(rule.allow and rule.who in (device, ANYONE) for rule in self._store.rules)
+        """Whether some rule allows a peer that is not trusted what no rule denies it."""
+        rules = [rule for rule in self._store.rules if rule.who in (device, ANYONE)]
+        for rule in rules:
+            left = rule.direction if rule.allow else 0
+            for other in rules:
+                if not other.allow and other.covers(rule.pattern):
+                    left &= ~other.direction
+            if left:
+                return True
+        return False
 
     def next_event(self):
         """The oldest denial that was not told, or None."""

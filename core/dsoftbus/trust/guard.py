@@ -1,6 +1,6 @@
 """The trust of one node: whom its sessions belong to, and what may happen in them.
 
-A driver needs four things of it: `admit` for every session that is established (`Node` does that),
+A driver needs four things of it: `admit` and `join` for every session (`Node` does that),
 `next_event`, `poll_timer` with `handle_timer`, and `restless`, the sessions in which something has
 to be sent after a command.
 """
@@ -19,6 +19,7 @@ from dsoftbus.errors import (
     BAD_STATE,
     NOT_PAIRED,
     OUTSIDE_ACL,
+    STORE_FULL,
     TRUST_REVOKED,
     LocalError,
     PeerError,
@@ -107,16 +108,29 @@ class Guard:
     # Inputs
 
     def admit(self, session, now: int) -> None:
-        """A handshake has proved the peer of `session`: may it stay, and as whom?
+        """A handshake has proved the peer of `session`: may it stay?
 
-        Raises PeerError(NOT_PAIRED), which ends the session.
+        Raises PeerError(NOT_PAIRED), which ends the session. Nothing is changed for the peer yet.
         """
+        device = session.peer_id
+        if session.initiator or session.by_token or self._knows(session, now):
+            return
+        # A stranger may stay where it could do anything at all: pair, or what `*` may.
+        if not (self.desk.is_open(now) or self.acl.welcomes(device)):
+            self.deny(device, IN, "", NOT_PAIRED)
+            raise PeerError(NOT_PAIRED)
+
+    def join(self, session, now: int) -> None:
+        """`session` was admitted and is established: as whom? Raises PeerError(STORE_FULL) for one
+        more peer that has shown the token."""
         self._follow_key(session, now)
-        by_token = session.by_token and self.store.get(session.peer_id) is None
+        stranger = self.store.get(session.peer_id) is None
+        by_token = session.by_token and stranger
         if by_token and not session.initiator:
-            self.trust(session)  # message 3 was sealed with the token
-        elif self.store.get(session.peer_id) is None:
-            self._admit_stranger(session, now)
+            if not self.trust(session):  # message 3 was sealed with the token
+                raise PeerError(STORE_FULL)
+        elif stranger:
+            self._warn_of_name(session.peer_id, session.peer_name)
         control = Control(self, session)
         session.mux.control = control
         self._controls.append(control)
@@ -177,8 +191,8 @@ class Guard:
         self.acl.deny(device, direction, name, code)
         self.wake()
 
-    def trust(self, session) -> None:
-        """The peer of `session` has paired."""
+    def trust(self, session) -> bool:
+        """The peer of `session` has paired. False: there is no place for it in the store."""
         device, name = session.peer_id, session.peer_name
         today = self._today() if self._today else 0
         known = self.store.get(device)
@@ -191,19 +205,20 @@ class Guard:
                 self.store.touch()
         except LocalError as error:
             self.tell(EV_PAIR_FAILED, device, name, error.code)
-            return
+            return False
         self.tell(EV_PAIRED, device, name)
         self._warn_of_name(device, name)
+        return True
 
     # Admission
 
-    def _admit_stranger(self, session, now: int) -> None:
-        """A stranger may stay where it could do anything at all: pair, or what `*` may."""
-        device = session.peer_id
-        if not (session.initiator or self.desk.is_open(now) or self.acl.welcomes(device)):
-            self.deny(device, IN, "", NOT_PAIRED)
-            raise PeerError(NOT_PAIRED)
-        self._warn_of_name(device, session.peer_name)
+    def _knows(self, session, now: int) -> bool:
+        """Whether the peer is trusted, or will be by the key that a trusted one has announced."""
+        if self.store.get(session.peer_id) is not None:
+            return True
+        if not self._age_promises(now):
+            return False
+        return any(entry.next_public == session.peer_public for entry in self.store.promises())
 
     def _warn_of_name(self, device: str, name: str) -> None:
         """A name that is known, with a key that it did not have."""

@@ -34,9 +34,10 @@ def is_module(name: str) -> bool:
 
 @functools.cache
 def constants(module: str) -> dict[str, Value]:
-    """Names in capitals that `module` assigns once, at its top, an int or a text."""
+    """Names in capitals that `module` assigns once, at its top, an int or a text; and those that
+    it imports to hand them on (`import A as A`)."""
     known = _imported(module)
-    own: dict[str, Value] = {}
+    own = {name: known[name] for name in _handed_on(module) if name in known}
     for node in tree_of(module).body:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
             name = node.targets[0].id
@@ -55,6 +56,12 @@ def _imported(module: str) -> dict[str, Value]:
                 if alias.name in theirs:
                     found[alias.asname or alias.name] = theirs[alias.name]
     return found
+
+
+def _handed_on(module: str) -> Iterator[str]:
+    for node in tree_of(module).body:
+        if isinstance(node, ast.ImportFrom):
+            yield from (alias.name for alias in node.names if alias.asname == alias.name)
 
 
 def _value(node: ast.expr, known: dict[str, Value]) -> Value | None:
