@@ -114,7 +114,7 @@ def run(scenario) -> None:
 @asynccontextmanager
 async def looking(discovery_port: int):
     """A node on the network that listens and looks around: (bus, table of peers)."""
-    async with Bus(os.urandom(32), "laptop") as bus:
+    async with Bus(os.urandom(32), "laptop", allow=ANYONE) as bus:
         files.serve_echo(bus)
         port = await bus.listen("127.0.0.1", 0, "udp")
         with Watch(bus, lambda event: None) as watch:
@@ -145,7 +145,10 @@ def test_each_finds_the_other_and_either_may_begin(plugs):
 
 def test_a_peer_that_changes_its_address_keeps_its_session(plugs):
     async def scenario():
-        async with bridged(plugs, next(_ports)) as (bridge, board), Bus(os.urandom(32)) as bus:
+        async with (
+            bridged(plugs, next(_ports)) as (bridge, board),
+            Bus(os.urandom(32), allow=ANYONE) as bus,
+        ):
             connection = await bus.connect("127.0.0.1", bridge.port, board.bus.public, link="udp")
             assert await echo(connection, b"before") == b"before"
             sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -179,7 +182,10 @@ def test_a_cable_that_is_pulled_and_put_back_in_the_midst_of_a_transfer(plugs):
 def test_a_bridge_that_is_gone_and_back_finds_its_sessions_again(plugs):
     async def scenario():
         port = next(_ports)
-        async with bridged(plugs, port) as (bridge, board), Bus(os.urandom(32)) as bus:
+        async with (
+            bridged(plugs, port) as (bridge, board),
+            Bus(os.urandom(32), allow=ANYONE) as bus,
+        ):
             connection = await bus.connect("127.0.0.1", bridge.port, board.bus.public, link="udp")
             assert await echo(connection, b"before") == b"before"
             bridge.close()
@@ -199,7 +205,10 @@ def test_a_bridge_that_is_gone_and_back_finds_its_sessions_again(plugs):
 
 def test_a_flood_from_the_network_leaves_a_transfer_its_cable(plugs):
     async def scenario():
-        async with bridged(plugs, next(_ports)) as (bridge, board), Bus(os.urandom(32)) as bus:
+        async with (
+            bridged(plugs, next(_ports)) as (bridge, board),
+            Bus(os.urandom(32), allow=ANYONE) as bus,
+        ):
             connection = await bus.connect("127.0.0.1", bridge.port, board.bus.public, link="udp")
             flooding = asyncio.create_task(flood(bridge.port))
             data = os.urandom(200_000)
@@ -238,7 +247,10 @@ def test_a_network_node_never_sends_more_than_the_line_carries(plugs):
     """What both take is agreed on in the handshake, whose packets are short."""
 
     async def scenario():
-        async with bridged(plugs, next(_ports)) as (bridge, board), Bus(os.urandom(32)) as bus:
+        async with (
+            bridged(plugs, next(_ports)) as (bridge, board),
+            Bus(os.urandom(32), allow=ANYONE) as bus,
+        ):
             connection = await bus.connect("127.0.0.1", bridge.port, board.bus.public, link="udp")
             assert 400 < connection.session.reliable.message_max < 479
             assert connection.send_datagram(bytes(connection.session.reliable.message_max))
