@@ -10,7 +10,7 @@ from couple import HOST, A, B, refused
 from dsoftbus.const import HOST as LIMITS
 from dsoftbus.errors import BAD_ARGUMENT, NO_SUCH_SERVICE, STREAM_REFUSED, LocalError
 from dsoftbus_host import files, folder, keys, next_key, secret_files
-from dsoftbus_host.bus import Bus
+from dsoftbus_host.bus import ANYONE, Bus
 from dsoftbus_host.store_file import StoreFile
 
 
@@ -118,7 +118,7 @@ def peer_of(served: Path, test) -> None:
     """Runs `test(session)` with a session to a node that serves this folder."""
 
     async def main():
-        async with Bus(A) as server, Bus(B) as client:
+        async with Bus(A, allow=ANYONE) as server, Bus(B) as client:
             server.on_error = lambda error: None  # that a store fails is what this is about
             files.FileService(server, served)
             port = await server.listen(HOST)
