@@ -89,11 +89,11 @@ def allowed(options):
 
 
 async def serve(options) -> None:
-    if allowed(options) is None:
-        raise LocalError(BAD_ARGUMENT, "nobody could connect: --allow HEXKEY or --anyone says who")
     async with make_bus(options) as bus:
         files.FileService(bus, options["--dir"] or folder.make(_FOLDER))
         files.serve_echo(bus)
+        if allowed(options) is None:
+            raise LocalError(BAD_ARGUMENT, "who may connect? --allow HEXKEY, or --anyone")
         port = await bus.listen(options["--host"], number(options["--port"]), options["--link"])
         print("listening", port, hex_of(bus.public), bus.id)
         await asyncio.Event().wait()

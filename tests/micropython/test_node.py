@@ -132,6 +132,14 @@ def test_usage(words):
     assert result.stderr
 
 
+def test_nobody_is_served_by_default(tmp_path):
+    own = ("--key", tmp_path / "node.key", "--dir", tmp_path / "files")
+    (tmp_path / "files").mkdir()
+    done = nodes.run("serve", *own)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "--allow HEXKEY, or --anyone" in done.stderr
+
+
 # What no peer may have
 
 
