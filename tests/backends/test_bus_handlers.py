@@ -163,3 +163,14 @@ def test_what_came_before_the_end_of_the_session_is_served():
             assert got == [b"said and gone", b""]
 
     run(test())
+
+
+def test_what_nobody_took_up_before_the_end_is_gone():
+    async def test():
+        async with Pair() as pair:
+            async with await pair.client.open("last words") as stream:
+                await stream.write(b"data")
+            await pair.client.close()
+            await refused(END_PEER, pair.server.accept())
+
+    run(test())

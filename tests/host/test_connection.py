@@ -410,19 +410,6 @@ def test_what_was_written_before_the_end_arrives():
             await closing
 
 
-def test_what_nobody_took_up_before_the_end_is_gone():
-    async def test():
-        async with Pair(LIMITS) as pair:
-            async with await pair.client.open("last words") as stream:
-                await stream.write(b"data")
-            await pair.client.close()
-            await refused(END_PEER, pair.server.accept())
-
-    run(test())
-
-    run(test())
-
-
 # Cancellation
 
 
