@@ -31,6 +31,7 @@ package(
         "link/replay.py",
         "link/rtt.py",
         "link/segments.py",
+        "names.py",
         "noise.py",
         "secret.py",
         "session/__init__.py",

@@ -70,6 +70,17 @@ def text(raw) -> str:
     return found
 
 
+def is_name(found: str) -> bool:
+    """Whether `found` keeps the rule for names (`names`), as an empty one does. In ASCII that is
+    seen here; the table for the rest is loaded when it is needed."""
+    for char in found:
+        if not " " <= char < "\x7f":
+            from dsoftbus.names import allowed
+
+            return allowed(found)
+    return found == found.strip()
+
+
 def _utf8_bytes(found: str) -> int:
     """How long the one right encoding of `found` is, or -1 when it has none (RFC 3629).
 

@@ -20,6 +20,7 @@ OVERSIZE = const(0x12)
 UNAUTHENTICATED = const(0x13)
 IDENTITY_SPOOF = const(0x14)
 MALFORMED = const(0x15)
+INVALID_NAME = const(0x16)
 # noise.reject
 DECRYPT_FAILED = const(0x20)
 LOW_ORDER_POINT = const(0x21)

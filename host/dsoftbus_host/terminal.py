@@ -127,7 +127,7 @@ def warn_of_argument(what: str, instead: str) -> None:
 
 def node_name(text: str) -> str:
     """As much of `text` as a node's name holds."""
-    return text.encode()[:NODE_NAME_MAX].decode(errors="ignore")
+    return text.encode()[:NODE_NAME_MAX].decode(errors="ignore").strip()
 
 
 def open_store(path: Path) -> store_file.StoreFile:

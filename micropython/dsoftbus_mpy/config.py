@@ -25,6 +25,7 @@ A board reads this module once, and lets go of it.
 import json
 import os
 
+from dsoftbus.codec import is_name
 from dsoftbus.const import NODE_NAME_MAX
 from dsoftbus.errors import LocalError
 
@@ -168,7 +169,11 @@ def _all_pass(parse, texts) -> bool:
 
 # The test, what it tests, and what stands for a setting that is left out.
 _CHECKS = {
-    "name": (lambda v: _is_text(v, NODE_NAME_MAX, 1), "a text of 1 to 32 bytes", "board"),
+    "name": (
+        lambda v: _is_text(v, NODE_NAME_MAX, 1) and is_name(v),
+        "a text of 1 to 32 bytes",
+        "board",
+    ),
     "serial": (lambda v: v in _LINES, '"console", "uart" or ""', "console"),
     "uart": (_is_uart, "[id, tx, rx]", None),
     "baud": (lambda v: _is_number(v, _BAUD_MIN, _BAUD_MAX), "1200 to 4000000", 115200),

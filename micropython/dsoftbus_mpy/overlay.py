@@ -1,6 +1,7 @@
 """Code that is needed for a while: loaded when its work begins, given back when that is done.
 
-That is what handshakes need, about seven kilobytes of heap (docs/memory.md), and key files.
+That is what handshakes need, about seven kilobytes of heap (docs/memory.md), key files, and the
+table of what no name holds.
 """
 
 import sys
@@ -13,6 +14,7 @@ _FOR_A_WHILE = (
     "dsoftbus_openings",
     "dsoftbus_x25519",
     "dsoftbus_keyfile",
+    "dsoftbus_text",
 )
 
 

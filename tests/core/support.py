@@ -43,6 +43,35 @@ def raises(expected, call, *args) -> BusError:
     raise AssertionError("expected %s, nothing was raised" % expected)
 
 
+# Names that a terminal, a log or a person would take for something else: one of each kind.
+NO_NAMES = (
+    "a\x1b[8m",
+    "a\nb",
+    "a\rb",
+    "a\tb",
+    "a\x00",
+    "a\x7f",
+    "a\x9bb",
+    "a\x85",
+    "a\xad",
+    "\u202eabc",
+    "a\u2066b",
+    "a\u200fb",
+    "a\u200bb",
+    "a\u2028b",
+    "a\u2029",
+    "\ufeffa",
+    "a\ue000",
+    "a\uffff",
+    "a\U000e0041",
+    " a",
+    "a ",
+    "a\u3000",
+    "\xa0a",
+    " ",
+)
+
+
 class Random:
     """Deterministic bytes, the same on all interpreters: `Random(seed)(n)` is the `random(n)` that
     the core asks for. A 16-bit xorshift pair (period 2**32 - 1): every step fits a small int.

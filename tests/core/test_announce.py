@@ -7,7 +7,7 @@ from dsoftbus.discovery import announce
 from dsoftbus.discovery.announce import FLAG_PAIRING, FLAG_QUERY, Announcement, decode
 from dsoftbus.discovery.announcer import ASK_BYTES, PAD, Announcer
 from dsoftbus.errors import BAD_ARGUMENT, PeerError
-from support import Random, raises
+from support import NO_NAMES, Random, raises
 
 GOLDEN = unhexlify(
     b"4e58534201056e6f646539909c" + b"11" * 32 + b"020673616d6772640a62756e646c656d677264"
@@ -128,6 +128,22 @@ def test_what_no_packet_can_say_is_refused():
     spoiled("services", ("a",) * 17)
     spoiled("services", ("",))
     spoiled("services", ("x" * 64,) * 16 + ("y" * 60,))
+
+
+def test_names_that_would_not_show_are_refused():
+    good = "\u00e9" * 15
+    for name in NO_NAMES:
+        wire = name.encode()
+        fill = b"x" * (30 - len(wire))
+        bad = wire + fill if name[-1:] == "a" or name[:1] == " " else fill + wire
+        for spoiled in ("id", "name", "services"):
+            said = sample()
+            setattr(said, spoiled, (good,) if spoiled == "services" else good)
+            packet = said.encode().replace(good.encode(), bad)
+            assert len(packet) == len(said.encode())
+            raises(REJECT + "invalid_input", decode, packet)
+            setattr(said, spoiled, (name,) if spoiled == "services" else name)
+            raises(BAD_ARGUMENT, said.encode)
 
 
 def test_the_largest_announcement_has_1200_bytes():

@@ -28,7 +28,7 @@ from dsoftbus.session.keepalive import Keepalive
 from dsoftbus.session.mux import Mux
 from dsoftbus.session.states import CLOSED, ESTABLISHED, OFFERED, RESET
 from pairs import Muxes, all_events, data_frame, events, frame, limits, open_frame, take, u32
-from support import raises
+from support import NO_NAMES, raises
 
 
 def sent(mux) -> bytes:
@@ -155,6 +155,10 @@ def test_reject_invalid_stream_name():
         b"\xed\xa0\x80",
     ):
         assert refusal(mux, open_frame(number, name)) == errors.INVALID_STREAM_NAME
+        number += 2
+    for name in NO_NAMES:
+        assert refusal(mux, open_frame(number, name.encode())) == errors.INVALID_STREAM_NAME
+        raises("mux.reject.invalid_stream_name", mux.open, name, 3)
         number += 2
     take(mux, open_frame(number, b"fine"))
     assert events(mux) == [EV_OPENED]

@@ -18,7 +18,7 @@ from dsoftbus.trust import invitation
 from dsoftbus.trust.desk import Desk
 from dsoftbus.trust.invitation import Invitation
 from dsoftbus.trust.pairing import CANCEL, CONFIRM, REVEAL, Pairing
-from support import Random, raises
+from support import NO_NAMES, Random, raises
 
 HASH = b"h" * 32
 
@@ -247,6 +247,15 @@ def test_an_invitation_there_and_back():
     head, query = uri.split("?")
     shouted = head.upper() + "?" + query.replace("t=a", "t=A") + "&z=later&"
     assert invitation.decode(shouted).token == made.token
+
+
+def test_an_invitation_has_a_name_that_shows():
+    uri = Invitation(bytes(32), bytes(16)).encode() + "&n="
+    for name in NO_NAMES:
+        escaped = "".join(["%%%02x" % byte for byte in name.encode()])
+        raises(BAD_PAIRING_URI, invitation.decode, uri + escaped)
+        raises(BAD_ARGUMENT, Invitation(bytes(32), bytes(16), name).encode)
+    assert invitation.decode(uri + "%c3%a9").name == "\u00e9"
 
 
 def test_what_is_no_invitation_is_refused():

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from dsoftbus.codec import is_name
 from dsoftbus.const import SMALL
 from dsoftbus.discovery import announce
 from dsoftbus.discovery.announce import Announcement
@@ -24,7 +25,8 @@ from dsoftbus.trust.pairing import TABLE, Pairing
 from dsoftbus_host import crypto
 from support import Random
 
-names = st.text(min_size=1, max_size=16).filter(lambda text: len(text.encode()) <= 32)
+texts = st.text(min_size=1, max_size=16).filter(lambda text: len(text.encode()) <= 32)
+names = texts.filter(is_name)
 keys = st.binary(min_size=32, max_size=32)
 links = st.tuples(st.integers(0, 255), st.integers(1, 65535))
 
@@ -65,7 +67,7 @@ def test_a_bent_announcement_is_refused_or_says_what_it_says(said, data):
 
 @given(st.binary(max_size=1300).map(lambda tail: b"NXSB" + tail) | st.binary(max_size=64))
 def test_any_bytes_are_an_announcement_or_refused(packet):
-    announce.claimed_id(packet)
+    announce.claimed(packet)
     try:
         assert announce.decode(packet).encode() == packet
     except PeerError as error:

@@ -8,7 +8,7 @@ Decoding is total, and only what `encode` could have made is taken: either gives
 bytes.
 """
 
-from dsoftbus.codec import Reader, put_u16, put_u32, text
+from dsoftbus.codec import Reader, is_name, put_u16, put_u32, text
 from dsoftbus.const import (
     ANNOUNCE_MAX,
     KEY_BYTES,
@@ -171,9 +171,12 @@ class _Packet(Reader):
             raise PeerError(ANNOUNCE_INVALID, "length")
         raw = self.raw(n)
         try:
-            return text(raw)
+            found = text(raw)
         except PeerError:
             raise PeerError(ANNOUNCE_UTF8)
+        if not is_name(found):
+            raise PeerError(ANNOUNCE_INVALID, "name")
+        return found
 
     def link(self) -> tuple:
         kind, port = self.u8(), self.u16()
@@ -187,9 +190,9 @@ def _lifetime_fits(lifetime_s: int) -> bool:
 
 
 def _named(name: str, least: int, most: int) -> bytes:
-    raw = name.encode()
-    if not least <= len(raw) <= most:
-        raise LocalError(BAD_ARGUMENT, "name of %d..%d bytes" % (least, most))
+    raw = name.encode() if is_name(name) else b""
+    if not least <= len(raw) <= most or (name and not raw):
+        raise LocalError(BAD_ARGUMENT, "name of %d..%d bytes, all of which show" % (least, most))
     return bytes((len(raw),)) + raw
 
 

@@ -4,7 +4,7 @@
 the code of its refusal.
 """
 
-from dsoftbus.codec import text
+from dsoftbus.codec import is_name, text
 from dsoftbus.const import KIND_BYTES, KIND_MESSAGES, PRIORITIES, STREAM_NAME_MAX
 from dsoftbus.errors import (
     BAD_ARGUMENT,
@@ -23,7 +23,7 @@ _KINDS = (KIND_BYTES, KIND_MESSAGES)
 
 def check_own(name: str, priority: int, kind: int) -> None:
     """A stream that this side wants to open, or LocalError."""
-    if not 1 <= len(name.encode()) <= STREAM_NAME_MAX:
+    if not is_name(name) or not 1 <= len(name.encode()) <= STREAM_NAME_MAX:
         raise LocalError(INVALID_STREAM_NAME, name)
     if not 0 <= priority < PRIORITIES or kind not in _KINDS:
         raise LocalError(BAD_ARGUMENT, "priority 0..7, kind 0 or 1")
@@ -38,9 +38,12 @@ def check_peers(raw: bytes, priority: int, kind: int) -> str:
     if not 1 <= len(raw) <= STREAM_NAME_MAX:
         raise PeerError(INVALID_STREAM_NAME)
     try:
-        return text(raw)
+        name = text(raw)
     except PeerError:
-        raise PeerError(INVALID_STREAM_NAME) from None
+        name = ""
+    if not name or not is_name(name):
+        raise PeerError(INVALID_STREAM_NAME)
+    return name
 
 
 def refusal(streams: dict, parity: int, limit: int, name: str) -> int:

@@ -4,9 +4,9 @@
 features u32 | name length u8 | name` (docs/wire-format.md).
 """
 
-from dsoftbus.codec import Reader, put_u16, put_u32
+from dsoftbus.codec import Reader, is_name, put_u16, put_u32
 from dsoftbus.const import NODE_NAME_MAX
-from dsoftbus.errors import MALFORMED, PeerError
+from dsoftbus.errors import INVALID_NAME, MALFORMED, PeerError
 from dsoftbus.identity import check_claim, device_id, looks_like_id
 
 HELLO_VERSION = 1
@@ -55,7 +55,8 @@ def own(profile, name: str, record_bytes: int = 0) -> Hello:
 def decode(data, sender_public) -> Hello:
     """The peer's HELLO. `sender_public` is the key that the handshake has proved.
 
-    Raises PeerError: MALFORMED, or IDENTITY_SPOOF for a name that poses as another's id.
+    Raises PeerError: MALFORMED; INVALID_NAME for a name that would not show as it is;
+    IDENTITY_SPOOF for one that poses as another's id.
     """
     reader = Reader(data)
     if reader.u8() != HELLO_VERSION:
@@ -67,6 +68,8 @@ def decode(data, sender_public) -> Hello:
         raise PeerError(MALFORMED, "hello limits")
     if min(hello.stream_credit, hello.session_credit) < _CREDIT_MIN:
         raise PeerError(MALFORMED, "hello credit")
+    if not is_name(hello.name):
+        raise PeerError(INVALID_NAME)
     if looks_like_id(hello.name):
         check_claim(hello.name, device_id(sender_public))
     return hello

@@ -1,5 +1,6 @@
 """What one node brings to every session."""
 
+from dsoftbus.codec import is_name
 from dsoftbus.const import NODE_NAME_MAX
 from dsoftbus.errors import BAD_ARGUMENT, LocalError, Unsupported
 
@@ -15,8 +16,8 @@ class Local:
     """
 
     def __init__(self, suites, static, random, profile, name="", psk=None):
-        if len(name.encode()) > NODE_NAME_MAX:
-            raise LocalError(BAD_ARGUMENT, "node name of at most 32 bytes")
+        if not is_name(name) or len(name.encode()) > NODE_NAME_MAX:
+            raise LocalError(BAD_ARGUMENT, "node name of at most 32 bytes, all of which show")
         self.suites = suites
         self.static = static
         self.random = random

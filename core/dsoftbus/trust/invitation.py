@@ -5,7 +5,7 @@ dsoftbus:KEY?t=TOKEN&n=NAME&a=ADDRESS
 
 import hashlib
 
-from dsoftbus.codec import text
+from dsoftbus.codec import is_name, text
 from dsoftbus.const import KEY_BYTES, NODE_NAME_MAX
 from dsoftbus.errors import BAD_ARGUMENT, BAD_PAIRING_URI, MALFORMED, LocalError, PeerError
 from dsoftbus.identity import BASE32, base32, device_id
@@ -41,6 +41,8 @@ class Invitation:
         return psk(self.token)
 
     def encode(self) -> str:
+        if not is_name(self.name):
+            raise LocalError(BAD_ARGUMENT, "a name, all of which shows")
         uri = _SCHEME + base32(self.public) + "?t=" + base32(self.token)
         if self.name:
             uri += "&n=" + _escape(self.name)
@@ -75,8 +77,8 @@ def _decode(uri: str) -> Invitation:
             addresses.append(_address(_unescape(value)))
     if not invitation.token or len(addresses) > _ADDRESSES_MAX:
         raise PeerError(BAD_PAIRING_URI, "one token, at most 4 addresses")
-    if len(invitation.name.encode()) > NODE_NAME_MAX:
-        raise PeerError(BAD_PAIRING_URI, "name of at most 32 bytes")
+    if len(invitation.name.encode()) > NODE_NAME_MAX or not is_name(invitation.name):
+        raise PeerError(BAD_PAIRING_URI, "name of at most 32 bytes, all of which show")
     invitation.addresses = tuple(addresses)
     return invitation
 

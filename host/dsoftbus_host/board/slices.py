@@ -57,7 +57,7 @@ SLICES = {
             "dsoftbus_mpy",
             *_of("dsoftbus_mpy", "clock crypto entropy overlay secret_files node"),
         ),
-        ("handshake", "messages"),
+        ("handshake", "messages", "text"),
     ),
     "keyfile": Slice(
         "the file of a node's secret", ("core",), ("dsoftbus.secret", "dsoftbus_mpy.keyfile")
