@@ -1,5 +1,7 @@
 """How often: token buckets, in injected ms."""
 
+from collections import OrderedDict
+
 
 class TokenBucket:
     """`tokens` at once, refilled evenly over `period_ms`. Both small, so that all stays small."""
@@ -8,12 +10,12 @@ class TokenBucket:
         self._tokens = tokens
         self._period = period_ms
         self._level = tokens * period_ms
-        self.at = 0  # when it was asked last
+        self._at = 0
 
     def take(self, now: int) -> bool:
         """Takes a token; False when there is none."""
-        elapsed = min(now - self.at, self._period)
-        self.at = now
+        elapsed = min(now - self._at, self._period)
+        self._at = now
         level = min(self._level + elapsed * self._tokens, self._tokens * self._period)
         enough = level >= self._period
         self._level = level - self._period if enough else level
@@ -21,19 +23,19 @@ class TokenBucket:
 
 
 class Shares:
-    """`tokens` over `period_ms` for all hosts: one half is kept for hosts within their `share` of
-    it, the other is free for whoever comes. So no host alone keeps others from theirs.
+    """Tokens over `period_ms` for all hosts: so many are `kept` for hosts within their `share` of
+    them, others are `free` for whoever comes. So no host alone keeps others from theirs.
 
     At most `hosts` of them are told apart; of more, the one that asked longest ago is forgotten.
     """
 
-    def __init__(self, tokens: int, share: int, period_ms: int, hosts: int):
-        self._kept = TokenBucket((tokens + 1) // 2, period_ms)
-        self._free = TokenBucket(tokens // 2, period_ms)
+    def __init__(self, kept: int, free: int, share: int, period_ms: int, hosts: int):
+        self._kept = TokenBucket(kept, period_ms)
+        self._free = TokenBucket(free, period_ms)
         self._share = share
         self._period = period_ms
         self._most = hosts
-        self._hosts = {}
+        self._hosts = OrderedDict()
 
     def take(self, host, now: int) -> bool:
         """Takes a token for `host`; False when there is none."""
@@ -42,9 +44,10 @@ class Shares:
         return self._free.take(now)
 
     def _of(self, host) -> TokenBucket:
-        bucket = self._hosts.get(host)
+        bucket = self._hosts.pop(host, None)
         if bucket is None:
             if len(self._hosts) >= self._most:
-                del self._hosts[min(self._hosts, key=lambda known: self._hosts[known].at)]
-            bucket = self._hosts[host] = TokenBucket(self._share, self._period)
+                del self._hosts[next(iter(self._hosts))]
+            bucket = TokenBucket(self._share, self._period)
+        self._hosts[host] = bucket  # the last one asked stands last
         return bucket

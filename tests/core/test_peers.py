@@ -24,7 +24,7 @@ from dsoftbus.errors import (
     label,
 )
 from dsoftbus.identity import device_id
-from dsoftbus.pace import TokenBucket
+from dsoftbus.pace import Shares, TokenBucket
 from support import raises
 
 OWN = device_id(bytes(32))
@@ -308,6 +308,21 @@ def test_a_token_bucket_gives_its_rate_and_no_more():
     assert bucket.take(10000)
     assert not bucket.take(10000)
     assert [bucket.take(1 << 40) for _ in range(4)] == [True, True, True, False]
+
+
+def test_shares_of_a_bounded_number_of_hosts():
+    shares = Shares(4, 2, 2, 1000, 3)
+    assert [shares.take("a", 0) for _ in range(5)] == [True] * 4 + [False]  # two of them are free
+    assert [shares.take("b", 0) for _ in range(3)] == [True, True, False]
+    assert not shares.take("c", 0)
+    assert shares.take("a", 500) and shares.take("b", 500) and shares.take("c", 500)
+    for host in range(100):
+        shares.take(host, 1000)
+        assert len(shares._hosts) <= 3
+    shares = Shares(100, 0, 1, 1000, 3)
+    for host in "abcad":  # b has been asked longest ago
+        shares.take(host, 0)
+    assert not shares.take("a", 0) and not shares.take("c", 0) and shares.take("b", 0)
 
 
 def test_a_backoff_begins_anew():

@@ -6,9 +6,10 @@ from hypothesis import strategies as st
 
 from dsoftbus.const import LINK_DATAGRAM, LINK_STREAM, SMALL, U30_MAX
 from dsoftbus.discovery.announce import FLAG_PAIRING, FLAG_QUERY, Announcement, decode
+from dsoftbus.discovery.announcer import padded
 from dsoftbus.discovery.peers import Peers
 from dsoftbus.identity import device_id
-from dsoftbus_host.bridge.herald import NEWS, NEWS_MAX, Herald
+from dsoftbus_host.bridge.herald import NEWS, NEWS_HOST, NEWS_MAX, Herald
 
 MTU = 479
 PORT = 40000
@@ -83,8 +84,8 @@ def test_the_board_hears_of_nodes_that_udp_reaches():
 def test_the_board_hears_no_more_than_its_cable_bears_and_the_newest():
     herald = make()
     for n in range(100, 100 + NEWS_MAX + 9):
-        herald.from_network(packet(n), HERE, 0)
-    herald.from_network(packet(100, 2, lifetime_s=0), HERE, 0)
+        herald.from_network(packet(n), (f"192.0.2.{n}", 1), 0)
+    herald.from_network(packet(100, 2, lifetime_s=0), ("192.0.2.100", 1), 0)
     got = []
     for now in range(0, 5000, 50):
         news = herald.next_news(now)
@@ -173,3 +174,29 @@ def test_whatever_is_announced_nothing_raises(items):
             herald.from_network(mixed, HERE, i)
         herald.next_news(i)
         herald.handle_timer(i)
+
+
+def test_one_host_does_not_keep_the_board_from_hearing_of_others():
+    herald = make()
+    for n in range(100, 1000):
+        herald.from_network(packet(n), HERE, n)
+    herald.from_network(packet(1), ("192.0.2.8", 1), 1000)
+    heard = [decode(herald.next_news(1000 + 250 * i).packet).id for i in range(NEWS_HOST + 1)]
+    assert heard[-1] == device_id(key(1))
+    assert herald.next_news(100000) is None
+
+
+@pytest.mark.parametrize("length", range(70, 500, 7))
+def test_no_answer_to_the_network_is_longer_than_its_question(length):
+    herald = Herald(PORT, MTU, 5, 0)
+    services = tuple(f"service/{n}" for n in range(12))
+    herald.from_board(packet(7, 1, (), services=services), 0)
+    said = Announcement(device_id(key(1)), key(1))
+    said.flags = FLAG_QUERY
+    question = padded(said, length)
+    answer = herald.from_network(question, HERE, 0)
+    whole = len(herald.board.encode())
+    assert answer is None or len(answer) <= len(question)
+    if len(question) >= whole:
+        assert decode(answer).services == services
+    assert answer or len(question) < 90

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from dsoftbus.const import (
     FLIGHT_HEADER,
     PKT_COOKIE,
+    REC_FINISH,
     REC_INIT,
     REC_PROTECTED,
     REC_REPLY,
@@ -22,6 +23,7 @@ from dsoftbus_host.bridge.relay import (
     CREDIT,
     CREDIT_MAX,
     EARLY,
+    HANDSHAKES_MS,
     LIVE_RUN,
     MALFORMED,
     MOVED,
@@ -30,6 +32,7 @@ from dsoftbus_host.bridge.relay import (
     OVER_BUDGET,
     OVERSIZE,
     PROVED,
+    PROVED_HOST,
     QUEUE_FULL,
     UNKNOWN,
     UNKNOWN_TYPE,
@@ -198,11 +201,88 @@ def test_openings_past_the_budget_are_asked_for_a_cookie_and_pass_with_it():
 
 def test_openings_of_proved_addresses_have_a_budget_too():
     relay = make()
-    live(relay)
-    for i in range(PROVED + 5):
-        relay.from_network(opening(100 + i), PEER, 0)
-    assert len(drain(relay)) == PROVED
-    assert relay.drops[OVER_BUDGET] == 5
+    hosts = PROVED // PROVED_HOST + 2
+    for host in range(hosts):
+        live(relay, (f"192.0.2.{host}", 1), host + 1, host * HANDSHAKES_MS)
+    now = hosts * HANDSHAKES_MS
+    for host in range(hosts):
+        for i in range(PROVED_HOST + 3):
+            relay.from_network(opening(100 + i), (f"192.0.2.{host}", 1), now)
+        assert len(drain(relay)) == (PROVED_HOST if host < hosts - 2 else 0)
+    assert relay.drops[OVER_BUDGET] == 5 * hosts - PROVED
+
+
+class Stranger:
+    """Whoever floods from one true address: it shows the cookies that it is sent."""
+
+    host = "192.0.2.66"
+
+    def __init__(self, relay: Relay):
+        self.relay = relay
+        self.sent = 0
+        self.bytes = 0
+
+    def send(self, data: bytes, now: int) -> None:
+        self.sent += 1
+        self.bytes += len(data)
+        address = (self.host, self.sent % 5000)
+        answer = self.relay.from_network(data, address, now)
+        if answer is not None:
+            self.bytes += len(data) + 16
+            self.relay.from_network(data + answer[FLIGHT_HEADER:], address, now)
+
+    def flood(self, kind: str, now: int) -> None:
+        if kind == "openings":
+            self.send(opening(1000 + self.sent), now)
+        elif kind == "flights":
+            self.send(bytes(flight(REC_FINISH, 77, bytes(80))), now)
+        else:
+            self.send(protected(77, MTU), now)
+
+
+class Board:
+    """Answers each INIT; `finished` are the addresses whose FINISH it has."""
+
+    def __init__(self, relay: Relay):
+        self.relay = relay
+        self.finished: list = []
+
+    def take(self, now: int) -> None:
+        """One datagram, if there is one; an honest peer answers at once."""
+        item = self.relay.next_for_line()
+        if item is None:
+            return
+        address = self.relay.channels.at(item[1]).address
+        if item[0][0] == REC_INIT:
+            self.relay.from_line(flight(REC_REPLY, 77, b"reply"), item[1], now)
+            if address[0] != Stranger.host:
+                self.relay.from_network(bytes(flight(REC_FINISH, 5, bytes(80))), address, now)
+        elif item[0][0] == REC_FINISH and address[0] != Stranger.host:
+            self.finished.append(address)
+
+
+@pytest.mark.parametrize("kind", ["openings", "flights", "protected"])
+@pytest.mark.parametrize("every_ms", [40, 1])
+def test_one_stranger_leaves_others_their_handshakes(kind, every_ms):
+    """At 1.4 kB in a second and at forty times that, on channels that the board has answered."""
+    relay = make()
+    board, stranger, begun = Board(relay), Stranger(relay), []
+    for i in range(3):
+        stranger.send(opening(2000 + i), 0)
+    for now in range(20000):
+        if now % every_ms == 0:
+            stranger.flood(kind, now)
+        if now % 2000 == 500:
+            begun.append((f"192.0.2.{len(begun) + 1}", 1))
+        if begun and now % 500 == 0 and begun[-1] not in board.finished:  # its INIT, repeated
+            init = opening(len(begun))
+            answer = relay.from_network(init, begun[-1], now)
+            if answer is not None:
+                relay.from_network(init + answer[FLIGHT_HEADER:], begun[-1], now)
+        if now % 42 == 0:
+            board.take(now)
+    assert stranger.bytes > 20000 // every_ms * 50
+    assert board.finished == begun and len(begun) == 10
 
 
 def test_a_peer_that_changed_its_address_goes_on_in_the_midst_of_a_flood():
@@ -225,7 +305,7 @@ def test_sessions_of_before_a_restart_of_the_bridge_are_let_through():
     relay = make()
     for _ in range(UNKNOWN + MOVED):
         relay.from_network(protected(3), PEER, 0)
-    assert len(drain(relay)) == UNKNOWN
+    assert len(drain(relay)) == UNKNOWN // 4 + UNKNOWN // 2  # its share, and what is free
     channel = relay.channels.to(PEER).channel
     relay.from_line(protected(5), channel, 1)
     for _ in range(CREDIT):
@@ -304,6 +384,20 @@ def test_ways_that_nobody_uses_are_free_again_and_given_as_late_as_can_be():
     assert not len(relay.channels)
     assert relay.from_line(protected(1), channel, IDLE_MS) is None
     assert relay.announced(("192.0.2.99", 1), 60000, IDLE_MS) != channel
+
+
+def test_a_way_on_which_only_the_board_speaks_stays():
+    relay = make()
+    channel = live(relay)
+    for now in range(0, 5 * IDLE_MS, IDLE_MS // 4):
+        assert relay.from_line(protected(1), channel, now) == PEER
+        relay.handle_timer(now + 1)
+    assert relay.channels.to(PEER).rank(now) == LIVE
+    quiet = relay.announced(("192.0.2.99", 1), 5 * IDLE_MS, now)
+    relay.handle_timer(now + IDLE_MS - 1)
+    assert relay.from_line(flight(REC_INIT, 3, bytes(51)), quiet, now + IDLE_MS - 1)
+    relay.handle_timer(now + IDLE_MS + 1)
+    assert relay.channels.at(quiet) and not relay.channels.at(channel)
 
 
 def test_a_datagram_does_not_reach_the_board_under_a_channel_that_was_given_away():

@@ -103,11 +103,11 @@ class Peers:
         self._limit = profile.peers
         self._services = profile.peer_services
         self._table = {}
-        packets = max(_PACKETS, profile.peers // _PEERS_A_PACKET)
-        hosts = profile.addresses
-        self._strangers = Shares(packets, _HOST_PACKETS, _PACKETS_MS, hosts)
+        half = max(_PACKETS, profile.peers // _PEERS_A_PACKET) // 2
+        shared = half, half, _HOST_PACKETS, _PACKETS_MS, profile.addresses
+        self._strangers = Shares(*shared)
         # Known peers that are somewhere else than they were, and trusted ones that come back.
-        self._returning = Shares(packets, _HOST_PACKETS, _PACKETS_MS, hosts)
+        self._returning = Shares(*shared)
         self._warnings = deque((), _WARNINGS)
         self._warn_at = 0
         self._turned = {}  # by id: those of whom the last event is true no more

@@ -18,7 +18,8 @@ from dsoftbus.identity import device_id
 from dsoftbus.pace import TokenBucket
 
 NEWS = 4  # announcements to the board in a second: a twentieth of a cable of 115200 baud
-NEWS_MAX = 64  # nodes whose announcement waits for its turn
+NEWS_MAX = 64  # nodes whose announcement waits for its turn,
+NEWS_HOST = 16  # and of one host: others are heard of, too
 _SECOND_MS = 1000
 # The bridge asks the board who it is in the name of nobody: no one has the secret of this key.
 NOBODY = bytes(KEY_BYTES)
@@ -81,7 +82,7 @@ class Herald:
             return None
         peer, flags = heard
         news = self._news_of(peer, now)
-        if news is not None and (peer.id in self._news or len(self._news) < NEWS_MAX):
+        if news is not None and (peer.id in self._news or self._has_place(news.address[0])):
             self._news[peer.id] = news
         # The same packet again, not a new one: only the board counts its announcements.
         if not flags & FLAG_QUERY:
@@ -124,6 +125,10 @@ class Herald:
         if not self._news or not self._pace.take(now):
             return None
         return self._news.pop(next(iter(self._news)))
+
+    def _has_place(self, host: str) -> bool:
+        own = sum(news.address[0] == host for news in self._news.values())
+        return len(self._news) < NEWS_MAX and own < NEWS_HOST
 
     def _news_of(self, peer: Peer, now: int) -> News | None:
         links: tuple[tuple[int, int], ...] = peer.links

@@ -23,7 +23,8 @@ from dsoftbus.const import (
     REC_PROTECTED,
     TAG_BYTES,
 )
-from dsoftbus.pace import TokenBucket
+from dsoftbus.pace import Shares, TokenBucket
+from dsoftbus.session.arrivals import host_of
 from dsoftbus.session.cookies import Cookies
 from dsoftbus.session.over_datagram import flight
 from dsoftbus_host.bridge.channels import ANNOUNCED, CALLED, LIVE, STRANGER, Channels, Way
@@ -34,6 +35,7 @@ _INIT_BYTES = _EPHEMERAL + KEY_BYTES + TAG_BYTES
 
 WAITING = 16  # datagrams of one live way: 0.7 s of the cable at 115200 baud
 WAITING_OTHERS = 16  # of all that are not live, together
+WAITING_HOST = 4  # of these from one host, where more than half of the places are taken
 CREDIT = (
     4  # datagrams to the board for each protected one of its own: it acknowledges every second
 )
@@ -43,15 +45,20 @@ ANNOUNCED_MAX = (
 )
 LIVE_RUN = 8  # datagrams of live ways, after which one of another has its turn
 _SECOND_MS = 1000
-# Datagrams in a second towards the cable, from addresses that are not live or have no credit.
-OPENINGS = 3  # handshakes from addresses that have shown nothing: a small board answers two
-PROVED = 6  # handshakes from addresses that showed a cookie
+# Datagrams in a second towards the cable, from addresses that are not live or have no credit. One
+# half of each budget is kept for hosts within their share of it, a quarter.
+HANDSHAKES_MS = 4000  # of the next three: a small board answers two in a second
+OPENINGS = 4  # handshakes from addresses that have shown nothing
+PROVED = 8  # handshakes from addresses that showed a cookie,
+PROVED_HOST = 2  # and from one host, because the board cannot tell whose channels are one's
 FLIGHTS = 8  # of handshakes that the board has answered or begun
 EARLY = 8  # protected ones of such, and of live ones without credit
 MOVED = 8  # protected ones for a connection id that a live way had: its peer has a new address
 UNKNOWN = 4  # others: sessions of before this bridge was started
 _PROVED_MS = 60000
 _CROWDED_MS = 10000  # as long as a host tries to connect
+_HOSTS = 256  # whose share is kept: as many as there are channels
+_QUARTER = 4
 
 # Why a datagram was dropped.
 MALFORMED = "malformed"
@@ -78,12 +85,12 @@ class Relay:
         self._live: deque[Way] = deque()  # those with something waiting
         self._others: deque[tuple[Way, bytes]] = deque()
         self._run = 0  # datagrams of live ways since one of another
-        self._openings = TokenBucket(OPENINGS, _SECOND_MS)
-        self._proved = TokenBucket(PROVED, _SECOND_MS)
-        self._flights = TokenBucket(FLIGHTS, _SECOND_MS)
-        self._early = TokenBucket(EARLY, _SECOND_MS)
-        self._moved = TokenBucket(MOVED, _SECOND_MS)
-        self._unknown = TokenBucket(UNKNOWN, _SECOND_MS)
+        self._openings = TokenBucket(OPENINGS, HANDSHAKES_MS)
+        self._proved = Shares(PROVED, 0, PROVED_HOST, HANDSHAKES_MS, _HOSTS)
+        self._flights = _shared(FLIGHTS)
+        self._early = _shared(EARLY)
+        self._moved = _shared(MOVED)
+        self._unknown = _shared(UNKNOWN)
 
     # Inputs
 
@@ -98,7 +105,7 @@ class Relay:
         way = self.channels.to(address)
         if way is not None and way.credit and way.rank(now) == LIVE:
             self._queue_live(way, data, now)
-        elif self._budget(data, way, now).take(now):
+        elif self._budget(data, way, now).take(host_of(address), now):
             self._queue_other(data, address, now)
         else:
             self.drops[OVER_BUDGET] += 1
@@ -184,7 +191,7 @@ class Relay:
             return OVERSIZE
         return "" if REC_INIT <= data[0] <= PKT_COOKIE else UNKNOWN_TYPE
 
-    def _budget(self, data: bytes, way: Way | None, now: int) -> TokenBucket:
+    def _budget(self, data: bytes, way: Way | None, now: int) -> Shares:
         called = way is not None and way.rank(now) >= CALLED
         if data[0] != REC_PROTECTED:
             return self._flights if called else self._unknown
@@ -209,11 +216,17 @@ class Relay:
         way = self.channels.give(address, STRANGER, now)
         if way is None:
             self.drops[NO_CHANNEL] += 1
-        elif len(self._others) >= WAITING_OTHERS:
+        elif not self._has_place(host_of(address)):
             self.drops[QUEUE_FULL] += 1
         else:
             way.used = now
             self._others.append((way, data))
+
+    def _has_place(self, host: Any) -> bool:
+        """Whether one datagram more of `host`, which is not live, may wait."""
+        own = sum(host_of(way.address) == host for way, _ in self._others)
+        waiting = len(self._others)
+        return waiting < WAITING_OTHERS // 2 or (waiting < WAITING_OTHERS and own < WAITING_HOST)
 
     # Handshakes
 
@@ -247,10 +260,16 @@ class Relay:
         return way is not None and (now < way.proved_until or way.rank(now) == LIVE)
 
     def _on_proved(self, data: bytes, address: Any, now: int) -> None:
-        if not self._proved.take(now):
+        if not self._proved.take(host_of(address), now):
             self.drops[OVER_BUDGET] += 1
             return
         self._queue_other(data, address, now)
         way = self.channels.to(address)
         if way is not None:
             way.proved_until = now + _PROVED_MS
+
+
+def _shared(tokens: int) -> Shares:
+    """A budget of so many in a second."""
+    half = tokens // 2
+    return Shares(tokens - half, half, tokens // _QUARTER, _SECOND_MS, _HOSTS)
