@@ -25,7 +25,8 @@ class Discovery:
     """Finds the nodes around `bus`, and lets itself be found by them.
 
     `port` is where the bus listens (0: it does not, and only looks), over the links of `kinds`;
-    `interfaces` are the addresses to speak on. What changes is told through `watch`.
+    `interfaces` are the addresses to speak on; `sequence` is where announcements begin to count
+    (`starts`), by default where the clock is. What changes is told through `watch`.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class Discovery:
         interfaces: list[Interface] | None = None,
         discovery_port: int = DISCOVERY_PORT,
         kinds: Iterable[int] = (LINK_STREAM,),
+        sequence: int | None = None,
     ) -> None:
         self._node = bus.node
         self._peers = bus.node.discover()
@@ -45,7 +47,7 @@ class Discovery:
         self._port = discovery_port
         links = tuple((kind, port) for kind in kinds) if port else ()
         said = Announcement(bus.id, bus.public, links, tuple(services), bus.node.local.name)
-        said.sequence = sequence_start()
+        said.sequence = sequence_start() if sequence is None else sequence
         self._announcer = Announcer(said, now_ms(), ASK_BYTES)
         self._peers.own = said
         self._peers.own_hosts = {interface.address for interface in self._interfaces}

@@ -24,6 +24,7 @@ from dsoftbus_host.connection import Connection
 from dsoftbus_host.discovery import Discovery
 from dsoftbus_host.interfaces import Interface
 from dsoftbus_host.keeper import Keeper
+from dsoftbus_host.starts import count_start
 from dsoftbus_host.store_file import StoreFile
 from dsoftbus_host.watch import Watch
 
@@ -64,6 +65,7 @@ class Nearby:
         self._on_event = on_event
         self._moved: dict[str, str] = {}  # old ids of peers that changed their key since
         self.port = 0
+        self._starts = key_path and key_path.with_name(key_path.name + ".starts")
         self._listen = listen
         self._services = services
         self._interfaces = interfaces
@@ -88,6 +90,7 @@ class Nearby:
             self._interfaces,
             self._discovery_port,
             kinds,
+            None if self._starts is None else count_start(self._starts),
         )
         self.discovery.start()
         for line in lines:

@@ -77,8 +77,8 @@ def read(path: Path) -> Plan | None:
         return None
     try:
         found = nextkey.decode(data)
-    except (LocalError, ValueError, IndexError) as error:
-        raise LocalError(KEY_FILE, f"{beside}: {getattr(error, 'detail', error)}") from None
+    except LocalError as error:
+        raise LocalError(KEY_FILE, f"{beside}: {error.detail}") from None
     if found.secret == keys.load(path):  # a cut before its removal
         beside.unlink(missing_ok=True)
         return None

@@ -19,7 +19,9 @@ import platformdirs
 from dsoftbus import file_names
 from dsoftbus.errors import BAD_ARGUMENT, LocalError
 
-_BESIDE = ("", ".next", ".places")  # what each may have beside it under a name that is known
+# What each may have beside it under a name that is known.
+# What each may have beside it under a name that is known.
+_BESIDE = ("", ".next", ".places", ".starts", ".lock")
 _noted: dict[Path, None] = {}
 
 

@@ -34,7 +34,7 @@ from dsoftbus.const import (
     U30_MAX,
 )
 from dsoftbus.errors import BAD_ARGUMENT, BusError, LocalError, label
-from dsoftbus.identity import device_id
+from dsoftbus.identity import device_id, looks_like_id
 from dsoftbus.trust.acl import rule
 from dsoftbus.trust.naming import find
 from dsoftbus_mpy.discovery import Discovery
@@ -133,7 +133,7 @@ class Console:
         self._guard.cancel()
 
     async def _unpair(self, who: str) -> None:
-        self._bus.node.unpair(self._find(who))
+        self._bus.node.unpair(who if looks_like_id(who) else self._find(who, ()))
 
     async def _allow(self, who: str, direction: str, name: str) -> None:
         self._add_rule("allow", who, direction, name)
@@ -142,8 +142,8 @@ class Console:
         self._add_rule("deny", who, direction, name)
 
     def _add_rule(self, effect: str, who: str, direction: str, name: str) -> None:
-        if who not in ("paired", "*"):
-            who = self._find(who)
+        if who not in ("paired", "*") and not looks_like_id(who):
+            who = self._find(who, ())
         self._guard.store.add_rule(rule("%s %s %s %s" % (effect, direction, who, name)))
         self._guard.recheck()
         self._watch.stir()
@@ -186,9 +186,11 @@ class Console:
         peers.failed(device, self._bus.now())
         raise failure or LocalError(BAD_ARGUMENT, "no way to " + who)
 
-    def _find(self, who: str) -> str:
-        """The id that a person means."""
-        device = find(who, self._guard.store, self._bus.node.peers)
+    def _find(self, who: str, heard=None) -> str:
+        """The id that a person means: what changes trust is for those who are trusted, and takes
+        no name that a stranger announces."""
+        heard = self._bus.node.peers if heard is None else heard
+        device = find(who, self._guard.store, heard)
         if not device:
             raise LocalError(BAD_ARGUMENT, "nobody of that name or id: " + who)
         return device

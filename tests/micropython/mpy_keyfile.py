@@ -127,6 +127,18 @@ def test_a_damaged_file_is_an_error_and_stays():
     check_files({PATH: whole + b"\n"}, KEY_FILE)
 
 
+def test_what_a_cut_left_is_no_key_beside_a_whole_one():
+    in_memory({PATH: encode_secret(OLD), PATH + ".new": encode_secret(NEW)})
+    try:
+        assert keyfile.load(PATH) == OLD
+        os.remove(PATH)  # its owner wants another identity
+        assert keyfile.load(PATH) is None
+    finally:
+        os.umount("/flash")
+    damaged = encode_secret(OLD)[:-1]
+    check_files({PATH: damaged, PATH + ".new": encode_secret(NEW)}, KEY_FILE)
+
+
 def test_a_key_is_made_once():
     in_memory({})
     try:

@@ -61,6 +61,75 @@ def test_a_cut_on_fat_leaves_the_old_or_the_new_key():
     check_cuts(Fat)
 
 
+def noted_after_a_cut(system, flash, cut: int):
+    """Notes what has run and loses power at the write number `cut`; as `after_a_cut`."""
+    try:
+        with Mounted(system, flash):
+            plan = nextkey.read(PATH)
+            flash.cut = cut
+            nextkey.note(PATH, plan, 40, ("a" * 26,))
+        return None
+    except (PowerCut, OSError):
+        assert flash.dead
+    revived = Flash(*system.blocks)
+    revived.data[:] = flash.data
+    return revived
+
+
+def check_notes(system) -> None:
+    """A note that is cut at any write loses what has run since the last, and not the plan."""
+    cut = 0
+    seen = set()
+    flash, new = prepared(system)
+    revived = noted_after_a_cut(system, flash, cut)
+    while revived is not None:
+        for _ in range(2):
+            with Mounted(system, revived):
+                secret, left_s = nextkey.planned(PATH)
+                assert secret == new
+                seen.add(left_s)
+        cut += 1
+        flash, new = prepared(system)
+        revived = noted_after_a_cut(system, flash, cut)
+    assert cut > 3
+    assert seen <= {100, 40}
+    with Mounted(system, flash):  # which none has cut
+        assert nextkey.planned(PATH) == (new, 40)
+
+
+def test_a_cut_note_on_littlefs_keeps_the_plan():
+    check_notes(Littlefs)
+
+
+def test_a_cut_note_on_fat_keeps_the_plan():
+    check_notes(Fat)
+
+
+def test_what_a_cut_left_of_a_plan_does_not_come_back():
+    flash, _ = prepared(Littlefs)
+    with Mounted(Littlefs, flash):
+        with open(PATH + ".next", "rb") as file:
+            plan = file.read()
+        with open(PATH + ".next.new", "wb") as file:
+            file.write(plan)
+        nextkey.cancel(PATH)
+        assert nextkey.planned(PATH) is None
+        assert nextkey.load(PATH, Random(3)) == OLD
+        raises(BAD_STATE, nextkey.cancel, PATH)
+
+
+def test_no_clock_changes_a_key_that_nobody_knows():
+    flash, _ = prepared(Littlefs)
+    with Mounted(Littlefs, flash):
+        for today in (0, 1800000000, 1900000000, 5):
+            plan = nextkey.read(PATH)
+            for trusted in ((), ("a" * 26,)):
+                plan.start(trusted, today)
+                assert plan.left_s == 100
+        assert nextkey.start(PATH, ()).left_s == 100
+        assert nextkey.load(PATH, Random(3)) == OLD
+
+
 def test_one_change_at_a_time_and_a_damaged_plan_is_reported():
     flash, _ = prepared(Littlefs)
     with Mounted(Littlefs, flash):

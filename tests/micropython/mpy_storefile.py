@@ -129,6 +129,36 @@ def test_a_damaged_store_is_told_of_and_kept():
             assert "dsoftbus.trust" not in os.listdir("/flash")
 
 
+def test_what_a_cut_left_never_becomes_the_store_of_a_damaged_one():
+    old = text_of("hall", "revoked")
+    for damaged in (b"", b"x", text_of("hall")[:-1]):
+        flash = with_files({PATH: damaged, PATH + ".new": old})
+        for _ in range(3):  # at this start, and at those after it
+            with Mounted(Littlefs, flash):
+                assert len(StoreFile(PATH, SMALL).store) == 0
+                assert PATH[7:] + ".new" not in os.listdir("/flash")
+
+
+def test_what_a_cut_left_is_no_store_beside_a_whole_one():
+    flash = with_files({PATH: text_of("hall"), PATH + ".new": text_of("hall", "revoked")})
+    assert loaded(Littlefs, flash) == ["hall"]
+    with Mounted(Littlefs, flash):
+        os.remove(PATH)  # its owner wants to trust nobody
+    assert loaded(Littlefs, flash) == []
+
+
+def test_files_of_others_beside_the_store_stay():
+    names = (".dsoftbus.trust.swp", "dsoftbus.trust.newer", "dsoftbus.trust~", "new")
+    files = {"/flash/" + name: b"mine" for name in names}
+    files[PATH] = text_of("hall")
+    flash = with_files(files)
+    assert loaded(Littlefs, flash) == ["hall"]
+    with Mounted(Littlefs, flash):
+        for name in names:
+            with open("/flash/" + name, "rb") as file:
+                assert file.read() == b"mine"
+
+
 def test_a_store_that_is_too_large_is_left_as_it_is():
     names = [str(n) for n in range(TINY.trusted + 1)]
     flash = with_files({PATH: text_of(*names)})

@@ -75,8 +75,16 @@ def decode(data: bytes) -> Plan:
     body = data[:cut]
     if data[cut:] != _check(body):
         raise LocalError(KEY_FILE, "next key: damaged, or cut short")
-    words = body[KEY_FILE_BYTES:].decode().split()
-    plan = Plan(decode_secret(body[:KEY_FILE_BYTES]), int(words[0]), 0)
+    try:
+        return _parsed(
+            decode_secret(body[:KEY_FILE_BYTES]), body[KEY_FILE_BYTES:].decode().split()
+        )
+    except (ValueError, IndexError):  # a check proves only that nothing was lost
+        raise LocalError(KEY_FILE, "next key: not as it was written")
+
+
+def _parsed(secret: bytes, words: list) -> Plan:
+    plan = Plan(secret, int(words[0]), 0)
     if len(words) == 4:
         plan.left_s, plan.noted_s = int(words[1]), int(words[2])
         plan.told = words[3].split(",") if words[3] != "-" else []
