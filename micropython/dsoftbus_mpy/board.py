@@ -6,6 +6,7 @@ stays within reach.
 """
 
 import asyncio
+import hashlib
 import sys
 
 import dsoftbus_profile as hardware
@@ -27,6 +28,7 @@ from dsoftbus_mpy.watch import Watch
 _TRUST = "trust.json"
 _TOKEN = "dsoftbus.token"
 _STARTS = "dsoftbus.starts"
+_RULES = "dsoftbus.rules"  # the hash of those of config.json that hold now
 _PSK_BYTES = 32
 _TOKEN_BYTES = 16
 _WORDS = {EV_PAIRED: "paired", EV_PAIR_FAILED: "not paired", EV_DENIED: "denied"}
@@ -67,7 +69,7 @@ class BoardNode:
         trust = StoreFile(_TRUST, profile)
         if trust.damaged:
             print(_TRUST, "is damaged, and was put aside as", trust.damaged, "- trusting nobody")
-        _set_rules(trust.store, settings["rules"])
+        _set_rules(trust, settings["rules"])
         guard = Guard(trust.store, random, None, [grant(text) for text in settings["grants"]])
         key = keyfile.load_or_make(setup.KEY, random)
         self.bus = Bus(key, settings["name"], profile, guard=guard)
@@ -171,11 +173,16 @@ async def _tried(what: str, begin) -> None:
         print("failed:", what, repr(error))
 
 
-def _set_rules(store, texts) -> None:
-    """The node's own rules are those of config.json, and no others."""
-    if [str(known) for known in store.rules] != list(texts):
+def _set_rules(trust, texts) -> None:
+    """The node's own rules are those of config.json, and no others, taken over when they change
+    there. Between, what is denied follows a peer's key, and what is allowed goes with the peer."""
+    store = trust.store
+    said = hashlib.sha256("\n".join(texts).encode()).digest()
+    if (texts or store.rules) and keyfile.read(_RULES, len(said)) != said:
         store.rules = [rule(text) for text in texts]
         store.touch()
+        trust.save()
+        keyfile.place(_RULES, said)
 
 
 def _invitation():

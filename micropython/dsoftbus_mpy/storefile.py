@@ -44,7 +44,7 @@ class StoreFile:
             if store is not None:
                 os.rename(fresh, self.path)
         _remove(fresh)  # left by a cut: it was never the store
-        return store or TrustStore(self._profile)
+        return TrustStore(self._profile) if store is None else store  # one without peers is false
 
     def _read(self, path: str):
         """The store in a file, None if there is none or it is damaged, and put aside."""

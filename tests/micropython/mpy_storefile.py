@@ -6,6 +6,7 @@ from flash import Fat, Flash, Littlefs, Mounted, PowerCut
 
 from dsoftbus.const import SMALL, TINY
 from dsoftbus.errors import STORE_FULL
+from dsoftbus.trust.acl import rule
 from dsoftbus.trust.store import Entry, TrustStore
 from dsoftbus_mpy.storefile import StoreFile
 from support import raises
@@ -145,6 +146,16 @@ def test_what_a_cut_left_is_no_store_beside_a_whole_one():
     with Mounted(Littlefs, flash):
         os.remove(PATH)  # its owner wants to trust nobody
     assert loaded(Littlefs, flash) == []
+
+
+def test_rules_are_there_again_where_nobody_is_trusted():
+    flash = prepared(Littlefs)
+    for denied in (0, 1):
+        with Mounted(Littlefs, flash):
+            file = StoreFile(PATH, SMALL)
+            assert len(file.store.rules) == denied
+            file.store.add_rule(rule("deny in * echo"))
+            file.save()
 
 
 def test_files_of_others_beside_the_store_stay():
