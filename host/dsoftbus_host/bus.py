@@ -26,6 +26,7 @@ from dsoftbus.errors import (
     BAD_STATE,
     END_HANDSHAKE_TIMEOUT,
     END_LINK_DOWN,
+    STREAM_CANCELLED,
     UNSUPPORTED_SUITE,
     BusError,
     LocalError,
@@ -37,6 +38,7 @@ from dsoftbus_host.address import LINKS, SERIAL
 from dsoftbus_host.cable import BAUD
 from dsoftbus_host.clock import now_ms
 from dsoftbus_host.connection import Connection, StreamConnection
+from dsoftbus_host.contained import Contained
 from dsoftbus_host.datagram_port import DatagramPort
 from dsoftbus_host.serial_port import SerialPort
 from dsoftbus_host.stream import BusStream
@@ -120,17 +122,15 @@ class Bus:
                 self._listeners.append(sock)
                 self._watch(sock)
             else:
-                self._ports.append(UdpPort(self, sock))
+                self._open_port(sock)
         return port
 
-    def _open_port(self, family: int, address: tuple[str, int]) -> UdpPort:
-        sock = socket.socket(family, socket.SOCK_DGRAM)
+    def _open_port(self, sock: socket.socket) -> UdpPort:
         try:
-            sock.bind(address)
-        except OSError:
+            port = UdpPort(self, sock)
+        except BaseException:
             sock.close()
             raise
-        port = UdpPort(self, sock)
         self._ports.append(port)
         return port
 
@@ -211,7 +211,7 @@ class Bus:
         if family == socket.AF_INET6:  # as recvfrom will call it
             address = (str(ipaddress.ip_address(address[0])), port, 0, 0)
         if family not in self._calling:
-            self._calling[family] = self._open_port(family, ("", 0))
+            self._calling[family] = self._open_port(_bound_datagram(family, ("", 0)))
         udp = self._calling[family]
         route = (LINK_DATAGRAM, host, port)
         session = udp.endpoint.connect(address, public, now_ms(), suite, psk, route)
@@ -246,7 +246,7 @@ class Bus:
         except BaseException:
             link.close()
             raise
-        return await _until_ready(self.adopt(StreamConnection(self, session, link)))
+        return await _until_ready(self._drive(session, link))
 
     def turn(self, session: Session) -> None:
         """After a command to the core: what can move in `session`, moves."""
@@ -293,9 +293,11 @@ class Bus:
             asyncio.get_running_loop().remove_reader(listener.fileno())
             listener.close()
         self._listeners.clear()
-        await asyncio.gather(*[c.close() for c in list(self._connections.values())])
+        ends = [connection.close() for connection in list(self._connections.values())]
+        await asyncio.gather(*ends, return_exceptions=True)
         for port in self._ports:
-            port.close()
+            with Contained("the end of a link"):
+                port.close()
         self._arrived.set()
         tasks = self._tasks - {asyncio.current_task()}
         for task in tasks:
@@ -330,7 +332,7 @@ class Bus:
                 self._take(*listener.accept())
         except (BlockingIOError, ConnectionAbortedError):
             return  # nobody waits any more, or this one is gone already
-        except OSError as error:
+        except (OSError, MemoryError) as error:
             log.warning("cannot accept: %s", error)
             loop = asyncio.get_running_loop()
             loop.remove_reader(listener.fileno())
@@ -338,18 +340,29 @@ class Bus:
 
     def _take(self, sock: socket.socket, address: Any) -> None:
         try:
-            session = self.node.accept(now_ms(), address)
-            self.adopt(StreamConnection(self, session, TcpLink(sock)))
-        except PeerError as error:  # all places are taken
-            log.warning("connection refused: %s", error)
+            self._drive(self.node.accept(now_ms(), address), TcpLink(sock))
+        except Exception as error:
+            # All places are taken: that is a peer's error, and expected.
+            expected = isinstance(error, PeerError)
+            log.warning("connection refused: %s", error, exc_info=None if expected else error)
             sock.close()
         if self.node.evicted is not None:
-            self._connections[self.node.evicted].turn()  # it gave its place to the new one
+            self.turn(self.node.evicted)  # it gave its place to the new one
+
+    def _drive(self, session: Session, link: TcpLink) -> Connection:
+        try:
+            connection = StreamConnection(self, session, link)
+        except BaseException:
+            link.close()
+            self.node.forget(session)
+            raise
+        return self.adopt(connection)
 
     # What connections and ports tell their bus
 
     def adopt(self, connection: Connection) -> Connection:
         self._connections[connection.session] = connection
+        connection.start()
         return connection
 
     def on_established(self, connection: Connection) -> None:
@@ -358,10 +371,18 @@ class Bus:
             self._arrived.set()
 
     def on_released(self, connection: Connection) -> None:
-        self.node.forget(connection.session)
-        del self._connections[connection.session]
+        """Once or more often."""
+        if self._connections.pop(connection.session, None) is None:
+            return
         if connection in self._incoming:
             self._incoming.remove(connection)
+        with Contained("the end of a session"):
+            self.node.forget(connection.session)
+
+    def tell(self, error: Exception) -> None:
+        """The program hears of `error`, which is its own; should it raise, the log has that."""
+        with Contained("the bus's on_error"):
+            self.on_error(error)
 
     # Services
 
@@ -392,8 +413,12 @@ class Bus:
             if stream.accept():
                 async with stream:
                     await handler(connection, stream)
+        except asyncio.CancelledError:
+            if self._closed:
+                raise
+            self.tell(LocalError(STREAM_CANCELLED, f"the handler of {stream.name}"))
         except Exception as error:  # noqa: BLE001 - the program's own, and for its on_error
-            self.on_error(error)
+            self.tell(error)
         finally:
             connection.serving -= 1
 
@@ -442,13 +467,21 @@ def _bound(host: str, port: int, link: str) -> list[socket.socket]:
             sockets.append(unless_all.enter_context(sock))
             port = sock.getsockname()[1]
         if link != "tcp":
-            sock = unless_all.enter_context(socket.socket(family, socket.SOCK_DGRAM))
-            sock.bind((host, port))
-            sockets.append(sock)
+            sockets.append(unless_all.enter_context(_bound_datagram(family, (host, port))))
         unless_all.pop_all()
     for sock in sockets:
         sock.setblocking(False)
     return sockets
+
+
+def _bound_datagram(family: int, address: tuple[str, int]) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        sock.bind(address)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
 
 
 async def _connect_socket(host: str, port: int) -> socket.socket:

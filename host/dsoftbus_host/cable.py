@@ -13,6 +13,7 @@ from dsoftbus.const import HOST
 from dsoftbus.errors import Unsupported
 from dsoftbus.line_link import LineLink
 from dsoftbus_host import display
+from dsoftbus_host.contained import Contained
 
 BAUD = 115200
 REOPEN_SECONDS = 0.5  # between two looks for a port that was unplugged
@@ -28,10 +29,15 @@ class BytePort:
         import termios  # only there
 
         self.serial = serial.Serial(path, baud, timeout=0, write_timeout=0, exclusive=True)
-        os.set_blocking(self.fileno(), False)
-        mode = termios.tcgetattr(self.fileno())
-        mode[6][termios.VMIN] = 1  # pyserial's 0 makes "nothing now" look like "nothing any more"
-        termios.tcsetattr(self.fileno(), termios.TCSANOW, mode)
+        try:
+            os.set_blocking(self.fileno(), False)
+            mode = termios.tcgetattr(self.fileno())
+            # pyserial's 0 makes "nothing now" look like "nothing any more".
+            mode[6][termios.VMIN] = 1
+            termios.tcsetattr(self.fileno(), termios.TCSANOW, mode)
+        except termios.error as error:  # it is gone again; that class is no OSError
+            self.close()
+            raise OSError(*error.args) from error
 
     def fileno(self) -> int:
         return int(self.serial.fileno())
@@ -93,11 +99,12 @@ class Cable:
             return
         log.warning("%s is gone", self.path)
         self._loop.remove_reader(self._fd)
-        self._on_plug(False)
+        self._reopening = self._loop.call_later(REOPEN_SECONDS, self._reopen)
+        with Contained(self.path):
+            self._on_plug(False)
         self._port.close()
         self._port = None
         self.link.plug(None)
-        self._reopening = self._loop.call_later(REOPEN_SECONDS, self._reopen)
 
     def close(self) -> None:
         """Closes the port, and looks for none any more."""
@@ -109,7 +116,9 @@ class Cable:
     def _reopen(self) -> None:
         try:
             self._port = BytePort(self.path, self._baud)
-        except OSError:  # serial.SerialException is one
+        except Exception as error:
+            if not isinstance(error, OSError):  # what pyserial raises where there is no port
+                log.error("%s", self.path, exc_info=error)
             self._reopening = self._loop.call_later(REOPEN_SECONDS, self._reopen)
             return
         log.warning("%s is back", self.path)
@@ -117,4 +126,5 @@ class Cable:
         self._fd = self._port.fileno()
         self.link.plug(self._port)
         self._loop.add_reader(self._fd, self._on_readable)
-        self._on_plug(True)
+        with Contained(self.path):
+            self._on_plug(True)

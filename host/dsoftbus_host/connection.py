@@ -17,6 +17,7 @@ from dsoftbus.pump import Pump
 from dsoftbus.session.session import CLOSED
 from dsoftbus_host import display
 from dsoftbus_host.clock import now_ms
+from dsoftbus_host.contained import Contained
 from dsoftbus_host.stream import BusStream
 
 if TYPE_CHECKING:
@@ -116,7 +117,11 @@ class Connection:
 
     async def close(self) -> None:
         """Sends what was written, tells the peer, and returns when the link is gone."""
-        self.session.close(now_ms())
+        try:
+            self.session.close(now_ms())
+        except Exception:
+            log.exception("session with %s", self.peer_id)
+            self.abort(END_INTERNAL)
         self.drive()
         await self.closed.wait()
 
@@ -132,6 +137,10 @@ class Connection:
         await self.close()
 
     # What a driver supplies
+
+    def start(self) -> None:
+        """Drives the session from now on. The bus has the connection already, and hears of its
+        end, should that come at once."""
 
     def turn(self) -> None:
         """After a command: what can move, moves."""
@@ -152,16 +161,25 @@ class Connection:
     # Events
 
     def on_event(self, event: Event) -> None:
+        """A fault here ends the session; the events that follow are told all the same."""
         stream = event.stream
-        if stream is None:
-            if not self.session.closed:
-                self._bus.on_established(self)
-            self.ready.set()
-            self._changed.set()
-        elif event.kind == EV_OPENED:
-            self._on_opened(stream)
-        elif stream.context is not None:
-            stream.context.notify(event.kind)
+        try:
+            if stream is None:
+                self._on_session_event()
+            elif event.kind == EV_OPENED:
+                self._on_opened(stream)
+            elif stream.context is not None:
+                stream.context.notify(event.kind)
+        except Exception:
+            log.exception("session with %s", self.peer_id)
+            with Contained("the end of a session"):
+                self.session.refuse(END_INTERNAL)
+
+    def _on_session_event(self) -> None:
+        self.ready.set()
+        self._changed.set()
+        if not self.session.closed:
+            self._bus.on_established(self)
 
     def _on_opened(self, core_stream: Stream) -> None:
         if not self._bus.serves:
@@ -177,6 +195,13 @@ class Connection:
         else:
             self._bus.serve(handler, self, BusStream(self, core_stream))
 
+    def on_released(self) -> None:
+        """The link is gone. Whoever waits for anything of this session learns of its end."""
+        self.ready.set()
+        self._changed.set()
+        self.closed.set()
+        self._bus.on_released(self)
+
     def _offer(self, stream: BusStream) -> None:
         """For accept(). Those that the peer has reset since make room."""
         if len(self._incoming) == self.session.local.profile.streams:
@@ -186,7 +211,7 @@ class Connection:
 
 
 class StreamConnection(Connection):
-    """A connection on a link of its own that carries a stream of bytes."""
+    """A connection on a link of its own that carries a stream of bytes: see `start`."""
 
     def __init__(self, bus: Bus, session: Session, link: TcpLink) -> None:
         super().__init__(bus, session)
@@ -196,9 +221,13 @@ class StreamConnection(Connection):
         self._gather = False
         self._flushing = False
         self._timer: asyncio.TimerHandle | None = None
-        self.loop.add_reader(self._fd, self._on_readable)
-        self.turn()
-        self._arm()
+
+    def start(self) -> None:
+        try:
+            self.loop.add_reader(self._fd, self._on_readable)
+        except Exception:  # noqa: BLE001 - as in turn
+            self._fail()
+        self.drive()
 
     # The pump
 
@@ -210,7 +239,10 @@ class StreamConnection(Connection):
         needs fewer system calls.
         """
         pump = self._pump
-        pump.turn(now_ms(), self._gather)
+        try:
+            pump.turn(now_ms(), self._gather)
+        except Exception:  # noqa: BLE001 - a fault of ours: it ends this session and no other
+            self._fail()
         if pump.waiting and not pump.blocked:
             self._flush_soon()
         self._gather = True
@@ -228,10 +260,7 @@ class StreamConnection(Connection):
 
     def _flush(self) -> None:
         self._flushing = self._gather = False
-        try:
-            self.turn()
-        except Exception:  # noqa: BLE001 - as in _on_readable
-            self._fail()
+        self.turn()
 
     def turn_if_owed(self) -> None:
         mux = self.session.mux
@@ -252,7 +281,7 @@ class StreamConnection(Connection):
             if pump.read(now) >= FULL_READ_BYTES:
                 self._read_on(now)
             pump.turn(now)
-        except Exception:  # noqa: BLE001 - a fault of ours: it ends this session and no other
+        except Exception:  # noqa: BLE001 - as in turn
             self._fail()
         if pump.blocked or self._writing or self.session.state == CLOSED:
             self._follow_up()
@@ -264,10 +293,12 @@ class StreamConnection(Connection):
         self.abort(END_INTERNAL)
 
     def _on_timer(self) -> None:
-        self.session.handle_timer(now_ms())
-        self._flush()
-        if not self.closed.is_set():
-            self._arm()
+        self._timer = None
+        try:
+            self.session.handle_timer(now_ms())
+        except Exception:  # noqa: BLE001 - as in turn
+            self._fail()
+        self.drive()
 
     def _follow_up(self) -> None:
         if self.session.closed:
@@ -285,7 +316,13 @@ class StreamConnection(Connection):
     def _arm(self) -> None:
         """Sets the timer. A deadline that has moved away since fires early and looks again."""
         self._disarm()
-        deadline = self._pump.poll_timer()
+        if self.closed.is_set():
+            return
+        deadline = None
+        try:
+            deadline = self._pump.poll_timer()
+        except Exception:  # noqa: BLE001 - as in turn
+            self._fail()
         if deadline is not None:
             delay = max(deadline - now_ms(), 0) / 1000
             self._timer = self.loop.call_later(delay, self._on_timer)
@@ -298,8 +335,9 @@ class StreamConnection(Connection):
     # The end
 
     def abort(self, code: int) -> None:
-        self.session.refuse(code)
-        self._pump.abandon()
+        with Contained("the end of a session"):
+            self.session.refuse(code)
+            self._pump.abandon()
         self._release()
 
     def _stop(self) -> None:
@@ -316,5 +354,4 @@ class StreamConnection(Connection):
         self.loop.remove_reader(self._fd)
         self.loop.remove_writer(self._fd)
         self._pump.link.close()
-        self.closed.set()
-        self._bus.on_released(self)
+        self.on_released()

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 from dsoftbus.const import EV_MESSAGE
 from dsoftbus.datagram_pump import DatagramPump
 from dsoftbus.errors import END_INTERNAL
+from dsoftbus.ticks import earliest
 from dsoftbus_host import display
 from dsoftbus_host.clock import now_ms
 from dsoftbus_host.connection import Connection
+from dsoftbus_host.contained import Contained
 
 if TYPE_CHECKING:
     from dsoftbus.session.events import Event
@@ -35,6 +37,7 @@ class DatagramPort:
         self._timer: asyncio.TimerHandle | None = None
         self._soon: asyncio.Handle | None = None
         self._writing = False
+        self._failed = False  # in this turn
 
     def adopt(self, session: DatagramSession) -> DatagramConnection:
         connection = DatagramConnection(self._bus, session, self)
@@ -44,8 +47,9 @@ class DatagramPort:
 
     def close(self) -> None:
         """Sessions that still live here have lost their link."""
-        for connection in list(self._connections.values()):
-            connection.session.link_lost()
+        with Contained("the end of a link"):
+            for connection in list(self._connections.values()):
+                connection.session.link_lost()
         self.turn()
         for handle in (self._timer, self._soon):
             if handle is not None:
@@ -70,23 +74,32 @@ class DatagramPort:
         except Exception:  # noqa: BLE001 - a fault of ours: it ends one session and no other
             self._fail()
         self._release_finished()
-        if self._blocked != self._writing:
-            self._watch_writing()
+        with Contained("a datagram link"):
+            if self._blocked != self._writing:
+                self._watch_writing()
         self._arm()
 
     def _move(self) -> None:
         self._pump.turn(now_ms())
 
     def _on_readable(self) -> None:
-        now = now_ms()
+        try:
+            self._read(now_ms())
+        except Exception:  # noqa: BLE001 - as in turn
+            self._fail()
+        self.turn()
+
+    def _read(self, now: int) -> None:
         for _ in range(READS):
             if not self._pump.read(now):
                 break
-        self.turn()
 
     def _on_timer(self) -> None:
         self._timer = None
-        self._handle_timer(now_ms())
+        try:
+            self._handle_timer(now_ms())
+        except Exception:  # noqa: BLE001 - as in turn
+            self._fail()
         self.turn()
 
     def _handle_timer(self, now: int) -> None:
@@ -96,7 +109,14 @@ class DatagramPort:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        deadline = self._deadline()
+        deadline = None
+        try:
+            deadline = self._deadline()
+        except Exception:  # noqa: BLE001 - as in turn
+            self._fail()
+        if self._failed:  # what it has left undone is done soon
+            self._failed = False
+            deadline = earliest(deadline, now_ms() + BLOCKED_MS)
         if deadline is not None:
             delay = max(deadline - now_ms(), 0) / 1000
             self._timer = self._loop.call_later(delay, self._on_timer)
@@ -135,10 +155,18 @@ class DatagramPort:
         self._unwatch_writing()
 
     def _fail(self) -> None:
-        session = self.endpoint.session
+        """Ends the session that was at work. One that cannot even end is dropped."""
+        self._failed = True
+        session = self.endpoint.at_work
         log.exception("session with %s", session.peer_id if session is not None else "nobody")
-        if session is not None:
+        if session is None:
+            return
+        was_closed = session.closed
+        with Contained("the end of a session"):
             session.refuse(END_INTERNAL)
+        if was_closed:
+            with Contained("the end of a session"):
+                self.endpoint.forget(session)
 
     # Events
 
@@ -204,5 +232,5 @@ class DatagramConnection(Connection):
 
     def release(self) -> None:
         """The session has ended, and its last datagram is out."""
-        self.closed.set()
-        self._bus.on_released(self)
+        self._message.set()
+        self.on_released()

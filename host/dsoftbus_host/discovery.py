@@ -11,6 +11,7 @@ from dsoftbus.const import DISCOVERY_PORT, LINK_STREAM
 from dsoftbus.discovery.announce import FLAG_PAIRING, FLAG_QUERY, Announcement
 from dsoftbus.discovery.announcer import ASK_BYTES, Announcer
 from dsoftbus_host.clock import now_ms, sequence_start
+from dsoftbus_host.contained import Contained
 from dsoftbus_host.ether import Ether
 from dsoftbus_host.interfaces import Interface, all_interfaces
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from dsoftbus_host.bus import Bus
     from dsoftbus_host.serial_port import SerialPort
     from dsoftbus_host.watch import Watch
+
+_AGAIN_MS = 1000
 
 
 class Discovery:
@@ -119,17 +122,22 @@ class Discovery:
         if self._stopped:
             return
         now = now_ms()
+        due = now + _AGAIN_MS  # after a fault
+        with Contained("discovery"):
+            self._speak(now)
+            due = self._deadline()
+        self._watch.stir()
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(max(due - now, 1) / 1000, self._on_timer)
+
+    def _speak(self, now: int) -> None:
         self._say_whether_pairing(now)
         packet = self._announcer.poll_transmit(now)
         if packet is not None:
             self.ether.say(packet)
         self._announce_on_lines(now)
         self._node.handle_timer(now)
-        self._watch.stir()
-        if self._timer is not None:
-            self._timer.cancel()
-        wait_ms = self._deadline() - now
-        self._timer = self._loop.call_later(max(wait_ms, 1) / 1000, self._on_timer)
 
     def _deadline(self) -> int:
         due = [self._announcer.poll_timer(), *(line.poll_timer() for _, line in self._lines)]

@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 from dsoftbus.const import ANNOUNCE_MAX, DISCOVERY_GROUP
 from dsoftbus_host import display
+from dsoftbus_host.contained import Contained
 from dsoftbus_host.interfaces import Interface
 
 _BURST = 64  # packets that one turn of the loop takes from a socket
@@ -81,8 +82,10 @@ class Ether:
                 data, source = sock.recvfrom(ANNOUNCE_MAX + 1)
             except OSError:  # nothing more, or an answer that something could not be delivered
                 break
-            self._on_packet(data, source)
-        self._on_quiet()
+            with Contained("discovery"):
+                self._on_packet(data, source)
+        with Contained("discovery"):
+            self._on_quiet()
 
 
 def _shared_socket(port: int, interfaces: list[Interface]) -> socket.socket:

@@ -11,7 +11,9 @@ class TcpLink:
 
     def __init__(self, sock: socket.socket) -> None:
         sock.setblocking(False)
-        with contextlib.suppress(OSError):  # a socket pair in a test has no such option
+        # A socket pair in a test has no such option; where the peer has reset the connection,
+        # some systems refuse it, and the first read will say so.
+        with contextlib.suppress(OSError):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket = sock
         self._recv_into = sock.recv_into

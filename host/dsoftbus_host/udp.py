@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,8 @@ class UdpLink:
     def __init__(self, sock: socket.socket) -> None:
         sock.setblocking(False)
         for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
-            sock.setsockopt(socket.SOL_SOCKET, option, BUFFER_BYTES)
+            with contextlib.suppress(OSError):  # some refuse what is more than they give
+                sock.setsockopt(socket.SOL_SOCKET, option, BUFFER_BYTES)
         self.socket = sock
         self._recvfrom_into = sock.recvfrom_into
         self._sendto = sock.sendto

@@ -17,6 +17,7 @@ from dsoftbus.errors import STORE_BUSY, LocalError
 from dsoftbus.trust import promise
 from dsoftbus_host import display
 from dsoftbus_host.clock import now_ms
+from dsoftbus_host.contained import Contained
 from dsoftbus_host.key_change import KeyChange
 from dsoftbus_host.place import WAIT_S
 
@@ -95,17 +96,29 @@ class Watch:
 
     def _run(self) -> None:
         self._stirred = False
+        with Contained("the sessions' turn"):
+            self._turn_sessions()
+        with Contained("the trust store"):
+            if self._save():
+                self._answer()
+        with Contained("the node's events"):
+            while (event := self._bus.node.next_event()) is not None:
+                self._on_node_event(event)
+
+    def _turn_sessions(self) -> None:
         guard = self._bus.node.guard
         while guard is not None and (session := guard.restless()) is not None:
             self._bus.turn(session)
-        if self._save():
-            self._answer()
-        while (event := self._bus.node.next_event()) is not None:
-            if event.kind == EV_KEY_DUE and self._change is not None:
-                self._change.switch()
-            elif event.kind == EV_CLONED_KEY:
-                self._warn_of_clone(event)
+
+    def _on_node_event(self, event: NodeEvent) -> None:
+        if event.kind == EV_KEY_DUE and self._change is not None:
+            self._change.switch()
+        elif event.kind == EV_CLONED_KEY:
+            self._warn_of_clone(event)
+        try:
             self._on_event(event)
+        except Exception as error:  # noqa: BLE001 - the program's own, and for its on_error
+            self._bus.tell(error)
 
     def _warn_of_clone(self, event: NodeEvent) -> None:
         whose = "this node's id" if event.peer == self._bus.id else f"the id {event.peer}"
@@ -156,10 +169,13 @@ class Watch:
 
     def _look(self) -> None:
         """What another process (a command) has changed in the file takes effect here."""
-        self._follow_file()
-        if self._change is not None:
-            self._change.look(now_ms())
-        self._bus.node.handle_timer(now_ms())
+        with Contained("the trust store"):
+            self._follow_file()
+        with Contained("the change of key"):
+            if self._change is not None:
+                self._change.look(now_ms())
+        with Contained("the node's timers"):
+            self._bus.node.handle_timer(now_ms())
         self.stir()
         self._timer = self._loop.call_later(_LOOK_S, self._look)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import struct
 import sys
 
 from support import Skip
@@ -13,6 +14,7 @@ except ImportError:
 
 import virtual_time
 
+_SO_LINGER = 13  # MicroPython has no name for it
 LIMIT_MS = 60000  # ends what hangs; nothing is held to a time
 
 if sys.implementation.name == "micropython":
@@ -85,6 +87,10 @@ else:
         connection.loop.remove_reader(connection._fd)
         connection._disarm()
 
+    def narrow(connection, buffer: int = socket.SO_SNDBUF) -> None:
+        """The smallest buffer that the system has."""
+        connection._pump.link.socket.setsockopt(socket.SOL_SOCKET, buffer, 1)
+
 
 def raw_peer(host: str, port: int):
     """A connected socket, for a peer that speaks no protocol."""
@@ -101,6 +107,24 @@ def deaf_listener(host: str, port: int):
     sock.bind(socket.getaddrinfo(host, port)[0][-1])
     sock.listen(1)
     return sock
+
+
+def reset(sock) -> None:
+    """Closes with a reset, as a peer that has crashed."""
+    sock.setsockopt(socket.SOL_SOCKET, _SO_LINGER, struct.pack("ii", 1, 0))
+    sock.close()
+
+
+def raw_listener(host: str) -> tuple:
+    """(port, socket), non-blocking, for a peer that speaks no protocol."""
+    for port in range(24000, 30000):
+        try:
+            sock = deaf_listener(host, port)
+        except OSError:
+            continue
+        sock.setblocking(False)
+        return port, sock
+    raise AssertionError("no port")
 
 
 async def drained(sock) -> bytes:

@@ -8,11 +8,21 @@ the test's own process.
 import asyncio
 import select
 import sys
+import time
 
 # What is on its way through the system gets a moment to arrive before time moves on, and that
 # moves in small steps: whoever delivers it may have to wait for the processor.
 _LOOK_MS = 1
 _STEP_MS = 2
+_QUIET = 20  # looks that found nothing; those that follow are shorter, so that long waits end
+_QUIET_US = 200
+
+
+def _sleep_us(us: int) -> None:
+    if hasattr(time, "sleep_us"):
+        time.sleep_us(us)
+    else:
+        time.sleep(us / 1_000_000)
 
 
 class VirtualTime:
@@ -20,6 +30,7 @@ class VirtualTime:
 
     def __init__(self, ms: int = 0):
         self.ms = ms
+        self._quiet = 0
 
     def ticks_ms(self) -> int:
         return int(self.ms)
@@ -37,19 +48,26 @@ class VirtualTime:
         """What is ready, by `ready(real_ms)`, until `timeout_ms` (negative: for ever) are over."""
         found = list(ready(0))
         while not found and timeout_ms:
-            found = list(ready(_LOOK_MS))
+            self._quiet += 1
+            if self._quiet < _QUIET:
+                found = list(ready(_LOOK_MS))
+            else:
+                _sleep_us(_QUIET_US)
+                found = list(ready(0))
             step = _STEP_MS if timeout_ms < 0 else min(timeout_ms, _STEP_MS)
             if not found:
                 self.ms += step
                 timeout_ms -= step if timeout_ms > 0 else 0
+        if found:
+            self._quiet = 0
         return found
 
 
 class Poll:
     """A `select.poll()` of MicroPython that waits in virtual time."""
 
-    def __init__(self, time: VirtualTime):
-        self._time = time
+    def __init__(self, virtual: VirtualTime):
+        self._time = virtual
         self._poll = select.poll()
         self.register = self._poll.register
         self.modify = self._poll.modify
@@ -68,10 +86,10 @@ if sys.implementation.name == "micropython":
 
         core = asyncio.core
         real = core.ticks, clock.time
-        time = VirtualTime(core.ticks() + _AHEAD_MS)
-        core.ticks, clock.time = time.ticks_ms, time
+        virtual = VirtualTime(core.ticks() + _AHEAD_MS)
+        core.ticks, clock.time = virtual.ticks_ms, virtual
         asyncio.new_event_loop()
-        core._io_queue.poller = Poll(time)
+        core._io_queue.poller = Poll(virtual)
         try:
             return asyncio.run(asyncio.wait_for_ms(coroutine, limit_ms))
         finally:
@@ -84,9 +102,9 @@ else:
     class _Selector(selectors.DefaultSelector):
         """Waits in virtual time."""
 
-        def __init__(self, time: VirtualTime):
+        def __init__(self, virtual: VirtualTime):
             super().__init__()
-            self._time = time
+            self._time = virtual
 
         def select(self, timeout=None):
             def ready(real_ms):
@@ -95,9 +113,9 @@ else:
             return self._time.waited(ready, -1 if timeout is None else max(timeout, 0) * 1000)
 
     class _Loop(asyncio.SelectorEventLoop):
-        def __init__(self, time: VirtualTime):
-            self._virtual = time
-            super().__init__(_Selector(time))
+        def __init__(self, virtual: VirtualTime):
+            self._virtual = virtual
+            super().__init__(_Selector(virtual))
 
         def time(self) -> float:
             return self._virtual.time()

@@ -50,6 +50,7 @@ class Endpoint:
         self._answers: list = []
         self.medium = medium
         self._sending: DatagramSession = None
+        self.at_work: DatagramSession = None  # for a driver: which session a fault came from
 
     # Commands
 
@@ -73,6 +74,7 @@ class Endpoint:
 
         `data` is a bytearray, in which packets are opened: afterwards it is spent.
         """
+        self.at_work = None
         if stop < 0:
             stop = len(data)
         if stop <= FLIGHT_HEADER:
@@ -94,10 +96,12 @@ class Endpoint:
             if session is None:
                 self.drops.add(drops.UNKNOWN_CONNECTION)
             else:
+                self.at_work = session
                 session.receive_datagram(data, stop, path, now)
 
     def handle_timer(self, now: int) -> None:
         for session in self.sessions.values():
+            self.at_work = session
             session.handle_timer(now)
 
     # Outputs
@@ -126,6 +130,7 @@ class Endpoint:
         """The next deadline of any session in ms, or None."""
         deadline = None
         for session in self.sessions.values():
+            self.at_work = session
             deadline = earliest(deadline, session.poll_timer())
         return deadline
 
@@ -136,6 +141,7 @@ class Endpoint:
         """
         for session in self.sessions.values():
             if session.initiator or session.mux is not None:
+                self.at_work = session
                 event = session.next_event()
                 if event is not None:
                     self.session = session
@@ -143,6 +149,7 @@ class Endpoint:
         return None
 
     def _transmit(self, session: DatagramSession, out, now: int) -> int:
+        self.at_work = session
         n = session.poll_transmit(out, now)
         self._sending = session if n else None
         self.path = session.path
@@ -194,3 +201,5 @@ class Endpoint:
             self._sending = None
         if session is self.session:
             self.session = None
+        if session is self.at_work:
+            self.at_work = None

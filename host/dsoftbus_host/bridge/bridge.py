@@ -13,12 +13,14 @@ from typing import Any, NamedTuple
 from dsoftbus.const import DISCOVERY_PORT, HOST, SUITE_CHACHA_SHA256
 from dsoftbus.discovery.announce import MAGIC
 from dsoftbus.link.line import NEIGHBOUR
+from dsoftbus.ticks import earliest
 from dsoftbus_host import crypto
 from dsoftbus_host.bridge.channels import LIVE
 from dsoftbus_host.bridge.herald import Herald
 from dsoftbus_host.bridge.relay import Relay
 from dsoftbus_host.cable import BAUD, Cable
 from dsoftbus_host.clock import now_ms, sequence_start
+from dsoftbus_host.contained import Contained
 from dsoftbus_host.ether import Ether
 from dsoftbus_host.interfaces import Interface, all_interfaces
 from dsoftbus_host.udp import UdpLink
@@ -78,6 +80,7 @@ class Bridge:
         self._buffer = bytearray(self._udp.mtu + 1)  # one more, so that a longer datagram shows
         self._relay = Relay(crypto.suite(SUITE_CHACHA_SHA256), os.urandom, mtu)
         self._herald = Herald(self.port, mtu, sequence_start(), now_ms())
+        self._contained = Contained(f"the bridge to {path}")
         self._held: tuple[bytes, int] | None = None  # what the line has not taken yet
         self._writing = False
         self._tick_at = now_ms()
@@ -127,11 +130,14 @@ class Bridge:
                 continue  # a datagram of before could not be delivered
             if got is None:
                 break
-            n, address = got
-            answer = self._relay.from_network(bytes(self._buffer[:n]), address, now)
-            if answer is not None:
-                self._send(answer, address)
+            with self._contained:
+                self._from_network(bytes(self._buffer[: got[0]]), got[1], now)
         self._turn()
+
+    def _from_network(self, data: bytes, address: Any, now: int) -> None:
+        answer = self._relay.from_network(data, address, now)
+        if answer is not None:
+            self._send(answer, address)
 
     def _on_announcement(self, data: bytes, source: tuple[str, int]) -> None:
         answer = self._herald.from_network(data, source, now_ms())
@@ -141,13 +147,18 @@ class Bridge:
     # From the board
 
     def _on_line(self) -> None:
+        with self._contained:
+            self._read_line()
+        self._turn()
+
+    def _read_line(self) -> None:
         link = self._cable.link
         link.now = now = now_ms()
         got = link.recvfrom_into(self._buffer)
         while got is not None:
-            self._from_line(bytes(self._buffer[: got[0]]), got[1], now)
+            with self._contained:
+                self._from_line(bytes(self._buffer[: got[0]]), got[1], now)
             got = link.recvfrom_into(self._buffer)
-        self._turn()
 
     def _from_line(self, data: bytes, channel: int, now: int) -> None:
         if data[:1] == MAGIC[:1]:
@@ -176,7 +187,8 @@ class Bridge:
         """Lets the program know when another board is there than before, or none."""
         board = self._herald.board
         if (board and board.id) != (was and was.id):
-            self._on_change()
+            with self._contained:
+                self._on_change()
 
     # The cable
 
@@ -194,17 +206,23 @@ class Bridge:
 
     def _turn(self) -> None:
         """What can move to the board, moves; then the timer is set."""
-        now, link = now_ms(), self._cable.link
+        now = now_ms()
+        with self._contained:
+            self._move(now)
+        self._arm(now)
+
+    def _move(self, now: int) -> None:
+        link = self._cable.link
         link.now = now
         if now >= self._tick_at:
-            self._tick(now)
+            with self._contained:
+                self._tick(now)
         link.handle_timer(now)
         while self._feed(now) | link.flush():
             pass
         self._cable.check()
         if link.blocked != self._writing:
             self._watch_writing()
-        self._arm(now)
 
     def _feed(self, now: int) -> bool:
         """Gives the line one datagram; False when there is none, or it takes none now."""
@@ -239,8 +257,9 @@ class Bridge:
     def _arm(self, now: int) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        due = self._cable.link.poll_timer()
-        at = self._tick_at if due is None else min(self._tick_at, due)
+        at = max(self._tick_at, now + 1)
+        with self._contained:
+            at = earliest(at, self._cable.link.poll_timer())
         self._timer = self._loop.call_later(max(at - now, 1) / 1000, self._turn)
 
     def _watch_writing(self) -> None:
