@@ -13,6 +13,7 @@ from dsoftbus.errors import (
     END_LINK_DOWN,
     END_LOCAL,
     END_NO_MEMORY,
+    STREAM_CANCELLED,
     LocalError,
     PeerError,
 )
@@ -300,12 +301,15 @@ class Bus:
         self._arrived.set()
 
     def on_released(self, connection: Connection) -> None:
+        """Once or more often."""
+        if connection not in self._connections:
+            return
         self._connections.remove(connection)
         if connection in self._incoming:
             self._incoming.remove(connection)
         try:
             self.node.forget(connection.session)
-        except MemoryError as error:
+        except Exception as error:  # noqa: BLE001 - most likely a lack of memory
             self.tell(error)  # what was told of its end, the program does not hear
         give_back(self.node)
 
@@ -349,6 +353,10 @@ class Bus:
         except MemoryError:
             stream.reset()  # it may not even have been entered
             raise
+        except asyncio.CancelledError:
+            if self._closed:
+                raise
+            self.tell(LocalError(STREAM_CANCELLED, stream.name))
         finally:
             connection.serving -= 1
             task = asyncio.current_task()
@@ -370,16 +378,18 @@ class Bus:
                 connection.abort(END_INTERNAL)
 
     def drive(self, step, connection=None):
-        """A task that awaits `step()` again and again, until that gives True. A lack of memory
-        costs a pause; another fault ends at most `connection`."""
-        return self.spawn(self._drive(step), connection)
+        """A task that awaits `step()` again and again, until that gives True. A fault costs a
+        pause; other than a lack of memory it ends `connection`, if there is one."""
+        return self.spawn(self._drive(step, connection), connection)
 
-    async def _drive(self, step) -> None:
+    async def _drive(self, step, connection) -> None:
         over = False
         while not over:
             try:
                 over = await step()
-            except MemoryError as error:
+            except Exception as error:
+                if connection is not None and not isinstance(error, MemoryError):
+                    raise
                 self.tell(error)
                 await asyncio.sleep_ms(_PAUSE_MS)
 
@@ -397,6 +407,8 @@ class Bus:
             self.on_error(error)
         except MemoryError:
             pass  # of that it hears another time
+        except Exception as fault:  # noqa: BLE001 - the program's own, and its last word
+            sys.print_exception(fault)
 
     def _start(self) -> None:
         if self._closed:
@@ -414,13 +426,24 @@ class Bus:
                 hasten(self._sleeper)
                 self._sleeper = None
 
+    def _time(self, part, now: int) -> None:
+        """What is due in a connection or a port; a fault there delays no other."""
+        try:
+            due = part.handle_timer(now)
+        except MemoryError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a fault of ours
+            part.contain(error)
+            due = now + _PAUSE_MS
+        self._due = earliest(self._due, due)
+
     async def _run_timers(self) -> None:
         now = self._looked = self.now()
         self._due = None
         for connection in list(self._connections):
-            self._due = earliest(self._due, connection.handle_timer(now))
+            self._time(connection, now)
         for port in self._ports:
-            self._due = earliest(self._due, port.handle_timer(now))
+            self._time(port, now)
         self._sleeper = asyncio.current_task()
         try:
             # At once for what is always due, too: it must not keep others from theirs.

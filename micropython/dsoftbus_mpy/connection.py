@@ -6,6 +6,7 @@ from collections import deque
 
 from dsoftbus.const import EV_OPENED, KIND_BYTES
 from dsoftbus.errors import (
+    END_INTERNAL,
     END_NO_MEMORY,
     NO_SUCH_SERVICE,
     STREAM_REFUSED,
@@ -145,15 +146,22 @@ class Connection:
     # Events
 
     def on_event(self, event) -> None:
+        """A fault here ends the session; the events that follow are told all the same."""
         stream = event.stream
-        if stream is None:
-            self._changed.set()
-            if not self.session.closed:
-                self._bus.on_established(self)
-        elif event.kind == EV_OPENED:
-            self._on_opened(stream)
-        elif stream.context is not None:
-            stream.context.notify(event.kind)
+        try:
+            if stream is None:
+                self._changed.set()
+                if not self.session.closed:
+                    self._bus.on_established(self)
+            elif event.kind == EV_OPENED:
+                self._on_opened(stream)
+            elif stream.context is not None:
+                stream.context.notify(event.kind)
+        except MemoryError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a fault of ours
+            self._bus.tell(error)
+            self.session.refuse(END_INTERNAL)
 
     def _on_opened(self, core_stream) -> None:
         bus = self._bus
@@ -204,15 +212,24 @@ class StreamConnection(Connection):
             return
         try:
             self._pump.turn(self._bus.now())
+            if self._pump.finished:
+                self._release()
+                return
+            self._bus.wake_by(self._pump.poll_timer())
         except MemoryError:
             self.abort(END_NO_MEMORY)
-            return
-        if self._pump.finished:
-            self._release()
-            return
-        self._bus.wake_by(self._pump.poll_timer())
+        except Exception as error:  # noqa: BLE001 - a fault of ours
+            self.contain(error)
         if self._pump.blocked:
             self._blocked.set()
+
+    def contain(self, error) -> None:
+        """A fault in this session ends it, and no other."""
+        self._bus.tell(error)
+        try:
+            self.abort(END_INTERNAL)
+        except Exception as another:  # noqa: BLE001 - the link is gone all the same
+            self._bus.tell(another)
 
     def handle_timer(self, now: int):
         """Does what is due; returns the next deadline in ms, or None."""
@@ -241,9 +258,11 @@ class StreamConnection(Connection):
     # The end
 
     def abort(self, code: int) -> None:
-        self.session.refuse(code)
-        self._pump.abandon()
-        self._release()
+        try:
+            self.session.refuse(code)
+            self._pump.abandon()
+        finally:
+            self._release()
 
     def _release(self) -> None:
         if self.released:

@@ -4,7 +4,7 @@
 import asyncio
 
 from dsoftbus.datagram_pump import DatagramPump
-from dsoftbus.errors import END_NO_MEMORY
+from dsoftbus.errors import END_INTERNAL, END_NO_MEMORY
 from dsoftbus.ticks import earliest
 from dsoftbus_mpy.connection import Connection
 from dsoftbus_mpy.waiting import cancel
@@ -70,10 +70,24 @@ class DatagramPort:
                 if connection.session.connection not in self.endpoint.sessions:
                     self._connections.remove(connection)
                     connection.release()
-        except MemoryError as error:
-            self._turn_again()
-            self._bus.tell(error)
-        self._bus.wake_by(self.poll_timer())
+            self._bus.wake_by(self.poll_timer())
+        except Exception as error:  # noqa: BLE001 - most likely a lack of memory
+            self.contain(error)
+
+    def contain(self, error) -> None:
+        """A fault of ours ends the session that was at work, and no other; one that cannot even
+        end is dropped."""
+        session = self.endpoint.at_work
+        self._turn_again()
+        self._bus.tell(error)
+        if session is None or isinstance(error, MemoryError):
+            return
+        try:
+            if session.closed:
+                self.endpoint.forget(session)
+            session.refuse(END_INTERNAL)
+        except Exception as another:  # noqa: BLE001 - as above
+            self._bus.tell(another)
 
     def _turn_again(self) -> None:
         self._again_at = self._bus.now() + _AGAIN_MS
@@ -110,8 +124,8 @@ class DatagramPort:
             for _ in range(_READS):
                 if not self._pump.read(self._bus.now()):
                     return False
-        except MemoryError as error:
-            self._bus.tell(error)  # one datagram is lost
+        except Exception as error:  # noqa: BLE001 - most likely a lack of memory
+            self.contain(error)  # one datagram is lost
         return True
 
     async def _read_link(self) -> bool:

@@ -5,19 +5,21 @@ import asyncio
 from dsoftbus.const import KIND_BYTES
 from dsoftbus.discovery.reconnect import Reconnect
 from dsoftbus.errors import BAD_STATE, STREAM_LIMIT, BusError, LocalError
+from dsoftbus_mpy.connection import Connection
 from dsoftbus_mpy.waiting import change
 
 _LOOK_MS = 250  # how long what ends the wait may go unnoticed
-_FAILURES = (BusError, OSError, MemoryError)  # of an attempt
+_EXPECTED = (BusError, OSError, MemoryError)  # failures of an attempt that are no fault
 
 
 class Keeper:
     """Keeps a session of `bus` with one peer while it is entered as a context manager.
 
-    `dial()` gives the session or raises: `Bus.connect` with its arguments. `heard()` says when
-    the peer last announced itself (ms, -1 for never). `on_up(connection)` and `on_down(cause)`
-    tell of each session's beginning and end. What a stream's handler raises is for the bus's
-    `on_error`.
+    `dial()` gives the session or raises: `Bus.connect` with its arguments. Whatever it raises is
+    a failed attempt. `heard()` says when the peer last announced itself (ms, -1 for never).
+    `on_up(connection)` and `on_down(cause)` tell of each session's beginning and end. What these,
+    a stream's handler, or a `dial` with a fault raise is for the bus's `on_error`, and ends
+    nothing else.
     """
 
     def __init__(self, bus, dial, on_up=None, on_down=None, heard=None):
@@ -31,7 +33,7 @@ class Keeper:
         self._policy = Reconnect(bus.node.local.random)
         self._streams = []  # a task for each that is kept
         self._changed = asyncio.Event()
-        self._ended = None  # what ended this keeper: its bus was closed
+        self._ended = None  # what ended this keeper, as a closed bus does
 
     async def __aenter__(self):
         self._task = self._bus.drive(self._run)
@@ -47,7 +49,7 @@ class Keeper:
 
     async def connected(self):
         """The session, once there is one that lives. Raises LocalError(BAD_STATE) when the bus
-        was closed."""
+        was closed, or this keeper has ended."""
         while self.connection is None or self.connection.cause is not None:
             if self._ended is not None:
                 raise self._ended
@@ -78,15 +80,20 @@ class Keeper:
     async def _run(self) -> bool:
         """One session from its beginning to its end, or one attempt; True after the last.
 
-        Where a lack of memory cuts it short, it goes on where it was.
+        Where a fault of the program or a lack of memory cuts it short, it goes on where it was.
         """
-        if self.connection is None:
-            await self._wait()
-            await self._attempt()
-        if self.connection is not None:
-            self._lost(await self.connection.ended())
-        if self._ended is not None:
-            self._changed.set()
+        try:
+            if self.connection is None:
+                await self._wait()
+                await self._attempt()
+            if self.connection is not None:
+                self._lost(await self.connection.ended())
+        except asyncio.CancelledError:
+            self._ended = LocalError(BAD_STATE)
+            raise
+        finally:
+            if self._ended is not None:
+                self._changed.set()
         return self._ended is not None
 
     async def _wait(self) -> None:
@@ -101,11 +108,15 @@ class Keeper:
     async def _attempt(self) -> None:
         try:
             connection = await self._dial()
-        except _FAILURES as error:
+            if not isinstance(connection, Connection):
+                raise TypeError("dial")
+        except Exception as error:  # noqa: BLE001 - the program's own, and for its on_error
             if isinstance(error, LocalError) and error.code == BAD_STATE:
                 self._ended = error
             self.failure = error
             self._policy.failed(self._bus.now())
+            if not isinstance(error, _EXPECTED):
+                self._bus.tell(error)
             return
         self.connection = connection
         self._policy.connected(self._bus.now())

@@ -126,7 +126,7 @@ class KeyChange:
         try:
             write()
         except OSError as error:
-            self._bus.on_error(error)
+            self._bus.tell(error)
 
 
 def _whole(path: str):

@@ -81,7 +81,7 @@ class Watch:
             if self._file is not None:
                 self._file.save()
         except OSError as error:
-            self._bus.on_error(error)  # the next turn tries again
+            self._bus.tell(error)  # the next turn tries again
             return False
         return True
 
