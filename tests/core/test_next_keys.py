@@ -173,6 +173,27 @@ def test_a_next_key_counts_as_taken_only_once_it_is_on_the_medium():
     assert promise.saved(b.guard) == []
 
 
+def test_few_wait_for_a_medium_that_is_full():
+    a, b = node(1, "a"), node(2, "b")
+    both, _ = rotating(a, b)
+    b.guard.unsaved = []
+    for _ in range(5):
+        announce(a, both, 7)
+        for stream in both.ends[0].mux.live():
+            stream.reset()  # and does not wait
+        both.run()
+        assert len(b.guard.unsaved) == 1
+    for _ in range(3):
+        for at, end in zip(both.nodes, both.ends):
+            end.link_lost()
+            at.forget(end)
+        both = Pair(a, b)
+        assert [control.session for control, _ in b.guard.unsaved] == [both.ends[1]]
+    promise.saved(b.guard)
+    both.run()
+    assert a.guard.rotation.told == {b.id}
+
+
 def test_a_next_key_that_is_another_peers_own_is_refused():
     a, b, c = node(1, "a"), node(2, "b"), node(3, "c")
     paired(b, c)

@@ -8,10 +8,11 @@ import pytest
 from click.testing import CliRunner
 
 from dsoftbus.const import EV_PAIR_DIGITS, EV_PAIRED
+from dsoftbus.identity import device_id
 from dsoftbus.trust.acl import grant
 from dsoftbus.trust.invitation import Invitation, psk
 from dsoftbus.trust.store import Entry
-from dsoftbus_host import cli_pair
+from dsoftbus_host import cli_pair, store_file
 from dsoftbus_host.cli import main
 from dsoftbus_host.interfaces import LOOPBACK
 from dsoftbus_host.nearby import Nearby
@@ -51,6 +52,57 @@ def test_a_peer_is_unpaired_by_its_name(trust):
     assert "hall is trusted no more" in run("unpair", "hall", "--trust", trust)
     assert len(StoreFile(trust).store) == 0
     assert "nobody of that name" in run("unpair", "hall", "--trust", trust, fails=True)
+
+
+def test_what_was_allowed_goes_with_a_peer_and_what_was_denied_is_said(trust):
+    device = next(iter(StoreFile(trust).store)).id
+    run("allow", "hall", "sensor/*", "--trust", trust)
+    run("deny", "hall", "secret", "--trust", trust)
+    said = run("unpair", "hall", "--trust", trust)
+    assert f"this stays: deny in {device} secret" in said
+    assert rules(trust) == [f"deny in {device} secret"]
+    stranger = device_id(b"\7" * 32)
+    run("allow", stranger, "echo", "--trust", trust)  # by its whole id, and never paired
+    run("unpair", stranger, "--trust", trust)
+    assert rules(trust) == [f"deny in {device} secret"]
+    run("deny", device, "secret", "--remove", "--trust", trust)
+    assert rules(trust) == []
+
+
+def test_a_name_that_two_have_is_an_error_that_names_them(trust):
+    file = StoreFile(trust)
+    for n in (2, 3):
+        file.store.add(Entry(bytes((n,)) * 32, "twin"))
+    file.save()
+    before = trust.read_text()
+    options = ("--trust", trust, "--key", trust.with_name("own.key"))
+    commands = (
+        ("unpair", "twin", *options[:2]),
+        ("allow", "twin", "x", *options[:2]),
+        ("deny", "twin", "x", *options[:2]),
+        ("send", trust, "twin", *options),
+        ("fetch", "x", "twin", "--dir", trust.parent, *options),
+    )
+    for words in commands:
+        said = run(*words, fails=True)
+        assert "trust.reject.ambiguous_name" in said, words
+        for n in (2, 3):
+            assert device_id(bytes((n,)) * 32) in said
+    assert trust.read_text() == before
+
+
+def test_a_ground_beginning_of_an_id_takes_no_name_over(trust):
+    entry = next(iter(StoreFile(trust).store))
+    file = StoreFile(trust)
+    file.store.add(Entry(b"\2" * 32, entry.id[:5]))  # a peer that is called as another's id begins
+    file.store.add(Entry(b"\3" * 32, "lamp"))
+    file.save()
+    run("allow", entry.id[:6], "x", "--trust", trust)
+    run("allow", entry.id[:5], "y", "--trust", trust)  # an exact name comes first
+    other = device_id(b"\2" * 32)
+    assert rules(trust) == [f"allow in {entry.id} x", f"allow in {other} y"]
+    for beginning in ("", entry.id[:3], "h", "ha"):
+        assert "nobody of that name" in run("unpair", beginning, "--trust", trust, fails=True)
 
 
 def test_rules_come_and_go(trust):
@@ -172,6 +224,38 @@ def test_pair_by_digits(tmp_path):
         assert names(other.own) == ["other"]
 
     with_other(tmp_path, test)
+
+
+def test_pairing_that_could_not_be_written_is_no_success(tmp_path, monkeypatch):
+    real = store_file.place
+
+    def full(path, data):
+        if path.name == "own.json":
+            raise OSError(28, "No space left on device")
+        real(path, data)
+
+    async def test(other):
+        other.nearby.take_pairings()
+        monkeypatch.setattr(store_file, "place", full)
+        said = await other.meets("pair", "other", input="y\n", fails=True)
+        assert "No space left" in said
+        assert "paired with" not in said
+        assert names(other.own) == []
+
+    with_other(tmp_path, test)
+
+
+def test_a_command_that_could_not_be_written_is_no_success(trust, monkeypatch):
+    def full(path, data):
+        raise OSError(28, "No space left on device")
+
+    before = trust.read_bytes()
+    monkeypatch.setattr(store_file, "place", full)
+    for words in (("unpair", "hall"), ("allow", "hall", "x"), ("deny", "hall", "x")):
+        said = run(*words, "--trust", trust, fails=True)
+        assert "No space left" in said
+        assert "no more" not in said and "from now on" not in said
+    assert trust.read_bytes() == before
 
 
 def test_digits_that_differ_pair_nobody(tmp_path):

@@ -42,7 +42,9 @@ def hear(control, guard, talk, message: bytes) -> None:
     if guard.unsaved is None:
         _answer(talk)
     else:
-        guard.unsaved.append((control, talk))
+        # One for each session that lives: where the medium is full they wait for long.
+        waiting = [one for one in guard.unsaved if one[0] is not control]
+        guard.unsaved = [one for one in waiting if not one[0].session.closed] + [(control, talk)]
         guard.wake()
 
 
