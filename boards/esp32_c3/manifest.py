@@ -106,6 +106,7 @@ package(
         "console_port.py",
         "copy.py",
         "crypto.py",
+        "damage.py",
         "datagram_port.py",
         "discovery.py",
         "drbg.py",

@@ -102,6 +102,7 @@ package(
         "console_port.py",
         "copy.py",
         "crypto.py",
+        "damage.py",
         "datagram_port.py",
         "drbg.py",
         "entropy.py",

@@ -105,6 +105,7 @@ package(
         "console_port.py",
         "copy.py",
         "crypto.py",
+        "damage.py",
         "datagram_port.py",
         "discovery.py",
         "entropy.py",

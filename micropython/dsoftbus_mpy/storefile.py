@@ -53,8 +53,9 @@ class StoreFile:
         except LocalError as error:
             if error.code != STORE_DAMAGED:
                 raise
-        self.damaged = _free_name(path + ".damaged")
-        os.rename(path, self.damaged)
+        from dsoftbus_mpy.damage import put_aside  # only who has some pays for it
+
+        self.damaged = put_aside(path)
         return None
 
     def _read_whole(self, path: str):
@@ -83,24 +84,9 @@ def _decode(path: str, profile):
         raise LocalError(STORE_DAMAGED, path)
 
 
-def _free_name(name: str) -> str:
-    """`name`, or with a number where there is one already: nothing is overwritten."""
-    n = 0
-    free = name
-    while _exists(free):
-        n += 1
-        free = "%s-%d" % (name, n)
-    return free
-
-
-def _exists(path: str) -> bool:
-    try:
-        os.stat(path)
-    except OSError:
-        return False
-    return True
-
-
 def _remove(path: str) -> None:
-    if _exists(path):
+    try:
         os.remove(path)
+    except OSError as error:
+        if error.errno != errno.ENOENT:
+            raise

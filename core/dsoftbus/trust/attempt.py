@@ -1,7 +1,39 @@
 """An attempt to pair in one session: messages on a stream, digits for people, and its end."""
 
-from dsoftbus.const import EV_PAIR_DIGITS, EV_PAIR_FAILED
+from dsoftbus.const import EV_PAIR_DIGITS, EV_PAIR_FAILED, PAIR_STREAM
+from dsoftbus.session.session import FAULTS
 from dsoftbus.trust.pairing import AWAIT_NONCE
+
+
+def ask(control, guard, now: int) -> None:
+    """Asks the peer of `control` to pair. Raises LocalError when the desk takes no attempt."""
+    pairing = guard.desk.begin(True, control.session.handshake_hash, now)
+    try:
+        stream = control.open(PAIR_STREAM)
+    except FAULTS:
+        guard.desk.withdraw()
+        raise
+    try:
+        _begin(control, guard, pairing, stream)
+    except MemoryError:
+        stream.reset()
+        raise
+
+
+def answer(control, guard, stream) -> None:
+    """The peer has opened `stream` to pair. Raises LocalError as `ask` does."""
+    pairing = guard.desk.begin(False, control.session.handshake_hash, control.now)
+    _begin(control, guard, pairing, stream)
+
+
+def _begin(control, guard, pairing, stream) -> None:
+    try:
+        control.attempt = Attempt(control, guard, pairing, stream)
+        control.attempt.follow()
+    except MemoryError:
+        control.attempt = None
+        guard.desk.withdraw()
+        raise
 
 
 class Attempt:

@@ -15,7 +15,6 @@ from dsoftbus.errors import (
     STREAM_KIND_MISMATCH,
     LocalError,
 )
-from dsoftbus.session.session import FAULTS
 from dsoftbus.trust.acl import IN, OUT
 
 _PRIORITY = 1  # above the bulk of programs, below what they call most urgent
@@ -68,8 +67,9 @@ class Control:
             if stream.kind != KIND_MESSAGES:
                 raise LocalError(STREAM_KIND_MISMATCH)
             if stream.name == PAIR_STREAM:
-                bound = self.session.handshake_hash
-                self._begin(self._guard.desk.begin(False, bound, self.now), stream)
+                from dsoftbus.trust.attempt import answer  # as above
+
+                answer(self, self._guard, stream)
             else:
                 self.talk(stream, self.on_keys)
             stream.accept()
@@ -115,28 +115,9 @@ class Control:
 
     def pair(self, now: int) -> None:
         """Asks the peer to pair. Raises LocalError when the desk takes no attempt."""
-        pairing = self._guard.desk.begin(True, self.session.handshake_hash, now)
-        try:
-            stream = self.open(PAIR_STREAM)
-        except FAULTS:
-            self._guard.desk.withdraw()
-            raise
-        try:
-            self._begin(pairing, stream)
-        except MemoryError:
-            stream.reset()
-            raise
+        from dsoftbus.trust.attempt import ask  # only who pairs pays for it
 
-    def _begin(self, pairing, stream) -> None:
-        try:
-            from dsoftbus.trust.attempt import Attempt  # only who pairs pays for it
-
-            self.attempt = Attempt(self, self._guard, pairing, stream)
-            self.attempt.follow()
-        except MemoryError:
-            self.attempt = None
-            self._guard.desk.withdraw()
-            raise
+        ask(self, self._guard, now)
 
     def _give_way(self) -> None:
         """Both sides asked at once: the attempt of the session's initiator stands."""

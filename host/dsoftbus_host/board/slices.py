@@ -189,8 +189,9 @@ SLICES = {
             *_of("dsoftbus.trust", "acl store desk control guard"),
             *_of("dsoftbus_mpy", "storefile watch"),
         ),
-        ("pairing", "rotation", "naming"),
+        ("pairing", "rotation", "naming", "damage"),
     ),
+    "damage": Slice("what becomes of a damaged trust store", ("trust",), ("dsoftbus_mpy.damage",)),
     "naming": Slice("the peer that a word means", ("trust",), ("dsoftbus.trust.naming",)),
     "pairing": Slice(
         "how trust begins: six digits on both sides",
