@@ -14,6 +14,7 @@ _FOR_A_WHILE = (
     "dsoftbus_openings",
     "dsoftbus_x25519",
     "dsoftbus_keyfile",
+    "dsoftbus_doubts",
     "dsoftbus_text",
 )
 

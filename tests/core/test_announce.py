@@ -4,8 +4,8 @@ from binascii import hexlify, unhexlify
 
 from dsoftbus.const import LINK_DATAGRAM, LINK_STREAM
 from dsoftbus.discovery import announce
-from dsoftbus.discovery.announce import FLAG_PAIRING, FLAG_QUERY, Announcement, decode
-from dsoftbus.discovery.announcer import ASK_BYTES, PAD, Announcer
+from dsoftbus.discovery.announce import FLAG_PAIRING, FLAG_QUERY, PAD, Announcement, decode
+from dsoftbus.discovery.announcer import ASK_BYTES, Announcer
 from dsoftbus.errors import BAD_ARGUMENT, PeerError
 from support import NO_NAMES, Random, raises
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from dsoftbus.const import LINK_DATAGRAM, LINK_STREAM, SMALL, U30_MAX
 from dsoftbus.discovery.announce import FLAG_PAIRING, FLAG_QUERY, Announcement, decode
-from dsoftbus.discovery.announcer import padded
+from dsoftbus.discovery.padding import padded
 from dsoftbus.discovery.peers import Peers
 from dsoftbus.identity import device_id
 from dsoftbus_host.bridge.herald import NEWS, NEWS_HOST, NEWS_MAX, Herald

@@ -1,12 +1,11 @@
 """What this node says of itself, and when."""
 
-from dsoftbus.const import ANNOUNCE_MAX, SERVICE_NAME_MAX, SERVICES_MAX, U30_MAX
+from dsoftbus.const import ANNOUNCE_MAX, U30_MAX
 from dsoftbus.discovery.announce import FLAG_QUERY
 
 _EAGER = 3  # the first few ask who is there, and follow each other: a datagram may be lost
 _EAGER_MS = 1000
 _A_LIFETIME = 3  # announcements in each lifetime: two may be lost
-PAD = "dsoftbus.pad"  # services that begin so are none
 ASK_BYTES = 320  # of a question on a network: most nodes' whole announcement fits into its answer
 
 
@@ -41,7 +40,12 @@ class Announcer:
 
     def answer(self, most: int = ANNOUNCE_MAX):
         """What answers a probe of `most` bytes, or None where it would be longer."""
-        return within(self.said, self._packet(0), most)
+        packet = self._packet(0)
+        if len(packet) > most:
+            from dsoftbus.discovery.padding import within  # few have so much to say
+
+            return within(self.said, packet, most)
+        return packet
 
     def announce_soon(self, now: int) -> None:
         """Something has changed: let everyone know."""
@@ -60,31 +64,10 @@ class Announcer:
         said.sequence = (said.sequence + 1) & U30_MAX
         flags = said.flags
         said.flags = flags | extra
-        packet = padded(said, self._ask_bytes) if extra else said.encode()
+        packet = said.encode()
+        if extra and len(packet) < self._ask_bytes:
+            from dsoftbus.discovery.padding import padded  # at the start, and for probes
+
+            packet = padded(said, self._ask_bytes)
         said.flags = flags
         return packet
-
-
-def within(said, packet: bytes, most: int):
-    """The announcement `packet` of `said`, or one with so many services less that it has at most
-    `most` bytes; None where there is none."""
-    services = said.services
-    while len(packet) > most and said.services:
-        said.services = said.services[:-1]
-        packet = said.encode()
-    said.services = services
-    return packet if len(packet) <= most else None
-
-
-def padded(said, least: int) -> bytes:
-    """The packet of `said`, with services that are none where it would be shorter than `least`."""
-    packet = said.encode()
-    missing = least - len(packet)
-    services = said.services
-    while missing > 0 and len(said.services) < SERVICES_MAX:
-        name = PAD + "." * (min(missing - 1, SERVICE_NAME_MAX) - len(PAD))
-        said.services = tuple(said.services) + (name,)
-        missing -= 1 + len(name)
-        packet = said.encode()
-    said.services = services
-    return packet

@@ -10,12 +10,10 @@ from collections import deque
 
 from dsoftbus.backoff import Backoff
 from dsoftbus.const import ANNOUNCE_MAX, EV_CLONED_KEY, EV_OFFLINE, EV_ONLINE, LINK_LINE
-from dsoftbus.discovery.announce import claimed, decode
-from dsoftbus.discovery.announcer import PAD
+from dsoftbus.discovery.announce import JUMP_MAX, PAD, claimed, decode
 from dsoftbus.errors import (
     ANNOUNCE_OVERSIZE,
     ANNOUNCE_RATE,
-    ANNOUNCE_REPLAYED,
     CLONED_KEY,
     CONNECT_BACKOFF,
     HANDSHAKE_RATE,
@@ -39,10 +37,6 @@ _KNOWN_PACKETS = 10  # of one known peer, in the same time: it announces every f
 _HOST_PACKETS = 10  # the share of one host in what strangers may send: a bridge with a few boards
 _HANDSHAKES = 3
 _HANDSHAKES_MS = 30000
-_JUMP_MAX = 65536  # from one announcement of a node to its next that is heard
-_HOSTS_IN_TABLE = 4  # so many hosts at least share the places of strangers who are there
-_OTHERS = 4  # hosts whose last sequence is kept beside that of the host a peer was heard at last
-_TURNS = 3  # two hosts have taken turns so often: neither is the other, moved or started anew
 _WARN_AGAIN_MS = 600000  # of a second node with one's own key
 _WARNINGS = 4  # that wait for the program
 
@@ -256,14 +250,19 @@ class Peers:
         if not key and device_id(said.public) != said.id:
             raise PeerError(IDENTITY_MISMATCH, said.id)
         if said.id == self._own_id:
-            self._hear_own(said, host, now)
+            if self.own is not None and said.sequence > self.own.sequence:
+                self._hear_own(said, host, now)
             return None
         if peer is None:
             if said.lifetime_s == 0:
                 return None
             peer = self._admit(said)
         elif now < peer.expires:
-            self._follow(peer, said.sequence, host)
+            last = peer.sequence
+            if host != peer.host or not last < said.sequence <= last + JUMP_MAX:
+                from dsoftbus.discovery.doubts import follow  # seldom
+
+                follow(self, peer, said.sequence, host)
             peer.repeated = True
         else:
             peer.others = None
@@ -283,29 +282,14 @@ class Peers:
             return peer.packets.take(now)
         return self._returning.take(host, now)
 
-    def _follow(self, peer: Peer, new: int, host) -> None:
-        """Raises PeerError where a packet with the sequence `new` (version 1: -1) is no news."""
-        last = peer.sequence
-        if last >= 0 and not last < new <= last + _JUMP_MAX:
-            before = (peer.others or {}).get(host, -1)
-            if new == last or not 0 <= before < new <= before + _JUMP_MAX:
-                _remember(peer, host, new)
-                raise PeerError(ANNOUNCE_REPLAYED, str(new))
-            if host != peer.host:
-                peer.turns += 1
-                if peer.turns == _TURNS:
-                    self._warn(peer.id, peer.name, host)
-        if host != peer.host:
-            _remember(peer, peer.host, last)
-
     def _hear_own(self, said, host, now: int) -> None:
         """One's own packets come back; what one has not said yet is another's."""
-        ahead = self.own is not None and said.sequence > self.own.sequence
-        if ahead and host not in self.own_hosts and now >= self._warn_at:
+        if host not in self.own_hosts and now >= self._warn_at:
             self._warn_at = now + _WARN_AGAIN_MS
-            self._warn(said.id, said.name, host)
+            self.warn(said.id, said.name, host)
 
-    def _warn(self, device: str, name: str, host) -> None:
+    def warn(self, device: str, name: str, host) -> None:
+        """Two nodes have the key of `device`; one of them was heard at `host`."""
         where = host if isinstance(host, str) else "serial %s channel %d" % host[1:]
         self._warnings.append(NodeEvent(EV_CLONED_KEY, device, name, CLONED_KEY, where))
 
@@ -345,33 +329,16 @@ class Peers:
         return peer
 
     def _make_room(self, for_known: bool) -> bool:
-        """Frees a place if there must be one: that of the stranger heard of least recently, else
-        of a known peer which is neither there nor configured. A stranger takes no place of one
-        that is there and was heard more than once, unless its host has more than its part of the
-        table. False when no place can be had.
-        """
+        """Whether there is a place, or one can be had: see `doubts.expendable`."""
         if len(self._table) < self._limit:
             return True
-        crowded = self._crowded()
-        victim = None
-        lowest = None
-        for peer in self._table.values():
-            stays = peer.repeated and peer.online and peer.host not in crowded
-            rank = (peer.known, stays, peer.heard)
-            if _may_go(peer, stays, for_known) and (victim is None or rank < lowest):
-                victim, lowest = peer, rank
+        from dsoftbus.discovery.doubts import expendable  # only where the table is full
+
+        victim = expendable(self._table, self._limit, for_known)
         if victim is None or len(self._gone) >= self._limit:
             return False
         self._remove(victim)
         return True
-
-    def _crowded(self) -> list:
-        """The hosts of more strangers than one may have in the table."""
-        found = {}
-        for peer in self._table.values():
-            if not peer.known:
-                found[peer.host] = found.get(peer.host, 0) + 1
-        return [host for host in found if found[host] > self._limit // _HOSTS_IN_TABLE]
 
     def _remove(self, peer: Peer) -> None:
         """Takes a peer out; if a program believes it there, an event will say otherwise."""
@@ -389,22 +356,6 @@ class Peers:
             self._turned[peer.id] = peer
         except MemoryError:
             pass  # the program hears of the next change
-
-
-def _remember(peer: Peer, host, sequence: int) -> None:
-    """What comes from `host` next may follow this."""
-    if peer.others is None:
-        peer.others = {}
-    others = peer.others
-    if host in others or len(others) >= _OTHERS:
-        others.pop(host if host in others else next(iter(others)))
-    others[host] = sequence
-
-
-def _may_go(peer: Peer, stays: bool, for_known: bool) -> bool:
-    if peer.known:
-        return not (peer.online or peer.fixed)
-    return for_known or not stays
 
 
 def _event(peer: Peer, online: bool) -> NodeEvent:

@@ -204,7 +204,15 @@ SLICES = {
         (*_of("dsoftbus.discovery", "__init__ announce announcer"), "dsoftbus_mpy.starts"),
     ),
     "peers": Slice(
-        "the table of peers", ("announcements", "backoff", "node"), ("dsoftbus.discovery.peers",)
+        "the table of peers",
+        ("announcements", "backoff", "node"),
+        ("dsoftbus.discovery.peers",),
+        ("doubts",),
+    ),
+    "doubts": Slice(
+        "announcements that do not follow, or have another length; leaves the heap afterwards",
+        ("peers",),
+        _of("dsoftbus.discovery", "doubts padding"),
     ),
     "discovery": Slice(
         "announcements on a network, and the table of peers",

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from dsoftbus.const import HOST, KEY_BYTES, LINK_DATAGRAM, U30_MAX
 from dsoftbus.discovery.announce import FLAG_QUERY, Announcement, decode
-from dsoftbus.discovery.announcer import ASK_BYTES, Announcer, padded, within
+from dsoftbus.discovery.announcer import ASK_BYTES, Announcer
+from dsoftbus.discovery.padding import padded, within
 from dsoftbus.discovery.peers import Peer, Peers
 from dsoftbus.errors import PeerError
 from dsoftbus.identity import device_id

@@ -1,0 +1,70 @@
+"""What the table of peers asks seldom: an announcement that does not follow, a table that is full.
+
+Imported where that happens (docs/wire-format.md, sequence; docs/trust.md, floods).
+"""
+
+from dsoftbus.discovery.announce import JUMP_MAX
+from dsoftbus.errors import ANNOUNCE_REPLAYED, PeerError
+
+_OTHERS = 4  # hosts whose last sequence is kept beside that of the host a peer was heard at last
+_TURNS = 3  # two hosts have taken turns so often: neither is the other, moved or started anew
+_HOSTS = 4  # so many hosts at least share the places of strangers who are there
+
+
+def follow(peers, peer, new: int, host) -> None:
+    """Raises PeerError where a packet of `peer` with the sequence `new` (version 1: -1), heard at
+    `host`, is no news."""
+    last = peer.sequence
+    if last >= 0 and not last < new <= last + JUMP_MAX:
+        before = (peer.others or {}).get(host, -1)
+        if new == last or not 0 <= before < new <= before + JUMP_MAX:
+            _remember(peer, host, new)
+            raise PeerError(ANNOUNCE_REPLAYED, str(new))
+        if host != peer.host:
+            peer.turns += 1
+            if peer.turns == _TURNS:
+                peers.warn(peer.id, peer.name, host)
+    if host != peer.host:
+        _remember(peer, peer.host, last)
+
+
+def _remember(peer, host, sequence: int) -> None:
+    """What comes from `host` next may follow this."""
+    if peer.others is None:
+        peer.others = {}
+    others = peer.others
+    if host in others or len(others) >= _OTHERS:
+        others.pop(host if host in others else next(iter(others)))
+    others[host] = sequence
+
+
+def expendable(table: dict, limit: int, for_known: bool):
+    """Who gives way to one peer more: of the strangers the one heard of least recently, else a
+    known peer which is neither there nor configured. A stranger takes no place of one that is
+    there and was heard more than once, unless its host has more than its part of the table. None
+    where nobody has to go.
+    """
+    crowded = _crowded(table, limit)
+    found = None
+    lowest = None
+    for peer in table.values():
+        stays = peer.repeated and peer.online and peer.host not in crowded
+        rank = (peer.known, stays, peer.heard)
+        if _may_go(peer, stays, for_known) and (found is None or rank < lowest):
+            found, lowest = peer, rank
+    return found
+
+
+def _may_go(peer, stays: bool, for_known: bool) -> bool:
+    if peer.known:
+        return not (peer.online or peer.fixed)
+    return for_known or not stays
+
+
+def _crowded(table: dict, limit: int) -> list:
+    """The hosts of more strangers than one may have in the table."""
+    found = {}
+    for peer in table.values():
+        if not peer.known:
+            found[peer.host] = found.get(peer.host, 0) + 1
+    return [host for host in found if found[host] > limit // _HOSTS]
