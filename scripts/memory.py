@@ -187,8 +187,9 @@ def plan(kind: Kind) -> dict:
 
 
 def profile() -> str:
-    """SMALL as a class of its own, as a board's profile.py has it."""
-    values = (f"    {k} = {v}\n" for k, v in vars(SMALL).items() if not k.startswith("_"))
+    """SMALL as a class of its own, as a board's profile.py has it; one peer has all sessions."""
+    limits = {**vars(SMALL), "peer_sessions": SMALL.sessions}
+    values = (f"    {k} = {v}\n" for k, v in limits.items() if not k.startswith("_"))
     return "class PROFILE:\n" + "".join(values)
 
 

@@ -12,6 +12,7 @@ class PROFILE:
     session_credit = 18432
     max_message = 1020
     sessions = 3
+    peer_sessions = 2
     half_open = 2
     handshake_ms = 20000
     keepalive_ms = 5000

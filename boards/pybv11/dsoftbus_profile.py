@@ -12,6 +12,7 @@ class PROFILE:
     session_credit = 2560
     max_message = 252
     sessions = 1
+    peer_sessions = 1
     half_open = 1
     handshake_ms = 30000
     keepalive_ms = 5000

@@ -125,6 +125,7 @@ class HOST:
     session_credit = 8454144
     max_message = 32764  # half of stream_credit, less the prefix
     sessions = 1024
+    peer_sessions = 64  # of these for one peer: a program for each of a large machine's cores
     half_open = 64  # handshakes under way that a peer has not finished
     handshake_ms = 10000
     keepalive_ms = 5000  # probe after 15 s of silence, dead after 45 s
@@ -155,6 +156,7 @@ class SMALL:
     session_credit = 18432  # as HOST: 16 parts of 1024 bytes and two frames
     max_message = 1020
     sessions = 4
+    peer_sessions = 2  # a peer that went and comes back has its own place, another peer the rest
     half_open = 2
     handshake_ms = 20000  # a slow board takes seconds for its scalar multiplications
     keepalive_ms = 5000
@@ -185,6 +187,7 @@ class TINY:
     session_credit = 2560
     max_message = 252
     sessions = 1
+    peer_sessions = 1
     half_open = 1
     handshake_ms = 30000
     keepalive_ms = 5000

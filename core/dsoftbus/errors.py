@@ -57,6 +57,7 @@ HALF_OPEN_LIMIT = const(0x57)
 SESSION_LIMIT = const(0x58)
 HANDSHAKE_BUDGET = const(0x5C)
 REPLAYED_OPENING = const(0x5D)
+PEER_SHARE = const(0x5E)
 # local: misuse of the API, and what the platform cannot do
 BAD_ARGUMENT = const(0x60)
 WOULD_BLOCK = const(0x61)

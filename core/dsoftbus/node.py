@@ -33,7 +33,6 @@ class Node(Roster):
         self.guard = guard
         self.peers = None  # a discovery.peers.Peers, made by discover()
         self._met = []  # (session, device) of those that `peers` knows of
-        self.evicted = None  # by the last accept()
         self.answered: list = []  # openings on stream links, for `session.arrivals`
 
     # Sessions
@@ -62,7 +61,7 @@ class Node(Roster):
         `arrivals.make_room`.
         """
         self._evict_half_open(path)
-        if self.full:
+        if self.crowded:
             raise PeerError(SESSION_LIMIT)
         session = _over_stream()(self.local, now)
         session.path = path
@@ -90,7 +89,7 @@ class Node(Roster):
         streams = [s for s in self.sessions if isinstance(s, _over_stream())]
         waiting = [s for s in streams if s.half_open and not s.initiator]
         self.evicted = None
-        if len(waiting) >= self.profile.half_open or (waiting and self.full):
+        if len(waiting) >= self.profile.half_open or (waiting and self.crowded):
             from dsoftbus.session.arrivals import make_room  # for a while, as `handshake` says
 
             leaving = make_room(waiting, path)

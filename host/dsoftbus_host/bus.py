@@ -346,8 +346,7 @@ class Bus:
             expected = isinstance(error, PeerError)
             log.warning("connection refused: %s", error, exc_info=None if expected else error)
             sock.close()
-        if self.node.evicted is not None:
-            self.turn(self.node.evicted)  # it gave its place to the new one
+        self._turn_evicted()
 
     def _drive(self, session: Session, link: TcpLink) -> Connection:
         try:
@@ -366,9 +365,17 @@ class Bus:
         return connection
 
     def on_established(self, connection: Connection) -> None:
+        self._turn_evicted()
         if not connection.session.initiator and not self.serves:
             self._incoming.append(connection)
             self._arrived.set()
+
+    def _turn_evicted(self) -> None:
+        """A session that gave its place to another tells its peer so."""
+        evicted: Any = self.node.evicted
+        if evicted is not None:
+            self.node.evicted = None
+            self.turn(evicted)
 
     def on_released(self, connection: Connection) -> None:
         """Once or more often."""

@@ -289,6 +289,9 @@ class Bus:
     # What connections tell their bus
 
     def on_established(self, connection: Connection) -> None:
+        if self.node.evicted is not None:
+            self.turn(self.node.evicted)  # it gave its place to this one
+            self.node.evicted = None
         if not connection.session.initiator and not self.serves:
             self._offer(connection)
         give_back(self.node)

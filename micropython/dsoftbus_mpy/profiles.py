@@ -20,6 +20,7 @@ class ROOMY:
     session_credit = 557056  # as HOST: 32 parts of 16 KiB and two frames
     max_message = 16380  # half of stream_credit, less the prefix
     sessions = 8
+    peer_sessions = 4
     half_open = 4
     handshake_ms = 10000
     keepalive_ms = 5000

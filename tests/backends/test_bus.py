@@ -17,6 +17,8 @@ from dsoftbus.errors import (
     END_REFUSED,
     HALF_OPEN_LIMIT,
     PEER_NOT_ALLOWED,
+    PEER_SHARE,
+    SESSION_LIMIT,
 )
 from support import Random
 
@@ -196,19 +198,39 @@ def test_idle_connections_give_way():
     run(test())
 
 
-def test_a_full_node_closes_what_comes_after():
+def test_a_full_node_refuses_who_comes_after_and_says_why():
     async def test():
         async with bus(A, "", Open) as server:
             port = await server.listen(HOST)
             clients = [bus(Random(10 + n)(32)) for n in range(SMALL.sessions + 1)]
             for client in clients[:-1]:
                 await client.connect(HOST, port, server.public)
-            await refused(END_LINK_DOWN, clients[-1].connect(HOST, port, server.public))
+            late = await clients[-1].connect(HOST, port, server.public)
+            await refused(END_PEER, late.accept())
+            assert late.session.peer_code == SESSION_LIMIT
             await clients[0].close()
             await until(lambda: len(server.node.sessions) < SMALL.sessions)
-            await clients[-1].connect(HOST, port, server.public)
+            await (await (await clients[-1].connect(HOST, port, server.public)).open("x")).finish()
+            await until(lambda: len(server.node.placed()) == SMALL.sessions)
             for client in clients[1:]:
                 await client.close()
+
+    run(test())
+
+
+def test_a_peer_that_begins_more_than_its_share_gives_up_its_own():
+    async def test():
+        async with bus(A, "", Open) as server, bus(B) as client, bus(C) as other:
+            port = await server.listen(HOST)
+            elsewhere = await other.connect(HOST, port, server.public)
+            mine = []
+            for _ in range(SMALL.peer_sessions + 1):
+                mine.append(await client.connect(HOST, port, server.public))
+                await sleep_ms(2)
+            await refused(END_PEER, mine[0].accept())
+            assert mine[0].session.peer_code == PEER_SHARE
+            await until(lambda: len(server.node.placed()) == SMALL.peer_sessions + 1)
+            assert not elsewhere.cause and not mine[1].cause and not mine[-1].cause
 
     run(test())
 

@@ -14,8 +14,7 @@ except ImportError:
         return value
 
 
-from dsoftbus.errors import REPLAYED_OPENING, PeerError
-from dsoftbus.session.session import AWAIT_FINISH
+from dsoftbus.errors import PEER_SHARE, REPLAYED_OPENING, SESSION_LIMIT, PeerError
 
 _SECOND_MS = const(1000)
 # An address has a share of all: half of a second's handshakes (two at least: a host may begin
@@ -80,8 +79,9 @@ def make_room(waiting, path):
     from `path`; None where the newcomer has to.
 
     Those that said nothing go first, then those that wait for their budget, then those that have
-    a REPLY; among equals of the address that holds most, and of these the oldest. Whose address
-    would hold more than that of the one that should go gives a place of its own.
+    a REPLY or are established, and last those that are pairing; among equals of the address that
+    holds most, and of these the oldest. Whose address would hold more than that of the one that
+    should go gives a place of its own.
     """
     places = {}
     hosts = [host_of(session.path) for session in waiting]
@@ -102,9 +102,51 @@ def make_room(waiting, path):
 
 
 def _progress(session) -> int:
-    if session.state == AWAIT_FINISH:
+    if session.mux is not None:
+        return 3 if session.mux.control.attempt is not None else 2
+    if session.held is None:
         return 2
     return 1 if session.held else 0
+
+
+def take_place(node, session) -> None:
+    """A place for `session`, whose peer is proved and may have one: a free one, or that of another
+    session, `node.evicted`. Raises PeerError(SESSION_LIMIT) where there is none.
+
+    A peer that has its share, or finds no free place, gets that of the session of its own that it
+    was silent in longest: so who lost one comes back. Strangers (whom a pairing, or a rule for
+    everyone, let in) hold half of all places at most, and give way to peers that are trusted.
+    """
+    profile = node.profile
+    placed = node.placed()
+    full = len(placed) >= profile.sessions
+    own = [s for s in placed if s.peer_public == session.peer_public and not s.initiator]
+    if len(own) >= profile.peer_sessions or (own and full):
+        _evict(node, min(own, key=lambda other: other.keepalive.heard), PEER_SHARE)
+        return
+    strangers = [s for s in placed if not s.initiator and _is_stranger(node, s)]
+    if _is_stranger(node, session):
+        if len(strangers) >= max(profile.sessions // 2, 1):
+            _evict(node, make_room(strangers, session.path), SESSION_LIMIT)
+        elif full:
+            raise PeerError(SESSION_LIMIT)
+    elif full:  # wherever the peer is, it counts for no stranger there
+        _evict(node, make_room(strangers, session) if strangers else None, SESSION_LIMIT)
+
+
+def _is_stranger(node, session) -> bool:
+    guard = getattr(node, "guard", None)  # the least of nodes has none
+    if guard is None or session.by_token:
+        return False
+    control = session.mux.control if session.mux is not None else None
+    return guard.store.get(control.device if control else session.peer_id) is None
+
+
+def _evict(node, session, code: int) -> None:
+    if session is None:
+        raise PeerError(SESSION_LIMIT)
+    session.refuse(code)
+    node.evicted = session
 
 
 def host_of(path):

@@ -67,6 +67,10 @@ def _establish(session, state: int, now: int) -> None:
     session._secure(handshake)
     gatekeeper = session.local.gatekeeper
     gatekeeper.admit(session, now)
+    if not session.initiator:
+        from dsoftbus.session.arrivals import take_place
+
+        take_place(gatekeeper, session)
     session.keepalive = Keepalive(session.local.profile.keepalive_ms, now)
     session.mux = _mux(session)
     session.handshake = None

@@ -59,7 +59,7 @@ def _admit(endpoint, opening: bytes, cookie: bytes, path, now: int) -> int:
     half_open = endpoint.half_open = [s for s in endpoint.half_open if s.half_open]
     medium = endpoint.medium
     proved = medium.proved(cookie, opening, path, now)
-    if endpoint.node.full and not (proved and half_open):
+    if endpoint.node.crowded and not (proved and half_open):
         endpoint.answer(REC_REFUSE, opener, bytes((SESSION_LIMIT,)), path)
         return drops.NO_ROOM
     crowded = len(half_open) >= endpoint.local.profile.half_open // 2
@@ -83,7 +83,7 @@ def _open(endpoint, opening: bytes, init: bytes, path, now: int) -> None:
     except MemoryError:
         endpoint.drops.add(drops.NO_ROOM)
         return
-    if endpoint.node.full or len(endpoint.half_open) >= endpoint.local.profile.half_open:
+    if endpoint.node.crowded or len(endpoint.half_open) >= endpoint.local.profile.half_open:
         _discard(endpoint, make_room(endpoint.half_open, path))
     session.opening = opening
     try:

@@ -26,8 +26,8 @@ class StreamSession(Session):
     """Feed it with `receive_data`, or with `space()` and `filled(n)`; empty `poll_transmit`."""
 
     path = None  # where a responder's link comes from; None: from nobody who has to pay
-    held = b""  # the INIT that waits for its budget, until `_again_at`
-    _again_at = 0
+    held = b""
+    _again_at = 0  # when what is held is looked at again
 
     def __init__(self, local, now: int, remote_static=None, suite=1):
         self._reader = RecordReader(local.suite(suite).copy)
@@ -160,16 +160,21 @@ class StreamSession(Session):
 
     def _on_message(self, kind: int, body, now: int) -> None:
         """An INIT is answered when its budget bears that: until then it waits."""
-        if kind == REC_INIT and self.state == AWAIT_INIT and self.path is not None:
-            from dsoftbus.session.arrivals import must_wait  # for a while, as `handshake` says
-
-            self.handshake.check_offer(body)
-            if must_wait(self, body, now):
-                self.held = body
-                self._again_at = min(now + _AGAIN_MS, self._deadline)
+        if kind == REC_INIT and self.state == AWAIT_INIT:
+            if self.path is not None and self._must_wait(body, now):
                 return
-            self.held = b""
+            self.held = None
         super()._on_message(kind, body, now)
+
+    def _must_wait(self, init: bytes, now: int) -> bool:
+        from dsoftbus.session.arrivals import must_wait  # for a while, as `handshake` says
+
+        self.handshake.check_offer(init)
+        wait = must_wait(self, init, now)
+        if wait:
+            self.held = init
+            self._again_at = min(now + _AGAIN_MS, self._deadline)
+        return wait
 
     # What Session asks of its link
 

@@ -13,6 +13,7 @@ class Roster:
     """
 
     arrivals: list = None  # what `session.arrivals` counts
+    evicted: object = None  # the session that gave its place to another last: its driver turns it
 
     def __init__(self, local, allowed=()):
         self.local = local
@@ -29,18 +30,21 @@ class Roster:
     def id(self) -> str:
         return device_id(self.public)
 
+    def placed(self) -> list:
+        """The sessions that hold a place. Handshakes that peers have begun hold none: who proves
+        its key is given one then, or not."""
+        return [s for s in self.sessions if not s.closed and (s.initiator or not s.half_open)]
+
     @property
     def full(self) -> bool:
-        """Whether there is no place for one more session.
+        """Whether all places are taken."""
+        return len(self.placed()) >= self.profile.sessions
 
-        One that has ended and whose driver has yet to let go of its link counts no longer, or a
-        node with few places would be closed to its peers meanwhile; but these too are bounded.
-        """
-        live = 0
-        for session in self.sessions:
-            live += not session.closed
-        most = self.profile.sessions
-        return live >= most or len(self.sessions) >= most + self.profile.half_open
+    @property
+    def crowded(self) -> bool:
+        """Whether one handshake more would be too many. Sessions that have ended, and whose driver
+        has yet to let go of their link, count too."""
+        return len(self.sessions) >= self.profile.sessions + self.profile.half_open
 
     def add(self, session):
         self.sessions.append(session)
