@@ -73,6 +73,7 @@ package(
         "console_port.py",
         "copy.py",
         "crypto.py",
+        "display.py",
         "drbg.py",
         "entropy.py",
         "field.py",

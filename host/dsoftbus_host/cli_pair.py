@@ -217,8 +217,7 @@ async def _follow(nearby: Nearby, events: asyncio.Queue[NodeEvent]) -> None:
         event = await events.get()
         name = event.name or short_id(event.peer)
         if event.kind == EV_NAME_WARNING:
-            text = f"WARNING: {name} is a name that you know, but with another key than before"
-            console.print(text, style="bold red")
+            console.print(_warning(name, event), style="bold red")
         elif event.kind == EV_PAIR_DIGITS:
             await _compare(nearby, event, name)
         elif event.kind == EV_PAIR_FAILED:
@@ -230,6 +229,12 @@ async def _follow(nearby: Nearby, events: asyncio.Queue[NodeEvent]) -> None:
             console.print(f"paired with {name} ({event.peer})")
             await _last_word(nearby, event.peer)
             return
+
+
+def _warning(name: str, event: NodeEvent) -> str:
+    known = event.about
+    like = "is a name that you know" if known.name == name else f"looks like {known.name}"
+    return f"WARNING: {name} ({event.peer}) {like}, but its key is not that of {known.id}"
 
 
 async def _compare(nearby: Nearby, event: NodeEvent, name: str) -> None:

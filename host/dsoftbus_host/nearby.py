@@ -16,6 +16,7 @@ from dsoftbus.session.events import NodeEvent
 from dsoftbus.trust import naming
 from dsoftbus.trust.acl import Rule
 from dsoftbus.trust.guard import Guard
+from dsoftbus_host import lookalikes
 from dsoftbus_host.address import SERIAL
 from dsoftbus_host.bus import Bus
 from dsoftbus_host.cable import BAUD
@@ -59,6 +60,7 @@ class Nearby:
         baud: int = BAUD,
     ) -> None:
         self.guard = Guard(file.store, os.urandom, _today, grants)
+        self.guard.alike = lookalikes.alike
         self.bus = Bus(key, name, guard=self.guard)
         self.peers = self.bus.node.discover()
         self.watch = Watch(self.bus, self._tell, file, key_path)

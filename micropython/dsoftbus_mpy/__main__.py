@@ -7,6 +7,7 @@ import sys
 from dsoftbus.errors import BAD_ARGUMENT, BusError, LocalError
 from dsoftbus_mpy import entropy, files, folder, keyfile, profiles
 from dsoftbus_mpy.bus import ANYONE, Bus
+from dsoftbus_mpy.display import shown
 from dsoftbus_mpy.secret_files import noted
 
 _USAGE = """\
@@ -113,7 +114,7 @@ async def run_node(options) -> bool:
     profile = profiles.fitting()
     file = StoreFile(options["--trust"], profile)
     if file.damaged:
-        print("damaged", file.damaged)
+        print("damaged", shown(file.damaged))
     guard = Guard(file.store, random, None, [grant("allow both *")])
     secret = load(options["--key"], random)
     async with Bus(secret, options["--name"], profile, guard=guard) as bus:
@@ -135,12 +136,12 @@ async def run_node(options) -> bool:
 
 async def send(path: str, address: str, key: str, options) -> None:
     async with make_bus(options) as bus, await connect(bus, address, key, options) as connection:
-        print(hex_of(await files.send(connection, path)), path)
+        print(hex_of(await files.send(connection, path)), shown(path))
 
 
 async def fetch(name: str, address: str, key: str, options) -> None:
     async with make_bus(options) as bus, await connect(bus, address, key, options) as connection:
-        print(hex_of(await files.fetch(connection, name, options["--dir"] or ".")), name)
+        print(hex_of(await files.fetch(connection, name, options["--dir"] or ".")), shown(name))
 
 
 async def connect(bus: Bus, address: str, key: str, options):
@@ -178,7 +179,7 @@ def main(arguments) -> int:
             print(_USAGE, file=sys.stderr)
             return 2
     except (BusError, OSError) as error:
-        print(error, file=sys.stderr)
+        print(shown(error), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

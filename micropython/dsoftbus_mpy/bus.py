@@ -1,7 +1,6 @@
 """The bus for programs on MicroPython's asyncio: listen, connect, and sessions with streams."""
 
 import asyncio
-import sys
 
 from dsoftbus.const import ANYONE as ANYONE
 from dsoftbus.const import LINK_DATAGRAM, LINK_STREAM, SUITE_CHACHA_SHA256
@@ -468,4 +467,6 @@ def _check_link(link: str) -> None:
 def _print_error(error) -> None:
     """What peers do wrong is theirs and expected; anything else is worth a look."""
     if not isinstance(error, PeerError):
-        sys.print_exception(error)
+        from dsoftbus_mpy.display import print_error
+
+        print_error(error)

@@ -38,6 +38,7 @@ from dsoftbus.identity import device_id, looks_like_id
 from dsoftbus.trust.acl import rule
 from dsoftbus.trust.naming import find
 from dsoftbus_mpy.discovery import Discovery
+from dsoftbus_mpy.display import shown, word
 from dsoftbus_mpy.waiting import readable
 from dsoftbus_mpy.watch import Watch
 
@@ -94,7 +95,7 @@ class Console:
             try:
                 await self._run(line.split())
             except (BusError, OSError) as error:
-                print("error", error)
+                print("error", shown(error))
             line = await _read_line()
         self._over.set()
 
@@ -113,7 +114,7 @@ class Console:
             print(
                 "peer",
                 peer.id,
-                plain(peer.name),
+                word(peer.name),
                 "online" if peer.online else "offline",
                 "trusted" if trusted else "stranger",
             )
@@ -153,7 +154,7 @@ class Console:
         async with await connection.open("echo") as stream:
             await stream.write(text.encode())
             await stream.finish()
-            print("echo", (await stream.readexactly(len(text.encode()))).decode())
+            print("echo", shown(_text(await stream.readexactly(len(text.encode())))))
 
     async def _rotate(self, seconds: str) -> None:
         from dsoftbus_mpy.nextkey import cancel, plan
@@ -197,18 +198,27 @@ class Console:
 
     def _on_event(self, event) -> None:
         if event.kind == EV_PAIR_DIGITS:
-            print("digits", event.about.pairing.digits, event.peer, plain(event.name))
+            print("digits", event.about.pairing.digits, event.peer, word(event.name))
         elif event.kind == EV_KEY_DUE:
             print("rotated", device_id(event.about.next_pair.public))
             self._over.set()
         elif event.kind in _WORDS:
-            reason = label(event.code) if event.code else "-"
-            print(_WORDS[event.kind], event.peer, plain(event.name), reason)
+            print(_WORDS[event.kind], event.peer, word(event.name), _about(event))
 
 
-def plain(name: str) -> str:
-    """A name as one word: what a peer calls itself must not look like a line of ours."""
-    return "".join([char if "!" <= char != "\x7f" else "_" for char in name]) or "-"
+def _about(event) -> str:
+    """Why it happened, or whose name is like that of the peer; "-" for nothing."""
+    if event.kind == EV_NAME_WARNING:
+        return event.about.id + " " + word(event.about.name)
+    return label(event.code) if event.code else "-"
+
+
+def _text(data: bytes) -> str:
+    """What a peer has sent; no text where it is none."""
+    try:
+        return data.decode()
+    except UnicodeError:
+        return repr(data)
 
 
 async def _read_line() -> str:

@@ -1,7 +1,7 @@
 """Code that is needed for a while: loaded when its work begins, given back when that is done.
 
-That is what handshakes need, about seven kilobytes of heap (docs/memory.md), key files, and the
-table of what no name holds.
+That is what handshakes need, about seven kilobytes of heap (docs/memory.md), key files, and what
+is asked of names.
 """
 
 import sys
@@ -16,6 +16,7 @@ _FOR_A_WHILE = (
     "dsoftbus_keyfile",
     "dsoftbus_doubts",
     "dsoftbus_text",
+    "dsoftbus_lookalikes",
 )
 
 

@@ -304,6 +304,35 @@ def test_a_known_name_with_a_new_key_is_a_warning():
     assert b.guard.store.get(other.id) is None
 
 
+def test_a_name_that_looks_like_a_known_one_is_a_warning():
+    for name in ("HUB", "h\u03c5b", "\u04bbub", "\uff48ub", "hu\u044c"):
+        a, b, other = node(1, "hub"), node(2, "b"), node(3, name)
+        paired(a, b)
+        b.guard.desk.open(0)
+        Pair(other, b)
+        (event,) = all_events(b)
+        assert (event.kind, event.peer, event.name) == (EV_NAME_WARNING, other.id, name)
+        assert (event.about.id, event.about.name) == (a.id, "hub")
+
+
+def test_a_backend_may_know_better_what_looks_alike():
+    a, b, other = node(1, "hub"), node(2, "b"), node(3, "hob")
+    paired(a, b)
+    b.guard.alike = lambda known, name: (known, name) == ("hub", "hob")
+    b.guard.desk.open(0)
+    Pair(other, b)
+    assert told(b) == [EV_NAME_WARNING]
+
+
+def test_names_that_do_not_look_alike_and_none_are_no_warning():
+    for name in ("hub2", "hab", "", "b"):
+        a, b, other = node(1, "hub"), node(2, "b"), node(3, name)
+        paired(a, b)
+        b.guard.desk.open(0)
+        Pair(other, b)
+        assert told(b) == []
+
+
 def test_a_full_store_pairs_nobody_else():
     b = node(9, "b", profile=TINY)
     b.local.invite_psk = TOKEN

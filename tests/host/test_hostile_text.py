@@ -185,7 +185,8 @@ def test_the_prompt_of_a_pairing_shows_the_id(told, name, monkeypatch):
         guard = Guard()
 
     events = asyncio.Queue()
-    events.put_nowait(NodeEvent(EV_NAME_WARNING, ID, name))
+    known = Entry(bytes(32), name[:12])
+    events.put_nowait(NodeEvent(EV_NAME_WARNING, ID, name, 0, known))
     events.put_nowait(NodeEvent(EV_PAIR_DIGITS, ID, name, 0, About()))
     events.put_nowait(NodeEvent(EV_PAIR_FAILED, ID, name, PAIRING_CANCELLED))
     monkeypatch.setattr("click.confirm", lambda *_, **__: False)

@@ -9,6 +9,7 @@ import pytest
 
 import nodes
 from dsoftbus.errors import OVERSIZE, UNAUTHENTICATED
+from hostile import is_harmless
 
 MB = 1 << 20
 RECORD_REFUSE = 5
@@ -212,3 +213,21 @@ def test_the_nodes_files_are_not_sent(tmp_path, serving):
         sent = nodes.run("send", path, serving.address, serving.key, "--key", key)
         assert (sent.returncode, sent.stdout) == (1, "")
     assert list(serving.folder.iterdir()) == []
+
+
+# Text of others
+
+
+def test_what_a_node_prints_acts_on_no_terminal(tmp_path, serving):
+    hostile = "\x1b]52;c;ZQ==\x07\x9b31m\u202ex\u200b\nforged"
+    for words in (
+        ("fetch", hostile, serving.address, serving.key),
+        ("send", tmp_path / hostile, serving.address, serving.key),
+        ("id", "--" + hostile),
+        ("serve", "--allow", hostile),
+        ("send", "file", hostile, serving.key),
+        ("serve", "--anyone", "--dir", tmp_path / hostile / "missing"),
+    ):
+        done = nodes.run(*words, "--key", tmp_path / "own.key")
+        assert is_harmless((done.stdout + done.stderr).replace("\n", "")), words
+        assert "\nforged" not in done.stdout + done.stderr

@@ -15,6 +15,7 @@ from dsoftbus_host.discovery import Discovery
 from dsoftbus_host.interfaces import LOOPBACK
 from dsoftbus_host.store_file import StoreFile
 from dsoftbus_host.watch import Watch
+from hostile import is_harmless
 from nodes import Board, echoed
 
 TIMEOUT_S = 30
@@ -123,3 +124,24 @@ async def story(folder, port: int) -> None:
 
 def test_three_nodes(tmp_path):
     asyncio.run(asyncio.wait_for(story(tmp_path, random.randrange(20000, 30000)), 3 * TIMEOUT_S))
+
+
+async def lies(folder, port: int) -> None:
+    """A paired peer that answers an echo with other bytes than it was sent."""
+    answers = [b"\x1b[8mx\nonli", b"\xc2\x9b31m\xe2\x80\xaex", b"\xff\x9b31m\0\1\2\3\4"]
+
+    async def lie(_connection, stream):
+        await stream.readexactly(10)
+        await stream.write(answers.pop(0))
+
+    async with Board(folder, "one", port) as one, Host(folder, os.urandom(32), port) as host:
+        host.bus.on_stream("echo", lie)
+        await host.knows(one)
+        await pair_host(host, one)
+        for shown in ("\\u001b[8mx\\u000aonli", "\\u009b31m\\u202ex", "b'\\xff\\x9b31m"):
+            one.say("echo host 0123456789")
+            assert is_harmless(await one.until("echo " + shown))
+
+
+def test_what_an_echo_sends_back_is_text(tmp_path):
+    asyncio.run(asyncio.wait_for(lies(tmp_path, random.randrange(20000, 30000)), 3 * TIMEOUT_S))

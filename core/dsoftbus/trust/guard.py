@@ -45,6 +45,7 @@ class Guard:
         self.desk = Desk(random)
         self.grants = list(grants)
         self.rotation = None  # a `Rotation` of this node's own key
+        self.alike = None  # (name, other): where a backend knows better what looks alike
         self.wake = _nothing  # called when next_event() or restless() has something
         self._today = today
         self._controls = []
@@ -221,9 +222,16 @@ class Guard:
         return any(entry.next_public == session.peer_public for entry in self.store.promises())
 
     def _warn_of_name(self, device: str, name: str) -> None:
-        """A name that is known, with a key that it did not have."""
-        if name and [entry for entry in self.store.named(name) if entry.id != device]:
-            self.tell(EV_NAME_WARNING, device, name)
+        """A name that is known, or looks like one that is, with a key that it did not have."""
+        if not name:
+            return
+        alike = self.alike
+        if alike is None:
+            from dsoftbus.trust.lookalikes import alike  # once in a while, and given back
+        for entry in self.store:
+            if entry.id != device and alike(entry.name, name):
+                self.tell(EV_NAME_WARNING, device, name, 0, entry)
+                return
 
     def _follow_key(self, session, now: int) -> None:
         if self._age_promises(now):

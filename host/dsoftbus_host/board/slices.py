@@ -62,7 +62,11 @@ SLICES = {
     "keyfile": Slice(
         "the file of a node's secret", ("core",), ("dsoftbus.secret", "dsoftbus_mpy.keyfile")
     ),
-    "text": Slice("what a name may be beyond ASCII", ("core",), ("dsoftbus.names",)),
+    "text": Slice(
+        "what a name may be beyond ASCII, and how text of others is printed",
+        ("core",),
+        ("dsoftbus.names", "dsoftbus_mpy.display"),
+    ),
     "messages": Slice("streams of whole messages", ("core",), ("dsoftbus.session.messages",)),
     "handshake": Slice(
         "what begins a session, and leaves the heap afterwards",
@@ -189,7 +193,10 @@ SLICES = {
             *_of("dsoftbus.trust", "acl store desk control guard"),
             *_of("dsoftbus_mpy", "storefile watch"),
         ),
-        ("pairing", "rotation", "naming", "damage"),
+        ("pairing", "rotation", "naming", "damage", "lookalikes"),
+    ),
+    "lookalikes": Slice(
+        "names that people take for one another", ("core",), ("dsoftbus.trust.lookalikes",)
     ),
     "damage": Slice("what becomes of a damaged trust store", ("trust",), ("dsoftbus_mpy.damage",)),
     "naming": Slice("the peer that a word means", ("trust",), ("dsoftbus.trust.naming",)),
