@@ -82,7 +82,7 @@ class BoardNode:
         """What cannot be had is named; what is left is the node."""
         settings = self._settings
         print("dsoftbus", self.bus.id, settings["name"])
-        self._serve()
+        await _tried("files", self._serve)
         _start_app(self.bus)
         await asyncio.sleep_ms(0)  # its first words, and its handlers, come before the links
         if settings["wifi"]:
@@ -95,7 +95,7 @@ class BoardNode:
             await _tried("watchdog", self._start_watchdog)
         print("started")  # `dsoftbus board run` waits for this
 
-    def _serve(self) -> None:
+    async def _serve(self) -> None:
         echo, folder = self._settings["echo"], self._settings["files"]
         if not (echo or folder):
             return

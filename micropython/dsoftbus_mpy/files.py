@@ -36,10 +36,12 @@ _END = 2  # of seek: from the file's end
 class FileService:
     """Serves `folder` to every peer of `bus`: they may store files there, and fetch them.
 
-    Raises LocalError(BAD_ARGUMENT) for a folder in which this node's secrets or programs lie.
+    Raises LocalError(BAD_ARGUMENT) for a folder in which this node's secrets or programs lie, and
+    OSError where there is none.
     """
 
     def __init__(self, bus, folder: str):
+        os.stat(folder or ".")
         keep_apart(folder)
         self._folder = folder
         self._storing = []  # names: one at a time has the `.part` file of a name

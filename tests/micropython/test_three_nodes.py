@@ -128,7 +128,7 @@ def test_three_nodes(tmp_path):
 
 async def lies(folder, port: int) -> None:
     """A paired peer that answers an echo with other bytes than it was sent."""
-    answers = [b"\x1b[8mx\nonli", b"\xc2\x9b31m\xe2\x80\xaex", b"\xff\x9b31m\0\1\2\3\4"]
+    answers = [b"\x1b[8mx\nonli", b"\xc2\x9b31m\xe2\x80\xaexy", b"\xff\x9b31m\0\1\2\3\4"]
 
     async def lie(_connection, stream):
         await stream.readexactly(10)
@@ -138,7 +138,7 @@ async def lies(folder, port: int) -> None:
         host.bus.on_stream("echo", lie)
         await host.knows(one)
         await pair_host(host, one)
-        for shown in ("\\u001b[8mx\\u000aonli", "\\u009b31m\\u202ex", "b'\\xff\\x9b31m"):
+        for shown in ("\\u001b[8mx\\u000aonli", "\\u009b31m\\u202exy", "b'\\xff\\x9b31m"):
             one.say("echo host 0123456789")
             assert is_harmless(await one.until("echo " + shown))
 
