@@ -410,7 +410,9 @@ class Bus:
         except MemoryError:
             pass  # of that it hears another time
         except Exception as fault:  # noqa: BLE001 - the program's own, and its last word
-            sys.print_exception(fault)
+            from dsoftbus_mpy.display import print_error
+
+            print_error(fault)
 
     def _start(self) -> None:
         if self._closed:
