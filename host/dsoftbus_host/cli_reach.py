@@ -137,7 +137,8 @@ async def _reach(place: Place, nearby: Nearby, device: str) -> Connection:
     route = session.session.route
     if route is not None and route[0] != LINK_LINE:  # a cable is opened when it is asked for
         trusted = [entry.id for entry in nearby.guard.store]
-        places.remember(notes, session.peer_id, route, trusted)
+        with contextlib.suppress(OSError, LocalError):  # a hint, and no reason to fail
+            places.remember(notes, session.peer_id, route, trusted)
     return session
 
 

@@ -26,6 +26,7 @@ _LOOKS = 25  # at the start, until it stands still
 _PATIENCE_S = 30.0  # of a command: nodes and other commands may be many
 _WHILE_RUNNING_S = 1.0  # what changes while the node runs has to stand still for so long
 Signature = tuple[int, int, int, int]
+Found = tuple[Signature | None, TrustStore]
 
 
 def default_path() -> Path:
@@ -47,9 +48,9 @@ class StoreFile:
         self.damaged: Path | None = None
         self._profile = profile
         self._odd: tuple[Signature | None, float] | None = None  # what cannot be used, since when
-        self._seen: Signature | None = None  # how the file looked when it was used last
+        self._seen: Signature | None = None  # how the file looked when it was taken over last
         tidy(path)
-        self._base = self._begin()  # and what it said
+        self._seen, self._base = self._begin()  # and what it said
         self.store = self._copy(self._base)
         self.adopt: Callable[[TrustStore], None] = self.store.adopt
         self._saved = self.store.revision  # the store's revision that is in the file
@@ -71,7 +72,9 @@ class StoreFile:
         if not self.unsaved:
             return None
         with writing(self.path, wait_s):
-            return self._write(self._others())
+            changed = self._take(*self._others())
+            self._write()
+        return changed
 
     @contextlib.contextmanager
     def change(self) -> Iterator[TrustStore]:
@@ -81,14 +84,15 @@ class StoreFile:
         Raises what `save` raises. What the body raises leaves the store and the file as they were.
         """
         with writing(self.path, _PATIENCE_S):
-            self._take(self._settled())
+            self._take(*self._settled())
             try:
                 yield self.store
             except BaseException:
                 self.store.adopt(self._copy(self._base))
                 self._saved = self.store.revision
                 raise
-            self._write(self._settled())
+            self._take(*self._settled())  # an editor knows of no lock
+            self._write()
 
     def reread(self) -> TrustStore | None:
         """Takes over what another process has put in the file since: returns that, or None.
@@ -99,11 +103,11 @@ class StoreFile:
         if self._signature() == self._seen:
             self._odd = None
             return None
-        return self._take(self._read())
+        return self._take(*self._read())
 
     # Reading
 
-    def _begin(self) -> TrustStore:
+    def _begin(self) -> Found:
         """What the file holds at the start. A damaged one is put aside if it stands still."""
         for _ in range(_LOOKS):
             seen = self._signature()
@@ -117,8 +121,9 @@ class StoreFile:
                 return self._put_aside(seen)
         raise LocalError(STORE_BUSY, f"{self.path} is being written")
 
-    def _read(self, absent: bool = False) -> TrustStore:
-        """What the file holds. Its absence has to last, unless it was `absent` before.
+    def _read(self, absent: bool = False) -> Found:
+        """How the file looks, and what it holds. Its absence has to last, unless it was `absent`
+        before.
 
         Raises LocalError(STORE_DAMAGED) for what is none, which somebody may be writing.
         """
@@ -136,13 +141,12 @@ class StoreFile:
             self._stands_still(seen)
             raise LocalError(error.code, f"{self.path}: {error.detail}") from None
         self._odd = None
-        self._seen = seen
-        return found
+        return seen, found
 
-    def _others(self) -> TrustStore:
-        """What the file holds, for a write. What is damaged and stands still is put aside."""
+    def _others(self) -> Found:
+        """As `_read`, for a write. What is damaged and stands still is put aside."""
         if self._signature() == self._seen:
-            return self._base
+            return self._seen, self._base
         try:
             return self._read()
         except LocalError as error:
@@ -152,10 +156,9 @@ class StoreFile:
             if not self._stands_still(seen):
                 raise LocalError(STORE_BUSY, f"{self.path} is being written") from None
             self._keep_aside()
-            self._seen = seen
-            return self._base
+            return seen, self._base
 
-    def _settled(self) -> TrustStore:
+    def _settled(self) -> Found:
         """As `_others`, once the file stands still."""
         give_up = time.monotonic() + WAIT_S
         while True:
@@ -182,45 +185,40 @@ class StoreFile:
 
     # Merging and writing
 
-    def _take(self, theirs: TrustStore) -> TrustStore | None:
-        """Others have written `theirs`; what this node has changed since stays to be written."""
+    def _take(self, seen: Signature | None, theirs: TrustStore) -> TrustStore | None:
+        """Takes over what the file says, which looks as `seen`: returns what the store is to be,
+        or None where that is what it is. What was changed here since stays to be written."""
         unsaved = self.unsaved
         merged = merge(self._base, self.store, theirs, self._profile)
-        self._base = self._copy(theirs)
-        return self._adopted(merged, not unsaved)
+        self._seen, self._base = seen, self._copy(theirs)
+        changed = merged.encode() != self.store.encode()
+        if changed:
+            self.adopt(merged)
+        if not unsaved:
+            self._saved = self.store.revision
+        return merged if changed else None
 
-    def _write(self, theirs: TrustStore) -> TrustStore | None:
-        merged = merge(self._base, self.store, theirs, self._profile)
-        data = merged.encode().encode()
+    def _write(self) -> None:
+        data = self.store.encode().encode()
         place(self.path, data)
         seen = self._signature()
         if self.path.read_bytes() != data:
             raise LocalError(STORE_BUSY, f"{self.path}: another program has written over it")
-        self._seen = seen
-        self._base = self._copy(merged)
-        return self._adopted(merged, True)
-
-    def _adopted(self, merged: TrustStore, written: bool) -> TrustStore | None:
-        """Makes the store what it is to be, if it is not; `written`: that is in the file."""
-        changed = merged.encode() != self.store.encode()
-        if changed:
-            self.adopt(merged)
-        if written:
-            self._saved = self.store.revision
-        return merged if changed else None
+        self._seen, self._base = seen, self._copy(self.store)
+        self._saved = self.store.revision
 
     def _copy(self, store: TrustStore) -> TrustStore:
         return decode(store.encode(), self._profile)
 
     # Damage
 
-    def _put_aside(self, seen: Signature | None) -> TrustStore:
+    def _put_aside(self, seen: Signature | None) -> Found:
         """A damaged store is kept for its owner, under a name that nothing overwrites."""
         with writing(self.path):
             if self._signature() == seen:
                 self.damaged = self._free_name()
                 os.replace(self.path, self.damaged)
-                return TrustStore(self._profile)
+                return None, TrustStore(self._profile)
         return self._begin()  # another process was quicker
 
     def _keep_aside(self) -> None:

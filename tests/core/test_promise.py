@@ -133,6 +133,18 @@ def test_starts_in_between_do_not_renew_a_promise():
     assert runs(promised(300), 61000, False) <= 600 // 60 + 1
 
 
+def test_an_end_in_order_writes_what_has_run_if_it_is_worth_it():
+    store = again(promised(300))
+    promise.age(store, 0)
+    revision = store.revision
+    promise.end(store, 9999)
+    assert store.revision == revision
+    promise.end(store, 10000)
+    assert (store.revision, store.get(OLD_ID).next_for_s) == (revision + 1, 590)
+    promise.end(again(store), 0)  # at once after a start
+    promise.end(TrustStore(SMALL), 0)
+
+
 def test_what_is_left_is_written_seldom():
     store = promised(7 * 86400)
     writes = 0

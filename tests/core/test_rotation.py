@@ -72,7 +72,11 @@ def test_odd_messages_are_malformed():
         raises(MALFORMED, rotation.accept, SUITE, view, message)
     for grace in (bytes(4), b"\x40\0\0\0"):
         raises(MALFORMED, rotation.accept, SUITE, view, announced()[:33] + grace + bytes(32))
-    raises(BAD_ARGUMENT, rotation.announce, SUITE, View(MINE, PEERS), NEXT, 0)
+    for grace_s in (0, -1, 2**30):
+        raises(BAD_ARGUMENT, rotation.announce, SUITE, View(MINE, PEERS), NEXT, grace_s)
+    for grace_s in (1, 2**30 - 1):
+        message = rotation.announce(SUITE, View(MINE, PEERS), NEXT, grace_s)
+        assert rotation.accept(SUITE, view, message) == (NEXT.public, grace_s)
 
 
 def test_a_rotation_is_due_when_its_grace_is_over():

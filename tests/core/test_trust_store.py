@@ -127,6 +127,9 @@ def test_every_change_has_a_revision():
     for step in (
         lambda: store.add(entry),
         lambda: store.touch(),
+        lambda: store.adopt(sample()),
+        lambda: store.adopt(decode(sample().encode(), SMALL)),
+        lambda: store.add(entry),
         lambda: store.add_rule(echo),
         lambda: store.remove_rule(echo),
         lambda: store.remove(entry.id),

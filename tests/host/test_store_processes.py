@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dsoftbus.const import HOST
-from dsoftbus.errors import STORE_BUSY, STORE_DAMAGED, LocalError
+from dsoftbus.errors import STORE_BUSY, STORE_DAMAGED, STORE_FULL, LocalError
 from dsoftbus.identity import device_id
 from dsoftbus.trust.acl import grant, rule
 from dsoftbus.trust.store import Entry, decode
@@ -382,6 +382,50 @@ def test_what_could_not_be_written_is_merged_later(path, monkeypatch):
     assert {entry.name[-1] for entry in file.store} == set("cdefgh")
     file.save()
     assert names(path) == "cdefgh"
+
+
+def test_a_write_that_failed_brings_nobody_back(path, monkeypatch):
+    file = StoreFile(path)
+    file.store.remove(ident("a"))
+    with StoreFile(path).change() as store:
+        store.remove(store.find("peer-b").id)
+
+    def full(*_):
+        raise OSError("no space")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store_file, "place", full)
+        for _ in range(3):
+            with pytest.raises(OSError):
+                file.save()
+            file.reread()
+    assert file.store.get(ident("b")) is None  # which holds in memory at once
+    file.save()
+    assert names(path) == "cdefgh"
+
+
+def test_more_than_fits_takes_nothing_over(path):
+    class Nine(HOST):
+        trusted = 9
+
+    file = StoreFile(path, Nine)
+    file.store.add(Entry(key("y"), "peer-y"))
+    with StoreFile(path).change() as store:
+        store.remove(ident("a"))
+        for name in "stu":
+            store.add(Entry(key(name), f"peer-{name}"))
+    before = path.read_bytes()
+    for _ in range(3):
+        for take in (file.save, file.reread):
+            with pytest.raises(LocalError) as caught:
+                take()
+            assert caught.value.code == STORE_FULL
+    assert path.read_bytes() == before
+    with StoreFile(path).change() as store:
+        for name in "stu":
+            store.remove(ident(name))
+    file.save()
+    assert names(path) == "bcdefghy"
 
 
 # A node that runs
