@@ -14,7 +14,7 @@ WASM_VERSION := >=1.29.0-6
 
 STUBS := micropython-unix-stubs>=1.29
 
-.PHONY: help demo test lint format bench bench-crypto bench-discovery soak soak-sim soak-memory sizes memory boards story docs-states clean
+.PHONY: help demo test lint format bench bench-crypto bench-discovery soak soak-sim soak-memory soak-attack sizes memory boards story docs-states clean
 .DELETE_ON_ERROR:
 
 help:
@@ -28,6 +28,7 @@ help:
 	@echo "make soak          new random examples for SECONDS=$(SECONDS)"
 	@echo "make soak-sim      simulated sessions with faults, SEEDS=$(SEEDS)"
 	@echo "make soak-memory   every allocation of whole exchanges fails once; about an hour"
+	@echo "make soak-attack   attackers at random against real nodes for SECONDS=$(SECONDS), or with SEED=n again"
 	@echo "make sizes         write docs/sizes.md"
 	@echo "make memory        measure docs/memory.md on the 32-bit port"
 	@echo "make story         the whole story of a board in CI, 1 MB each way over a line with 1 % of bytes spoilt"
@@ -95,6 +96,9 @@ soak-sim: $(VENV)/.installed
 
 soak-memory: $(VENV)/.installed
 	@$(BIN)/python scripts/soak_memory.py
+
+soak-attack: $(VENV)/.installed
+	@$(BIN)/python scripts/soak_attack.py $(SECONDS) $(SEED)
 
 sizes: $(VENV)/.installed
 	@$(BIN)/python scripts/sizes.py

@@ -24,7 +24,9 @@ def portable_counts(terminalreporter) -> dict:
     counts = {name: Counter() for name in ("cpython", portable.UNIX, portable.WASM)}
     for outcome in ("passed", "skipped"):
         for report in terminalreporter.getreports(outcome):
-            if report.nodeid.startswith(("tests/core/", "tests/backends/")):
+            if report.nodeid.startswith(
+                ("tests/core/", "tests/backends/", "tests/attack/test_sim_")
+            ):
                 counts["cpython"][outcome] += report.when == "call"
     for report in terminalreporter.getreports("passed"):
         for name, value in report.user_properties:

@@ -17,7 +17,9 @@ CORE_FILES = sorted((TESTS / "core").glob("test_*.py"))
 BACKEND_FILES = sorted((TESTS / "backends").glob("test_*.py"))
 # Portable tests of the MicroPython backend, which CPython cannot import.
 MICROPYTHON_FILES = sorted((TESTS / "micropython").glob("mpy_*.py"))
-FILES = CORE_FILES + BACKEND_FILES + MICROPYTHON_FILES
+# Attacks in virtual time, which need nothing but the core and its simulator.
+ATTACK_FILES = sorted((TESTS / "attack").glob("test_sim_*.py"))
+FILES = CORE_FILES + BACKEND_FILES + MICROPYTHON_FILES + ATTACK_FILES
 
 VECTORS = Path(os.environ.get("DSOFTBUS_VECTORS") or ROOT.parent / "shared" / "vectors")
 WASM_PORT = ROOT / "build/node/node_modules/@micropython/micropython-webassembly-pyscript"

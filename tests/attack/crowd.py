@@ -1,0 +1,175 @@
+"""Crowds: connections, handshakes and sessions that are to leave no room for others.
+
+These hold their connections until the attack ends, so that an honest peer that comes meanwhile has
+to find its place among them. `Cost.places` says how many they had.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import time
+
+from attack.attacker import Attacker
+from attack.wire import WAIT_S, TcpPeer, UdpPeer, fresh_init, pending
+from dsoftbus.const import FLIGHT_HEADER, REC_INIT
+from dsoftbus.identity import device_id
+
+CONNECTIONS = 32
+# So many wait for a node to take them; on a board one more would come a second later.
+QUEUE = {"host": 8, "micropython": 4}
+
+
+class Held:
+    """A bare TCP connection that says what it is told and no more."""
+
+    def __init__(self, at: tuple, _public: bytes, says: bytes = b"", **_: object) -> None:
+        self.sent = self.received = 0
+        self.socket = socket.create_connection(at, timeout=WAIT_S)
+        self.say(says)
+
+    def say(self, data: bytes) -> None:
+        with contextlib.suppress(OSError):  # it was closed: so it goes
+            self.socket.sendall(data)
+            self.sent += len(data)
+
+    def answers(self) -> int:
+        """Reads what has come, without waiting; how many bytes that was."""
+        self.socket.setblocking(False)
+        before = self.received
+        with contextlib.suppress(OSError):
+            while data := self.socket.recv(4096):
+                self.received += len(data)
+        return self.received - before
+
+
+class BetweenReplyAndFinish(Attacker):
+    """An honest peer has its REPLY; then many connect that say `says`; then it goes on."""
+
+    promise = "a handshake that has its REPLY is not evicted by connections that said nothing"
+    role = "honest"
+    says = b""
+    count = CONNECTIONS
+
+    def attack(self) -> None:
+        honest = self.peer(TcpPeer).greet()
+        self.look()
+        for i in range(self.count):
+            self.peer(Held, says=self.says)
+            if (i + 1) % QUEUE[self.victim.kind] == 0:
+                self.look()
+        self.look()
+        honest.send(honest.finish)
+        if not honest.echo():
+            self.effect("the honest handshake was lost")
+
+
+class Silent(BetweenReplyAndFinish):
+    name = "silent connections"
+
+
+class HalfARecord(BetweenReplyAndFinish):
+    """As slow readers do it: a length, and the beginning of what it promises."""
+
+    name = "half a record"
+    says = b"\x00\x34\x01\x01"
+
+
+class ReplayedInit(Attacker):
+    """One recorded INIT, over many connections: each costs the victim a handshake, and the
+    attacker nothing."""
+
+    name = "one INIT, many connections"
+    promise = "handshakes over TCP have a budget, as those over UDP"
+    count = 200
+
+    def attack(self) -> None:
+        self.began = time.monotonic()
+        self.recorded = self.peer(TcpPeer).taken()
+        for _ in range(self.count):
+            with contextlib.suppress(OSError):
+                held = self.peer(Held, says=self.opening())
+                self.look()  # it has had its turn by now
+                held.answers()
+                held.socket.close()
+        self.seconds = time.monotonic() - self.began
+
+    def opening(self) -> bytes:
+        return self.recorded
+
+
+class FreshInits(ReplayedInit):
+    """The same with a fresh key each time."""
+
+    name = "fresh INITs, many connections"
+
+    def opening(self) -> bytes:
+        body = fresh_init(0)[FLIGHT_HEADER:]
+        return bytes((0, len(body) + 1, REC_INIT)) + body
+
+
+class RefusedUdp(Attacker):
+    """Strangers with keys of their own end their handshakes, are refused, and never answer."""
+
+    name = "refused strangers, UDP"
+    promise = "a refused stranger holds no place"
+    count = 6
+
+    def attack(self) -> None:
+        for i in range(self.count):
+            peer = self.peer(UdpPeer, source=f"127.0.0.{2 + i}").greet()
+            if peer.greeted:
+                peer.send(peer.finish)
+            if any(device_id(peer.local.static.public) == held for held in self.look()["peers"]):
+                self.effect("a stranger that was refused holds a place")
+
+
+class EveryPlace(Attacker):
+    """One peer that is let in opens as many sessions as it can."""
+
+    name = "one peer, every place"
+    role = "insider"
+    promise = "each peer has its share of the places"
+    count = 12
+    link: type = TcpPeer
+
+    def attack(self) -> None:
+        for _ in range(self.count):
+            peer = self.peer(self.link).greet()
+            if peer.greeted:
+                peer.connect() if self.link is UdpPeer else peer.send(peer.finish)
+        self.look()
+
+
+class EveryPlaceUdp(EveryPlace):
+    name = "one peer, every place, UDP"
+    link = UdpPeer
+
+
+class FirstAnswers(Attacker):
+    """An opening, sent once, and all that ever comes back for it."""
+
+    name = "answers to one opening"
+    promise = "first answers to an opening stay within twice its length"
+
+    def attack(self) -> None:
+        peer = self.peer(UdpPeer)
+        (opening,) = peer.taken()
+        for data in (opening, opening[:40], fresh_init(7), opening + bytes(16), opening):
+            peer.send(data)
+            answers = sum(map(len, pending(peer.socket)))
+            peer.received += answers
+            if answers > 2 * len(data):
+                self.effect(f"{answers} bytes came for {len(data)}")
+
+
+ATTACKERS = (
+    Silent,
+    HalfARecord,
+    ReplayedInit,
+    FreshInits,
+    RefusedUdp,
+    EveryPlace,
+    EveryPlaceUdp,
+    FirstAnswers,
+)

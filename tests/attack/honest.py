@@ -1,0 +1,94 @@
+"""A peer that does what peers do, while others attack: it connects, has its echo, stores a file
+and fetches it. Every step must succeed within its ordinary time."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from dsoftbus.errors import BusError
+from dsoftbus_host import files
+from dsoftbus_host.bus import Bus
+from support import Random
+
+SECRET = Random(200)(32)
+FILE_BYTES = 20000
+_numbers = itertools.count()
+Result = TypeVar("Result")
+
+
+class Honest:
+    """`secret` is one that the victim lets in. Its own files lie in `folder`."""
+
+    def __init__(self, victim: Any, folder: Path, secret: bytes = SECRET, psk=None) -> None:
+        self.victim = victim
+        self.folder = folder
+        folder.mkdir(exist_ok=True)
+        self.secret = secret
+        self.psk = psk
+        self.served = 0  # sessions that went well
+        self.failures: list = []
+
+    async def serve_once(self, link: str) -> None:
+        name = f"honest-{os.getpid()}-{next(_numbers)}"
+        sent = self.folder / name
+        sent.write_bytes(os.urandom(FILE_BYTES))
+        fetched = self.folder / "fetched"
+        fetched.mkdir(exist_ok=True)
+        host, port = self.victim.at
+        async with (
+            Bus(self.secret, "honest") as bus,
+            await bus.connect(host, port, self.victim.public, link=link, psk=self.psk) as session,
+        ):
+            async with await session.open("echo") as stream:
+                await stream.write(b"hello")
+                await stream.finish()
+                assert await stream.read() == b"hello"
+            await files.send(session, sent)
+            await files.fetch(session, name, fetched)
+            assert (fetched / name).read_bytes() == sent.read_bytes()
+        self.served += 1
+
+    def once(self, link: str = "tcp") -> None:
+        """Raises what went wrong."""
+        asyncio.run(self.serve_once(link))
+
+    def while_(self, attack: Callable[[], Result], links: tuple = ("tcp", "udp")) -> Result:
+        """Runs `attack` in a thread of its own, and is served all the time; once more afterwards.
+        Raises what either met."""
+        results: list = []
+
+        def run() -> None:
+            try:
+                results.append(attack())
+            except BaseException as error:  # noqa: BLE001 - raised below, in the test's thread
+                results.append(error)
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        turns = itertools.cycle(links)
+        try:
+            while thread.is_alive():
+                self.once(next(turns))
+        finally:
+            thread.join()
+        for link in links:
+            self.once(link)
+        if isinstance(results[0], BaseException):
+            raise results[0]
+        return results[0]
+
+    async def throughout(self, over: Callable[[], bool], links: tuple = ("tcp", "udp")) -> None:
+        """Until `over()`; what fails is kept in `failures`."""
+        for link in itertools.cycle(links):
+            if over():
+                return
+            try:
+                await self.serve_once(link)
+            except (BusError, OSError, AssertionError, asyncio.IncompleteReadError) as error:
+                self.failures.append(f"{link}: {type(error).__name__}: {error}")

@@ -1,0 +1,110 @@
+"""A host node as a victim: `host.py bus CLOCK FILE` for a program with the options in a file, or
+`host.py command CLOCK WORDS...` for a whole command; its wall clock is wrong by CLOCK s. Its first
+line says where it answers: `control PORT`.
+"""
+
+import asyncio
+import json
+import os
+import socket
+import sys
+import time
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2] / "core")]
+
+import instruments as instruments_module  # noqa: E402 - the roots must be known first
+from program import Program  # noqa: E402
+
+from dsoftbus.const import HOST  # noqa: E402
+from dsoftbus_host import crypto, files, keys, next_key  # noqa: E402
+from dsoftbus_host.bus import ANYONE, Bus  # noqa: E402
+from dsoftbus_host.clock import now_ms as host_now_ms  # noqa: E402
+from dsoftbus_host.keeper import Keeper  # noqa: E402
+from dsoftbus_host.store_file import StoreFile  # noqa: E402
+from dsoftbus_host.watch import Watch  # noqa: E402
+
+
+class Backend:
+    """What differs between the backends, for `Program`."""
+
+    Bus = Bus
+    Keeper = Keeper
+    random = staticmethod(os.urandom)
+
+    @staticmethod
+    def secret(options: dict) -> bytes:
+        if "key_path" in options:
+            return keys.load_or_make(Path(options["key_path"]))
+        return bytes.fromhex(options["key"])
+
+    @staticmethod
+    def access(allow, psk, guard) -> dict:
+        """The arguments of `Bus` that say who is let in."""
+        more = {"psk": psk, "guard": guard}
+        if allow == "anyone":
+            more["allow"] = ANYONE
+        elif allow:
+            more["allow"] = [bytes.fromhex(key) for key in allow]
+        return more
+
+    @staticmethod
+    def store_file(path: str, profile) -> StoreFile:
+        return StoreFile(Path(path), profile or HOST)
+
+    @staticmethod
+    def serve_files(bus: Bus, folder: str) -> None:
+        files.FileService(bus, Path(folder))
+        files.serve_echo(bus)
+
+    @staticmethod
+    def watch(bus: Bus, on_event, file: StoreFile, key_path) -> Watch:
+        watch = Watch(bus, on_event, file, Path(key_path) if key_path else None)
+        watch.start()
+        return watch
+
+    @staticmethod
+    def plan(key_path: str, grace_s: int) -> None:
+        next_key.plan(Path(key_path), grace_s)
+
+    @staticmethod
+    def now_ms(_bus: Bus) -> int:
+        return host_now_ms()
+
+
+def main(kind: str, clock_s: int, words: list) -> None:
+    counts = instruments_module.Instruments()
+    counts.clock_s = clock_s
+    time.time = counts.lying_time(time_as_it_is()).time
+    control = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    control.bind(("127.0.0.1", 0))
+    print("control", control.getsockname()[1])
+
+    def answer() -> None:
+        request, asker = control.recvfrom(65536)
+        control.sendto(counts.answer(request), asker)
+
+    def start(_counts) -> None:
+        asyncio.get_running_loop().add_reader(control.fileno(), answer)
+
+    counts.install(Bus, crypto, start)
+    if kind == "bus":
+        asyncio.run(Program(Backend, counts, options_in(words[0])).run())
+    else:
+        from dsoftbus_host.cli import main as command
+
+        command(words)
+
+
+def time_as_it_is() -> object:
+    """The module `time` with the functions that it has now."""
+    return type("Time", (), {"time": staticmethod(time.time)})
+
+
+def options_in(path: str) -> dict:
+    with open(path) as file:
+        return json.load(file)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), sys.argv[3:])
