@@ -1,0 +1,37 @@
+"""Crowds leave room for others, and cost no more than a budget."""
+
+import pytest
+
+from attack import crowd
+from attack.honest import SECRET, Honest
+from attack.wire import public_of
+from dsoftbus.const import SMALL
+from support import Random
+
+INSIDER = Random(201)(32)
+KEYS = [public_of(SECRET).hex(), public_of(INSIDER).hex()]
+
+
+@pytest.mark.parametrize("attacker", [crowd.ReplayedInit, crowd.FreshInits])
+def test_handshakes_over_tcp_have_a_budget(victim_of, tmp_path, attacker):
+    victim = victim_of(allow=KEYS, profile="SMALL")
+    attack = attacker(victim)
+    cost = attack.run()
+    budget = SMALL.handshakes * (attack.seconds + 2)  # of this time, and what had gathered
+    assert cost.multiplications <= 4 * budget
+    Honest(victim, tmp_path / "honest").once()
+
+
+@pytest.mark.parametrize("attacker", [crowd.EveryPlace, crowd.EveryPlaceUdp])
+def test_one_peer_does_not_have_every_place(victim_of, tmp_path, attacker):
+    victim = victim_of(allow=KEYS, profile="SMALL")
+    honest = Honest(victim, tmp_path / "honest")
+    attack = attacker(victim, secret=INSIDER)
+    held = attack.attack
+    attack.attack = lambda: (held(), honest.once("tcp"), honest.once("udp"))
+    assert 1 <= attack.run().places < SMALL.sessions
+
+
+def test_first_answers_stay_within_twice_the_opening(victim_of):
+    victim = victim_of(allow=KEYS, name="x" * 32)
+    assert not crowd.FirstAnswers(victim).run().effects
