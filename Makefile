@@ -28,7 +28,7 @@ help:
 	@echo "make soak          new random examples for SECONDS=$(SECONDS)"
 	@echo "make soak-sim      simulated sessions with faults, SEEDS=$(SEEDS)"
 	@echo "make soak-memory   every allocation of whole exchanges fails once; about an hour"
-	@echo "make soak-attack   attackers at random against real nodes for SECONDS=$(SECONDS), or with SEED=n again"
+	@echo "make soak-attack   attackers at random against real nodes for SECONDS=$(SECONDS), SEED=n again"
 	@echo "make sizes         write docs/sizes.md"
 	@echo "make memory        measure docs/memory.md on the 32-bit port"
 	@echo "make story         the whole story of a board in CI, 1 MB each way over a line with 1 % of bytes spoilt"

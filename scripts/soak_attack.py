@@ -1,6 +1,6 @@
-"""Attackers of all kinds at random, against a host and a MicroPython node on loopback, while honest
-peers must be served: `soak_attack.py SECONDS [SEED]`. Prints what each attack cost the victims; the
-exit status is 1 where an honest peer was not served, or an attack had an effect.
+"""Attackers of all kinds at random, against a host and a MicroPython node on loopback, while
+honest peers must be served: `soak_attack.py SECONDS [SEED]`. Prints what each attack cost the
+victims; the exit status is 1 where an honest peer was not served, or an attack had an effect.
 
 What is measured is the victim's: scalar multiplications, places (the most at once) and CPU time
 meanwhile, with what ran beside the attack.
@@ -15,7 +15,8 @@ ROOT = Path(__file__).parent.parent
 for folder in ("core", "host", "tests", "tests/core"):
     sys.path.insert(0, str(ROOT / folder))
 
-from attack.attacker import HEADING  # type: ignore[import-not-found]  # noqa: E402 - the roots must be known first
+# The roots must be known before these, which are helpers of the tests.
+from attack.attacker import HEADING  # type: ignore[import-not-found]  # noqa: E402
 from attack.soak import Soak  # type: ignore[import-not-found]  # noqa: E402
 
 
