@@ -12,7 +12,6 @@ from dsoftbus.const import (
     FLIGHT_HEADER,
     PKT_COOKIE,
     REC_INIT,
-    REC_REFUSE,
     SUITE_CHACHA_SHA256,
     U30_MAX,
 )
@@ -23,7 +22,7 @@ from dsoftbus.errors import (
     LocalError,
 )
 from dsoftbus.link import drops
-from dsoftbus.session.over_datagram import DatagramSession, flight
+from dsoftbus.session.over_datagram import DatagramSession
 from dsoftbus.ticks import earliest
 
 _ANSWERS = 16  # cookies and refusals that wait to be sent: a pump turns often
@@ -34,6 +33,8 @@ class Endpoint:
 
     `medium` says what kind of link that is: a `Cable`, or a `Network`.
     """
+
+    last_words = ()  # for those who were refused when they had shown their key: see `flights`
 
     def __init__(self, node, mtu: int, medium):
         if mtu < DATAGRAM_MIN:
@@ -86,15 +87,15 @@ class Endpoint:
         elif data[0] == REC_INIT:
             from dsoftbus.session.openings import on_init  # for a while, as `handshake` says
 
-            try:
-                on_init(self, data, stop, path, now)
-            except LocalError as error:  # no random bytes any more: what lives, lives on
-                self.drops.add(drops.NO_ROOM)
-                self.answer(REC_REFUSE, get_u32(data, 1), bytes((error.code,)), path)
+            on_init(self, data, stop, path, now)
         else:
             session = self.sessions.get(get_u32(data, 1))
             if session is None:
                 self.drops.add(drops.UNKNOWN_CONNECTION)
+                if self.last_words:
+                    from dsoftbus.session.flights import say_again
+
+                    say_again(self, get_u32(data, 1), path, now)
             else:
                 self.at_work = session
                 session.receive_datagram(data, stop, path, now)
@@ -123,7 +124,7 @@ class Endpoint:
             n = self._transmit(session, out, now)
             if n:
                 return n
-        self._forget_finished()
+        self.forget_finished()
         return 0
 
     def poll_timer(self):
@@ -157,10 +158,12 @@ class Endpoint:
 
     # For `openings`
 
-    def answer(self, kind: int, connection: int, body: bytes, path) -> None:
-        """Queues an answer that is made from nothing and leaves nothing behind."""
-        if len(self._answers) < _ANSWERS:
-            self._answers.append((flight(kind, connection, body), path))
+    def answer(self, datagram, path, most: int = _ANSWERS) -> bool:
+        """Sends `datagram` to `path` with the next turn; False where `most` wait already."""
+        if len(self._answers) >= most:
+            return False
+        self._answers.append((datagram, path))
+        return True
 
     # The table
 
@@ -181,7 +184,7 @@ class Endpoint:
             self.forget(session)
             raise
 
-    def _forget_finished(self) -> None:
+    def forget_finished(self) -> None:
         done = None  # a list only when it is needed: this runs after every turn
         for session in self.sessions.values():
             nobody = session.mux is None and not session.initiator

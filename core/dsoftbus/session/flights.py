@@ -1,9 +1,21 @@
 """What becomes of a flight that reaches a datagram session; imported while handshakes last."""
 
-from dsoftbus.const import COOKIE_BYTES, PKT_COOKIE, REC_FINISH, REC_REFUSE, REC_REPLY
+from dsoftbus.const import (
+    COOKIE_BYTES,
+    FLIGHT_HEADER,
+    PKT_COOKIE,
+    REC_FINISH,
+    REC_REFUSE,
+    REC_REPLY,
+)
 from dsoftbus.errors import BusError
 from dsoftbus.link.drops import FORGED, NO_ROOM, UNEXPECTED
+from dsoftbus.link.packets import PACKET_OVERHEAD
+from dsoftbus.session.over_datagram import FAREWELLS
 from dsoftbus.session.session import AWAIT_REPLY, FAULTS
+
+AGAIN_MS = 400  # a peer that has not read its refusal repeats FINISH after FLIGHT_MS and later
+_CLOSE_PACKET = PACKET_OVERHEAD + 2
 
 
 def on_flight(session, kind: int, body: bytes, path, now: int) -> None:
@@ -26,14 +38,56 @@ def _authenticate(session, kind: int, body: bytes, path, now: int) -> None:
     handshake = session.handshake
     try:
         session._on_message(kind, body, now)
-        session.path = path
         if not session.initiator:
             session._finish = body
     except FAULTS as error:
         if handshake.proved:
-            session._fail(error)
+            _dismiss(session, error, now)
         else:
             session._endpoint.drops.add(FORGED if isinstance(error, BusError) else NO_ROOM)
+        return
+    if path != session.path and not session.initiator:
+        # The reply went to the session's path, so its peer was there. An initiator stays where it
+        # sought its peer.
+        from dsoftbus.session.path_validation import consider
+
+        consider(session, path, FLIGHT_HEADER + len(body), now)
+
+
+def _dismiss(session, error, now: int) -> None:
+    """The peer has proved its key, and is refused: nothing is kept of it but a CLOSE."""
+    session._fail(error)
+    if session._farewells:
+        session._farewells = 0
+        try:
+            close = bytearray(_CLOSE_PACKET)
+            session.reliable.write_close(close, session.cause)
+            words = [session.connection, close, session.path, FAREWELLS, now]
+            _part(session._endpoint, words, now)
+        except FAULTS:
+            pass  # the peer will notice the silence
+
+
+def _part(endpoint, words: list, now: int) -> None:
+    """Says `words` (connection id, CLOSE, path, how often, when again) for the first time."""
+    known = endpoint.last_words = endpoint.last_words or []
+    if len(known) >= endpoint.local.profile.half_open:
+        known.pop(0)
+    known.append(words)
+    say_again(endpoint, words[0], words[2], now)
+
+
+def say_again(endpoint, connection: int, path, now: int) -> None:
+    """Something came from `path` for a session that was refused: perhaps its peer has not read
+    why. Half a second apart, so that what it had sent before it could read does not count."""
+    patience_ms = endpoint.local.profile.handshake_ms
+    for words in list(endpoint.last_words):
+        if words[0] == connection and words[2] == path and now >= words[4]:
+            words[3] -= 1
+            words[4] = now + AGAIN_MS
+            endpoint.answer(words[1], path)
+        if not words[3] or now > words[4] + patience_ms:
+            endpoint.last_words.remove(words)
 
 
 def _on_cookie(session, cookie: bytes, now: int) -> None:

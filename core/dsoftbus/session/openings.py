@@ -16,12 +16,13 @@ from dsoftbus.errors import (
     TOKEN_REQUIRED,
     UNSUPPORTED_SUITE,
     UNSUPPORTED_VERSION,
+    LocalError,
     PeerError,
 )
 from dsoftbus.link import drops
 from dsoftbus.session.arrivals import make_room
 from dsoftbus.session.cable import ADMITTED
-from dsoftbus.session.over_datagram import DatagramSession
+from dsoftbus.session.over_datagram import DatagramSession, flight
 from dsoftbus.session.session import AWAIT_FINISH
 
 _OFFER = 3  # version, suite, pattern
@@ -30,7 +31,19 @@ _INIT_BYTES = _EPHEMERAL + KEY_BYTES + TAG_BYTES
 
 
 def on_init(endpoint, data, stop: int, path, now: int) -> None:
-    """The INIT `data[:stop]`. Raises LocalError where there are no random bytes."""
+    """The INIT `data[:stop]`."""
+    try:
+        _on_init(endpoint, data, stop, path, now)
+    except LocalError as error:  # no random bytes any more: what lives, lives on
+        endpoint.drops.add(drops.NO_ROOM)
+        _refuse(endpoint, get_u32(data, 1), error.code, path)
+
+
+def _refuse(endpoint, opener: int, code: int, path) -> None:
+    endpoint.answer(flight(REC_REFUSE, opener, bytes((code,))), path)
+
+
+def _on_init(endpoint, data, stop: int, path, now: int) -> None:
     if stop not in (_INIT_BYTES, _INIT_BYTES + COOKIE_BYTES):
         endpoint.drops.add(drops.TRUNCATED)
         return
@@ -58,15 +71,26 @@ def _admit(endpoint, opening: bytes, cookie: bytes, path, now: int) -> int:
         return drops.UNKNOWN_CONNECTION
     half_open = endpoint.half_open = [s for s in endpoint.half_open if s.half_open]
     medium = endpoint.medium
+    _clear(endpoint)
     proved = medium.proved(cookie, opening, path, now)
     if endpoint.node.crowded and not (proved and half_open):
-        endpoint.answer(REC_REFUSE, opener, bytes((SESSION_LIMIT,)), path)
+        _refuse(endpoint, opener, SESSION_LIMIT, path)
         return drops.NO_ROOM
     crowded = len(half_open) >= endpoint.local.profile.half_open // 2
     refused = medium.refusal(proved, crowded, path, now)
     if refused == drops.COOKIE_ASKED:
-        endpoint.answer(PKT_COOKIE, opener, medium.cookie(opening, path, now), path)
+        cookie = medium.cookie(opening, path, now)
+        endpoint.answer(flight(PKT_COOKIE, opener, cookie), path)
     return refused
+
+
+def _clear(endpoint) -> None:
+    """Sessions that have ended give way, where the table is full."""
+    if endpoint.node.crowded:
+        for session in endpoint.sessions.values():
+            if session.closed:
+                session.link_lost()  # its peer has been told once, and is not told again
+        endpoint.forget_finished()
 
 
 def _open(endpoint, opening: bytes, init: bytes, path, now: int) -> None:
@@ -78,7 +102,7 @@ def _open(endpoint, opening: bytes, init: bytes, path, now: int) -> None:
     except PeerError as error:
         unsupported = error.code in (UNSUPPORTED_SUITE, UNSUPPORTED_VERSION, TOKEN_REQUIRED)
         endpoint.drops.add(drops.UNSUPPORTED if unsupported else drops.FORGED)
-        endpoint.answer(REC_REFUSE, opener, bytes((error.code,)), path)
+        _refuse(endpoint, opener, error.code, path)
         return
     except MemoryError:
         endpoint.drops.add(drops.NO_ROOM)
