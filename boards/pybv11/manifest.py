@@ -52,6 +52,7 @@ package(
         "session/offers.py",
         "session/openings.py",
         "session/over_datagram.py",
+        "session/path_validation.py",
         "session/ring.py",
         "session/roster.py",
         "session/schedule.py",

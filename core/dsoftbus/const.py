@@ -33,6 +33,8 @@ BODY_SEGMENT = const(1)
 BODY_MESSAGE = const(2)
 BODY_PROBE = const(3)
 BODY_CLOSE = const(4)
+BODY_CHALLENGE = const(5)
+BODY_RESPONSE = const(6)
 
 # Suites and patterns of Noise.
 SUITE_CHACHA_SHA256 = const(1)

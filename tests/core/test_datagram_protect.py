@@ -1,6 +1,7 @@
 """Protection of datagrams: any order, each once, across changes of the key; nothing forged."""
 
 from dsoftbus.cipher import CipherState
+from dsoftbus.codec import get_u32
 from dsoftbus.const import PACKET_HEADER
 from dsoftbus.crypto.provider import suite as portable
 from dsoftbus.link.drops import FORGED, REPLAYED, STALE, TRUNCATED
@@ -63,6 +64,22 @@ def test_keys_change_by_number_and_late_packets_still_open():
         assert opened(b, packets[i]) == bytes((i,))
 
 
+def test_a_forged_packet_of_a_later_phase_leaves_the_keys_where_they_are():
+    """Were the next key taken before the packet is authentic, one datagram would end it all."""
+    a, b = pair()
+    packets = [seal(a, bytes((i,))) for i in range(20)]
+    assert opened(b, packets[0]) == b"\0"
+    for number in (8, 9, 15):
+        for _ in range(3):
+            forged = bytearray(packets[number])
+            forged[-1] ^= 1
+            assert opened(b, forged) == FORGED
+    assert b._phase == 0 and b.number == 0
+    for i in (1, 7, 9, 2, 17, 8):  # of this phase, the next, the one before, and so on
+        assert opened(b, packets[i]) == bytes((i,)), i
+    assert b._phase == 2
+
+
 def test_a_forged_packet_changes_nothing():
     a, b = pair()
     packets = [seal(a, bytes((i,))) for i in range(12)]
@@ -72,8 +89,20 @@ def test_a_forged_packet_changes_nothing():
             forged = bytearray(packet)
             at = 5 + random.below(len(packet) - 5)
             forged[at] ^= 1 << random.below(8)
-            assert opened(b, forged) in (FORGED, STALE, REPLAYED)
+            before = b.number, b.newest, b._phase, b._window.largest, bytes(b._window._bits)
+            assert opened(b, forged) == refusal(b, forged)
+            after = b.number, b.newest, b._phase, b._window.largest, bytes(b._window._bits)
+            assert before == after
         assert opened(b, packet) == bytes((packet[8],))
+
+
+def refusal(protect, packet):
+    """Why a packet that is not authentic is dropped: its number alone says."""
+    number = get_u32(packet, 5)
+    if number < 0 or number > 8 * (protect._phase + 2) - 1 or number < 8 * (protect._phase - 1):
+        return STALE
+    seen = number <= protect._window.largest and protect._window.seen(number)
+    return REPLAYED if seen else FORGED
 
 
 def test_short_packets():

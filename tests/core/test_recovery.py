@@ -24,6 +24,17 @@ class Fates:
         self.losses.append(segment)
 
 
+class Shield:
+    """What recovery asks of the protection: numbers from `next_number` on were not sent."""
+
+    def __init__(self, next_number, left_out=0):
+        self._next_number = next_number
+        self._left_out = left_out
+
+    def judge(self, acks):
+        return -1 if acks.largest >= self._next_number else self._left_out
+
+
 class Path:
     def __init__(self, capacity=64):
         self.fates = Fates()
@@ -35,13 +46,13 @@ class Path:
         for number in range(first, last + 1):
             self.recovery.sent(number, 1000, number, now)
 
-    def ack(self, largest, ranges, now, next_number=1000):
+    def ack(self, largest, ranges, now, next_number=1000, left_out=0):
         """`ranges`: (gap, count) downward."""
         raw = bytearray(6 + 4 * len(ranges))
         at = put_u16(raw, put_u32(raw, 0, largest), 0)
         for gap, count in ranges:
             at = put_u16(raw, put_u16(raw, at, gap), count)
-        self.recovery.acknowledged(raw, 0, len(ranges), next_number, now)
+        self.recovery.acknowledged(raw, 0, len(ranges), Shield(next_number, left_out), now)
 
 
 def test_round_trip_time_follows_rfc_6298():
@@ -140,6 +151,69 @@ def test_timeouts_ask_and_double():
     assert path.recovery.deadline() == 3 * UNKNOWN_TIMEOUT_MS
     path.ack(3, [(0, 1)], 1050)
     assert path.recovery.deadline() == 1000 + path.rtt.loss_delay
+
+
+def test_an_acknowledgement_ends_the_probing_and_its_doubling():
+    path = Path()
+    path.send(0, 1, 0)
+    path.recovery.handle_timer(UNKNOWN_TIMEOUT_MS)
+    path.ack(1, [(0, 2)], 1050)
+    assert path.recovery.probes == 0, "nobody has to be asked any more"
+    path.send(2, 2, 2000)
+    assert path.recovery.deadline() == 2000 + path.rtt.probe_timeout
+
+
+def test_two_timeouts_are_no_silence_and_three_are():
+    for timeouts in (2, 3):
+        path = Path()
+        path.send(0, 9, 0)
+        for _ in range(timeouts):
+            path.recovery.handle_timer(path.recovery.deadline())
+        now = path.recovery.deadline()
+        path.ack(9, [(0, 10)], now - 1)
+        assert path.reno.window == (14000 if timeouts == 2 else 2000)
+
+
+def test_the_window_is_halved_down_to_two_packets():
+    path = Path()
+    for first in range(0, 60, 10):
+        path.send(first, first + 9, first)
+        path.ack(first + 9, [(0, 1)], first + 5)
+    assert path.reno.window == path.reno.threshold == 2000
+
+
+def test_a_number_that_was_left_out_makes_nothing_late():
+    """3 was never sent: behind 2 there are only 4 and 5, which is not three packets later."""
+    path = Path()
+    path.send(0, 2, 0)
+    path.send(4, 5, 0)
+    path.ack(5, [(0, 1)], 50, left_out=1)
+    assert path.fates.losses == [0, 1]
+    path = Path()
+    path.send(0, 2, 0)
+    path.send(4, 5, 0)
+    path.ack(5, [(0, 1)], 50)
+    assert path.fates.losses == [0, 1, 2]
+
+
+def test_a_new_path_owes_nothing_to_the_old_one():
+    """What was under way goes again; it does not count, be it acknowledged later or not."""
+    path = Path()
+    path.send(0, 9, 0)
+    path.ack(9, [(0, 1)], 50)
+    path.send(10, 13, 50)
+    path.recovery.handle_timer(path.recovery.deadline())
+    path.recovery.handle_timer(path.recovery.deadline())
+    path.recovery.restart()
+    path.reno.restart()
+    assert path.fates.losses == list(range(7)) + [7, 8, 10, 11, 12, 13]
+    assert path.recovery.deadline() is None and path.reno.in_flight == 0
+    path.send(14, 18, 1000)
+    assert path.recovery.deadline() == 1000 + path.rtt.probe_timeout
+    path.ack(12, [(0, 1)], 1010)
+    assert path.reno.in_flight == 5000 and path.reno.window == path.reno.threshold // 10 == 10000
+    path.ack(18, [(0, 5)], 1040)
+    assert path.reno.in_flight == 0 and path.reno.slow_start and path.reno.window > 10000
 
 
 def test_after_long_silence_it_begins_anew():

@@ -12,6 +12,7 @@ ACK_RANGE = 4
 RANGES_MAX = 12  # newest first: each is repeated until twelve newer gaps have come
 ACK_MAX = ACK_FIXED + ACK_RANGE * RANGES_MAX
 ACK_EVERY = 2  # packets (RFC 9000 section 13.2.2)
+HORIZON = 2056  # numbers below the newest, as many as a host has under way: then it is forgotten
 _FIELD_MAX = 0xFFFF
 
 
@@ -33,6 +34,8 @@ class AckRanges:
         if expected and self.count:
             self._last[0] = number
             self._arrived = now
+            if number - self._last[self.count - 1] > HORIZON:
+                self.count -= 1
         else:
             if not self.count or number > self._last[0]:
                 self._arrived = now

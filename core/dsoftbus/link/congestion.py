@@ -33,10 +33,6 @@ class NewReno:
     def on_sent(self, size: int) -> None:
         self.in_flight += size
 
-    def on_forgotten(self, size: int) -> None:
-        """A packet whose fate is of no interest any more."""
-        self.in_flight -= size
-
     def on_acked(self, number: int, size: int) -> None:
         used = self.in_flight
         self.in_flight -= size
@@ -75,8 +71,12 @@ class Pacer:
         self._datagram = datagram_bytes
         self._congestion = congestion
         self._rtt = rtt
-        self._tokens = BURST_PACKETS * datagram_bytes
         self._at = now
+        self.restart()
+
+    def restart(self) -> None:
+        """Knows nothing about the path."""
+        self._tokens = BURST_PACKETS * self._datagram
 
     def ready_at(self, now: int) -> int:
         """When the next packet may go, `now` at the earliest."""

@@ -14,6 +14,8 @@ LABELS = (
     "drop.cookie_asked",
     "drop.over_budget",
     "drop.no_room",
+    "drop.path_not_tried",
+    "drop.path_unproved",
 )
 
 

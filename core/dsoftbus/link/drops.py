@@ -21,8 +21,10 @@ UNSUPPORTED = const(9)
 COOKIE_ASKED = const(10)
 OVER_BUDGET = const(11)
 NO_ROOM = const(12)
+PATH_NOT_TRIED = const(13)  # the address is dropped, the packet is taken
+PATH_UNPROVED = const(14)
 
-KINDS = const(13)
+KINDS = const(15)
 
 
 class Drops:

@@ -38,6 +38,11 @@ class DatagramProtect:
         """The number of the next packet that is sealed."""
         return self._send.n
 
+    def judge(self, acks) -> int:
+        """-1 for an acknowledgement of what was never sent; else how many of the numbers just
+        below its largest were left out, and are not late."""
+        return -1 if acks.largest >= self._send.n else 0
+
     def seal(self, src, at: int, stop: int, out) -> int:
         """Makes a packet in `out` of the plaintext `src[at:stop]`; returns its length.
 
@@ -65,19 +70,25 @@ class DatagramProtect:
             return ~STALE
         if self._window.seen(number):
             return ~REPLAYED
-        phase = number // self._rekey
-        cipher = self._receive if phase == self._phase else self._key_of(phase)
-        if cipher is None:
-            return ~STALE
-        end = cipher.open_numbered(number, data, PACKET_HEADER, stop)
+        end = self.decrypt(data, stop)
         if end < 0:
-            return ~FORGED
-        if phase > self._phase:
+            return end
+        if number // self._rekey > self._phase:
             self._turn_over()
         self.newest = number > self._window.largest
         self.number = number
         self._window.mark(number)
         return end
+
+    def decrypt(self, data, stop: int) -> int:
+        """As `open`, for a packet that is long enough, whatever number it has; nothing changes."""
+        number = get_u32(data, PACKET_HEADER - 4)
+        phase = number // self._rekey
+        cipher = self._receive if phase == self._phase else self._key_of(phase)
+        if cipher is None:
+            return ~STALE
+        end = cipher.open_numbered(number, data, PACKET_HEADER, stop)
+        return end if end >= 0 else ~FORGED
 
     def _key_of(self, phase: int):
         """The key of a phase that is not the current one; None when there is none."""

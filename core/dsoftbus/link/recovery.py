@@ -1,5 +1,6 @@
 """What is under way, what arrived and what was lost (RFC 9002 section 6)."""
 
+from dsoftbus.const import U30_MAX
 from dsoftbus.errors import STALE_REPLY, PeerError
 from dsoftbus.link.acks import AckReader
 from dsoftbus.ticks import earliest
@@ -32,6 +33,7 @@ class Recovery:
         self._count = 0
         self._largest_sent = -1
         self._largest_acked = -1
+        self._reorder = REORDER_PACKETS
         self._sent_at = 0
         self._loss_at = None  # when the oldest packet is lost, unless it is acknowledged
         self._timeouts = 0  # in a row, without an acknowledgement
@@ -62,18 +64,22 @@ class Recovery:
             self._outbox.sent(segment)
         self._congestion.on_sent(size)
 
-    def acknowledged(self, buffer, at: int, ranges: int, next_number: int, now: int) -> None:
-        """The peer's acknowledgement in `buffer[at:]`; raises PeerError for a false one."""
+    def acknowledged(self, buffer, at: int, ranges: int, protect, now: int) -> None:
+        """The peer's acknowledgement in `buffer[at:]`; raises PeerError for one that `protect`
+        finds false."""
         acks = self._acks
         acks.read(buffer, at, ranges)
-        if acks.largest >= next_number:
+        left_out = protect.judge(acks)
+        if left_out < 0:
             raise PeerError(STALE_REPLY, "acknowledges what was not sent")
         if self._settle(now):
             if self._timeouts >= PERSISTENT_PROBES:
                 self._congestion.collapse()
             self._timeouts = 0
             self.probes = 0
-        self._largest_acked = max(self._largest_acked, acks.largest)
+        if acks.largest > self._largest_acked:
+            self._largest_acked = acks.largest
+            self._reorder = REORDER_PACKETS + left_out
         self._find_lost(now)
 
     def deadline(self):
@@ -95,8 +101,12 @@ class Recovery:
             self.probes = PROBES
 
     def restart(self) -> None:
-        """The path has changed: what was learnt of its delays is void."""
+        """The path has changed: nothing is under way any more."""
         self._timeouts = 0
+        acked = self._largest_acked
+        self._largest_acked = U30_MAX  # everything was sent well before that
+        self._find_lost(0)
+        self._largest_acked = acked
 
     def _settle(self, now: int) -> bool:
         """Walks the ring beside the ranges; returns whether anything was new."""
@@ -133,7 +143,7 @@ class Recovery:
             if not self._sizes[slot]:
                 continue
             late_at = self._times[slot] + delay
-            if number > self._largest_acked - REORDER_PACKETS and now < late_at:
+            if number > self._largest_acked - self._reorder and now < late_at:
                 self._loss_at = late_at
                 break
             self._lose(slot)

@@ -91,10 +91,12 @@ class Reliable:
         self.recovery.probes = PROBES
 
     def restart(self) -> None:
-        """The peer has moved: nothing is known of the new path."""
+        """The peer has moved: nothing is known of the new path, and what was sent on the old one
+        goes again."""
+        self.recovery.restart()
         self.rtt.restart()
         self.congestion.restart()
-        self.recovery.restart()
+        self._pacer.restart()
 
     # Inputs
 
@@ -110,7 +112,7 @@ class Reliable:
         if end < _BODY_AT:
             raise PeerError(MALFORMED, "packet")
         if ranges:
-            self.recovery.acknowledged(buffer, end, ranges, self._protect.next_number, now)
+            self.recovery.acknowledged(buffer, end, ranges, self._protect, now)
         if body == BODY_SEGMENT:
             taken = self._on_segment(buffer, end, now, sink)
         else:

@@ -2,6 +2,7 @@
 
 from dsoftbus.link.drops import OVER_BUDGET
 from dsoftbus.link.flow import Unhindered
+from dsoftbus.link.packets import DatagramProtect
 
 ADMITTED = -1
 
@@ -9,6 +10,8 @@ ADMITTED = -1
 class Cable:
     """Who speaks there can only be there; and the line below keeps its own pace. A bridge may be
     at the other end: then each channel has its share of `node`'s handshakes."""
+
+    protect = DatagramProtect  # of (cipher to send, cipher to receive, connection, window)
 
     def __init__(self, node):
         self._node = node

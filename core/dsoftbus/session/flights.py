@@ -11,7 +11,6 @@ from dsoftbus.const import (
 from dsoftbus.errors import BusError
 from dsoftbus.link.drops import FORGED, NO_ROOM, UNEXPECTED
 from dsoftbus.link.packets import PACKET_OVERHEAD
-from dsoftbus.session.over_datagram import FAREWELLS
 from dsoftbus.session.session import AWAIT_REPLY, FAULTS
 
 AGAIN_MS = 400  # a peer that has not read its refusal repeats FINISH after FLIGHT_MS and later
@@ -57,12 +56,13 @@ def _authenticate(session, kind: int, body: bytes, path, now: int) -> None:
 def _dismiss(session, error, now: int) -> None:
     """The peer has proved its key, and is refused: nothing is kept of it but a CLOSE."""
     session._fail(error)
-    if session._farewells:
+    times = session._farewells
+    if times:
         session._farewells = 0
         try:
             close = bytearray(_CLOSE_PACKET)
             session.reliable.write_close(close, session.cause)
-            words = [session.connection, close, session.path, FAREWELLS, now]
+            words = [session.connection, close, session.path, times, now]
             _part(session._endpoint, words, now)
         except FAULTS:
             pass  # the peer will notice the silence

@@ -2,6 +2,7 @@
 
 from dsoftbus.link.congestion import NewReno, Pacer
 from dsoftbus.link.drops import COOKIE_ASKED
+from dsoftbus.link.gaps import GappedProtect
 from dsoftbus.session.cable import ADMITTED, Cable
 from dsoftbus.session.cookies import Cookies
 
@@ -17,6 +18,7 @@ class Network(Cable):
         super().__init__(node)
         local = node.local
         hash = next(iter(local.suites.values())).hash  # any of them
+        self._random = local.random
         self._cookies = Cookies(hash, local.random)
 
     def proved(self, cookie: bytes, opening: bytes, path, now: int) -> bool:
@@ -32,6 +34,9 @@ class Network(Cable):
     def cookie(self, opening: bytes, path, now: int) -> bytes:
         """What to answer when `refusal` said COOKIE_ASKED."""
         return self._cookies.make(opening, path, now)
+
+    def protect(self, *keys):  # type: ignore[override] # there the class itself is called
+        return GappedProtect(self._random, *keys)
 
     def flow(self, datagram_bytes: int, limit: int, rtt, now: int) -> tuple:
         congestion = NewReno(datagram_bytes, limit)

@@ -128,6 +128,8 @@ class DatagramSession(Session):
             self.refuse(END_HANDSHAKE_TIMEOUT)
         if self.reliable is not None:
             self.reliable.handle_timer(now)
+            if self.validation is not None:
+                self.validation.handle_timer(now)
 
     # Outputs
 
@@ -157,6 +159,8 @@ class DatagramSession(Session):
             deadline = earliest(deadline, self._farewell_at)
         elif self.reliable is not None and self.state != CLOSED:
             deadline = earliest(deadline, self.reliable.poll_timer())
+        if self.validation is not None:
+            deadline = earliest(deadline, self.validation.deadline)
         return earliest(deadline, self._flight_at)
 
     def next_event(self):
@@ -197,15 +201,22 @@ class DatagramSession(Session):
         end = self._protect.open(data, stop)
         if end < 0:
             drops.add(~end)
+            if self.validation is not None:
+                self.validation.on_dropped(~end, data, stop, path)
             return
         if self.mux is None:  # refused: it has keys to read why, and nothing else
             self._on_afterwards(data[PACKET_HEADER], now)
             return
         self.keepalive.heard = now
-        if self._protect.newest and path != self.path:
-            self._move(path)
+        kind = data[PACKET_HEADER] & 7
+        if path != self.path or kind > BODY_CLOSE or self.validation is not None:
+            from dsoftbus.session.path_validation import on_packet  # only who needs it
+
+            end = on_packet(self, data, end, stop, path, now)
+            if end < 0:
+                return
         if self.state == CLOSED:
-            self._on_afterwards(data[PACKET_HEADER], now)
+            self._on_afterwards(kind, now)
             return
         self._confirm()
         try:
@@ -229,11 +240,6 @@ class DatagramSession(Session):
                 self._cookie = b""
             self._flight_at = None
 
-    def _move(self, path) -> None:
-        self.path = path
-        self.moves += 1
-        self.reliable.restart()
-
     def _after_receive(self, now: int) -> None:
         reliable = self.reliable
         if reliable.has_message:
@@ -245,9 +251,9 @@ class DatagramSession(Session):
         elif self.state == CLOSING and reliable.settled != self._settled:
             self._allow_time(now)
 
-    def _on_afterwards(self, kinds: int, now: int) -> None:
+    def _on_afterwards(self, kind: int, now: int) -> None:
         """A packet for a session that has ended: only a CLOSE is of interest."""
-        if kinds & 7 == BODY_CLOSE:
+        if kind == BODY_CLOSE:
             self._farewells = 0
             if self.cause == END_PEER:
                 self._say_farewell(1, now)
@@ -303,7 +309,7 @@ class DatagramSession(Session):
         profile = self.local.profile
         own_bytes = self._endpoint.datagram_bytes
         datagram_bytes = min(own_bytes, handshake.peer_hello.record_bytes, DATAGRAM_MAX)
-        self._protect = DatagramProtect(
+        self._protect = self._endpoint.medium.protect(
             send, receive, handshake.peer_connection, profile.replay_window
         )
         self.reliable = Reliable(
@@ -324,7 +330,7 @@ class DatagramSession(Session):
         self._flight_at = None
         if self.reliable is not None:
             self._say_farewell(FAREWELLS, self._now)
-        elif not self.initiator:
+        elif not self.initiator and self.handshake.proved:  # else nobody may be there
             self._send(REC_REFUSE, bytes((code,)))
 
 

@@ -85,6 +85,7 @@ class Session:
     route: tuple = None  # (kind, host, port) under which this side sought the peer
     by_token = False  # both sides have shown that they hold the token
     held: bytes = None  # an INIT that waits for its budget; b"" before there is one
+    validation = None  # a PathValidation, while an address of the peer is to be proved
 
     def __init__(self, local, now: int, remote_static=None, suite=SUITE_CHACHA_SHA256):
         self.local = local

@@ -145,17 +145,22 @@ SLICES = {
             *_of("dsoftbus.session", "over_datagram cable endpoint"),
             "dsoftbus.datagram_pump",
         ),
-        ("openings",),
+        ("openings", "paths"),
     ),
     "openings": Slice(
         "what becomes of flights and openings, and leaves the heap afterwards",
         ("datagram", "arrivals"),
         _of("dsoftbus.session", "flights openings"),
     ),
-    "network": Slice(
-        "what datagrams from anywhere need: cookies, congestion control",
+    "paths": Slice(
+        "whether a peer is where its packets come from; leaves the heap afterwards",
         ("datagram",),
-        ("dsoftbus.link.congestion", *_of("dsoftbus.session", "cookies network")),
+        ("dsoftbus.session.path_validation",),
+    ),
+    "network": Slice(
+        "what datagrams from anywhere need: cookies, congestion control, gaps in numbers",
+        ("datagram",),
+        (*_of("dsoftbus.link", "congestion gaps"), *_of("dsoftbus.session", "cookies network")),
     ),
     "asyncio": Slice(
         "the Bus for programs on asyncio",

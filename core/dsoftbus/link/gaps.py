@@ -1,0 +1,69 @@
+"""Packet numbers that are left out, so that nobody can acknowledge what has not arrived.
+
+Who acknowledges packets ahead of their arrival has the sender send faster than the path carries,
+at whomever it pleases (RFC 9000, section 21.4). A number that was never sent gives that away.
+"""
+
+from dsoftbus.errors import BusError
+from dsoftbus.link.packets import DatagramProtect
+from dsoftbus.link.recovery import REORDER_PACKETS
+
+LEAST = 4  # packets between two gaps: so loss detection meets one at a time
+# The first gap comes before the window has grown much. Later ones are rarer: each costs every
+# acknowledgement four bytes, until it is far below the largest number.
+FIRST_SPAN = 64
+LAST_SPAN = 4096
+_KEPT = 4  # gaps back: more than a window reaches
+_NEVER = -1
+_LACKS = (BusError, MemoryError)
+
+
+class GappedProtect(DatagramProtect):
+    """A DatagramProtect that leaves numbers out; cryptographic `random(n)` says which."""
+
+    def __init__(self, random, *keys):
+        """`keys` as of a DatagramProtect."""
+        super().__init__(*keys)
+        self._random = random
+        self._gaps = [_NEVER] * _KEPT  # the newest last
+        self._span = FIRST_SPAN
+        self._plan()
+
+    def seal(self, src, at: int, stop: int, out) -> int:
+        end = super().seal(src, at, stop, out)
+        if self._send.n == self._next_gap:
+            self._leave_out()
+        return end
+
+    def judge(self, acks) -> int:
+        if super().judge(acks) < 0:
+            return -1
+        newest = self._gaps[_KEPT - 1]
+        if acks.low[acks.count - 1] <= newest and self._covers_a_gap(acks):
+            return -1
+        return 1 if acks.largest - REORDER_PACKETS < newest < acks.largest else 0
+
+    def _covers_a_gap(self, acks) -> bool:
+        for gap in self._gaps:
+            for i in range(acks.count):
+                if acks.low[i] <= gap <= acks.high[i]:
+                    return True
+        return False
+
+    def _leave_out(self) -> None:
+        number = self._send.n
+        if (number + 1) & self._rekey_mask:  # else the next number needs the next key
+            self._gaps.append(number)
+            self._gaps.pop(0)
+            self._send.n = number + 1
+        self._plan()
+
+    def _plan(self) -> None:
+        """Draws the next gap. Without random bytes there is none, and the session lives on."""
+        try:
+            raw = self._random(2)
+        except _LACKS:
+            self._next_gap = _NEVER
+            return
+        self._next_gap = self._send.n + LEAST + ((raw[0] << 8 | raw[1]) & self._span - 1)
+        self._span = min(self._span << 2, LAST_SPAN)

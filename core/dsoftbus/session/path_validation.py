@@ -1,0 +1,205 @@
+"""Path validation: does a peer receive where its packets come from? (RFC 9000, sections 8.2, 9.)
+
+Imported when a packet comes from another address, or with a challenge. docs/wire-format.md, paths.
+"""
+
+from dsoftbus.const import (
+    BODY_CHALLENGE,
+    BODY_CLOSE,
+    BODY_NONE,
+    BODY_PROBE,
+    BODY_RESPONSE,
+    PACKET_HEADER,
+)
+from dsoftbus.errors import MALFORMED, BusError, LocalError, PeerError
+from dsoftbus.link.drops import PATH_NOT_TRIED, PATH_UNPROVED, REPLAYED
+from dsoftbus.link.packets import PACKET_OVERHEAD
+from dsoftbus.link.rtt import UNKNOWN_TIMEOUT_MS
+
+AMPLIFICATION = 3  # RFC 9000 section 8.1
+PATIENCE = 3  # probe timeouts for the answer (section 8.2.4)
+# Candidates at once, and the time after which there may be one more. Who walks from network to
+# network needs one now and then; who forwards copies of packets can disturb no more often.
+PATHS = 4
+PATH_MS = 2000
+PROOF_BYTES = 8
+_PROOF_AT = PACKET_HEADER + 1
+_PROOF_STOP = _PROOF_AT + PROOF_BYTES
+PROOF_PACKET = PACKET_OVERHEAD + 1 + PROOF_BYTES
+_QUEUED = 32  # datagrams that wait: twice as many as strangers may have there
+_LACKS = (BusError, MemoryError)  # of packet numbers, of memory: the timer tries again
+
+
+class AmplificationLimit:
+    """How much may go to an address that is not proved; datagrams are counted whole, in bytes."""
+
+    def __init__(self):
+        self.received = 0
+        self.sent = 0
+
+    def allows(self, size: int) -> bool:
+        return self.sent + size <= AMPLIFICATION * self.received
+
+
+class PathValidation:
+    """The candidate `path` of `session`, from its first packet until it is certain where the peer
+    is. While it is there it is the session's `validation`."""
+
+    def __init__(self, session, path, now: int):
+        proofs = session.local.random(2 * PROOF_BYTES)
+        self._session = session
+        self._path = path
+        self._proof = proofs[:PROOF_BYTES]
+        self._old = session.path
+        self._old_proof = proofs[PROOF_BYTES:]
+        self._limit = AmplificationLimit()
+        self._wait = session.reliable.rtt.probe_timeout
+        self._until = now + PATIENCE * max(self._wait, UNKNOWN_TIMEOUT_MS)
+        self._challenge_at = now
+
+    @property
+    def deadline(self) -> int:
+        """When `handle_timer` is due, in ms."""
+        return min(self._challenge_at, self._until)
+
+    def handle_timer(self, now: int) -> None:
+        """Repeats the challenges; ends the wait for their answers."""
+        if now >= self._until:
+            self.end(self.proved)
+        elif now >= self._challenge_at:
+            self.challenge(now)
+
+    def challenge(self, now: int) -> None:
+        """Asks both paths; the candidate no longer once it has answered."""
+        _give(self._session, BODY_CHALLENGE, self._old_proof, self._old)
+        if not self.proved:
+            _give(self._session, BODY_CHALLENGE, self._proof, self._path)
+        self._challenge_at = now + self._wait
+        self._wait *= 2
+
+    def limit_of(self, path):
+        """The limit of what may go to `path`, or None where there is none."""
+        return self._limit if path == self._path and not self.proved else None
+
+    def on_packet(self, path, size: int, newest: bool) -> None:
+        """An authenticated datagram of `size` bytes from `path`."""
+        if path == self._path:
+            self._limit.received += size
+        elif newest and path == self._old:
+            self._stay()
+
+    def on_dropped(self, kind: int, data, stop: int, path) -> None:
+        """A packet that the session drops. If it answers the challenge of the old path from there,
+        somebody has brought a copy of it from elsewhere before."""
+        if kind != REPLAYED or path != self._old or stop != PROOF_PACKET:
+            return
+        end = self._session._protect.decrypt(data, stop)
+        if end == _PROOF_STOP and data[PACKET_HEADER] == BODY_RESPONSE:
+            self.on_response(bytes(memoryview(data)[_PROOF_AT:end]), path)
+
+    def on_response(self, proof: bytes, path) -> None:
+        if path == self._old and proof == self._old_proof:
+            self._stay()
+        elif path == self._path and proof == self._proof and not self.proved:
+            _move(self._session, path)
+
+    @property
+    def proved(self) -> bool:
+        """The candidate has answered; the old path may still, and then it is the better one."""
+        return self._session.path == self._path
+
+    def _stay(self) -> None:
+        if self.proved:
+            _move(self._session, self._old)
+        self.end(False)
+
+    def end(self, proved: bool) -> None:
+        """It is over: the candidate is `proved`, or to be forgotten."""
+        self._session.validation = None
+        if not proved:
+            self._session._endpoint.drops.add(PATH_UNPROVED)
+
+
+def on_packet(session, data, end: int, stop: int, path, now: int) -> int:
+    """The packet that `protect` has opened in `data[:stop]`, its plaintext up to `end`.
+
+    Returns the end of the plaintext that is left for `Reliable`, or -1 when the session has ended.
+    """
+    newest = session._protect.newest
+    kinds = data[PACKET_HEADER]
+    if session.validation is not None:
+        session.validation.on_packet(path, stop, newest)
+    if newest and path != session.path and kinds & 7 != BODY_CLOSE and not session.closed:
+        consider(session, path, stop, now)
+    if kinds & 7 < BODY_CHALLENGE:
+        return end
+    if kinds not in (BODY_CHALLENGE, BODY_RESPONSE) or end != _PROOF_STOP:
+        session._fail(PeerError(MALFORMED, "packet body"))
+        return -1
+    proof = bytes(memoryview(data)[_PROOF_AT:end])
+    if kinds == BODY_CHALLENGE:
+        _give(session, BODY_RESPONSE, proof, path)
+    elif session.validation is not None:
+        session.validation.on_response(proof, path)
+    # What was acknowledged on the old path may be lost: a PROBE has it said again on the new one.
+    data[PACKET_HEADER] = BODY_PROBE if path == session.path else BODY_NONE
+    return _PROOF_AT
+
+
+def consider(session, path, size: int, now: int) -> None:
+    """The newest datagram that authenticates, of `size` bytes, has come from `path`, which is not
+    the session's: it is to prove itself."""
+    validation = session.validation
+    if validation is not None and validation.limit_of(path) is not None:
+        return
+    if not _may_try(session, now):
+        session._endpoint.drops.add(PATH_NOT_TRIED)
+        return
+    try:
+        validation = PathValidation(session, path, now)
+    except LocalError:
+        return  # no random bytes any more: the session stays where it is
+    if session.validation is not None:
+        session.validation.end(session.validation.proved)
+    session.validation = validation
+    validation.on_packet(path, size, True)
+    validation.challenge(now)
+
+
+def _may_try(session, now: int) -> bool:
+    """Takes a candidate from the session's budget; False when there is none."""
+    try:
+        left_ms, at = session.paths
+    except AttributeError:  # no session has a place for what few need
+        left_ms, at = PATHS * PATH_MS, now
+    left_ms = min(left_ms + now - at, PATHS * PATH_MS)
+    enough = left_ms >= PATH_MS
+    session.paths = (left_ms - PATH_MS if enough else left_ms, now)
+    return enough
+
+
+def _move(session, path) -> None:
+    session.path = path
+    session.moves += 1
+    session.reliable.restart()
+
+
+def _give(session, body: int, proof: bytes, path) -> None:
+    """Sends a packet that holds `proof` to `path` now, if it may go there."""
+    limit = session.validation.limit_of(path) if session.validation is not None else None
+    if limit is not None and not limit.allows(PROOF_PACKET):
+        return
+    try:
+        packet = _proof_packet(session._protect, body, proof)
+        if session._endpoint.answer(packet, path, _QUEUED) and limit is not None:
+            limit.sent += PROOF_PACKET
+    except _LACKS:
+        pass
+
+
+def _proof_packet(protect, body: int, proof: bytes) -> bytearray:
+    packet = bytearray(PROOF_PACKET)
+    packet[PACKET_HEADER] = body
+    packet[_PROOF_AT:_PROOF_STOP] = proof
+    protect.seal(packet, PACKET_HEADER, _PROOF_STOP, packet)
+    return packet
