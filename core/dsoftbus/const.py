@@ -106,6 +106,7 @@ ANYONE = "*"  # instead of keys, and in access rules: every peer that proves som
 RESERVED_PREFIX = "dsoftbus."
 PAIR_STREAM = "dsoftbus.pair"
 KEYS_STREAM = "dsoftbus.keys"
+DATAGRAMS = "datagrams"  # what unreliable messages are called in access rules
 
 # Idle intervals: a probe after three, dead after nine (the field's usual contract).
 KEEPALIVE_PROBE = const(3)

@@ -49,7 +49,7 @@ class Reliable:
         self._outbox = Outbox(pool, segments)
         self._inbox = Inbox(pool, profile.segments, copy)
         self._messages_max = profile.messages
-        self._waiting = deque((), profile.messages)
+        self.waiting = deque((), profile.messages)  # messages to be sent
         self._arrived = deque((), profile.messages)
         self.rtt = Rtt()
         limit = segments * datagram_bytes
@@ -62,7 +62,8 @@ class Reliable:
         self.close_code = -1  # of the peer's CLOSE
         self.packets_sent = 0
         self.segments_resent = 0
-        self.messages_dropped = 0  # arrived, and there was no room
+        self.messages_dropped = 0  # arrived, and there was no room, or `gate` said no
+        self.gate = None  # takes a message of the peer or not, where access rules decide it
 
     # Commands
 
@@ -73,9 +74,9 @@ class Reliable:
 
     def send_message(self, data) -> bool:
         """Queues `data` for one packet that is not repeated; False where it would block."""
-        if len(self._waiting) >= self._messages_max:
+        if len(self.waiting) >= self._messages_max:
             return False
-        self._waiting.append(bytes(data))
+        self.waiting.append(bytes(data))
         return True
 
     def take_message(self):
@@ -158,7 +159,8 @@ class Reliable:
         return True
 
     def _on_message(self, buffer, end: int) -> bool:
-        if len(self._arrived) < self._messages_max:
+        gate = self.gate
+        if len(self._arrived) < self._messages_max and (gate is None or gate()):
             self._arrived.append(bytes(memoryview(buffer)[_BODY_AT:end]))
         else:
             self.messages_dropped += 1
@@ -200,14 +202,14 @@ class Reliable:
     @property
     def idle(self) -> bool:
         """True when all that was sent has been acknowledged, or needs not be."""
-        return self._outbox.idle and not self._waiting
+        return self._outbox.idle and not self.waiting
 
     def _may_send(self, source, now: int) -> bool:
         """Whether a packet with a body may go; sets the timer where only pacing forbids it."""
         if self.recovery.probes:
             return True
         outbox = self._outbox
-        if not (outbox.has_lost or self._waiting or (source.has_output and outbox.has_room)):
+        if not (outbox.has_lost or self.waiting or (source.has_output and outbox.has_room)):
             return False
         if not (self.congestion.has_room and self.recovery.has_room):
             return False
@@ -226,8 +228,8 @@ class Reliable:
         if segment >= 0:
             self.segments_resent += 1
             return self._send_segment(out, segment, now)
-        if self._waiting:
-            return self._send_message(out, self._waiting.popleft(), now)
+        if self.waiting:
+            return self._send_message(out, self.waiting.popleft(), now)
         if outbox.has_room and source.has_output:
             room = self._room - (ack_bytes(self._acks.count) if self._acks.pending else 0)
             stop = source.fill(outbox.begin(), SEGMENT_HEADER, room)

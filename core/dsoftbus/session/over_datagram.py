@@ -87,9 +87,14 @@ class DatagramSession(Session):
         return 0 if self.reliable is None else self.reliable.message_max
 
     def send_datagram(self, data) -> bool:
-        """Sends `data` in one packet, once: it may get lost. False when it would block."""
+        """Sends `data` in one packet, once: it may get lost. False when it would block.
+
+        Raises LocalError where the access rules allow no messages.
+        """
         if self.state != ESTABLISHED:
             raise LocalError(UNAUTHENTICATED_SESSION if self.half_open else BAD_STATE)
+        if self.mux.control is not None:
+            self.mux.control.messages.check()
         if len(data) > self.reliable.message_max:
             raise LocalError(BAD_ARGUMENT, "message of at most %d bytes" % self.datagram_max)
         return self.reliable.send_message(data)

@@ -83,6 +83,7 @@ class Session:
     EAGER = 1  # see Mux
     # What few sessions need a place for.
     route: tuple = None  # (kind, host, port) under which this side sought the peer
+    reliable: object = None  # a `Reliable`, where the link carries datagrams
     by_token = False  # both sides have shown that they hold the token
     held: bytes = None  # an INIT that waits for its budget; b"" before there is one
     validation = None  # a PathValidation, while an address of the peer is to be proved

@@ -94,11 +94,16 @@ class Acl:
 
         Each refusal is counted, and an event as long as there is room for it.
         """
+        code = self.refusal(device, direction, name)
+        if code:
+            self.deny(device, direction, name, code)
+        return code
+
+    def refusal(self, device: str, direction: int, name: str) -> int:
+        """The same question, without consequence."""
         if self.allows(device, direction, name):
             return 0
-        code = OUTSIDE_ACL if self._store.get(device) else NOT_PAIRED
-        self.deny(device, direction, name, code)
-        return code
+        return OUTSIDE_ACL if self._store.get(device) else NOT_PAIRED
 
     def deny(self, device: str, direction: int, name: str, code: int) -> None:
         """Counts and tells a refusal, whoever decided it."""
@@ -107,7 +112,7 @@ class Acl:
             self._events.append(NodeEvent(EV_DENIED, device, name, code, direction))
 
     def allows(self, device: str, direction: int, name: str) -> bool:
-        """The same question, without consequence."""
+        """Whether the stream `name` may exist with this peer."""
         entry = self._store.get(device)
         allowed = False
         for rule in entry.grants if entry else ():

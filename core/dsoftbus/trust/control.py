@@ -21,12 +21,13 @@ _PRIORITY = 1  # above the bulk of programs, below what they call most urgent
 
 
 class Control:
-    """Made by `Guard.admit` for `session`; its mux calls `gate` and `on_event`."""
+    """Made by `Guard.join` for `session`; its mux calls `gate` and `on_event`."""
 
     def __init__(self, guard, session):
         self.device = session.peer_id
         self.session = session
         self.attempt = None  # to pair in this session, if there is one
+        self.messages = None  # a `datagrams.MessageGate`, where the link has unreliable messages
         self._guard = guard
         self._awaits_token = False  # the peer has yet to show that it holds the token
         self._own = False  # the stream that is being opened is the bus's own

@@ -89,8 +89,11 @@ class Guard:
         return entry is not None
 
     def recheck(self) -> None:
-        """The rules have changed: streams that they do not allow any more are reset."""
+        """The rules have changed: streams that they do not allow any more are reset, and messages
+        that wait are dropped."""
         for control in self._controls:
+            if control.messages is not None:
+                control.messages.recheck()
             for stream in control.session.mux.live():
                 self._recheck_stream(control, stream)
 
@@ -133,6 +136,10 @@ class Guard:
         elif stranger:
             self._warn_of_name(session.peer_id, session.peer_name)
         control = Control(self, session)
+        if session.reliable is not None:
+            from dsoftbus.trust.datagrams import MessageGate  # only who has such pays for it
+
+            control.messages = MessageGate(self, session.peer_id, session.reliable)
         session.mux.control = control
         self._controls.append(control)
         if by_token and session.initiator:

@@ -198,7 +198,12 @@ SLICES = {
             *_of("dsoftbus.trust", "acl store desk control guard"),
             *_of("dsoftbus_mpy", "storefile watch"),
         ),
-        ("pairing", "rotation", "naming", "damage", "lookalikes"),
+        ("pairing", "rotation", "naming", "damage", "lookalikes", "message-rules"),
+    ),
+    "message-rules": Slice(
+        "access rules for unreliable messages",
+        ("trust",),
+        ("dsoftbus.trust.datagrams",),
     ),
     "lookalikes": Slice(
         "names that people take for one another", ("core",), ("dsoftbus.trust.lookalikes",)
