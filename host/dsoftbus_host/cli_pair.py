@@ -19,7 +19,7 @@ from dsoftbus.const import (
     EV_PAIRED,
     LINK_LINE,
 )
-from dsoftbus.discovery.announce import FLAG_PAIRING
+from dsoftbus.discovery.announce import FLAG_PAIRING, FLAG_TOKEN
 from dsoftbus.errors import (
     BAD_ARGUMENT,
     PAIRING_TIMEOUT,
@@ -45,6 +45,7 @@ from dsoftbus_host.terminal import (
     warn_of_argument,
 )
 
+_TOKEN_ONLY = "It says that it pairs by its token only: `dsoftbus pair -` asks for its invitation."
 _REFRESH_S = 0.25
 _ASK_MS = 10000  # between probes: three fit in a lifetime, and they may be lost
 _WAIT_S = 300  # as long as the desk is open
@@ -79,7 +80,7 @@ def _peer_table(nearby: Nearby) -> Table:
     table = Table("name", "id", "", "where", "services", box=None)
     for peer in sorted(nearby.peers, key=lambda peer: (peer.name, peer.id)):
         trusted = nearby.guard.store.get(peer.id) is not None
-        state = "trusted" if trusted else "takes pairings" if peer.flags & FLAG_PAIRING else ""
+        state = "trusted" if trusted else _says(peer.flags)
         where = [_where(*route) for route in peer.routes()]
         table.add_row(
             cell(peer.name or "-"),
@@ -90,6 +91,13 @@ def _peer_table(nearby: Nearby) -> Table:
             style=None if peer.online else "dim",
         )
     return table
+
+
+def _says(flags: int) -> str:
+    """How a stranger says that it pairs."""
+    if flags & FLAG_PAIRING:
+        return "takes pairings"
+    return "takes its token" if flags & FLAG_TOKEN else ""
 
 
 def _where(kind: int, host: str, port: int) -> str:
@@ -124,6 +132,8 @@ def pair(
     secret: with `-` it is typed or pasted without an echo, or is the first line of the standard
     input. As PEER itself it is taken, too, but others on this machine can read it there.
     """
+    if token and peer is not None:
+        raise LocalError(BAD_ARGUMENT, "--token shows this node's own invitation, without a PEER")
     if peer == "-":
         peer = ask_secret("invitation")
         if not _is_invitation(peer):
@@ -150,6 +160,8 @@ async def _pair(
             await _accept_invitation(nearby, invitation.decode(peer))
         else:
             device = await nearby.heard(peer)
+            if nearby.peers.get(device).flags & FLAG_TOKEN:
+                console.print(_TOKEN_ONLY)
             connection = await nearby.connect(device)
             nearby.guard.pair(connection.session, now_ms())
         try:
@@ -163,12 +175,13 @@ def _is_invitation(peer: str) -> bool:
 
 
 def _wait_for_anyone(nearby: Nearby, token: bool) -> None:
-    nearby.take_pairings()
+    if not token:
+        nearby.take_pairings()
     console.print(f"waiting for a peer to pair with {nearby.bus.node.local.name}")
     console.print(f"this node's id is {nearby.bus.id}")
     if token:
         secret = os.urandom(TOKEN_BYTES)
-        nearby.bus.node.local.invite_psk = invitation.psk(secret)
+        nearby.take_token(secret)
         hosts = [i.address for i in interfaces.all_interfaces() if i != interfaces.LOOPBACK]
         places = [f"tcp://{host}:{nearby.port}" for host in hosts[:3]]
         made = Invitation(nearby.bus.public, secret, nearby.bus.node.local.name, places)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from dsoftbus.const import DISCOVERY_PORT, LINK_STREAM
-from dsoftbus.discovery.announce import FLAG_PAIRING, FLAG_QUERY, Announcement
+from dsoftbus.discovery.announce import FLAG_QUERY, Announcement, pairing_flags
 from dsoftbus.discovery.announcer import ASK_BYTES, Announcer
 from dsoftbus_host.clock import now_ms, sequence_start
 from dsoftbus_host.contained import Contained
@@ -151,6 +151,4 @@ class Discovery:
                 port.turn()
 
     def _say_whether_pairing(self, now: int) -> None:
-        guard, said = self._node.guard, self._announcer.said
-        pairing = guard is not None and guard.desk.is_open(now)
-        said.flags = FLAG_PAIRING if pairing else 0
+        self._announcer.said.flags = pairing_flags(self._node, now)

@@ -13,7 +13,7 @@ from dsoftbus.const import DISCOVERY_PORT, EV_KEY_MOVED, LINK_DATAGRAM, LINK_LIN
 from dsoftbus.discovery.peers import Peer
 from dsoftbus.errors import STALE_PEER, BusError, LocalError
 from dsoftbus.session.events import NodeEvent
-from dsoftbus.trust import naming
+from dsoftbus.trust import invitation, naming
 from dsoftbus.trust.acl import Rule
 from dsoftbus.trust.guard import Guard
 from dsoftbus_host import lookalikes
@@ -110,8 +110,14 @@ class Nearby:
         self.watch.stop()
 
     def take_pairings(self) -> None:
-        """From now on for five minutes, and everyone may know."""
+        """By digits, from now on for five minutes, and everyone may know."""
         self.guard.desk.open(now_ms())
+        self.discovery.announce_soon()
+
+    def take_token(self, token: bytes) -> None:
+        """Pairs with whoever shows this token of 16 bytes, and with nobody by digits."""
+        self.guard.desk.close()
+        self.bus.node.local.invite_psk = invitation.psk(token)
         self.discovery.announce_soon()
 
     def find(self, text: str) -> str | None:

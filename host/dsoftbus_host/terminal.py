@@ -21,6 +21,7 @@ from dsoftbus.errors import (
     OUTSIDE_ACL,
     PEER_NOT_ALLOWED,
     STALE_PEER,
+    TOKEN_REQUIRED,
     BusError,
 )
 from dsoftbus_host import keys, store_file
@@ -52,6 +53,7 @@ trust_option = click.option(
 ADVICE = {
     DECRYPT_FAILED: "The peer has another key than this one; it shows its own with `dsoftbus id`.",
     PEER_NOT_ALLOWED: "The peer does not know this node's key; it takes it with `--allow KEY`.",
+    TOKEN_REQUIRED: "The peer serves those that show its token, and nobody else.",
     NOT_PAIRED: "`dsoftbus pair` on both sides pairs this node with the peer.",
     OUTSIDE_ACL: "The peer grants it with `dsoftbus allow`; `dsoftbus peers` shows the grants.",
     STALE_PEER: "`dsoftbus discover` shows who is there; `--peer HOST` asks one address.",

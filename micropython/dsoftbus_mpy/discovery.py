@@ -8,7 +8,7 @@ import asyncio
 import socket
 
 from dsoftbus.const import ANNOUNCE_MAX, DISCOVERY_GROUP, DISCOVERY_PORT, LINK_STREAM
-from dsoftbus.discovery.announce import FLAG_PAIRING, FLAG_QUERY, Announcement
+from dsoftbus.discovery.announce import FLAG_QUERY, Announcement, pairing_flags
 from dsoftbus.discovery.announcer import ASK_BYTES, Announcer
 from dsoftbus_mpy.waiting import readable
 
@@ -98,8 +98,7 @@ class Discovery:
 
     async def _speak(self) -> None:
         now = self._bus.now()
-        guard, said = self._bus.node.guard, self.said
-        said.flags = FLAG_PAIRING if guard is not None and guard.desk.is_open(now) else 0
+        self.said.flags = pairing_flags(self._bus.node, now)
         packet = self._announcer.poll_transmit(now)
         if packet is not None:
             self._send_all(packet)

@@ -3,7 +3,7 @@
 import asyncio
 
 from dsoftbus.const import SUITE_CHACHA_SHA256
-from dsoftbus.discovery.announce import FLAG_PAIRING, Announcement
+from dsoftbus.discovery.announce import Announcement, pairing_flags
 from dsoftbus.discovery.on_line import OnLine
 from dsoftbus.errors import END_HANDSHAKE_TIMEOUT, END_LOCAL, PeerError
 from dsoftbus.link.line import NEIGHBOUR
@@ -68,8 +68,7 @@ class LineDiscovery:
 
     async def _speak(self) -> None:
         now = self._bus.now()
-        guard = self._bus.node.guard
-        self.said.flags = FLAG_PAIRING if guard is not None and guard.desk.is_open(now) else 0
+        self.said.flags = pairing_flags(self._bus.node, now)
         self._line.handle_timer(now)
         self._port.turn()
         self._bus.node.handle_timer(now)

@@ -30,7 +30,7 @@ def trusts(here: Node, there: Node, *grants) -> None:
 
 
 class Pair:
-    """`a` has begun a session with `b` over datagrams; what `a` may say is not its own to judge."""
+    """`a` has begun a session with `b` over datagrams; `b` is the one whose rules are tried."""
 
     def __init__(self, a: Node, b: Node):
         self.nodes = (a, b)

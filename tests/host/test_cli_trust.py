@@ -1,19 +1,24 @@
 """The commands of discovery and trust, as a person gives them; all on loopback."""
 
 import asyncio
+import contextlib
 import os
 import random
+import sys
 
 import pytest
 from click.testing import CliRunner
 
-from dsoftbus.const import EV_PAIR_DIGITS, EV_PAIRED
+from dsoftbus.const import EV_PAIR_DIGITS, EV_PAIRED, LINK_STREAM
+from dsoftbus.discovery.announce import FLAG_PAIRING, FLAG_TOKEN
+from dsoftbus.errors import NOT_PAIRED, BusError
 from dsoftbus.identity import device_id
 from dsoftbus.trust.acl import grant
-from dsoftbus.trust.invitation import Invitation, psk
+from dsoftbus.trust.invitation import Invitation, decode, psk
 from dsoftbus.trust.store import Entry
 from dsoftbus_host import cli_pair, store_file
 from dsoftbus_host.cli import main
+from dsoftbus_host.clock import now_ms
 from dsoftbus_host.interfaces import LOOPBACK
 from dsoftbus_host.nearby import Nearby
 from dsoftbus_host.store_file import StoreFile
@@ -299,3 +304,40 @@ def test_an_invitation_is_shown_as_a_qr_code(capsys):
     shown = capsys.readouterr().out
     assert uri in shown
     assert shown.count("▀") + shown.count("▄") > 100
+
+
+def test_with_a_token_nobody_pairs_by_digits(tmp_path):
+    async def test(other):
+        words = (*("-m", "dsoftbus_host.cli", "pair", "--token"), *map(str, other.options))
+        pipe = asyncio.subprocess.PIPE
+        process = await asyncio.create_subprocess_exec(sys.executable, *words, stdout=pipe)
+        said = ""
+        while not said.startswith("dsoftbus:"):
+            said = (await process.stdout.readline()).decode()
+            assert said
+        invited = decode(said.strip())
+        nearby = other.nearby
+        peer = nearby.peers.get(await nearby.heard(invited.id))
+        while not peer.flags & (FLAG_TOKEN | FLAG_PAIRING):
+            await asyncio.sleep(0.01)
+        assert not peer.flags & FLAG_PAIRING
+        (port,) = (port for kind, _, port in peer.routes() if kind == LINK_STREAM)
+        for link in ("tcp", "udp"):  # by digits: a stranger, and such have no session now
+            connection = await nearby.bus.connect("127.0.0.1", port, invited.public, link=link)
+            nearby.guard.desk.open(now_ms())
+            with contextlib.suppress(BusError):
+                nearby.guard.pair(connection.session, now_ms())
+            assert (await connection.ended()).peer_code == NOT_PAIRED
+        assert (other.shown, names(other.own)) == ("", [])
+        await nearby.bus.connect("127.0.0.1", port, invited.public, psk=invited.psk)
+        await other.paired.wait()
+        assert await process.wait() == 0
+        assert names(other.own) == ["other"]
+
+    with_other(tmp_path, test)
+
+
+def test_a_token_of_ones_own_goes_with_no_peer(tmp_path):
+    for peer in ("hall", "-", "dsoftbus:x"):
+        own = ("--key", tmp_path / "key", "--trust", tmp_path / "trust")
+        assert "without a PEER" in run("pair", peer, "--token", *own, fails=True)

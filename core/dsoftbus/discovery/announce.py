@@ -46,6 +46,15 @@ _ID_MAX = 64
 _ID_AT = 6
 
 
+def pairing_flags(node, now: int) -> int:
+    """What to announce of how `node` pairs at the moment: by digits, by its token only, or not."""
+    if node.guard is None:
+        return 0
+    if node.guard.desk.is_open(now):
+        return FLAG_PAIRING
+    return FLAG_TOKEN if node.local.taken_psk is not None else 0
+
+
 class Announcement:
     """`links` are (kind, port) pairs, kind one of const.LINK_*; `lifetime_s` 0 is a goodbye.
 
