@@ -11,6 +11,7 @@ from dsoftbus.const import (
     EV_PAIRED,
     EV_RESET,
     EV_UNPAIRED,
+    KEYS_STREAM,
     KIND_MESSAGES,
     PAIR_STREAM,
     SMALL,
@@ -202,6 +203,18 @@ def test_a_pairing_that_nobody_answers_times_out():
     both.ends[1].handle_timer(both.now)
     both.run()
     assert [e.code for e in all_events(a) if e.kind == EV_PAIR_FAILED] == [PAIRING_TIMEOUT]
+
+
+def test_without_trust_nobody_opens_a_stream_of_the_bus():
+    a, b = node(1, "a"), node(2, "b")
+    b.guard.desk.open(0)
+    both = Pair(a, b)
+    for end in both.ends:
+        end.mux.control = None
+    odd = [both.ends[0].mux.open(name, 3) for name in (PAIR_STREAM, KEYS_STREAM, "dsoftbus.x")]
+    both.run()
+    assert [stream.code for stream in odd] == [NO_SUCH_SERVICE] * 3
+    assert not both.seen(1, EV_OPENED)
 
 
 def test_an_odd_pairing_stream_is_reset():
@@ -426,7 +439,8 @@ def test_the_code_of_a_lost_stream_is_why_the_pairing_failed():
     a, b = node(1, "a"), node(2, "b")
     b.guard.desk.open(0)
     both = Pair(a, b)
-    both.ends[1].mux.control = None  # this b knows nothing of pairing
+    both.ends[1].mux.control = None  # this b knows nothing of pairing, nor of its gate
+    both.ends[1].mux._gate = lambda outgoing, name: 0
     a.guard.pair(both.ends[0], 0)
     both.run()
     both.stream(1).reset()

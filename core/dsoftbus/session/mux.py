@@ -33,6 +33,7 @@ from dsoftbus.errors import (
     FRAME_OVERSIZE,
     INVALID_STREAM_STATE,
     MALFORMED,
+    NO_SUCH_SERVICE,
     STREAM_LIMIT,
     UNAUTHENTICATED_SESSION,
     UNKNOWN_STREAM_FRAME,
@@ -275,7 +276,10 @@ class Mux:
 
     def _gate(self, outgoing: bool, name: str) -> int:
         """Asked before a stream exists, and before anything of the others shows."""
-        return self.control.gate(outgoing, name) if self.control else 0
+        if self.control is not None:
+            return self.control.gate(outgoing, name)
+        # A node without trust has no streams of the bus's own, and no program may pose as one.
+        return NO_SUCH_SERVICE if name.startswith(RESERVED_PREFIX) and not outgoing else 0
 
     def _refuse(self, number: int, code: int) -> None:
         if len(self._refusals) >= self._refusals_max:

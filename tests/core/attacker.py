@@ -1,0 +1,82 @@
+"""A stranger that speaks the protocol well and waits for nothing, for tests of who is let in.
+
+It has a key of its own, proves it, and sends all that is worth having together with its proof.
+"""
+
+from dsoftbus.const import SMALL
+from dsoftbus.crypto.provider import suite as portable
+from dsoftbus.node import Node
+from support import Random
+
+NAMES = ("file/owned", "echo", "keep", "dsoftbus.pair", "dsoftbus.keys")
+PAYLOAD = b"\0\0\0\5owned"  # as a file: its size, and itself
+_SUITE = portable()
+
+
+def attacker(seed: int = 66) -> Node:
+    return Node({1: _SUITE}, _SUITE.keypair(Random(seed)(32)), Random(seed + 1), SMALL, "stranger")
+
+
+class OverStream:
+    """Bytes for a link that carries a stream; `session` is the attacker's own."""
+
+    def __init__(self, public: bytes, psk=None, seed: int = 66):
+        self.session = attacker(seed).connect(public, 0, psk=psk)
+
+    def take(self, data) -> None:
+        self.session.receive_data(data, 0)
+
+    def drain(self) -> bytes:
+        out = bytearray(2048)
+        data = b""
+        n = self.session.poll_transmit(out, 0)
+        while n:
+            data += bytes(out[:n])
+            n = self.session.poll_transmit(out, 0)
+        return data
+
+    def strike(self, farewell: int = 0) -> bytes:
+        """FINISH, streams with data and their ends, and (`farewell`) the end of the session: what
+        is to be sent in one piece."""
+        first = self.drain()
+        open_all(self.session)
+        data = first + self.drain()
+        if farewell:
+            self.session.refuse(farewell)
+            data += self.drain()
+        return data
+
+
+class OverDatagrams:
+    """Packets for a link that carries datagrams."""
+
+    def __init__(self, public: bytes, psk=None, seed: int = 66):
+        self._endpoint = attacker(seed).endpoint(1200)
+        self.session = self._endpoint.connect("there", public, 0, psk=psk)
+
+    def take(self, packet) -> None:
+        self._endpoint.receive_datagram(bytearray(packet), "there", 0)
+
+    def drain(self) -> list:
+        out = bytearray(1200)
+        packets = []
+        n = self._endpoint.poll_transmit(out, 0)
+        while n:
+            packets.append(bytes(out[:n]))
+            n = self._endpoint.poll_transmit(out, 0)
+        return packets
+
+    def strike(self) -> list:
+        """FINISH, streams and messages: packets to be sent back to back."""
+        packets = self.drain()
+        open_all(self.session)
+        for _ in range(3):
+            self.session.send_datagram(b"owned")
+        return packets + self.drain()
+
+
+def open_all(session) -> None:
+    for name in NAMES:
+        stream = session.mux.open(name, 3)
+        stream.send(PAYLOAD)
+        stream.finish()
