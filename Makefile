@@ -7,6 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SECONDS ?= 60
 SEEDS ?= 1000
+N ?= 20
 
 # The plain tag installs 1.27; this is the release that the unix port and mpy-cross match.
 WASM_PACKAGE := @micropython/micropython-webassembly-pyscript
@@ -14,7 +15,7 @@ WASM_VERSION := >=1.29.0-6
 
 STUBS := micropython-unix-stubs>=1.29
 
-.PHONY: help demo test lint format bench bench-crypto bench-discovery soak soak-sim soak-memory soak-attack sizes memory boards story docs-states clean
+.PHONY: help demo test lint format bench bench-crypto bench-discovery soak soak-sim soak-memory soak-attack mutants sizes memory boards story docs-states clean
 .DELETE_ON_ERROR:
 
 help:
@@ -29,6 +30,7 @@ help:
 	@echo "make soak-sim      simulated sessions with faults, SEEDS=$(SEEDS)"
 	@echo "make soak-memory   every allocation of whole exchanges fails once; about an hour"
 	@echo "make soak-attack   attackers at random against real nodes for SECONDS=$(SECONDS), SEED=n again"
+	@echo "make mutants       N=$(N) small faults in the code, drawn by SEED=n: which of them no test sees"
 	@echo "make sizes         write docs/sizes.md"
 	@echo "make memory        measure docs/memory.md on the 32-bit port"
 	@echo "make story         the whole story of a board in CI, 1 MB each way over a line with 1 % of bytes spoilt"
@@ -99,6 +101,9 @@ soak-memory: $(VENV)/.installed
 
 soak-attack: $(VENV)/.installed
 	@$(BIN)/python scripts/soak_attack.py $(SECONDS) $(SEED)
+
+mutants: $(VENV)/.installed
+	@nice $(BIN)/python scripts/mutants.py --number $(N) --seed $(or $(SEED),0)
 
 sizes: $(VENV)/.installed
 	@$(BIN)/python scripts/sizes.py

@@ -11,6 +11,8 @@ from dsoftbus.link.line import NEIGHBOUR
 
 LINKS = ("tcp", "udp", "auto")  # auto: tcp, and udp where that leads nowhere
 SERIAL = "serial"
+PORT_MAX = 65535
+_PORT_DIGITS = 5
 
 
 class Address(NamedTuple):
@@ -47,9 +49,29 @@ def parse(text: str) -> Address:
         host = host[1:-1]
     if not (separator and host and colon) or "[" in host or "]" in host:
         raise LocalError(BAD_ARGUMENT, f"{text}: a peer is KEY@HOST:PORT")
-    if not port.isdecimal() or not 0 < int(port) < 65536:
-        raise LocalError(BAD_ARGUMENT, f"{port or text}: no port")
-    return Address(public_key(key), host, int(port), link)
+    number = port_of(port)
+    if not number:
+        raise LocalError(BAD_ARGUMENT, f"no port: {port or text}")
+    return Address(public_key(key), host, number, link)
+
+
+def port_of(text: str) -> int | None:
+    """The port, 1 to 65535, that `text` names, or None. Digits of other scripts name none, nor do
+    those that only look like some, as `²`."""
+    if not (text.isascii() and text.isdecimal() and len(text) <= _PORT_DIGITS):
+        return None
+    port = int(text)
+    return port if 0 < port <= PORT_MAX else None
+
+
+def check_host(host: str) -> None:
+    """Raises LocalError(BAD_ARGUMENT) for what no resolver takes."""
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        raise LocalError(BAD_ARGUMENT, f"{host}: no name of a host") from None
+    if "\0" in host:
+        raise LocalError(BAD_ARGUMENT, f"{host}: no name of a host")
 
 
 def _on_cable(text: str) -> Address:

@@ -34,7 +34,7 @@ from dsoftbus.errors import (
 )
 from dsoftbus.node import Node
 from dsoftbus_host import crypto, display
-from dsoftbus_host.address import LINKS, SERIAL
+from dsoftbus_host.address import LINKS, PORT_MAX, SERIAL, check_host
 from dsoftbus_host.cable import BAUD
 from dsoftbus_host.clock import now_ms
 from dsoftbus_host.connection import Connection, StreamConnection
@@ -115,7 +115,7 @@ class Bus:
         """Takes sessions on this address from now on, over the link `link` ("tcp", "udp", or
         "auto" for both); returns the port."""
         self._check_open()
-        _check_link(link)
+        _check_place(link, host, port, 0)
         for sock in _listening(host, port, link):
             port = int(sock.getsockname()[1])
             if sock.type == socket.SOCK_STREAM:
@@ -171,7 +171,7 @@ class Bus:
         self._check_open()
         if link == SERIAL:
             return await self.open_serial(host).connect(peer_public, timeout_ms, psk, port)
-        _check_link(link)
+        _check_place(link, host, port, 1)
         if link != "auto":
             return await self._connect_over(link, host, port, peer_public, timeout_ms, suite, psk)
         half_ms = timeout_ms // TCP_SHARE
@@ -430,9 +430,12 @@ class Bus:
             connection.serving -= 1
 
 
-def _check_link(link: str) -> None:
+def _check_place(link: str, host: str, port: int, least: int) -> None:
     if link not in LINKS:
         raise LocalError(BAD_ARGUMENT, f"a link is one of {', '.join(LINKS)}")
+    if not least <= port <= PORT_MAX:
+        raise LocalError(BAD_ARGUMENT, f"{port}: no port")
+    check_host(host)
 
 
 async def _until_ready(connection: Connection) -> Connection:

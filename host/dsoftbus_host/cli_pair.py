@@ -215,8 +215,9 @@ async def _places(nearby: Nearby, invited: Invitation) -> list[tuple[str, str, i
     for text in invited.addresses:
         link, _, place = text.partition("://")
         host, _, port = place.rpartition(":")
-        if link in address.LINKS and port.isdigit():
-            places.append((link, host.strip("[]"), int(port)))
+        number = address.port_of(port)
+        if link in address.LINKS and number:
+            places.append((link, host.strip("[]"), number))
     if not places:
         peer = nearby.peers.get(await nearby.heard(invited.id))
         routes = [route for route in peer.routes() if route[0] in LINK_NAMES]

@@ -55,8 +55,8 @@ class Place(NamedTuple):
             host, colon, port = text.rpartition(":")
             if not colon:
                 nearby.discovery.probe(text)
-            elif port.isdecimal() and 0 < int(port) < 65536:
-                nearby.discovery.probe(host, int(port))
+            elif number := address.port_of(port):
+                nearby.discovery.probe(host, number)
             else:
                 raise LocalError(BAD_ARGUMENT, f"{text}: no port")
 

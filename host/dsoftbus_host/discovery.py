@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from dsoftbus.const import DISCOVERY_PORT, LINK_STREAM
 from dsoftbus.discovery.announce import FLAG_QUERY, Announcement, pairing_flags
 from dsoftbus.discovery.announcer import ASK_BYTES, Announcer
+from dsoftbus_host.address import check_host
 from dsoftbus_host.clock import now_ms, sequence_start
 from dsoftbus_host.contained import Contained
 from dsoftbus_host.ether import Ether
@@ -72,7 +73,11 @@ class Discovery:
         self._on_timer()
 
     def probe(self, host: str, port: int | None = None) -> None:
-        """Asks one address, for networks that carry neither multicast nor broadcast."""
+        """Asks one address, for networks that carry neither multicast nor broadcast.
+
+        Raises LocalError(BAD_ARGUMENT) for what is no address.
+        """
+        check_host(host)
         self.ether.send(self._announcer.ask(), host, port or self._port)
 
     def static(self, public: bytes, kind: int, host: str, port: int) -> None:

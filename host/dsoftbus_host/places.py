@@ -10,9 +10,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from dsoftbus.const import LINK_DATAGRAM, LINK_STREAM
+from dsoftbus_host.address import PORT_MAX
 from dsoftbus_host.place import place, writing
 
 Route = tuple[int, str, int]
+_KINDS = (LINK_STREAM, LINK_DATAGRAM)
 
 
 def beside(trust_path: Path) -> Path:
@@ -24,7 +26,7 @@ def load(path: Path) -> dict[str, Route]:
     try:
         found = json.loads(path.read_text())
         return {device: route for device, value in found.items() if (route := _route(value))}
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, RecursionError):
         return {}
 
 
@@ -44,6 +46,6 @@ def remember(path: Path, device: str, route: Route, trusted: Iterable[str]) -> N
 
 def _route(value: object) -> Route | None:
     match value:
-        case [int(kind), str(host), int(port)] if kind in (LINK_STREAM, LINK_DATAGRAM):
+        case [int(kind), str(host), int(port)] if kind in _KINDS and 0 < port <= PORT_MAX:
             return kind, host, port
     return None

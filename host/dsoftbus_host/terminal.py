@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -64,6 +65,8 @@ ADVICE = {
 
 
 PORT = click.IntRange(0, 65535)
+DEBUG = "DSOFTBUS_DEBUG"  # in the environment: a fault shows its traceback
+FAULT_STATUS = 70  # EX_SOFTWARE of sysexits.h
 
 
 class Commands(click.Group):
@@ -75,7 +78,7 @@ class Commands(click.Group):
             return super().make_context(*args, **kwargs)
 
     def invoke(self, ctx: click.Context) -> Any:
-        with _refusals_shown():
+        with _refusals_shown(), _faults_said():
             return super().invoke(ctx)
 
 
@@ -86,6 +89,23 @@ def _refusals_shown() -> Iterator[None]:
     except click.ClickException as error:
         error.message = shown(error.message)  # type: ignore[misc] # the same words, as text
         raise
+
+
+@contextlib.contextmanager
+def _faults_said() -> Iterator[None]:
+    """What no command expects is a fault of this program: a line, and how to see where."""
+    try:
+        yield
+    except (click.ClickException, click.Abort, click.exceptions.Exit, OSError):
+        raise  # click's own
+    except Exception as error:
+        if os.environ.get(DEBUG):
+            raise
+        errors.print_lines(
+            f"a fault of this program: {type(error).__name__}: {error}", style="red"
+        )
+        errors.print(f"{DEBUG}=1 in the environment shows where it is; please report that.")
+        sys.exit(FAULT_STATUS)
 
 
 def command(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -129,7 +149,7 @@ def warn_of_argument(what: str, instead: str) -> None:
 
 def node_name(text: str) -> str:
     """As much of `text` as a node's name holds."""
-    return text.encode()[:NODE_NAME_MAX].decode(errors="ignore").strip()
+    return text.encode(errors="ignore")[:NODE_NAME_MAX].decode(errors="ignore").strip()
 
 
 def open_store(path: Path) -> store_file.StoreFile:

@@ -48,7 +48,7 @@ def read(path: str = _PATH) -> tuple:
             values = json.load(file)
     except OSError:
         return None, ["there is no " + path]
-    except ValueError:
+    except (ValueError, RuntimeError):  # no text, or nested too deep
         return None, [path + " is no JSON: names and texts in double quotes, commas between"]
     wrong = [path + ": " + text for text in problems(values)]
     return (None, wrong) if wrong else (complete(values), wrong)

@@ -275,7 +275,17 @@ def test_what_is_no_invitation_is_refused():
         good + "&n=%ff",
         good + "&n=" + "n" * 33,
         good + "&a=ftp://x",
-        good + "&a=tcp://x" * 5,
+        good + "&a=tcp://x:1" * 5,
+        good + "&a=tcp://x",
+        good + "&a=tcp://:80",
+        good + "&a=tcp://x:",
+        good + "&a=tcp://x:0",
+        good + "&a=tcp://x:65536",
+        good + "&a=udp://x:99999",
+        good + "&a=udp://x:-1",
+        good + "&a=udp://x:%c2%b2",  # a superscript 2, and an Arabic 3
+        good + "&a=udp://x:\u0663",
+        good + "&a=udp://x:" + "1" * 100,
         good + "&x=" + "x" * 512,
     ):
         raises(BAD_PAIRING_URI, invitation.decode, uri)

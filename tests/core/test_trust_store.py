@@ -97,6 +97,23 @@ def test_a_right_check_does_not_make_a_text_right():
     damaged(signed("null"))
 
 
+def test_numbers_and_keys_that_are_none_are_damage():
+    good = sample().encode()
+    body = good[: good.rfind(',\n"check"')]
+    time = '"paired_at":1700000000'
+    later = '"next_for_s":0'
+    assert time in body and later in body
+    odd = ["Infinity", "-Infinity", "NaN", "1e999", "1.5", "true", "null", '"1"', "[]", "{}", "-1"]
+    odd += ["1" * 400, "9" * 5000, "1" + "0" * 20]
+    for value in odd:
+        damaged(signed(body.replace(time, '"paired_at":' + value, 1)))
+        damaged(signed(body.replace(later, '"next_for_s":' + value, 1)))
+    damaged(signed(body.replace('"next":""', '"next":"00"', 1)))
+    damaged(signed(body.replace('"next":""', '"next":"0"', 1)))
+    damaged(signed("[" * 9000 + "]" * 9000))
+    damaged(signed('{"a":' * 3000 + "}" * 3000))
+
+
 def test_a_store_is_bounded():
     store = TrustStore(TINY)
     for n in range(TINY.trusted):

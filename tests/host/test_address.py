@@ -50,6 +50,8 @@ def test_the_link_is_the_scheme(link):
         f"{HEX}@host:+1",
         f"{HEX}@host:http",
         f"{HEX}@host:²",
+        f"{HEX}@host:٣",
+        f"{HEX}@host:{'9' * 5000}",
         f"{HEX}@[]:80",
         f"{HEX}@[::1:80",
         "@host:80",

@@ -69,7 +69,11 @@ def _parse(text: str, words: list, who: str = "") -> Rule:
     if len(words) != 3 or words[0] not in ("allow", "deny") or words[1] not in _DIRECTIONS:
         raise LocalError(BAD_ARGUMENT, "rule: " + text)
     pattern = words[2]
-    if not 1 <= len(pattern.encode()) <= STREAM_NAME_MAX or "*" in pattern[:-1]:
+    try:
+        size = len(pattern.encode())
+    except ValueError:  # a command line may have what is no text
+        size = 0
+    if not 1 <= size <= STREAM_NAME_MAX or "*" in pattern[:-1]:
         raise LocalError(BAD_ARGUMENT, "pattern of 1..64 bytes, `*` last: " + text)
     return Rule(words[0] == "allow", _DIRECTIONS[words[1]], pattern, who)
 

@@ -59,6 +59,8 @@ def decode(uri: str) -> Invitation:
         return _decode(uri)
     except PeerError as error:
         raise PeerError(BAD_PAIRING_URI, error.detail)
+    except ValueError:  # what came from a command line may be no text
+        raise PeerError(BAD_PAIRING_URI, "UTF-8")
 
 
 def _decode(uri: str) -> Invitation:
@@ -97,8 +99,13 @@ def _sized(chars: str, size: int) -> bytes:
 
 
 def _address(address: str) -> str:
-    if address[:6] not in ("tcp://", "udp://"):
+    colon = address.rfind(":")
+    port = address[colon + 1 :]
+    digits = 0 < len(port) <= 5 and all("0" <= char <= "9" for char in port)
+    if address[:6] not in ("tcp://", "udp://") or colon <= 6:
         raise PeerError(BAD_PAIRING_URI, "address")
+    if not digits or not 0 < int(port) < 65536:
+        raise PeerError(BAD_PAIRING_URI, "port")
     return address
 
 

@@ -26,8 +26,18 @@ from dsoftbus.trust.acl import grant, rule
 VERSION = 1
 _ENTRY_TEXT_MAX = 512  # of an entry's text without its grants
 _RULE_TEXT_MAX = 128
-# What another content than the expected one raises; RuntimeError: nested too deep.
-_ODD = (ValueError, KeyError, TypeError, AttributeError, IndexError, RuntimeError)
+_SECONDS_MAX = 253402300799  # the last second of the year 9999, which people can read
+# What another content than the expected one raises; RuntimeError: nested too deep; OverflowError:
+# an infinite number.
+_ODD = (
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    IndexError,
+    RuntimeError,
+    OverflowError,
+)
 _ENTRY = '{"id":%s,"key":"%s","name":%s,"grants":%s,"paired_at":%d,"next":"%s","next_for_s":%d}'
 _CHECK = ',\n"check":"'
 
@@ -175,9 +185,9 @@ def decode(text: str, profile) -> TrustStore:
     if len(text) > text_max(profile):
         raise LocalError(STORE_FULL, "trust store of %d characters" % len(text))
     cut = text.rfind(_CHECK)
-    if cut < 0 or text[cut:] != _CHECK + _check(text[:cut]) + '"}\n':
-        raise LocalError(STORE_DAMAGED, "cut or changed")
     try:
+        if cut < 0 or text[cut:] != _CHECK + _check(text[:cut]) + '"}\n':
+            raise LocalError(STORE_DAMAGED, "cut or changed")
         store = _load(json.loads(text), profile)
         same = store.encode() == text
     except _ODD as error:
@@ -209,6 +219,10 @@ def _load_entry(fields) -> Entry:
     entry = Entry(unhexlify(fields["key"]), fields["name"], grants, fields["paired_at"])
     entry.next_public = unhexlify(fields["next"])
     entry.next_for_s = fields["next_for_s"]
+    if len(entry.next_public) not in (0, KEY_BYTES):
+        raise LocalError(STORE_DAMAGED, "next key")
+    if not (0 <= entry.paired_at <= _SECONDS_MAX and 0 <= entry.next_for_s <= _SECONDS_MAX):
+        raise LocalError(STORE_DAMAGED, "time")
     return entry
 
 

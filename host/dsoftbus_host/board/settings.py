@@ -30,7 +30,7 @@ def read(remote: Remote) -> Values:
         raise LocalError(BAD_STATE, f"there is no {CONFIG}: `dsoftbus board install` makes one")
     try:
         values = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise LocalError(BAD_STATE, f"{CONFIG} is no JSON ({error})") from None
     if not isinstance(values, dict):
         raise LocalError(BAD_STATE, f"{CONFIG} holds no settings")
@@ -67,9 +67,14 @@ def change(values: Values, words: tuple[str, ...]) -> Values:
 
 def _value(text: str) -> object:
     try:
-        return json.loads(text)
-    except ValueError:
+        return json.loads(text, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
         return text
+
+
+def _no_constant(text: str) -> object:
+    """NaN and Infinity, which Python takes for JSON and boards do not."""
+    raise ValueError(text)
 
 
 def write(remote: Remote, values: Values) -> None:
