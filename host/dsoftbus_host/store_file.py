@@ -188,6 +188,9 @@ class StoreFile:
     def _take(self, seen: Signature | None, theirs: TrustStore) -> TrustStore | None:
         """Takes over what the file says, which looks as `seen`: returns what the store is to be,
         or None where that is what it is. What was changed here since stays to be written."""
+        if theirs is self._base:
+            self._seen = seen
+            return None
         unsaved = self.unsaved
         merged = merge(self._base, self.store, theirs, self._profile)
         self._seen, self._base = seen, self._copy(theirs)

@@ -157,6 +157,25 @@ def test_what_is_left_is_written_seldom():
     assert 14 * 24 <= writes < 14 * 24 + 50  # one an hour, and some more at its end
 
 
+def test_the_first_write_after_a_start_comes_soon_and_no_other():
+    store = promised(7 * 86400)
+    fresh = store.revision
+    promise.age(store, 3599000)
+    assert store.revision == fresh  # it was written when it came
+    promise.age(store, 3600000)
+    assert store.revision == fresh + 1
+    store = again(store)
+    promise.age(store, 0)
+    promise.age(store, 59000)
+    assert store.revision == 0
+    promise.age(store, 60000)
+    assert store.revision == 1
+    promise.age(store, 3600000)
+    assert store.revision == 1
+    promise.age(store, 3660000)
+    assert store.revision == 2
+
+
 def test_one_write_tells_of_all_promises():
     store = promised(600)
     store.add(Entry(OTHER, "other"))

@@ -1,10 +1,10 @@
 """The trust store: its text there and back, and every cut and every flip of it found."""
 
-from dsoftbus.const import SMALL, TINY
+from dsoftbus.const import NODE_NAME_MAX, SMALL, TINY, U30_MAX
 from dsoftbus.errors import AMBIGUOUS_NAME, BAD_ARGUMENT, STORE_DAMAGED, STORE_FULL
 from dsoftbus.identity import device_id
 from dsoftbus.trust.acl import grant, rule
-from dsoftbus.trust.store import Entry, TrustStore, decode
+from dsoftbus.trust.store import Entry, TrustStore, decode, text_max
 from support import raises
 
 
@@ -128,6 +128,25 @@ def test_a_store_is_bounded():
     store.add_rule(rule("allow in * 0"))  # is there already
     raises(STORE_FULL, store.add_rule, rule("allow in * more"))
     raises(STORE_FULL, decode, "x" * 100000, TINY)
+
+
+def test_the_fullest_store_of_a_profile_fits_and_no_text_that_is_longer():
+    store = TrustStore(TINY)
+    name = "\x01" * NODE_NAME_MAX  # the longest that a name becomes
+    longest = "x" * 64
+    grants = [grant("allow both " + longest)] * TINY.rules
+    for n in range(TINY.trusted):
+        entry = Entry(key(n), name, grants, U30_MAX)
+        entry.next_public, entry.next_for_s = key(9), 2 * U30_MAX
+        store.add(entry)
+    for n in range(TINY.rules):
+        store.add_rule(rule("allow both %s %02d" % (device_id(key(n)), n) + "x" * 62))
+    text = store.encode()
+    assert decode(text, TINY).encode() == text
+    limit = text_max(TINY)
+    assert len(text) <= limit < 2 * len(text)
+    raises(STORE_DAMAGED, decode, "x" * limit, TINY)
+    raises(STORE_FULL, decode, "x" * (limit + 1), TINY)
 
 
 def test_the_text_of_a_larger_profile_is_too_much_and_not_damaged():

@@ -181,11 +181,15 @@ def test_time_in_which_it_is_off_counts_when_all_were_told_and_a_day_at_most(tmp
     one, other = "a" * 26, "b" * 26
     assert off(path, (one, other), 3600, clock, (one,)) == 7 * DAY_S
     assert off(path, (one, other), 3600, clock, (other,)) == 7 * DAY_S - 3600
-    assert off(path, (one, other), 40 * DAY_S, clock) == 6 * DAY_S - 3600
+    assert off(path, (one, other), 0, clock) == 7 * DAY_S - 3600
+    assert off(path, (one, other), 1, clock) == 7 * DAY_S - 3601
+    assert off(path, (one, other), -1, clock) == 7 * DAY_S - 3601
+    assert off(path, (one, other), 1, clock) == 7 * DAY_S - 3602
+    assert off(path, (one, other), 40 * DAY_S, clock) == 6 * DAY_S - 3602
     clock.now -= 40 * DAY_S  # it was ahead for a moment
-    assert off(path, (one, other), 0, clock) == 6 * DAY_S - 3600
+    assert off(path, (one, other), 0, clock) == 6 * DAY_S - 3602
     third = "c" * 26  # paired since, and not told
-    assert off(path, (one, other, third), 3600, clock) == 6 * DAY_S - 3600
+    assert off(path, (one, other, third), 3600, clock) == 6 * DAY_S - 3602
     for _ in range(10):
         left_s = off(path, (one, other), DAY_S, clock)
     assert left_s == 1  # the end itself is left to a node that runs
@@ -211,6 +215,11 @@ def test_what_has_run_is_noted_seldom_and_never_lost_in_order(tmp_path, monkeypa
     for ran in range(0, DAY_S, 2):  # a day, with a look every two seconds
         next_key.note(path, ours, 7 * DAY_S - ran, ())
     assert len(places) == 23
+    assert ours.left_s == 7 * DAY_S - 23 * 3600
+    other = next_key.read(path)
+    assert not other.note(7 * DAY_S - 24 * 3600 + 1, (), 0)
+    assert other.note(7 * DAY_S - 24 * 3600, (), 0)
+    assert not other.note(7 * DAY_S - 24 * 3600, (), 0, True)  # nothing has run since
     next_key.note(path, ours, 6 * DAY_S + 17, (), True)
     assert next_key.planned(path)[1] == 6 * DAY_S + 17
     next_key.note(path, ours, 6 * DAY_S + 16, ("a" * 26,))
