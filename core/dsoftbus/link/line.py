@@ -1,11 +1,12 @@
 """A serial line as a link for datagrams: fragments, each sent again until it is acknowledged.
 
-    kind and slots u8 | epochs u8 | [seq u8 | base u8] | [next u8 | held u16] | payload | check u16
+    kind and room u8 | epochs u8 | [seq u8 | base u8 | count u8]
+    | [next u8 | held u16 | echo u8 | spoilt u8] | payload | check u16
 
 in one COBS frame (docs/wire-format.md, serial lines). A datagram of 1000 bytes never gets over a
 line that spoils one byte in a hundred; of fragments of 30 bytes two out of three do. So a datagram
-is cut into fragments as long as the line lets through. Nothing overtakes on a line: when a later
-fragment has been acknowledged, an earlier one that has not been is lost.
+is cut into fragments as long as the line lets through. Nothing overtakes on a line: the echo of a
+frame's count tells the fate of all that were sent before it, and how long its answer took.
 
 One cable leads to several nodes where a bridge stands at its end: the first byte of a datagram is
 its channel, a small int, which is the line's path. NEIGHBOUR is the node at the other end itself.
@@ -18,7 +19,9 @@ from binascii import crc32
 
 from dsoftbus.codec import copy, put_u16
 from dsoftbus.link.cobs import ENCODED_MAX, HEAD, Deframer, encode
+from dsoftbus.link.rtt import Rtt
 from dsoftbus.link.segments import Pool
+from dsoftbus.ticks import earliest
 
 try:
     from micropython import const
@@ -37,26 +40,31 @@ _ACK = const(8)
 _HEADER = const(2)
 _CHANNEL = const(1)  # bytes before a datagram
 _CHECK = const(2)
-_FRAGMENT_MAX = const(240)  # with all headers it is 249 bytes, below cobs.FRAME_MAX
+_MARK = const(8)  # in the room: the frame has `count`, `echo` and `spoilt`
+_MARK_LAST = const(12)  # with room for 16; an older format says 0, 1, 3, 7 or 15 here
+_FRAGMENT_MAX = const(240)  # with all headers it is 252 bytes, cobs.FRAME_MAX
 _FRAGMENT_MIN = const(15)  # even with 3 % of bytes spoilt, half of these arrive
-_OVERHEAD = const(10)  # bytes around a fragment, about
+_OVERHEAD = const(11)  # bytes around a fragment, about
 _SEQ = const(0xFF)
 _SLOTS_MAX = const(16)  # `held` has a bit for each
 _SLOTS_FIRST = const(4)  # under way while nobody knows what the peer can hold
 _EPOCHS = const(15)
 _WAITING = const(0)  # an order: to be sent, perhaps again
 _ACKNOWLEDGED = const(-1)
-_TRIES = const(24)  # for one fragment; then the datagram is lost, as datagrams may be
-_SILENCES = const(17)  # timeouts in a row, after which nobody is there
-_HASTE = const(8)  # of them before the next ones come later and later
-_PATIENCE = const(3)  # of them with long fragments
-_LONG = const(60)  # fragments above this length may be what keeps all from getting over
+_ROOMS = b"\1\2\4\10\20"
+_KINDS = const(7)
+_SENT = const(16)  # in a fragment's kind here: it has been sent
+_AGAIN = const(32)  # more than once
+_SILENCES = const(8)  # timeouts in a row, after which nobody is there: about 20 s
 _BATCH = const(16)  # fragments sent between two looks at the losses
+_COMPLAINTS = const(8)  # about spoilt frames, until a good one comes: two noises call no third
 _QUIET_MS = const(20)  # after such a silence a zero comes first: who knows what the line picked up
-_RTT_FIRST_MS = const(100)
-_TIMEOUT_NOISY_MS = const(6)  # the first: only time shows that the last of a window got lost
-_TIMEOUT_MIN_MS = const(30)  # USB adapters hold bytes back for 16 ms
-_TIMEOUT_MAX_MS = const(2000)
+_ACK_MS = const(100)  # an acknowledgement waits so long for company: what is lost is told at once
+# What is spoilt is told at once. A timeout is for what vanished: it may take its time, since one
+# that comes too early costs a slow board as much as a message. RFC 6298 section 2.1 began with 3 s.
+_TIMEOUT_FIRST_MS = const(3000)
+_TIMEOUT_MARGIN_MS = const(400)  # above the mean: a board stops for its garbage, and for a key
+_TIMEOUT_MAX_MS = const(3000)  # that backing off leads to; a longer round trip has longer ones
 
 
 class Line:
@@ -71,12 +79,14 @@ class Line:
         self.mtu = mtu
         self.fragment_bytes = _FRAGMENT_MAX  # what is cut now
         self.lost = 0  # fragments that were sent again
+        self.needless = 0  # those of them that had arrived
         self.abandoned = 0  # times that everything under way was given up
-        self.spoilt = 0  # frames whose check was wrong
         self._slots = slots
+        self._room = (_MARK | _ROOMS.find(bytes((slots,)))) << 4
         self._window = min(slots, _SLOTS_FIRST)
         self._epoch = epoch % _EPOCHS + 1
         self._peer = 0  # the peer's epoch, 0 while it has not been heard
+        self._marked = True  # the peer's frames have what an older format has not
         self._in = Deframer()
         self._now = 0
         # Out: the datagram that is being cut, and the fragments under way, from base to seq.
@@ -86,15 +96,18 @@ class Line:
         self._sent: list = [None] * slots
         self._sent_bytes = bytearray(slots)
         self._sent_kind = bytearray(slots)
-        self._tries = bytearray(slots)
         self._order = array("i", bytes(4 * slots))
-        self._sent_at = array("i", bytes(4 * slots))
+        self._sent_at = array("H", bytes(4 * slots))  # when the last 2 * slots frames were sent
         self._base = self._seq = epoch & _SEQ
         self._sends = 0  # the order of the last fragment that was sent
+        self._echoed = 0  # of the last one that was measured
+        self._told = 0  # what the peer said last of spoilt frames
         self._batch_from = 0
         self._batch_lost = 0
-        self._rtt_ms = _RTT_FIRST_MS
-        self._backoff = 0  # timeouts in a row
+        self._rtt = Rtt()
+        self._rtt.unknown_ms = _TIMEOUT_FIRST_MS
+        self._rtt.margin_ms = _TIMEOUT_MARGIN_MS
+        self._backoff = 0  # timeouts since the last that was measured (RFC 6298 section 5.7)
         self._due: int = None
         self._quiet_from = -_QUIET_MS
         # In: all before taken is in the datagram, all before next is here; what waits is in slots.
@@ -105,7 +118,11 @@ class Line:
         self._datagram = bytearray()
         self._datagram_bytes = -1  # so far; -1: up to the next first fragment there is nothing
         self._whole = 0  # the length of a datagram that nobody has read yet
-        self._owes_ack = False
+        self._echo = 0  # the count of the last fragment that is here
+        self._ack_at: int = None  # when an acknowledgement goes, without company if need be
+        self._owed = 0  # fragments since the last one
+        self._noticed = 0  # what was dropped when the peer was last told
+        self._complaints = _COMPLAINTS
 
     # The link of a datagram pump
 
@@ -161,37 +178,52 @@ class Line:
         """The port has read `n` bytes into the view of `space()`."""
         self._now = now
         self._in.filled(n)
-        while self._in.next():
-            self._on_frame(self._in.buffer, self._in.at, self._in.stop - _CHECK)
+        found = True
+        while found:
+            found = self._in.next()
+            if self._in.dropped != self._noticed:
+                self._complain()
+            if found:
+                self._on_frame(self._in.buffer, self._in.at, self._in.stop - _CHECK)
 
     @property
     def dropped(self) -> int:
         """Stretches between two zeros that were no frame, or one that noise has changed."""
-        return self._in.dropped + self.spoilt
+        return self._in.dropped
+
+    def _complain(self) -> None:
+        """Tells the peer, now, that something was spoilt: it may be all that was under way."""
+        self._noticed = self._in.dropped
+        if self._complaints:
+            self._complaints -= 1
+            self._ack_at = self._now
 
     def _on_frame(self, buffer, at: int, stop: int) -> None:
-        if _check(buffer, at, stop) != buffer[stop] << 8 | buffer[stop + 1]:
-            self.spoilt += 1
-            return
         kind = buffer[at]
+        room = kind >> 4
+        marked = _MARK <= room <= _MARK_LAST
         epochs = buffer[at + 1]
-        body = at + _HEADER + (2 if kind & _DATA else 0)
-        payload = body + (3 if kind & _ACK else 0)
-        if payload > stop or not epochs >> 4:
-            self.spoilt += 1
+        body = at + _HEADER + (2 + marked if kind & _DATA else 0)
+        payload = body + (3 + 2 * marked if kind & _ACK else 0)
+        check = buffer[stop] << 8 | buffer[stop + 1]
+        if payload > stop or not epochs >> 4 or _check(buffer, at, stop) != check:
+            self._in.dropped += 1
+            self._complain()
             return
-        if kind & _ACK and epochs & 15 == self._epoch:
-            held = buffer[body + 1] << 8 | buffer[body + 2]
-            self._window = min(self._slots, (kind >> 4) + 1)
-            self._on_ack(buffer[body], held)
+        self._marked = marked
+        self._complaints = _COMPLAINTS
+        if kind & _ACK:
+            self._on_ack(epochs & 15, room, buffer, body)
         if kind & _DATA and payload < stop <= payload + _FRAGMENT_MAX:
             self._in_step(epochs >> 4, buffer[at + 3])
-            self._on_fragment(kind, buffer[at + 2], buffer, payload, stop - payload)
+            self._on_fragment(kind, buffer[at + 2], buffer[at + 4], buffer, payload, stop - payload)
 
     def _in_step(self, epoch: int, base: int) -> None:
         """Follows a peer that has started anew, or given up what was under way."""
         if epoch == self._peer and (self._next - base) & _SEQ <= _SLOTS_MAX:
             return
+        if self._backoff and self._due is not None:
+            self._due = self._now  # it is there again, and has nothing of what it was sent
         self._peer = epoch
         self._taken = self._next = base
         self._datagram_bytes = -1
@@ -205,21 +237,27 @@ class Line:
             self._pool.give(self._got[slot])
             self._got[slot] = None
 
-    def _on_fragment(self, kind: int, seq: int, buffer, at: int, n: int) -> None:
-        self._owes_ack = True
+    def _on_fragment(self, kind: int, seq: int, count: int, buffer, at: int, n: int) -> None:
         slot = seq % self._slots
-        behind = (seq - self._next) & _SEQ > _SEQ >> 1
-        if behind or (seq - self._taken) & _SEQ >= self._slots or self._got_bytes[slot]:
-            return  # it was here before, or there is no room yet
-        try:
-            if seq == self._taken and not self._whole:
-                self._join(kind, buffer, at, n)
-                self._taken = self._next = (seq + 1) & _SEQ
-            else:
-                self._hold(slot, kind, buffer, at, n)
-        except MemoryError:
-            return  # there is no room yet, either
-        self._advance()
+        ahead = (seq - self._next) & _SEQ
+        self._owed += 1
+        if ahead or 2 * self._owed >= self._window:
+            self._ack_at = self._now
+        elif self._ack_at is None:
+            self._ack_at = self._now + _ACK_MS
+        if ahead <= _SEQ >> 1 and not self._got_bytes[slot]:
+            if (seq - self._taken) & _SEQ >= self._slots:
+                return  # there is no room yet
+            try:
+                if seq == self._taken and not self._whole:
+                    self._join(kind, buffer, at, n)
+                    self._taken = self._next = (seq + 1) & _SEQ
+                else:
+                    self._hold(slot, kind, buffer, at, n)
+            except MemoryError:
+                return  # nor is there
+            self._advance()
+        self._echo = count
 
     def _hold(self, slot: int, kind: int, buffer, at: int, n: int) -> None:
         """Keeps a fragment that came before its turn, or before the last datagram was read."""
@@ -235,26 +273,47 @@ class Line:
 
     # Acknowledgements
 
-    def _on_ack(self, upto: int, held: int) -> None:
-        """All before `upto` have arrived, and of those behind it the ones that `held` names."""
-        under_way = (self._seq - self._base) & _SEQ
-        done = (upto - self._base) & _SEQ
-        if done > under_way:
-            return  # of long ago
+    def _on_ack(self, epoch: int, room: int, buffer, at: int) -> None:
+        """`next | held | echo | spoilt` at `buffer[at:]`: all before `next` have arrived, and of
+        those behind it the ones that `held` names."""
+        lost = 0
+        if epoch == self._epoch:
+            self._window = min(self._slots, 1 << (room & 7) if self._marked else room + 1)
+            done = (buffer[at] - self._base) & _SEQ
+            if done > (self._seq - self._base) & _SEQ:
+                return  # of long ago
+            lost = self._settle_arrived(done, buffer, at)
+        elif epoch or not self._marked:
+            return  # what it speaks of was given up
+        if self._marked and buffer[at + 4] != self._told:
+            self._told = buffer[at + 4]
+            self._ack_at = self._now  # which may be what was spoilt
+            if not lost:
+                lost = self._resend_oldest()
+        self._batch_lost += lost
+
+    def _settle_arrived(self, done: int, buffer, at: int) -> int:
+        """Returns how many fragments turn out to be lost."""
+        held = buffer[at + 1] << 8 | buffer[at + 2]
         newest = 0
-        for i in range(under_way):
-            slot = (self._base + i) % self._slots
-            arrived = i < done or (i > done and held >> (i - done - 1) & 1)
-            if arrived:
-                if self._order[slot] > 0:
-                    newest = max(newest, self._order[slot])
-                    self._measure(slot)
+        if self._marked:
+            newest = self._sends - ((self._sends - buffer[at + 3]) & _SEQ)
+        clean = self._marked
+        for i in range((self._seq - self._base) & _SEQ):
+            if i < done or (i > done and held >> (i - done - 1) & 1):
+                slot = (self._base + i) % self._slots
+                order = self._order[slot]
+                if not self._marked and order > newest:
+                    newest = order
+                    clean = not self._sent_kind[slot] & _AGAIN
+                elif order > newest:  # the answer is to one before it
+                    self.needless += 1
+                    self._batch_lost -= self._batch_lost > 0
                 self._settle(slot)
         self._base = (self._base + done) & _SEQ
-        if newest:
-            self._backoff = 0
-            self._find_lost(newest)
-            self._arm()
+        if newest > 0:
+            self._measure(newest, clean)
+        return self._find_lost(newest)
 
     def _settle(self, slot: int) -> None:
         """The fragment in `slot` is of no interest any more."""
@@ -263,22 +322,35 @@ class Line:
             self._pool.give(self._sent[slot])
             self._sent[slot] = None
 
-    def _measure(self, slot: int) -> None:
-        if self._tries[slot] == 1:  # of one that was sent twice nobody knows which arrived
-            self._rtt_ms += (self._now - self._sent_at[slot] - self._rtt_ms) >> 3
+    def _measure(self, newest: int, clean: bool) -> None:
+        """The frame `newest` has been answered, if `clean` for certain that one."""
+        if newest > self._echoed:
+            self._echoed = newest
+            at = newest % len(self._sent_at)
+            if clean and self._sends - newest < len(self._sent_at):
+                self._rtt.sample((self._now - self._sent_at[at]) & 0xFFFF)
+                self._backoff = 0
+            self._arm()
 
-    def _find_lost(self, newest: int) -> None:
+    def _find_lost(self, newest: int) -> int:
         """What was sent before `newest`, which has arrived, and has not arrived, is lost."""
+        lost = 0
         for slot in range(self._slots):
             if 0 < self._order[slot] < newest:
-                self._resend(slot)
-                self._batch_lost += 1
-                if self._tries[slot] >= _TRIES:
-                    self._give_up()
+                self._order[slot] = _WAITING
+                lost += 1
+        return lost
 
-    def _resend(self, slot: int) -> None:
-        self.lost += 1
-        self._order[slot] = _WAITING
+    def _resend_oldest(self) -> int:
+        """The fragment that is under way for longest goes again; returns 0 if there is none."""
+        oldest = -1
+        for slot in range(self._slots):
+            order = self._order[slot]
+            if order > 0 and (oldest < 0 or order < self._order[oldest]):
+                oldest = slot
+        if oldest >= 0:
+            self._order[oldest] = _WAITING
+        return oldest >= 0
 
     def _give_up(self) -> None:
         """What is under way is lost; a new epoch tells the peer where to go on."""
@@ -318,35 +390,26 @@ class Line:
 
     def poll_timer(self):
         """When `handle_timer` is due, in ms, or None."""
-        return self._due
+        return earliest(self._due, self._ack_at)
 
     def handle_timer(self, now: int) -> None:
-        """Sends what is under way again when nothing has been heard for long."""
+        """Asks by one fragment what has become of all, when nothing has been heard for long."""
         self._now = now
         if self._due is None or now < self._due:
             return
         self._backoff += 1
-        for slot in range(self._slots):
-            if self._order[slot] > 0:
-                self._resend(slot)
-                self._batch_lost += self._backoff > 1  # once, it may be the answers that got lost
         if self._backoff > _SILENCES:
             self._give_up()
-        elif self._backoff > _PATIENCE and self._sent_bytes[self._base % self._slots] > _LONG:
-            self.fragment_bytes = min(self.fragment_bytes, _LONG)  # such long ones do not get over
-            self._give_up()
+        else:
+            self._resend_oldest()
         self._arm()
 
     def _arm(self) -> None:
-        if self._base == self._seq:
-            self._due = None
-            return
-        late = min(max(self._backoff - _HASTE, 0), 6)
-        least_ms = _TIMEOUT_MIN_MS
-        if self.fragment_bytes <= _LONG:
-            least_ms = min(_TIMEOUT_NOISY_MS << self._backoff, least_ms)
-        wait_ms = max(2 * self._rtt_ms, least_ms) << late
-        self._due = self._now + min(wait_ms, _TIMEOUT_MAX_MS)
+        self._due = None
+        if self._base != self._seq:
+            wait_ms = self._rtt.probe_timeout
+            longest_ms = max(wait_ms, _TIMEOUT_MAX_MS)
+            self._due = self._now + min(wait_ms << self._backoff, longest_ms)
 
     # Bytes out
 
@@ -361,7 +424,7 @@ class Line:
         slot = self._waiting()
         if slot < 0 and self._may_cut:
             slot = self._cut()
-        if slot < 0 and not self._owes_ack:
+        if slot < 0 and (self._ack_at is None or now < self._ack_at):
             return 0
         start = 0
         if now - self._quiet_from >= _QUIET_MS:
@@ -396,7 +459,6 @@ class Line:
         kind = _DATA if at else _DATA | _FIRST
         self._sent_kind[slot] = kind | _LAST if at + n == self._out_stop else kind
         self._sent_bytes[slot] = n
-        self._tries[slot] = 0
         self._order[slot] = _WAITING
         self._seq = (self._seq + 1) & _SEQ
         return slot
@@ -404,17 +466,27 @@ class Line:
     def _put_frame(self, out, at: int, slot: int) -> int:
         """Writes the frame without its check; returns the index past it."""
         head = at
+        marked = self._marked
         out[head] = 0
         out[at + 1] = self._epoch << 4 | self._peer
         at += _HEADER
         if slot >= 0:
-            out[head] = self._sent_kind[slot]
+            out[head] = self._sent_kind[slot] & _KINDS
             at = self._put_numbers(out, at, slot)
-        if self._owes_ack:
-            out[head] |= _ACK | (self._slots - 1) << 4
+        due = self._ack_at
+        if due is not None and (self._out_at == self._out_stop or self._now >= due):
+            out[head] |= _ACK
             out[at] = self._next
-            at = put_u16(out, at + 1, self._held())
-            self._owes_ack = False
+            put_u16(out, at + 1, self._held())
+            out[at + 3] = self._echo
+            out[at + 4] = self._noticed & _SEQ
+            at += 3 + 2 * marked
+            self._ack_at = None
+            self._owed = 0
+            if not marked:
+                out[head] |= (self._slots - 1) << 4
+        if marked:
+            out[head] |= self._room
         if slot >= 0:
             n = self._sent_bytes[slot]
             copy(out, at, self._sent[slot], 0, n)
@@ -423,15 +495,19 @@ class Line:
 
     def _put_numbers(self, out, at: int, slot: int) -> int:
         """The fragment in `slot` is sent now."""
+        self._sends += 1
         out[at] = (self._base + (slot - self._base) % self._slots) & _SEQ
         out[at + 1] = self._base
-        self._sends += 1
-        self._tries[slot] += 1
+        out[at + 2] = self._sends & _SEQ
         self._order[slot] = self._sends
-        self._sent_at[slot] = self._now
+        self._sent_at[self._sends % len(self._sent_at)] = self._now & 0xFFFF
+        if self._sent_kind[slot] & _SENT:
+            self.lost += 1
+            self._sent_kind[slot] |= _AGAIN
+        self._sent_kind[slot] |= _SENT
         if self._due is None:
             self._arm()
-        return at + 2
+        return at + 2 + self._marked
 
     def _held(self) -> int:
         """Bits for the fragments behind the first one that is missing."""

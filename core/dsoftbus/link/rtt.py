@@ -1,7 +1,6 @@
 """The round-trip time and what follows from it (RFC 6298; RFC 9002 sections 5 and 6), in ms."""
 
 GRANULARITY_MS = 1  # of the core's clock
-UNKNOWN_TIMEOUT_MS = 1000  # RFC 6298 section 2.1: until something was measured
 # How long an acknowledgement may be held back, in case another packet comes or goes. RFC 9000
 # section 18.2 has 25; small windows, as on lossy paths, are measurably faster with less.
 ACK_DELAY_MS = 5
@@ -9,6 +8,9 @@ ACK_DELAY_MS = 5
 
 class Rtt:
     """Small ints: the mean is kept in eighths, the variation in quarters (RFC 6298 section 2)."""
+
+    unknown_ms = 1000  # the timeout until something was measured (RFC 6298 section 2.1)
+    margin_ms = GRANULARITY_MS + ACK_DELAY_MS  # between the mean and the timeout, at least
 
     def __init__(self):
         self.restart()
@@ -47,8 +49,8 @@ class Rtt:
     def probe_timeout(self) -> int:
         """How long to wait for an acknowledgement before asking for one."""
         if self.least < 0:
-            return UNKNOWN_TIMEOUT_MS
-        return (self._mean8 >> 3) + max(self._variation4, GRANULARITY_MS) + ACK_DELAY_MS
+            return self.unknown_ms
+        return (self._mean8 >> 3) + max(self._variation4 + ACK_DELAY_MS, self.margin_ms)
 
     @property
     def loss_delay(self) -> int:
