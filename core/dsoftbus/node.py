@@ -67,12 +67,13 @@ class Node(Roster):
         session.path = path
         return self.add(session)
 
-    def endpoint(self, mtu: int):
-        """For a datagram link: all sessions on one socket. `mtu`: its longest datagram."""
+    def endpoint(self, mtu: int, line: bool = False):
+        """For a datagram link: all sessions on one socket, or on one serial line. `mtu`: its
+        longest datagram."""
         from dsoftbus.session.endpoint import Endpoint  # only who has such a link pays for it
-        from dsoftbus.session.network import Network
+        from dsoftbus.session.network import LineNetwork, Network
 
-        return Endpoint(self, mtu, Network(self))
+        return Endpoint(self, mtu, (LineNetwork if line else Network)(self))
 
     def forget(self, session) -> None:
         """`session` has ended, and its link needs it no more."""

@@ -27,10 +27,12 @@ log = display.log()
 class DatagramPort:
     """One link of a bus, and the sessions on it. A subclass watches its link for reading."""
 
+    LINE = False  # a serial line, which delivers by itself
+
     def __init__(self, bus: Bus, link: Any) -> None:
         self._bus = bus
         self._link = link
-        self.endpoint = bus.node.endpoint(self._link.mtu)
+        self.endpoint = bus.node.endpoint(self._link.mtu, self.LINE)
         self._pump = DatagramPump(self.endpoint, self._link, self._on_event)
         self._connections: dict[DatagramSession, DatagramConnection] = {}
         self._loop = asyncio.get_running_loop()

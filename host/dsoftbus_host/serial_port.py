@@ -35,6 +35,7 @@ class SerialPort(DatagramPort):
     """The line at `path`, and the sessions on it. A port that is unplugged is looked for again,
     and its sessions go on when it comes back before the keepalive ends them."""
 
+    LINE = True
     _link: LineLink
 
     def __init__(self, bus: Bus, path: str, baud: int = BAUD) -> None:

@@ -17,8 +17,10 @@ _AGAIN_MS = 50  # after a lack of memory: what was left undone is tried again
 class DatagramPort:
     """One link of a bus, and the sessions on it. A subclass waits for its link."""
 
+    LINE = False  # a serial line, which delivers by itself
+
     def __init__(self, bus, link):
-        self.endpoint = bus.node.endpoint(link.mtu)
+        self.endpoint = bus.node.endpoint(link.mtu, self.LINE)
         self._bus = bus
         self._pump = DatagramPump(self.endpoint, link, self._on_event)
         self._connections = []

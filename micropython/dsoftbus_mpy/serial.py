@@ -11,6 +11,8 @@ from dsoftbus_mpy.waiting import change, readable
 class SerialPort(DatagramPort):
     """A line of `bus` and the sessions on it; `byte_port` is a UartPort or a ConsolePort."""
 
+    LINE = True
+
     def __init__(self, bus, byte_port):
         random = bus.node.local.random(2)
         epoch = random[0] << 8 | random[1]

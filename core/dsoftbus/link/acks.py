@@ -13,6 +13,7 @@ RANGES_MAX = 12  # newest first: each is repeated until twelve newer gaps have c
 ACK_MAX = ACK_FIXED + ACK_RANGE * RANGES_MAX
 ACK_EVERY = 2  # packets (RFC 9000 section 13.2.2)
 HORIZON = 2056  # numbers below the newest, as many as a host has under way: then it is forgotten
+LONG_DELAY_MS = 200  # a slow board's answer, which takes the acknowledgement along, takes so long
 _FIELD_MAX = 0xFFFF
 
 
@@ -27,6 +28,13 @@ class AckRanges:
         self._unanswered = 0  # packets that ask for an acknowledgement and have had none
         self._at_once = False
         self._deadline = 0
+        self._delay_ms = ACK_DELAY_MS
+        self._every = ACK_EVERY
+
+    def wait(self, every: int) -> None:
+        """Acknowledgements cost more than they bring: up to `every` packets wait for one."""
+        self._delay_ms = LONG_DELAY_MS
+        self._every = min(max(every, ACK_EVERY), RANGES_MAX)
 
     def add(self, number: int, asks: bool, now: int) -> None:
         """A packet was taken; `asks` when it wants to be acknowledged."""
@@ -42,9 +50,9 @@ class AckRanges:
             self._insert(number)
         if asks:
             if not self._unanswered:
-                self._deadline = now + ACK_DELAY_MS
+                self._deadline = now + self._delay_ms
             self._unanswered += 1
-            if not expected or self._unanswered >= ACK_EVERY:
+            if not expected or self._unanswered >= self._every:
                 self._at_once = True
 
     def deadline(self):

@@ -67,6 +67,13 @@ class Reliable:
 
     # Commands
 
+    def wait(self, patience_ms: int) -> None:
+        """What lies below delivers by itself, and may take so long: 0 for what does not."""
+        if patience_ms:
+            self.rtt.unknown_ms += patience_ms
+            self.rtt.margin_ms = patience_ms
+            self._acks.wait(self._outbox.limit // 2)
+
     @property
     def message_max(self) -> int:
         """The longest unreliable message, in bytes."""

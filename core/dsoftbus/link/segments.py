@@ -39,7 +39,7 @@ class Outbox:
 
     def __init__(self, pool: Pool, limit: int):
         self._pool = pool
-        self._limit = limit
+        self.limit = limit
         self._buffers: list = [None] * limit
         self._stops = [0] * limit
         self._copies = bytearray(limit)
@@ -55,7 +55,7 @@ class Outbox:
 
     @property
     def has_room(self) -> bool:
-        return self._next - self.base < self._limit
+        return self._next - self.base < self.limit
 
     @property
     def has_lost(self) -> bool:
@@ -63,7 +63,7 @@ class Outbox:
 
     def begin(self) -> bytearray:
         """The buffer of the next segment: fill it from SEGMENT_HEADER on, then `commit`."""
-        slot = self._next % self._limit
+        slot = self._next % self.limit
         buffer = self._buffers[slot]
         if buffer is None:
             buffer = self._buffers[slot] = self._pool.take()
@@ -72,7 +72,7 @@ class Outbox:
     def commit(self, stop: int) -> int:
         """The segment is filled up to `stop`; returns its number."""
         number = self._next
-        slot = number % self._limit
+        slot = number % self.limit
         self._stops[slot] = stop
         self._copies[slot] = 0
         put_u32(self._buffers[slot], 1, number)
@@ -84,9 +84,9 @@ class Outbox:
         if not self._lost_count:
             return -1
         number = max(self._lost_from, self.base)
-        while not self._lost[number % self._limit]:
+        while not self._lost[number % self.limit]:
             number += 1
-        self._forget_loss(number % self._limit)
+        self._forget_loss(number % self.limit)
         self._lost_from = number + 1
         return number
 
@@ -95,19 +95,19 @@ class Outbox:
         return self.base if self.base < self._next else -1
 
     def buffer(self, number: int) -> bytearray:
-        return self._buffers[number % self._limit]
+        return self._buffers[number % self.limit]
 
     def stop(self, number: int) -> int:
-        return self._stops[number % self._limit]
+        return self._stops[number % self.limit]
 
     def sent(self, number: int) -> None:
-        slot = number % self._limit
+        slot = number % self.limit
         if self._copies[slot] < 255:
             self._copies[slot] += 1
 
     def acked(self, number: int) -> None:
         """A packet with segment `number` has arrived."""
-        slot = number % self._limit
+        slot = number % self.limit
         if number < self.base or self._stops[slot] == 0:
             return
         self._stops[slot] = 0
@@ -115,12 +115,12 @@ class Outbox:
             self._forget_loss(slot)
         self._pool.give(self._buffers[slot])
         self._buffers[slot] = None
-        while self.base < self._next and self._stops[self.base % self._limit] == 0:
+        while self.base < self._next and self._stops[self.base % self.limit] == 0:
             self.base += 1
 
     def lost(self, number: int) -> None:
         """A packet with segment `number` is lost: the segment goes again, if none is left."""
-        slot = number % self._limit
+        slot = number % self.limit
         if number < self.base or self._stops[slot] == 0 or self._lost[slot]:
             return
         if self._copies[slot]:

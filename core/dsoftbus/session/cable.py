@@ -5,6 +5,9 @@ from dsoftbus.link.flow import Unhindered
 from dsoftbus.link.packets import DatagramProtect
 
 ADMITTED = -1
+# How much longer than on networks a session waits for what its neighbour on a line has to answer:
+# the line below sends again what is lost, and at 9600 baud that may take 4 s for what is under way.
+PATIENCE_MS = 3000
 
 
 class Cable:
@@ -28,6 +31,11 @@ class Cable:
         from dsoftbus.session.arrivals import may_begin  # for a while, as `handshake` says
 
         return ADMITTED if may_begin(self._node, path, now) else OVER_BUDGET
+
+    def patience_ms(self, path) -> int:
+        """How long a session with the node at `path` leaves delivery to what lies below it. Beyond
+        a bridge (any channel but 0) lies a network, which loses packets."""
+        return 0 if path else PATIENCE_MS
 
     def flow(self, datagram_bytes: int, limit: int, rtt, now: int) -> tuple:
         """(congestion control, pacer) of a session, whose buffers hold `limit` bytes."""

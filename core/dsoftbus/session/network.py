@@ -38,6 +38,16 @@ class Network(Cable):
     def protect(self, *keys):  # type: ignore[override] # there the class itself is called
         return GappedProtect(self._random, *keys)
 
+    def patience_ms(self, path) -> int:
+        return 0
+
     def flow(self, datagram_bytes: int, limit: int, rtt, now: int) -> tuple:
         congestion = NewReno(datagram_bytes, limit)
         return congestion, Pacer(datagram_bytes, congestion, rtt, now)
+
+
+class LineNetwork(Network):
+    """A cable with a bridge at its end, perhaps: anyone may send there, and none hinders another."""
+
+    patience_ms = Cable.patience_ms
+    flow = Cable.flow

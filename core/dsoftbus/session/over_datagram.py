@@ -69,6 +69,7 @@ class DatagramSession(Session):
         self._now = now
         self._flight = b""  # the last handshake datagram of this side
         self._flight_at = None  # when it goes (again)
+        self._patience_ms = endpoint.medium.patience_ms(path)
         self._flight_ms = FLIGHT_MS
         self._finish = b""  # the initiator's last flight, while it may be repeated
         self._heard = False  # a protected packet has come: no flight is needed any more
@@ -193,7 +194,7 @@ class DatagramSession(Session):
         self._flight_at = None
         if self.initiator and self.state != CLOSED:  # the responder only ever answers
             self._flight_at = now + self._flight_ms
-            self._flight_ms = min(self._flight_ms * 2, FLIGHT_LAST_MS)
+            self._flight_ms = max(min(self._flight_ms * 2, FLIGHT_LAST_MS), self._patience_ms)
         return n
 
     # Protected packets
@@ -307,7 +308,7 @@ class DatagramSession(Session):
         to = self.handshake.peer_connection
         self._flight = flight(kind, to, body)
         self._flight_at = self._now
-        self._flight_ms = FLIGHT_MS
+        self._flight_ms = max(FLIGHT_MS, self._patience_ms)
 
     def _secure(self, handshake) -> None:
         send, receive = handshake.split()
@@ -327,6 +328,7 @@ class DatagramSession(Session):
             self._now,
             self._endpoint.medium.flow,
         )
+        self.reliable.wait(self._patience_ms)
         if not self.initiator:
             self._flight = b""
             self.reliable.probe()
