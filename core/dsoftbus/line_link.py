@@ -22,6 +22,7 @@ class LineLink:
         self._port = port
         self._out = bytearray(FRAME_ROOM)
         self._at = self._stop = 0
+        self._given_up = 0  # times that the sessions know of
 
     def plug(self, port) -> None:
         """Goes on with `port`, or with None without one: what is sent then waits or gets lost."""
@@ -59,6 +60,9 @@ class LineLink:
         `pump` is the DatagramPump on this link.
         """
         self.now = now
+        if self._given_up != self.line.abandoned:
+            self._given_up = self.line.abandoned
+            pump.endpoint.link_dropped(now)
         pump.turn(now)
         while self.flush() and pump.blocked:
             pump.turn(now)

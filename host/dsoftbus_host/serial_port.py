@@ -89,11 +89,7 @@ class SerialPort(DatagramPort):
     # The pump
 
     def _move(self) -> None:
-        link = self._link
-        link.now = now_ms()
-        super()._move()
-        while link.flush() and self._pump.blocked:
-            super()._move()
+        self._link.turn(self._pump, now_ms())
         self._cable.check()
 
     def _handle_timer(self, now: int) -> None:

@@ -101,4 +101,4 @@ class Cable:
 
 def has_output(line) -> bool:
     """True when poll_transmit() has something to give now."""
-    return line._waiting() >= 0 or line._may_cut
+    return line._ack_at == 0 or line._waiting() >= 0 or line._may_cut

@@ -56,14 +56,20 @@ _KINDS = const(7)
 _SENT = const(16)  # in a fragment's kind here: it has been sent
 _AGAIN = const(32)  # more than once
 _SILENCES = const(8)  # timeouts in a row, after which nobody is there: about 20 s
+_STREAK = const(6)  # losses in a row, after which fragments are shortened at once
+_LONG = const(60)  # fragments above this length may never get over; shorter ones do in the end
+_STREAK_FIRST = const(2)  # while nothing has arrived
 _BATCH = const(16)  # fragments sent between two looks at the losses
 _COMPLAINTS = const(8)  # about spoilt frames, until a good one comes: two noises call no third
 _QUIET_MS = const(20)  # after such a silence a zero comes first: who knows what the line picked up
-_ACK_MS = const(100)  # an acknowledgement waits so long for company: what is lost is told at once
+_ACK_MS = const(250)  # an acknowledgement waits so long for company; what is lost is told at once
+_NOW = const(0)
 # What is spoilt is told at once. A timeout is for what vanished: it may take its time, since one
 # that comes too early costs a slow board as much as a message. RFC 6298 section 2.1 began with 3 s.
 _TIMEOUT_FIRST_MS = const(3000)
-_TIMEOUT_MARGIN_MS = const(400)  # above the mean: a board stops for its garbage, and for a key
+_TIMEOUT_MARGIN_MS = const(1000)  # above the mean, as section 2.4: an answer may wait for company
+_NOISY_FIRST_MS = const(500)  # where frames are spoilt, some vanish: their zero is spoilt
+_NOISY_MARGIN_MS = const(50)
 _TIMEOUT_MAX_MS = const(3000)  # that backing off leads to; a longer round trip has longer ones
 
 
@@ -101,12 +107,11 @@ class Line:
         self._base = self._seq = epoch & _SEQ
         self._sends = 0  # the order of the last fragment that was sent
         self._echoed = 0  # of the last one that was measured
-        self._told = 0  # what the peer said last of spoilt frames
+        self._told = 0  # how many frames were spoilt, as the peer said last, modulo 256
         self._batch_from = 0
-        self._batch_lost = 0
+        self._batch_told = 0
+        self._streak = 0  # fragments that were spoilt since one has arrived
         self._rtt = Rtt()
-        self._rtt.unknown_ms = _TIMEOUT_FIRST_MS
-        self._rtt.margin_ms = _TIMEOUT_MARGIN_MS
         self._backoff = 0  # timeouts since the last that was measured (RFC 6298 section 5.7)
         self._due: int = None
         self._quiet_from = -_QUIET_MS
@@ -196,7 +201,9 @@ class Line:
         self._noticed = self._in.dropped
         if self._complaints:
             self._complaints -= 1
-            self._ack_at = self._now
+            self._ack_at = _NOW
+            if self._noisy:
+                self._resend_oldest()  # it may be the answer that was spoilt
 
     def _on_frame(self, buffer, at: int, stop: int) -> None:
         kind = buffer[at]
@@ -212,8 +219,12 @@ class Line:
             return
         self._marked = marked
         self._complaints = _COMPLAINTS
+        if marked:
+            self._window = min(self._slots, 1 << (room & 7))
         if kind & _ACK:
-            self._on_ack(epochs & 15, room, buffer, body)
+            if not marked:
+                self._window = min(self._slots, room + 1)
+            self._on_ack(epochs & 15, buffer, body)
         if kind & _DATA and payload < stop <= payload + _FRAGMENT_MAX:
             self._in_step(epochs >> 4, buffer[at + 3])
             self._on_fragment(kind, buffer[at + 2], buffer[at + 4], buffer, payload, stop - payload)
@@ -241,8 +252,9 @@ class Line:
         slot = seq % self._slots
         ahead = (seq - self._next) & _SEQ
         self._owed += 1
-        if ahead or 2 * self._owed >= self._window:
-            self._ack_at = self._now
+        short = n < _FRAGMENT_MAX and not kind & _LAST  # on a noisy line, nothing waits
+        if ahead or short or self._noisy or 2 * self._owed >= self._window:
+            self._ack_at = _NOW
         elif self._ack_at is None:
             self._ack_at = self._now + _ACK_MS
         if ahead <= _SEQ >> 1 and not self._got_bytes[slot]:
@@ -273,24 +285,29 @@ class Line:
 
     # Acknowledgements
 
-    def _on_ack(self, epoch: int, room: int, buffer, at: int) -> None:
+    def _on_ack(self, epoch: int, buffer, at: int) -> None:
         """`next | held | echo | spoilt` at `buffer[at:]`: all before `next` have arrived, and of
         those behind it the ones that `held` names."""
         lost = 0
+        told = self._told
+        if self._marked:
+            self._told = buffer[at + 4]
         if epoch == self._epoch:
-            self._window = min(self._slots, 1 << (room & 7) if self._marked else room + 1)
             done = (buffer[at] - self._base) & _SEQ
             if done > (self._seq - self._base) & _SEQ:
                 return  # of long ago
             lost = self._settle_arrived(done, buffer, at)
+            if not self._marked:
+                self._told += lost
         elif epoch or not self._marked:
             return  # what it speaks of was given up
-        if self._marked and buffer[at + 4] != self._told:
-            self._told = buffer[at + 4]
-            self._ack_at = self._now  # which may be what was spoilt
+        if self._marked and self._told != told:
+            self._ack_at = _NOW  # which may be what was spoilt
             if not lost:
                 lost = self._resend_oldest()
-        self._batch_lost += lost
+        self._streak += lost
+        if self._streak >= (_STREAK if self._echoed else _STREAK_FIRST):
+            self._shorten()
 
     def _settle_arrived(self, done: int, buffer, at: int) -> int:
         """Returns how many fragments turn out to be lost."""
@@ -308,7 +325,6 @@ class Line:
                     clean = not self._sent_kind[slot] & _AGAIN
                 elif order > newest:  # the answer is to one before it
                     self.needless += 1
-                    self._batch_lost -= self._batch_lost > 0
                 self._settle(slot)
         self._base = (self._base + done) & _SEQ
         if newest > 0:
@@ -326,9 +342,13 @@ class Line:
         """The frame `newest` has been answered, if `clean` for certain that one."""
         if newest > self._echoed:
             self._echoed = newest
+            self._streak = 0
             at = newest % len(self._sent_at)
             if clean and self._sends - newest < len(self._sent_at):
-                self._rtt.sample((self._now - self._sent_at[at]) & 0xFFFF)
+                rtt_ms = (self._now - self._sent_at[at]) & 0xFFFF
+                if self._noisy and self._rtt.known:  # the first answers may have been spoilt
+                    rtt_ms = min(rtt_ms, 2 * self._rtt.smoothed + _NOISY_MARGIN_MS)
+                self._rtt.sample(rtt_ms)
                 self._backoff = 0
             self._arm()
 
@@ -364,9 +384,15 @@ class Line:
         for slot in range(self._slots):
             self._settle(slot)
         self._backoff = 0
-        self._batch_from = self._sends
-        self._batch_lost = 0
         self._due = None
+
+    def _shorten(self) -> None:
+        """Fragments as long as those under way do not get over: sessions send again, in others."""
+        self._streak = 0
+        size = self._sent_bytes[self._base % self._slots]
+        self.fragment_bytes = max(min(self.fragment_bytes, size) // 4, _FRAGMENT_MIN)
+        if size > (_LONG if self._echoed else 2 * _FRAGMENT_MIN):
+            self._give_up()
 
     def _adapt(self) -> None:
         """Chooses the length of fragments that brings most over the line.
@@ -376,13 +402,11 @@ class Line:
         length would bear leaves room for twice the length.
         """
         size = self.fragment_bytes
-        lost = self._batch_lost
-        self._batch_lost = 0
+        lost = (self._told - self._batch_told) & _SEQ
+        self._batch_told = self._told
         self._batch_from = self._sends
         if lost * (size // 2 + _OVERHEAD) > _BATCH * _OVERHEAD:
             self.fragment_bytes = max(size // 2, _FRAGMENT_MIN)
-            if lost >= _BATCH - 1 and size > _FRAGMENT_MIN:
-                self._give_up()  # fragments of the old length would take for ever
         elif lost * 4 * (size + _OVERHEAD) < _BATCH * _OVERHEAD:
             self.fragment_bytes = min(size * 2, _FRAGMENT_MAX)
 
@@ -395,6 +419,8 @@ class Line:
     def handle_timer(self, now: int) -> None:
         """Asks by one fragment what has become of all, when nothing has been heard for long."""
         self._now = now
+        if self._ack_at is not None and now >= self._ack_at:
+            self._ack_at = _NOW
         if self._due is None or now < self._due:
             return
         self._backoff += 1
@@ -404,9 +430,16 @@ class Line:
             self._resend_oldest()
         self._arm()
 
+    @property
+    def _noisy(self) -> bool:
+        return self.fragment_bytes < _FRAGMENT_MAX
+
     def _arm(self) -> None:
         self._due = None
         if self._base != self._seq:
+            noisy = self._noisy
+            self._rtt.unknown_ms = _NOISY_FIRST_MS if noisy else _TIMEOUT_FIRST_MS
+            self._rtt.margin_ms = _NOISY_MARGIN_MS if noisy else _TIMEOUT_MARGIN_MS
             wait_ms = self._rtt.probe_timeout
             longest_ms = max(wait_ms, _TIMEOUT_MAX_MS)
             self._due = self._now + min(wait_ms << self._backoff, longest_ms)
@@ -424,7 +457,7 @@ class Line:
         slot = self._waiting()
         if slot < 0 and self._may_cut:
             slot = self._cut()
-        if slot < 0 and (self._ack_at is None or now < self._ack_at):
+        if slot < 0 and self._ack_at != _NOW:
             return 0
         start = 0
         if now - self._quiet_from >= _QUIET_MS:
@@ -473,8 +506,7 @@ class Line:
         if slot >= 0:
             out[head] = self._sent_kind[slot] & _KINDS
             at = self._put_numbers(out, at, slot)
-        due = self._ack_at
-        if due is not None and (self._out_at == self._out_stop or self._now >= due):
+        if self._ack_at == _NOW or (self._ack_at and self._out_at == self._out_stop):
             out[head] |= _ACK
             out[at] = self._next
             put_u16(out, at + 1, self._held())

@@ -40,6 +40,7 @@ from dsoftbus.ticks import earliest
 # and is answered in 999 of 1000 cases where a fifth of all packets is lost.
 FLIGHT_MS = 500
 FLIGHT_LAST_MS = 2000
+HANDSHAKE_PATIENCE = 20  # on a line: a minute more, for 3 % of spoilt bytes and slow turns
 FAREWELLS = 4  # one in a thousand sessions ends unheard where a fifth of all packets is lost
 CLOSE_TIMEOUTS = 8  # probe timeouts without progress before a closing session gives up
 
@@ -79,6 +80,7 @@ class DatagramSession(Session):
         self._settled = 0
         self._sink = self._on_frames  # once: a reference to a method is an allocation
         super().__init__(local, now, remote_static, suite)
+        self._deadline += HANDSHAKE_PATIENCE * self._patience_ms
 
     # Commands
 
@@ -136,6 +138,13 @@ class DatagramSession(Session):
             self.reliable.handle_timer(now)
             if self.validation is not None:
                 self.validation.handle_timer(now)
+
+    def link_dropped(self, now: int) -> None:
+        """What is under way is lost, as its endpoint says."""
+        if self._flight and not self.closed:
+            self._flight_at = now
+        if self.reliable is not None:
+            self.reliable.recovery.lose_all()
 
     # Outputs
 
