@@ -64,8 +64,18 @@ class LineLink:
             self._given_up = self.line.abandoned
             pump.endpoint.link_dropped(now)
         pump.turn(now)
-        while self.flush() and pump.blocked:
+        while (self.flush() and pump.blocked) or self._hear():
             pump.turn(now)
+
+    def _hear(self) -> bool:
+        """Where more waits to be sent: whether an answer has come that lets it go, in this turn.
+
+        A slow board's turn is dear, and answers come while it writes."""
+        if self.line.ready or not self.line.waits:
+            return False
+        n = self._read()
+        self.line.filled(n, self.now)
+        return n > 0
 
     def flush(self) -> bool:
         """Hands the port what the line has to say; False when nothing has moved."""
@@ -96,7 +106,10 @@ class LineLink:
 
     def poll_timer(self):
         """When `handle_timer` is due, in ms, or None."""
-        return self.line.poll_timer()
+        due = self.line.poll_timer()
+        if self.blocked and due is not None:
+            return max(due, self.now + BLOCKED_MS)  # what is due waits for the port
+        return due
 
     def handle_timer(self, now: int) -> None:
         self.line.handle_timer(now)

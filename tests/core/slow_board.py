@@ -83,9 +83,7 @@ class Port:
 
     def write(self, buffer, at: int, stop: int):
         side = self._side
-        if side.waits_to_write:
-            side.clock_us = self._out.free_at(side.clock_us)
-        elif not self._out.free(side.clock_us):
+        if not self._out.free(side.clock_us):
             return None
         side.spend((stop - at) * side.sent_byte_us)
         self._out.put(memoryview(buffer)[at:stop], side.clock_us)
@@ -147,6 +145,7 @@ class Side:
         self.streams = []
         self.ended = -1
         self.begun = False
+        self.writing = False
 
     def spend(self, us: int) -> None:
         self.clock_us += us
@@ -156,11 +155,22 @@ class Side:
         return self.clock_us // 1000
 
     def step(self, now_us: int) -> None:
-        """A turn of its loop, if it is free and there is reason for one."""
-        if now_us < self.clock_us or not self._has_work(now_us):
+        """Begins a turn of its loop if it is free and there is reason for one, or goes on with one:
+        it reads, then what it has read costs it the turn, then it writes."""
+        if now_us < self.clock_us:
             return
+        if not self.writing:
+            if not self.has_work(now_us):
+                return
+            self.clock_us = now_us
+            self._read()
+            if self.clock_us > now_us:
+                return
         self.clock_us = now_us
-        self.begun = True
+        self._write()
+
+    def _read(self) -> None:
+        self.begun = self.writing = True
         self.link.now = self.now
         reads = 0
         while reads < READS and self.pump.read(self.now):
@@ -169,11 +179,17 @@ class Side:
         self.link.handle_timer(self.now)
         self.endpoint.handle_timer(self.now)
         self._pay()
+
+    def _write(self) -> None:
         moved = True
         while moved:
             self.pump.turn(self.now)
             moved = self.work()
             self.link.turn(self.pump, self.now)
+        if self.waits_to_write and self.link.blocked:
+            self.clock_us = self.out.free_at(self.clock_us)
+        else:
+            self.writing = False
 
     def _pay(self) -> None:
         self.turns += 1
@@ -181,7 +197,7 @@ class Side:
         if self.turn_us and not self.turns % GARBAGE_TURNS:
             self.spend(GARBAGE_US)
 
-    def _has_work(self, now_us: int) -> bool:
+    def has_work(self, now_us: int) -> bool:
         if not self.begun or self.into.waits(now_us):
             return True
         if self.link.blocked and self.out.free(now_us):
@@ -377,6 +393,9 @@ class Desk:
             if side.clock_us > self.now_us:
                 times.append(side.clock_us)  # busy up to then
                 continue
+            if side.has_work(self.now_us):
+                self.now_us += 1
+                return
             due = side.deadline
             if due is not None:
                 times.append(due * 1000)

@@ -157,6 +157,16 @@ class Line:
         copy(buffer, 0, self._datagram, _CHANNEL, n)
         return n, self._datagram[0]
 
+    @property
+    def ready(self) -> bool:
+        """Whether recvfrom_into() has something to give."""
+        return self._whole > 0 or self._taken != self._next
+
+    @property
+    def waits(self) -> bool:
+        """Whether there is more to send than may be under way."""
+        return self._out_at < self._out_stop
+
     def close(self) -> None:
         """Drops what is under way."""
         self._forget()
