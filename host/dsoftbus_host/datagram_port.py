@@ -99,6 +99,7 @@ class DatagramPort:
     def _on_timer(self) -> None:
         self._timer = None
         try:
+            self._read(now_ms())  # what is waited for may be here, and this side was busy
             self._handle_timer(now_ms())
         except Exception:  # noqa: BLE001 - as in turn
             self._fail()

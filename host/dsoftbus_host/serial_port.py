@@ -88,6 +88,10 @@ class SerialPort(DatagramPort):
 
     # The pump
 
+    def _read(self, now: int) -> None:
+        self._link.now = now
+        super()._read(now)
+
     def _move(self) -> None:
         self._link.turn(self._pump, now_ms())
         self._cable.check()

@@ -112,6 +112,7 @@ class DatagramPort:
         """Does what is due; returns the next deadline in ms, or None."""
         deadline = self.poll_timer()
         if deadline is not None and now >= deadline:
+            self._read()  # what is waited for may be here, and this side was busy
             self._on_timer(now)
             self.turn()
             deadline = self.poll_timer()

@@ -49,12 +49,11 @@ class SerialLoop:
 
         Raises KeyboardInterrupt for eight times Ctrl-C on the console.
         """
-        deadline = self._turn()
+        deadline = self._turn()  # what the program has done
         if deadline is not None:
             until = max(deadline - self.now(), 0)
             timeout_ms = until if timeout_ms < 0 else min(until, timeout_ms)
         idle = self._waited(timeout_ms)
-        self._read()
         self._turn()
         if idle:
             give_back(self.node)
@@ -90,6 +89,7 @@ class SerialLoop:
 
     def _turn(self):
         """Does what is due; returns the next deadline in ms, or None."""
+        self._read()  # first: an answer that came while the program had its turn is not late
         now = self.now()
         self._line.handle_timer(now)
         self._endpoint.handle_timer(now)

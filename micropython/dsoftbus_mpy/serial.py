@@ -39,11 +39,14 @@ class SerialPort(DatagramPort):
 
     async def _read_link(self) -> bool:
         await readable(self._waits_for)
-        self._line.now = self._bus.now()
         if self._read():
             await asyncio.sleep_ms(0)
         self.turn()
         return self._line.ended
+
+    def _read(self) -> bool:
+        self._line.now = self._bus.now()
+        return super()._read()
 
     async def _write_link(self) -> bool:
         if self._line.blocked:

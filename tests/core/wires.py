@@ -48,6 +48,7 @@ class Cable:
 
     def __init__(self, random, baud=115200, noise=0, mtu=1200, slots=(16, 16)):
         self.now_us = 0
+        self.arrived_us = 0  # when the last datagram did
         self.lines = [Line(random.bits16(), mtu, slots[0]), Line(random.bits16(), mtu, slots[1])]
         self.ways = [Way(baud, random, noise), Way(baud, random, noise)]
         self._out = bytearray(FRAME_ROOM)

@@ -260,7 +260,7 @@ class Bridge:
         at = max(self._tick_at, now + 1)
         with self._contained:
             at = earliest(at, self._cable.link.poll_timer())
-        self._timer = self._loop.call_later(max(at - now, 1) / 1000, self._turn)
+        self._timer = self._loop.call_later(max(at - now, 1) / 1000, self._on_line)
 
     def _watch_writing(self) -> None:
         self._unwatch_writing()
