@@ -16,6 +16,7 @@ def carry(cable, send, steps: int = 200000) -> list:
     waiting = [list(send[0]), list(send[1])]
     arrived = [[], []]
     buffer = bytearray(1200)
+    stepped_us = 0
     for _ in range(steps):
         for side in range(2):
             line = cable.lines[side]
@@ -24,8 +25,9 @@ def carry(cable, send, steps: int = 200000) -> list:
             got = line.recvfrom_into(buffer)
             while got is not None:
                 arrived[side].append(bytes(buffer[: got[0]]))
-                cable.arrived_us = cable.now_us
+                cable.arrived_us = stepped_us
                 got = line.recvfrom_into(buffer)
+        stepped_us = cable.now_us
         if not cable.step() and not waiting[0] and not waiting[1]:
             return arrived
     raise AssertionError("not done after %d steps" % steps)

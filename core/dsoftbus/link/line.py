@@ -40,8 +40,9 @@ _ACK = const(8)
 _HEADER = const(2)
 _CHANNEL = const(1)  # bytes before a datagram
 _CHECK = const(2)
-_MARK = const(8)  # in the room: the frame has `count`, `echo` and `spoilt`
-_MARK_LAST = const(12)  # with room for 16; an older format says 0, 1, 3, 7 or 15 here
+_MARK = const(0x80)  # and 0 to 4 in the three bits below it; the format before has no such frames
+_ROOM_SHIFT = const(4)
+_ROOM_MAX = const(4)  # as a power of two
 _FRAGMENT_MAX = const(240)  # with all headers it is 252 bytes, cobs.FRAME_MAX
 _FRAGMENT_MIN = const(15)  # even with 3 % of bytes spoilt, half of these arrive
 _OVERHEAD = const(11)  # bytes around a fragment, about
@@ -49,12 +50,10 @@ _SEQ = const(0xFF)
 _SLOTS_MAX = const(16)  # `held` has a bit for each
 _SLOTS_FIRST = const(4)  # under way while nobody knows what the peer can hold
 _EPOCHS = const(15)
-_WAITING = const(0)  # an order: to be sent, perhaps again
+_WAITING = const(0)  # an order: to be sent
+_LOST = const(-2)  # to be sent again
 _ACKNOWLEDGED = const(-1)
 _ROOMS = b"\1\2\4\10\20"
-_KINDS = const(7)
-_SENT = const(16)  # in a fragment's kind here: it has been sent
-_AGAIN = const(32)  # more than once
 _SILENCES = const(8)  # timeouts in a row, after which nobody is there: about 20 s
 _STREAK = const(6)  # losses in a row, after which fragments are shortened at once
 _LONG = const(60)  # fragments above this length may never get over; shorter ones do in the end
@@ -87,12 +86,12 @@ class Line:
         self.lost = 0  # fragments that were sent again
         self.needless = 0  # those of them that had arrived
         self.abandoned = 0  # times that everything under way was given up
+        self.old = 0  # frames of a peer that speaks the format before this one
         self._slots = slots
-        self._room = (_MARK | _ROOMS.find(bytes((slots,)))) << 4
+        self._mark = _MARK | _ROOMS.find(bytes((slots,))) << _ROOM_SHIFT
         self._window = min(slots, _SLOTS_FIRST)
         self._epoch = epoch % _EPOCHS + 1
         self._peer = 0  # the peer's epoch, 0 while it has not been heard
-        self._marked = True  # the peer's frames have what an older format has not
         self._in = Deframer()
         self._now = 0
         # Out: the datagram that is being cut, and the fragments under way, from base to seq.
@@ -217,23 +216,21 @@ class Line:
 
     def _on_frame(self, buffer, at: int, stop: int) -> None:
         kind = buffer[at]
-        room = kind >> 4
-        marked = _MARK <= room <= _MARK_LAST
         epochs = buffer[at + 1]
-        body = at + _HEADER + (2 + marked if kind & _DATA else 0)
-        payload = body + (3 + 2 * marked if kind & _ACK else 0)
+        body = at + _HEADER + (3 if kind & _DATA else 0)
+        payload = body + (5 if kind & _ACK else 0)
         check = buffer[stop] << 8 | buffer[stop + 1]
         if payload > stop or not epochs >> 4 or _check(buffer, at, stop) != check:
             self._in.dropped += 1
             self._complain()
             return
-        self._marked = marked
+        room = kind - _MARK >> _ROOM_SHIFT
+        if not 0 <= room <= _ROOM_MAX:
+            self.old += 1
+            return
         self._complaints = _COMPLAINTS
-        if marked:
-            self._window = min(self._slots, 1 << (room & 7))
+        self._window = min(self._slots, 1 << room)
         if kind & _ACK:
-            if not marked:
-                self._window = min(self._slots, room + 1)
             self._on_ack(epochs & 15, buffer, body)
         if kind & _DATA and payload < stop <= payload + _FRAGMENT_MAX:
             self._in_step(epochs >> 4, buffer[at + 3])
@@ -300,21 +297,17 @@ class Line:
         those behind it the ones that `held` names."""
         lost = 0
         told = self._told
-        if self._marked:
-            self._told = buffer[at + 4]
+        self._told = buffer[at + 4]
         if epoch == self._epoch:
             done = (buffer[at] - self._base) & _SEQ
             if done > (self._seq - self._base) & _SEQ:
                 return  # of long ago
             lost = self._settle_arrived(done, buffer, at)
-            if not self._marked:
-                self._told += lost
-        elif epoch or not self._marked:
+        elif epoch:
             return  # what it speaks of was given up
-        if self._marked and self._told != told:
+        if self._told != told:
             self._ack_at = _NOW  # which may be what was spoilt
-            if not lost:
-                lost = self._resend_oldest()
+            lost = lost or self._resend_oldest()
         self._streak += lost
         if self._streak >= (_STREAK if self._echoed else _STREAK_FIRST):
             self._shorten()
@@ -322,23 +315,15 @@ class Line:
     def _settle_arrived(self, done: int, buffer, at: int) -> int:
         """Returns how many fragments turn out to be lost."""
         held = buffer[at + 1] << 8 | buffer[at + 2]
-        newest = 0
-        if self._marked:
-            newest = self._sends - ((self._sends - buffer[at + 3]) & _SEQ)
-        clean = self._marked
+        newest = self._sends - ((self._sends - buffer[at + 3]) & _SEQ)
         for i in range((self._seq - self._base) & _SEQ):
             if i < done or (i > done and held >> (i - done - 1) & 1):
                 slot = (self._base + i) % self._slots
-                order = self._order[slot]
-                if not self._marked and order > newest:
-                    newest = order
-                    clean = not self._sent_kind[slot] & _AGAIN
-                elif order > newest:  # the answer is to one before it
-                    self.needless += 1
+                self.needless += self._order[slot] > newest  # the answer is to one before it
                 self._settle(slot)
         self._base = (self._base + done) & _SEQ
-        if newest > 0:
-            self._measure(newest, clean)
+        if newest > self._echoed:
+            self._measure(newest)
         return self._find_lost(newest)
 
     def _settle(self, slot: int) -> None:
@@ -348,26 +333,24 @@ class Line:
             self._pool.give(self._sent[slot])
             self._sent[slot] = None
 
-    def _measure(self, newest: int, clean: bool) -> None:
-        """The frame `newest` has been answered, if `clean` for certain that one."""
-        if newest > self._echoed:
-            self._echoed = newest
-            self._streak = 0
-            at = newest % len(self._sent_at)
-            if clean and self._sends - newest < len(self._sent_at):
-                rtt_ms = (self._now - self._sent_at[at]) & 0xFFFF
-                if self._noisy and self._rtt.known:  # the first answers may have been spoilt
-                    rtt_ms = min(rtt_ms, 2 * self._rtt.smoothed + _NOISY_MARGIN_MS)
-                self._rtt.sample(rtt_ms)
-                self._backoff = 0
-            self._arm()
+    def _measure(self, newest: int) -> None:
+        """The frame `newest` has been answered."""
+        self._echoed = newest
+        self._streak = 0
+        if self._sends - newest < len(self._sent_at):
+            rtt_ms = (self._now - self._sent_at[newest % len(self._sent_at)]) & 0xFFFF
+            if self._noisy and self._rtt.known:  # the first answers may have been spoilt
+                rtt_ms = min(rtt_ms, 2 * self._rtt.smoothed + _NOISY_MARGIN_MS)
+            self._rtt.sample(rtt_ms)
+            self._backoff = 0
+        self._arm()
 
     def _find_lost(self, newest: int) -> int:
         """What was sent before `newest`, which has arrived, and has not arrived, is lost."""
         lost = 0
         for slot in range(self._slots):
             if 0 < self._order[slot] < newest:
-                self._order[slot] = _WAITING
+                self._order[slot] = _LOST
                 lost += 1
         return lost
 
@@ -379,7 +362,7 @@ class Line:
             if order > 0 and (oldest < 0 or order < self._order[oldest]):
                 oldest = slot
         if oldest >= 0:
-            self._order[oldest] = _WAITING
+            self._order[oldest] = _LOST
         return oldest >= 0
 
     def _give_up(self) -> None:
@@ -482,7 +465,7 @@ class Line:
         """The slot of the oldest fragment that is to be sent again, or -1."""
         for i in range((self._seq - self._base) & _SEQ):
             slot = (self._base + i) % self._slots
-            if self._order[slot] == _WAITING:
+            if self._order[slot] == _LOST:
                 return slot
         return -1
 
@@ -509,26 +492,21 @@ class Line:
     def _put_frame(self, out, at: int, slot: int) -> int:
         """Writes the frame without its check; returns the index past it."""
         head = at
-        marked = self._marked
-        out[head] = 0
+        out[head] = self._mark
         out[at + 1] = self._epoch << 4 | self._peer
         at += _HEADER
         if slot >= 0:
-            out[head] = self._sent_kind[slot] & _KINDS
+            out[head] |= self._sent_kind[slot]
             at = self._put_numbers(out, at, slot)
         if self._ack_at == _NOW or (self._ack_at and self._out_at == self._out_stop):
             out[head] |= _ACK
             out[at] = self._next
-            put_u16(out, at + 1, self._held())
-            out[at + 3] = self._echo
-            out[at + 4] = self._noticed & _SEQ
-            at += 3 + 2 * marked
+            at = put_u16(out, at + 1, self._held())
+            out[at] = self._echo
+            out[at + 1] = self._noticed & _SEQ
+            at += 2
             self._ack_at = None
             self._owed = 0
-            if not marked:
-                out[head] |= (self._slots - 1) << 4
-        if marked:
-            out[head] |= self._room
         if slot >= 0:
             n = self._sent_bytes[slot]
             copy(out, at, self._sent[slot], 0, n)
@@ -538,18 +516,15 @@ class Line:
     def _put_numbers(self, out, at: int, slot: int) -> int:
         """The fragment in `slot` is sent now."""
         self._sends += 1
+        self.lost += self._order[slot] == _LOST
         out[at] = (self._base + (slot - self._base) % self._slots) & _SEQ
         out[at + 1] = self._base
         out[at + 2] = self._sends & _SEQ
         self._order[slot] = self._sends
         self._sent_at[self._sends % len(self._sent_at)] = self._now & 0xFFFF
-        if self._sent_kind[slot] & _SENT:
-            self.lost += 1
-            self._sent_kind[slot] |= _AGAIN
-        self._sent_kind[slot] |= _SENT
         if self._due is None:
             self._arm()
-        return at + 2 + self._marked
+        return at + 3
 
     def _held(self) -> int:
         """Bits for the fragments behind the first one that is missing."""

@@ -149,14 +149,6 @@ class Recovery:
             self._lose(slot)
         self._drop_settled()
 
-    def lose_all(self) -> None:
-        """Nothing of what is under way will arrive."""
-        for k in range(self._count):
-            slot = (self._head + k) % self._capacity
-            if self._sizes[slot]:
-                self._lose(slot)
-        self._drop_settled()
-
     def _lose(self, slot: int) -> None:
         self.lost_packets += 1
         self._congestion.on_lost(self._numbers[slot], self._sizes[slot], self._largest_sent)

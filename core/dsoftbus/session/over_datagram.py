@@ -144,7 +144,7 @@ class DatagramSession(Session):
         if self._flight and not self.closed:
             self._flight_at = now
         if self.reliable is not None:
-            self.reliable.recovery.lose_all()
+            self.reliable.probe()
 
     # Outputs
 
