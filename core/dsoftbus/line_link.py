@@ -16,6 +16,8 @@ class LineLink:
     def __init__(self, port, epoch: int, profile):
         self.line = Line(epoch, min(profile.datagram_bytes, LINE_MTU), profile.line_slots)
         self.mtu = self.line.mtu
+        self.sendto = self.line.sendto
+        self.handle_timer = self.line.handle_timer
         self.now = 0
         self.blocked = False  # the port took less than it was given: flush when it can
         self.ended = False  # the port is gone
@@ -51,9 +53,6 @@ class LineLink:
         self.ended = n == 0
         return n or 0
 
-    def sendto(self, buffer, n: int, channel: int) -> bool:
-        return self.line.sendto(buffer, n, channel)
-
     def turn(self, pump, now: int) -> None:
         """What follows from an input or a command, for as long as the port takes it.
 
@@ -71,7 +70,7 @@ class LineLink:
         """Where more waits to be sent: whether an answer has come that lets it go, in this turn.
 
         A slow board's turn is dear, and answers come while it writes."""
-        if self.line.ready or not self.line.waits:
+        if not self.line.listens:
             return False
         n = self._read()
         self.line.filled(n, self.now)
@@ -81,19 +80,18 @@ class LineLink:
         """Hands the port what the line has to say; False when nothing has moved."""
         moved = False
         self.blocked = False
-        while self._at < self._stop or self._next_frame():
+        while True:
+            if self._at == self._stop:
+                self._at = 0
+                self._stop = self.line.poll_transmit(self._out, self.now)
+                if not self._stop:
+                    return moved
             n = self._write()
             if not n:
                 self.blocked = self._port is not None and not self.ended
-                break
+                return moved
             self._at += n
             moved = True
-        return moved
-
-    def _next_frame(self) -> bool:
-        self._at = 0
-        self._stop = self.line.poll_transmit(self._out, self.now)
-        return self._stop > 0
 
     def _write(self) -> int:
         if self._port is None or self.ended:
@@ -111,10 +109,6 @@ class LineLink:
             return max(due, self.now + BLOCKED_MS)  # what is due waits for the port
         return due
 
-    def handle_timer(self, now: int) -> None:
-        self.line.handle_timer(now)
-
     def close(self) -> None:
-        self.line.close()
         if self._port is not None:
             self._port.close()

@@ -87,7 +87,7 @@ def test_bursts_of_noise(board):
             board.to_board.on = board.to_host.on = True
             await asyncio.sleep(PAUSE_S / 2)
         board.to_board = board.to_host = bytes
-        assert line._link.line.dropped > 0
+        assert line._link.line.frames.dropped > 0
 
     survives(board, trouble)
 

@@ -123,7 +123,7 @@ def test_repl_text_and_noise_between_frames_are_dropped_and_counted():
     cable.deliver(0, b"MPY: soft reboot\r\nTraceback (most recent call last):\r\n>>> ")
     send = datagrams(random, 5), datagrams(random, 5)
     assert carry(cable, send) == [send[1], send[0]]
-    assert cable.lines[0].dropped == 1
+    assert cable.lines[0].frames.dropped == 1
 
 
 def test_random_frames_never_raise_and_change_no_datagram():
@@ -136,7 +136,7 @@ def test_random_frames_never_raise_and_change_no_datagram():
             cable.deliver(1, random(random.below(300)) + b"\0")
         arrived = carry(cable, ([datagram], []))[1]
         assert arrived == [datagram]
-    assert cable.lines[1].dropped > 100
+    assert cable.lines[1].frames.dropped > 100
     assert cable.lines[1].recvfrom_into(buffer) is None
 
 

@@ -102,4 +102,6 @@ class Cable:
 
 def has_output(line) -> bool:
     """True when poll_transmit() has something to give now."""
-    return line._ack_at == 0 or line._waiting() >= 0 or line._may_cut
+    if line._ack_at == 0 or -2 in line._order:
+        return True
+    return line._out_at < line._out_stop and (line._seq - line._base) & 255 < line._window

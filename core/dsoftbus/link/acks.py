@@ -20,6 +20,9 @@ _FIELD_MAX = 0xFFFF
 class AckRanges:
     """Numbers of packets whose content is in this side's hands, as ranges, the newest first."""
 
+    delay_ms = ACK_DELAY_MS
+    every = ACK_EVERY  # packets that wait for one acknowledgement
+
     def __init__(self):
         self._first = [0] * RANGES_MAX
         self._last = [0] * RANGES_MAX
@@ -28,13 +31,6 @@ class AckRanges:
         self._unanswered = 0  # packets that ask for an acknowledgement and have had none
         self._at_once = False
         self._deadline = 0
-        self._delay_ms = ACK_DELAY_MS
-        self._every = ACK_EVERY
-
-    def wait(self, every: int) -> None:
-        """Acknowledgements cost more than they bring: up to `every` packets wait for one."""
-        self._delay_ms = LONG_DELAY_MS
-        self._every = min(max(every, ACK_EVERY), RANGES_MAX)
 
     def add(self, number: int, asks: bool, now: int) -> None:
         """A packet was taken; `asks` when it wants to be acknowledged."""
@@ -50,9 +46,9 @@ class AckRanges:
             self._insert(number)
         if asks:
             if not self._unanswered:
-                self._deadline = now + self._delay_ms
+                self._deadline = now + self.delay_ms
             self._unanswered += 1
-            if not expected or self._unanswered >= self._every:
+            if not expected or self._unanswered >= self.every:
                 self._at_once = True
 
     def deadline(self):

@@ -101,29 +101,21 @@ class Deframer:
         while True:
             zero = self.buffer.find(_ZERO, self._scanned, self._end)
             if zero < 0:
-                self._keep_bounded()
+                self._scanned = self._end
+                if self._skipping or self._end - self._start >= ENCODED_MAX:
+                    # No frame is as long as what has come without a zero: it is dropped.
+                    self.dropped += not self._skipping
+                    self._skipping = True
+                    self._start = self._end = self._scanned = 0
                 return False
             self.at = self._start + HEAD
             self.stop = zero
             at = self._start
             self._start = self._scanned = zero + 1
-            if self._whole(at, zero):
+            skipping = self._skipping
+            self._skipping = False
+            if skipping or at == zero:  # the end of what was dropped; or nothing between two zeros
+                continue
+            if _FRAME_MIN <= zero - at < ENCODED_MAX and decode(self.buffer, at, zero):
                 return True
-
-    def _whole(self, at: int, stop: int) -> bool:
-        skipping = self._skipping
-        self._skipping = False
-        if skipping or at == stop:  # the end of what was dropped; or nothing between two zeros
-            return False
-        if _FRAME_MIN <= stop - at < ENCODED_MAX and decode(self.buffer, at, stop):
-            return True
-        self.dropped += 1
-        return False
-
-    def _keep_bounded(self) -> None:
-        """No frame is as long as what has come without a zero: drop it."""
-        self._scanned = self._end
-        if self._skipping or self._end - self._start >= ENCODED_MAX:
-            self.dropped += not self._skipping
-            self._skipping = True
-            self._start = self._end = self._scanned = 0
+            self.dropped += 1

@@ -67,8 +67,7 @@ _NOW = const(0)
 # that comes too early costs a slow board as much as a message. RFC 6298 section 2.1 began with 3 s.
 _TIMEOUT_FIRST_MS = const(3000)
 _TIMEOUT_MARGIN_MS = const(1000)  # above the mean, as section 2.4: an answer may wait for company
-_NOISY_FIRST_MS = const(500)  # where frames are spoilt, some vanish: their zero is spoilt
-_NOISY_MARGIN_MS = const(50)
+_NOISY_MARGIN_MS = const(50)  # where frames are spoilt, some vanish: their zero is spoilt
 _TIMEOUT_MAX_MS = const(3000)  # that backing off leads to; a longer round trip has longer ones
 
 
@@ -92,7 +91,7 @@ class Line:
         self._window = min(slots, _SLOTS_FIRST)
         self._epoch = epoch % _EPOCHS + 1
         self._peer = 0  # the peer's epoch, 0 while it has not been heard
-        self._in = Deframer()
+        self.frames = Deframer()
         self._now = 0
         # Out: the datagram that is being cut, and the fragments under way, from base to seq.
         self._out = bytearray()  # as long as the longest so far; so is the one for what comes in
@@ -157,18 +156,9 @@ class Line:
         return n, self._datagram[0]
 
     @property
-    def ready(self) -> bool:
-        """Whether recvfrom_into() has something to give."""
-        return self._whole > 0 or self._taken != self._next
-
-    @property
-    def waits(self) -> bool:
-        """Whether there is more to send than may be under way."""
-        return self._out_at < self._out_stop
-
-    def close(self) -> None:
-        """Drops what is under way."""
-        self._forget()
+    def listens(self) -> bool:
+        """Whether there is more to send than may be under way, and room for what is read."""
+        return self._out_at < self._out_stop and not self._whole and self._taken == self._next
 
     def _join(self, kind: int, src, at: int, n: int) -> None:
         """Adds the next fragment to the datagram, which may then be whole."""
@@ -186,32 +176,27 @@ class Line:
 
     def space(self):
         """A view for the port to read into, never empty; `filled(n, now)` says how much."""
-        return self._in.space()
+        return self.frames.space()
 
     def filled(self, n: int, now: int) -> None:
         """The port has read `n` bytes into the view of `space()`."""
         self._now = now
-        self._in.filled(n)
+        self.frames.filled(n)
         found = True
         while found:
-            found = self._in.next()
-            if self._in.dropped != self._noticed:
+            found = self.frames.next()
+            if self.frames.dropped != self._noticed:
                 self._complain()
             if found:
-                self._on_frame(self._in.buffer, self._in.at, self._in.stop - _CHECK)
-
-    @property
-    def dropped(self) -> int:
-        """Stretches between two zeros that were no frame, or one that noise has changed."""
-        return self._in.dropped
+                self._on_frame(self.frames.buffer, self.frames.at, self.frames.stop - _CHECK)
 
     def _complain(self) -> None:
         """Tells the peer, now, that something was spoilt: it may be all that was under way."""
-        self._noticed = self._in.dropped
+        self._noticed = self.frames.dropped
         if self._complaints:
             self._complaints -= 1
             self._ack_at = _NOW
-            if self._noisy:
+            if self.fragment_bytes < _FRAGMENT_MAX:
                 self._resend_oldest()  # it may be the answer that was spoilt
 
     def _on_frame(self, buffer, at: int, stop: int) -> None:
@@ -221,7 +206,7 @@ class Line:
         payload = body + (5 if kind & _ACK else 0)
         check = buffer[stop] << 8 | buffer[stop + 1]
         if payload > stop or not epochs >> 4 or _check(buffer, at, stop) != check:
-            self._in.dropped += 1
+            self.frames.dropped += 1
             self._complain()
             return
         room = kind - _MARK >> _ROOM_SHIFT
@@ -259,8 +244,8 @@ class Line:
         slot = seq % self._slots
         ahead = (seq - self._next) & _SEQ
         self._owed += 1
-        short = n < _FRAGMENT_MAX and not kind & _LAST  # on a noisy line, nothing waits
-        if ahead or short or self._noisy or 2 * self._owed >= self._window:
+        noisy = self.fragment_bytes < _FRAGMENT_MAX or (n < _FRAGMENT_MAX and not kind & _LAST)
+        if ahead or noisy or 2 * self._owed >= self._window:  # where it is noisy, nothing waits
             self._ack_at = _NOW
         elif self._ack_at is None:
             self._ack_at = self._now + _ACK_MS
@@ -271,24 +256,17 @@ class Line:
                 if seq == self._taken and not self._whole:
                     self._join(kind, buffer, at, n)
                     self._taken = self._next = (seq + 1) & _SEQ
-                else:
-                    self._hold(slot, kind, buffer, at, n)
+                else:  # before its turn, or before the last datagram was read
+                    self._got[slot] = self._pool.take()
+                    copy(self._got[slot], 0, buffer, at, n)
+                    self._got_bytes[slot] = n
+                    self._got_kind[slot] = kind
             except MemoryError:
                 return  # nor is there
-            self._advance()
+            last = (self._taken + self._slots) & _SEQ
+            while self._next != last and self._got_bytes[self._next % self._slots]:
+                self._next = (self._next + 1) & _SEQ
         self._echo = count
-
-    def _hold(self, slot: int, kind: int, buffer, at: int, n: int) -> None:
-        """Keeps a fragment that came before its turn, or before the last datagram was read."""
-        self._got[slot] = self._pool.take()
-        copy(self._got[slot], 0, buffer, at, n)
-        self._got_bytes[slot] = n
-        self._got_kind[slot] = kind
-
-    def _advance(self) -> None:
-        last = (self._taken + self._slots) & _SEQ
-        while self._next != last and self._got_bytes[self._next % self._slots]:
-            self._next = (self._next + 1) & _SEQ
 
     # Acknowledgements
 
@@ -313,7 +291,8 @@ class Line:
             self._shorten()
 
     def _settle_arrived(self, done: int, buffer, at: int) -> int:
-        """Returns how many fragments turn out to be lost."""
+        """Returns how many fragments turn out to be lost: what was sent before the newest that
+        has arrived, and has not arrived."""
         held = buffer[at + 1] << 8 | buffer[at + 2]
         newest = self._sends - ((self._sends - buffer[at + 3]) & _SEQ)
         for i in range((self._seq - self._base) & _SEQ):
@@ -324,7 +303,12 @@ class Line:
         self._base = (self._base + done) & _SEQ
         if newest > self._echoed:
             self._measure(newest)
-        return self._find_lost(newest)
+        lost = 0
+        for slot in range(self._slots):
+            if 0 < self._order[slot] < newest:
+                self._order[slot] = _LOST
+                lost += 1
+        return lost
 
     def _settle(self, slot: int) -> None:
         """The fragment in `slot` is of no interest any more."""
@@ -339,20 +323,12 @@ class Line:
         self._streak = 0
         if self._sends - newest < len(self._sent_at):
             rtt_ms = (self._now - self._sent_at[newest % len(self._sent_at)]) & 0xFFFF
-            if self._noisy and self._rtt.known:  # the first answers may have been spoilt
+            if self.fragment_bytes < _FRAGMENT_MAX and self._rtt.known:
+                # The first answers may have been spoilt.
                 rtt_ms = min(rtt_ms, 2 * self._rtt.smoothed + _NOISY_MARGIN_MS)
             self._rtt.sample(rtt_ms)
             self._backoff = 0
         self._arm()
-
-    def _find_lost(self, newest: int) -> int:
-        """What was sent before `newest`, which has arrived, and has not arrived, is lost."""
-        lost = 0
-        for slot in range(self._slots):
-            if 0 < self._order[slot] < newest:
-                self._order[slot] = _LOST
-                lost += 1
-        return lost
 
     def _resend_oldest(self) -> int:
         """The fragment that is under way for longest goes again; returns 0 if there is none."""
@@ -368,10 +344,7 @@ class Line:
     def _give_up(self) -> None:
         """What is under way is lost; a new epoch tells the peer where to go on."""
         self.abandoned += 1
-        self._forget()
         self._epoch = self._epoch % _EPOCHS + 1
-
-    def _forget(self) -> None:
         self._out_at = self._out_stop
         self._base = self._seq
         for slot in range(self._slots):
@@ -423,17 +396,14 @@ class Line:
             self._resend_oldest()
         self._arm()
 
-    @property
-    def _noisy(self) -> bool:
-        return self.fragment_bytes < _FRAGMENT_MAX
-
     def _arm(self) -> None:
         self._due = None
         if self._base != self._seq:
-            noisy = self._noisy
-            self._rtt.unknown_ms = _NOISY_FIRST_MS if noisy else _TIMEOUT_FIRST_MS
-            self._rtt.margin_ms = _NOISY_MARGIN_MS if noisy else _TIMEOUT_MARGIN_MS
-            wait_ms = self._rtt.probe_timeout
+            rtt = self._rtt
+            margin_ms = _TIMEOUT_MARGIN_MS if rtt.known else _TIMEOUT_FIRST_MS
+            if self.fragment_bytes < _FRAGMENT_MAX:
+                margin_ms = _NOISY_MARGIN_MS
+            wait_ms = max(rtt.smoothed + margin_ms, rtt.probe_timeout)
             longest_ms = max(wait_ms, _TIMEOUT_MAX_MS)
             self._due = self._now + min(wait_ms << self._backoff, longest_ms)
 
@@ -447,9 +417,7 @@ class Line:
         self._now = now
         if self._sends - self._batch_from >= _BATCH:
             self._adapt()
-        slot = self._waiting()
-        if slot < 0 and self._may_cut:
-            slot = self._cut()
+        slot = self._next_slot()
         if slot < 0 and self._ack_at != _NOW:
             return 0
         start = 0
@@ -461,23 +429,17 @@ class Line:
         self._quiet_from = now
         return encode(out, start, stop + _CHECK)
 
-    def _waiting(self) -> int:
-        """The slot of the oldest fragment that is to be sent again, or -1."""
-        for i in range((self._seq - self._base) & _SEQ):
+    def _next_slot(self) -> int:
+        """The slot of the oldest fragment that is to be sent again, or of the next one, or -1."""
+        under_way = (self._seq - self._base) & _SEQ
+        for i in range(under_way):
             slot = (self._base + i) % self._slots
             if self._order[slot] == _LOST:
                 return slot
-        return -1
-
-    @property
-    def _may_cut(self) -> bool:
-        room = (self._seq - self._base) & _SEQ < self._window
-        return room and self._out_at < self._out_stop
-
-    def _cut(self) -> int:
-        """Puts the next fragment of the datagram into a slot."""
-        slot = self._seq % self._slots
         at = self._out_at
+        if under_way >= self._window or at >= self._out_stop:
+            return -1
+        slot = self._seq % self._slots
         n = min(self.fragment_bytes, self._out_stop - at)
         self._sent[slot] = self._pool.take()
         copy(self._sent[slot], 0, self._out, at, n)

@@ -16,7 +16,7 @@ from dsoftbus.const import (
     PACKET_HEADER,
 )
 from dsoftbus.errors import MALFORMED, NONCE_EXHAUSTED, LocalError, PeerError
-from dsoftbus.link.acks import AckRanges, ack_bytes
+from dsoftbus.link.acks import ACK_EVERY, LONG_DELAY_MS, RANGES_MAX, AckRanges, ack_bytes
 from dsoftbus.link.packets import LAST_NUMBER, PACKET_OVERHEAD
 from dsoftbus.link.recovery import NO_SEGMENT, PROBES, Recovery
 from dsoftbus.link.rtt import Rtt
@@ -68,11 +68,12 @@ class Reliable:
     # Commands
 
     def wait(self, patience_ms: int) -> None:
-        """What lies below delivers by itself, and may take so long: 0 for what does not."""
-        if patience_ms:
-            self.rtt.unknown_ms += patience_ms
-            self.rtt.margin_ms = patience_ms
-            self._acks.wait(self._outbox.limit // 2)
+        """What lies below delivers by itself, and may take so long. Acknowledgements cost more
+        than they bring then: up to half a window waits for one."""
+        self.rtt.unknown_ms += patience_ms
+        self.rtt.margin_ms = patience_ms
+        self._acks.delay_ms = LONG_DELAY_MS
+        self._acks.every = min(max(self._outbox.limit // 2, ACK_EVERY), RANGES_MAX)
 
     @property
     def message_max(self) -> int:

@@ -70,7 +70,6 @@ class DatagramSession(Session):
         self._now = now
         self._flight = b""  # the last handshake datagram of this side
         self._flight_at = None  # when it goes (again)
-        self._patience_ms = endpoint.medium.patience_ms(path)
         self._flight_ms = FLIGHT_MS
         self._finish = b""  # the initiator's last flight, while it may be repeated
         self._heard = False  # a protected packet has come: no flight is needed any more
@@ -80,7 +79,7 @@ class DatagramSession(Session):
         self._settled = 0
         self._sink = self._on_frames  # once: a reference to a method is an allocation
         super().__init__(local, now, remote_static, suite)
-        self._deadline += HANDSHAKE_PATIENCE * self._patience_ms
+        self._deadline += HANDSHAKE_PATIENCE * endpoint.medium.patience_ms(path)
 
     # Commands
 
@@ -203,7 +202,7 @@ class DatagramSession(Session):
         self._flight_at = None
         if self.initiator and self.state != CLOSED:  # the responder only ever answers
             self._flight_at = now + self._flight_ms
-            self._flight_ms = max(min(self._flight_ms * 2, FLIGHT_LAST_MS), self._patience_ms)
+            self._flight_ms = min(self._flight_ms * 2, FLIGHT_LAST_MS)
         return n
 
     # Protected packets
@@ -317,7 +316,7 @@ class DatagramSession(Session):
         to = self.handshake.peer_connection
         self._flight = flight(kind, to, body)
         self._flight_at = self._now
-        self._flight_ms = max(FLIGHT_MS, self._patience_ms)
+        self._flight_ms = FLIGHT_MS + self._endpoint.medium.patience_ms(self.path)
 
     def _secure(self, handshake) -> None:
         send, receive = handshake.split()
@@ -337,7 +336,9 @@ class DatagramSession(Session):
             self._now,
             self._endpoint.medium.flow,
         )
-        self.reliable.wait(self._patience_ms)
+        patience_ms = self._endpoint.medium.patience_ms(self.path)
+        if patience_ms:
+            self.reliable.wait(patience_ms)
         if not self.initiator:
             self._flight = b""
             self.reliable.probe()
