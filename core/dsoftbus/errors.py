@@ -42,6 +42,7 @@ STREAM_KIND_MISMATCH = const(0x39)
 STREAM_CANCELLED = const(0x40)
 STREAM_REFUSED = const(0x41)
 NO_SUCH_SERVICE = const(0x42)
+LINE_VERSION = const(0x4A)
 # session.end: the one cause that ends a session
 END_LOCAL = const(0x50)
 END_PEER = const(0x51)

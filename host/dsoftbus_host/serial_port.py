@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 from typing import TYPE_CHECKING
 
 from dsoftbus.const import LINK_LINE, SUITE_CHACHA_SHA256
 from dsoftbus.discovery.on_line import OnLine
-from dsoftbus.errors import END_HANDSHAKE_TIMEOUT, END_LOCAL, PeerError
+from dsoftbus.errors import END_HANDSHAKE_TIMEOUT, END_LOCAL, LINE_VERSION, PeerError
 from dsoftbus.link.line import NEIGHBOUR
 from dsoftbus.ticks import earliest
 from dsoftbus_host.cable import BAUD, Cable
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
     from dsoftbus_host.bus import Bus
     from dsoftbus_host.connection import Connection
 
-CONNECT_MS = 10000
+CONNECT_MS = 20000
+OLD = "the other end has an older version: install the node there anew"
+log = logging.getLogger("dsoftbus")
 
 
 class SerialPort(DatagramPort):
@@ -71,6 +74,8 @@ class SerialPort(DatagramPort):
             connection.abort(END_LOCAL)
             raise
         if connection.cause:
+            if connection.cause.code == LINE_VERSION:
+                raise PeerError(LINE_VERSION, OLD)
             raise connection.cause
         return connection
 
@@ -93,8 +98,19 @@ class SerialPort(DatagramPort):
         super()._read(now)
 
     def _move(self) -> None:
-        self._link.turn(self._pump, now_ms())
+        link = self._link
+        link.turn(self._pump, now_ms())
+        if link.line.old:
+            link.line.old = 0
+            self._refuse_old()
         self._cable.check()
+
+    def _refuse_old(self) -> None:
+        """The other end speaks the line format before this one, which is not spoken here."""
+        log.warning("%s: %s", self.path, OLD)
+        for session in self.endpoint.sessions.values():
+            if session.half_open and session.path == NEIGHBOUR:
+                session.refuse(LINE_VERSION)
 
     def _handle_timer(self, now: int) -> None:
         self._link.handle_timer(now)
