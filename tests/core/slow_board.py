@@ -4,7 +4,15 @@ each byte, a turn of its loop, a key, sealing and opening cost it time, and so d
 The costs are those of a Pico at 125 MHz, whose console is USB or a UART.
 """
 
-from dsoftbus.const import EV_ACCEPTED, EV_CLOSED, EV_OPENED, HOST, SMALL, SUITE_CHACHA_SHA256
+from dsoftbus.const import (
+    ANYONE,
+    EV_ACCEPTED,
+    EV_CLOSED,
+    EV_OPENED,
+    HOST,
+    SMALL,
+    SUITE_CHACHA_SHA256,
+)
 from dsoftbus.crypto.suite import Suite
 from dsoftbus.datagram_pump import DatagramPump
 from dsoftbus.line_link import LineLink
@@ -21,9 +29,10 @@ CRYPTO_BYTE_NS = 2140
 KEY_US = 120000  # an X25519
 GARBAGE_US = 90000
 GARBAGE_TURNS = 24  # between two pauses
-UNREAD_MAX = 512  # bytes that wait at the board before its USB takes no more
+UNREAD_MAX = 4096  # bytes that wait for the board, in its USB and in the host's buffer
+SHORT = 8  # of a turn: one that finds no datagram
 READS = 16  # datagrams in a turn, as every loop has it
-CHUNK = 256  # what an echo reads at once
+CHUNK = 430  # what an echo reads at once: a datagram's payload
 EXPENSIVE = (KEY_US, CRYPTO_BYTE_NS)
 
 
@@ -135,7 +144,8 @@ class Side:
         self.clock_us = 0
         self.turns = 0
         static = suite.keypair(random(32))
-        self.node = Node({SUITE_CHACHA_SHA256: suite}, static, random, profile)
+        suites = {SUITE_CHACHA_SHA256: suite}
+        self.node = Node(suites, static, random, profile, allowed=ANYONE)
         self.into = ways[1]
         self.out = ways[0]
         self.link = LineLink(Port(self, *ways), desk.random.bits16(), profile)
@@ -178,7 +188,7 @@ class Side:
             reads += 1
         self.link.handle_timer(self.now)
         self.endpoint.handle_timer(self.now)
-        self._pay()
+        self._pay(self.turn_us if reads else self.turn_us // SHORT)
 
     def _write(self) -> None:
         moved = True
@@ -191,9 +201,9 @@ class Side:
         else:
             self.writing = False
 
-    def _pay(self) -> None:
+    def _pay(self, us: int) -> None:
         self.turns += 1
-        self.spend(self.turn_us)
+        self.spend(us)
         if self.turn_us and not self.turns % GARBAGE_TURNS:
             self.spend(GARBAGE_US)
 
@@ -224,6 +234,7 @@ class Side:
             event.stream.context = b""
         elif event.kind == EV_CLOSED:
             self.ended = event.code
+        self.work()
 
 
 class Board(Side):
@@ -364,6 +375,13 @@ class Desk:
         laptop.session.open("echo")
         laptop.begun = False
         return took_us + self.run(lambda: laptop.stream is not None, seconds)
+
+    def close(self) -> None:
+        """Ends the session in order."""
+        self.laptop.close()
+        sides = self.laptop, self.board
+        self.run(lambda: all(not side.endpoint.sessions for side in sides), 60)
+        self.board.streams = []
 
     def echo(self, size: int, seconds: int) -> int:
         """Bytes there and back; returns how long that took, in us."""

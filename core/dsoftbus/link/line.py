@@ -219,7 +219,9 @@ class Line:
             self._on_ack(epochs & 15, buffer, body)
         if kind & _DATA and payload < stop <= payload + _FRAGMENT_MAX:
             self._in_step(epochs >> 4, buffer[at + 3])
-            self._on_fragment(kind, buffer[at + 2], buffer[at + 4], buffer, payload, stop - payload)
+            self._on_fragment(
+                kind, buffer[at + 2], buffer[at + 4], buffer, payload, stop - payload
+            )
 
     def _in_step(self, epoch: int, base: int) -> None:
         """Follows a peer that has started anew, or given up what was under way."""
