@@ -165,8 +165,8 @@ class Side:
         return self.clock_us // 1000
 
     def step(self, now_us: int) -> None:
-        """Begins a turn of its loop if it is free and there is reason for one, or goes on with one:
-        it reads, then what it has read costs it the turn, then it writes."""
+        """Begins a turn of its loop if there is reason, or goes on with one: it reads, then
+        what it has read costs it the turn, then it writes."""
         if now_us < self.clock_us:
             return
         if not self.writing:

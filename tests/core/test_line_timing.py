@@ -1,4 +1,4 @@
-"""When a line sends again, and how often: slow answers, spoilt frames, frames of another format."""
+"""When a line sends again, and how often: slow answers, spoilt frames, other formats."""
 
 from binascii import crc32
 
@@ -96,7 +96,7 @@ def test_a_timeout_asks_with_one_fragment_and_the_next_one_waits_longer():
     assert len(ends.send(900)) == 4
     said = ends.wait(ends.near, ends.now + 13000)
     times = [at for at, _ in said]
-    gaps = [b - a for a, b in zip(times, times[1:])]
+    gaps = [times[i] - times[i - 1] for i in range(1, len(times))]
     assert len(times) == 5 and gaps == sorted(gaps) and gaps[-1] == 3000
 
 

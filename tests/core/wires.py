@@ -102,6 +102,6 @@ class Cable:
 
 def has_output(line) -> bool:
     """True when poll_transmit() has something to give now."""
-    if line._ack_at == 0 or -2 in line._order:
+    if line._ack_at == 0 or min(line._order) == -2:
         return True
     return line._out_at < line._out_stop and (line._seq - line._base) & 255 < line._window

@@ -64,7 +64,7 @@ _QUIET_MS = const(20)  # after such a silence a zero comes first: who knows what
 _ACK_MS = const(250)  # an acknowledgement waits so long for company; what is lost is told at once
 _NOW = const(0)
 # What is spoilt is told at once. A timeout is for what vanished: it may take its time, since one
-# that comes too early costs a slow board as much as a message. RFC 6298 section 2.1 began with 3 s.
+# that comes too early costs a slow board as much as a message. RFC 6298 had 3 s at first, too.
 _TIMEOUT_FIRST_MS = const(3000)
 _TIMEOUT_MARGIN_MS = const(1000)  # above the mean, as section 2.4: an answer may wait for company
 _NOISY_MARGIN_MS = const(50)  # where frames are spoilt, some vanish: their zero is spoilt

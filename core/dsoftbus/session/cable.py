@@ -6,7 +6,7 @@ from dsoftbus.link.packets import DatagramProtect
 
 ADMITTED = -1
 # How much longer than on networks a session waits for what its neighbour on a line has to answer:
-# the line below sends again what is lost, and at 9600 baud that may take 4 s for what is under way.
+# the line below sends again what is lost; at 9600 baud what is under way alone may take 4 s.
 PATIENCE_MS = 3000
 
 

@@ -47,7 +47,7 @@ class Network(Cable):
 
 
 class LineNetwork(Network):
-    """A cable with a bridge at its end, perhaps: anyone may send there, and none hinders another."""
+    """A cable, with a bridge at its end perhaps: anyone may send there."""
 
     patience_ms = Cable.patience_ms
     flow = Cable.flow
