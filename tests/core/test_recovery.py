@@ -3,7 +3,7 @@
 from dsoftbus.codec import put_u16, put_u32
 from dsoftbus.link.congestion import NewReno, Pacer
 from dsoftbus.link.recovery import PROBES, Recovery
-from dsoftbus.link.rtt import ACK_DELAY_MS, Rtt
+from dsoftbus.link.rtt import ACK_DELAY_MS, UNKNOWN_TIMEOUT_MS, Rtt
 from support import raises
 
 
@@ -57,7 +57,7 @@ class Path:
 
 def test_round_trip_time_follows_rfc_6298():
     rtt = Rtt()
-    assert rtt.probe_timeout == Rtt.unknown_ms and not rtt.known
+    assert rtt.probe_timeout == UNKNOWN_TIMEOUT_MS and not rtt.known
     rtt.sample(100)
     assert rtt.smoothed == 100 and rtt.probe_timeout == 100 + 4 * 50 + ACK_DELAY_MS
     rtt.sample(180)
@@ -141,14 +141,14 @@ def test_an_idle_sender_gains_no_window():
 def test_timeouts_ask_and_double():
     path = Path()
     path.send(0, 1, 0)
-    assert path.recovery.deadline() == Rtt.unknown_ms
-    path.recovery.handle_timer(Rtt.unknown_ms - 1)
+    assert path.recovery.deadline() == UNKNOWN_TIMEOUT_MS
+    path.recovery.handle_timer(UNKNOWN_TIMEOUT_MS - 1)
     assert path.recovery.probes == 0
-    path.recovery.handle_timer(Rtt.unknown_ms)
+    path.recovery.handle_timer(UNKNOWN_TIMEOUT_MS)
     assert path.recovery.probes == PROBES and path.fates.losses == []
-    path.send(2, 3, Rtt.unknown_ms)
+    path.send(2, 3, UNKNOWN_TIMEOUT_MS)
     assert path.recovery.probes == 0
-    assert path.recovery.deadline() == 3 * Rtt.unknown_ms
+    assert path.recovery.deadline() == 3 * UNKNOWN_TIMEOUT_MS
     path.ack(3, [(0, 1)], 1050)
     assert path.recovery.deadline() == 1000 + path.rtt.loss_delay
 

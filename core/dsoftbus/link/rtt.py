@@ -1,6 +1,7 @@
 """The round-trip time and what follows from it (RFC 6298; RFC 9002 sections 5 and 6), in ms."""
 
 GRANULARITY_MS = 1  # of the core's clock
+UNKNOWN_TIMEOUT_MS = 1000  # RFC 6298 section 2.1: until something was measured
 # How long an acknowledgement may be held back, in case another packet comes or goes. RFC 9000
 # section 18.2 has 25; small windows, as on lossy paths, are measurably faster with less.
 ACK_DELAY_MS = 5
@@ -9,7 +10,7 @@ ACK_DELAY_MS = 5
 class Rtt:
     """Small ints: the mean is kept in eighths, the variation in quarters (RFC 6298 section 2)."""
 
-    unknown_ms = 1000  # the timeout until something was measured (RFC 6298 section 2.1)
+    unknown_ms = UNKNOWN_TIMEOUT_MS
     margin_ms = GRANULARITY_MS + ACK_DELAY_MS  # between the mean and the timeout, at least
 
     def __init__(self):

@@ -49,5 +49,6 @@ class Network(Cable):
 class LineNetwork(Network):
     """A cable, with a bridge at its end perhaps: anyone may send there."""
 
+    protect = Cable.protect
     patience_ms = Cable.patience_ms
     flow = Cable.flow
