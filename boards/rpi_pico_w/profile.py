@@ -8,6 +8,7 @@ SLICES = (
     "kernels",
     "portable",
     "line-discovery",
+    "tcp",
     "udp",
     "files",
     "discovery",

@@ -123,6 +123,9 @@ class BoardNode:
             self._discovery.rejoin()
 
     async def _listen(self) -> None:
+        from dsoftbus_mpy.needs import sockets
+
+        sockets()
         host, port, link = [self._settings[key] for key in ("host", "port", "link")]
         await self.bus.listen(host, port, link)
         print("listening", host, port, link)

@@ -3,7 +3,6 @@
 import asyncio
 
 from dsoftbus.const import ANYONE as ANYONE
-from dsoftbus.const import LINK_DATAGRAM, LINK_STREAM, SUITE_CHACHA_SHA256
 from dsoftbus.errors import (
     BAD_ARGUMENT,
     BAD_STATE,
@@ -17,13 +16,13 @@ from dsoftbus.errors import (
     PeerError,
 )
 from dsoftbus.ticks import earliest
-from dsoftbus_mpy import node, tcp
+from dsoftbus_mpy import node
 from dsoftbus_mpy.clock import clock
-from dsoftbus_mpy.connection import Connection, StreamConnection
+from dsoftbus_mpy.connection import Connection
 from dsoftbus_mpy.overlay import give_back
-from dsoftbus_mpy.waiting import change, hasten, readable
+from dsoftbus_mpy.waiting import change, hasten
 
-_PAUSE_MS = 100  # no sockets or no memory left, for the moment
+_PAUSE_MS = 100  # no memory left, for the moment
 _LONG_MS = 1 << 22  # an hour, when nothing is due
 # Made now: an except clause with two names would make it when there may be no memory for it.
 _CUT_SHORT = (asyncio.CancelledError, MemoryError)
@@ -44,13 +43,13 @@ class Bus:
         self.now = clock()
         self.on_error = _print_error
         self._handlers = {}
-        self._listeners = []
+        self._tcp = None  # its TcpPort, once it is asked for
         self._ports = []  # of datagram links
         self._calling = None  # the one for sessions from here
         self._connections = []
         self._incoming = []  # no more than there are sessions
         self._arrived = asyncio.Event()
-        self._closed = False
+        self.closed = False
         self._due = None  # when the timer task looks next
         self._looked = 0  # when it did last
         self._sleeper: object = None  # the timer task, while it sleeps
@@ -79,18 +78,19 @@ class Bus:
         self._start()
         _check_link(link)
         if link != "udp":
-            port = self._listen_tcp(host, port)
+            port = self._open_tcp().listen(host, port)
         return port if link == "tcp" else self._open_port(host, port).port
 
-    def _listen_tcp(self, host: str, port: int) -> int:
-        listener = tcp.Listener(host, port)
-        try:
-            self._track(self.drive(lambda: self._accept_link(listener)))
-        except MemoryError:
-            listener.close()
-            raise
-        self._listeners.append(listener)
-        return listener.port
+    def _open_tcp(self):
+        """The port for sessions that have a link of their own each."""
+        if self._tcp is None:
+            self._tcp = self._new_tcp()
+        return self._tcp
+
+    def _new_tcp(self):
+        from dsoftbus_mpy.tcp_port import TcpPort  # only who has such links pays for it
+
+        return TcpPort(self)
 
     def open_serial(self, byte_port):
         """Takes sessions on a serial line from now on: on a UartPort or a ConsolePort."""
@@ -130,51 +130,28 @@ class Bus:
         """
         self._start()
         _check_link(link)
-        if link == "udp":
-            return await self._connect_udp(host, port, peer_public, psk, timeout_ms)
-        if link == "tcp":
-            return await self._connect(host, port, peer_public, psk, timeout_ms)
+        if link != "auto":
+            return await self._connect(link, host, port, peer_public, psk, timeout_ms)
         half_ms = timeout_ms // 2
         try:
-            return await self._connect(host, port, peer_public, psk, half_ms)
+            return await self._connect("tcp", host, port, peer_public, psk, half_ms)
         except PeerError as error:
             if error.code not in (END_LINK_DOWN, END_HANDSHAKE_TIMEOUT):
                 raise  # somebody is there, and says no
             self.tell(LocalError(error.code, "falling back to udp"))
-        return await self._connect_udp(host, port, peer_public, psk, half_ms)
+        return await self._connect("udp", host, port, peer_public, psk, half_ms)
 
-    async def _connect_udp(self, host: str, port: int, public, psk, timeout_ms: int):
-        udp = self._calling = self._calling or self._open_port("0.0.0.0", 0)
-        now = self.now()
-        path = tcp.resolve(host, port)
-        route = (LINK_DATAGRAM, host, port)
-        session = udp.endpoint.connect(path, public, now, SUITE_CHACHA_SHA256, psk, route)
-        session.hurry(now + timeout_ms)
-        connection = udp.adopt(session)
+    async def _connect(self, link: str, host: str, port: int, public, psk, timeout_ms: int):
+        if link == "tcp":
+            way = self._open_tcp()
+        else:
+            way = self._calling = self._calling or self._open_port("0.0.0.0", 0)
+        connection = way.connect(host, port, public, psk, timeout_ms)
         try:
             connection.turn()
             await connection.established()
         except _CUT_SHORT as error:
-            _cut_short(connection, error)
-            raise
-        return connection
-
-    async def _connect(self, host: str, port: int, public, psk, timeout_ms: int):
-        link = tcp.connect(host, port)
-        session = None
-        try:
-            now = self.now()
-            route = (LINK_STREAM, host, port)
-            session = self.node.connect(public, now, SUITE_CHACHA_SHA256, psk, route)
-            session.hurry(now + timeout_ms)
-        finally:
-            if session is None:
-                link.close()
-        connection = self._adopt(session, link, True)
-        try:
-            await connection.established()
-        except _CUT_SHORT as error:
-            _cut_short(connection, error)
+            connection.abort(END_NO_MEMORY if isinstance(error, MemoryError) else END_LOCAL)
             raise
         return connection
 
@@ -199,7 +176,7 @@ class Bus:
                 connection = self._incoming.pop(0)
                 if not connection.session.closed:
                     return connection
-            if self._closed:
+            if self.closed:
                 raise LocalError(BAD_STATE, "the bus is closed")
             await change(self._arrived)
 
@@ -222,7 +199,7 @@ class Bus:
 
     async def close(self) -> None:
         """Ends every session in order and stops listening."""
-        self._closed = True
+        self.closed = True
         for connection in list(self._connections):
             connection.session.close(self.now())
             connection.turn()
@@ -233,57 +210,24 @@ class Bus:
             if task is not asyncio.current_task():
                 task.cancel()
         self._tasks.clear()
-        for listener in self._listeners:
-            listener.close()
-        self._listeners.clear()
+        if self._tcp is not None:
+            self._tcp.close()
         for port in self._ports:
             port.close()
 
     # Links
 
-    async def _accept_link(self, listener) -> None:
-        await readable(listener.socket)
-        try:
-            self._take(*listener.accept())
-        except OSError as error:
-            self.tell(error)
-            await asyncio.sleep_ms(_PAUSE_MS)
-
-    def _take(self, link, address) -> None:
-        session = None
-        try:
-            if not self._closed:
-                session = self.node.accept(self.now(), address)
-        except PeerError:
-            pass  # all places are taken
-        finally:
-            if session is None:
-                link.close()
-        if session is not None:
-            self._adopt(session, link)
-        for connection in list(self._connections):
-            if connection.session.closed:
-                connection.turn()  # it gave its place to the new one
-
-    def _adopt(self, session, link, connecting: bool = False) -> Connection:
-        """Takes `session` and its `link`; where there is no memory for that, both end."""
-        connection = None
-        try:
-            connection = StreamConnection(self, session, link, connecting)
-            self.adopt(connection)
-            connection.start()
-        except MemoryError:
-            if connection in self._connections:
-                connection.abort(END_NO_MEMORY)
-            else:
-                link.close()
-                self.node.forget(session)
-            raise
-        self.wake_by(session.poll_timer())
-        return connection
-
     def adopt(self, connection: Connection) -> None:
         self._connections.append(connection)
+
+    def has(self, connection: Connection) -> bool:
+        return connection in self._connections
+
+    def turn_ended(self) -> None:
+        """What has ended lets go of its link."""
+        for connection in list(self._connections):
+            if connection.session.closed:
+                connection.turn()
 
     # What connections tell their bus
 
@@ -317,7 +261,7 @@ class Bus:
 
     def alive(self, late_ms: int) -> bool:
         """Whether no timer is later than `late_ms`, and no task of a link has ended."""
-        if self._closed:
+        if self.closed:
             return False
         # What is always due (a link that takes nothing) is not late while it is looked at.
         if self._due is not None and self.now() - max(self._due, self._looked) > late_ms:
@@ -343,7 +287,7 @@ class Bus:
 
     def serve(self, handler, connection: Connection, stream) -> None:
         """Runs `handler` on `stream`, as a task."""
-        self._track(self.spawn(self._serve(handler, connection, stream)))
+        self.track(self.spawn(self._serve(handler, connection, stream)))
         connection.serving += 1
 
     async def _serve(self, handler, connection: Connection, stream) -> None:
@@ -356,7 +300,7 @@ class Bus:
             stream.reset()  # it may not even have been entered
             raise
         except asyncio.CancelledError:
-            if self._closed:
+            if self.closed:
                 raise
             self.tell(LocalError(STREAM_CANCELLED, stream.name))
         finally:
@@ -395,7 +339,7 @@ class Bus:
                 self.tell(error)
                 await asyncio.sleep_ms(_PAUSE_MS)
 
-    def _track(self, task) -> None:
+    def track(self, task) -> None:
         """`close()` is to end `task`."""
         try:
             self._tasks.append(task)
@@ -415,11 +359,11 @@ class Bus:
             print_error(fault)
 
     def _start(self) -> None:
-        if self._closed:
+        if self.closed:
             raise LocalError(BAD_STATE, "the bus is closed")
         if self._timers is None:
             timers = self.drive(self._run_timers)
-            self._track(timers)
+            self.track(timers)
             self._timers = timers
 
     def wake_by(self, deadline) -> None:
@@ -454,11 +398,6 @@ class Bus:
             await asyncio.sleep_ms(_LONG_MS if self._due is None else self._due - self.now())
         finally:
             self._sleeper = None
-
-
-def _cut_short(connection: Connection, error) -> None:
-    """Whoever waited for `connection` waits no more."""
-    connection.abort(END_NO_MEMORY if isinstance(error, MemoryError) else END_LOCAL)
 
 
 def _check_link(link: str) -> None:

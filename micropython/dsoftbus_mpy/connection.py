@@ -1,5 +1,5 @@
-"""A session as programs on MicroPython's asyncio have it, and its driver on a TCP link: a thin
-wrapper of the core's pump. `udp` has the driver of datagram links."""
+"""A session as programs on MicroPython's asyncio have it. `tcp_port` and `datagram_port` have the
+drivers: thin wrappers of the core's pumps."""
 
 import asyncio
 from collections import deque
@@ -13,9 +13,8 @@ from dsoftbus.errors import (
     LocalError,
     PeerError,
 )
-from dsoftbus.pump import Pump
 from dsoftbus_mpy.stream import BusStream
-from dsoftbus_mpy.waiting import cancel, change, readable, writable
+from dsoftbus_mpy.waiting import change
 
 
 class Connection:
@@ -189,87 +188,3 @@ class Connection:
                 self._incoming.append(other)
         self._incoming.append(stream)
         self._changed.set()
-
-
-class StreamConnection(Connection):
-    """A connection on a TCP link of its own."""
-
-    def __init__(self, bus, session, link, connecting: bool):
-        super().__init__(bus, session)
-        self._connecting = connecting  # nothing may be written yet
-        self._pump = Pump(session, link, self.on_event)
-        self._blocked = asyncio.Event()  # the writer's cue
-        self._reader = self._writer = None  # tasks
-
-    def start(self) -> None:
-        self._reader = self._bus.drive(self._read_link, self)
-        self._writer = self._bus.drive(self._write_link, self)
-
-    # The pump
-
-    def turn(self) -> None:
-        if self.released or (self._connecting and not self.session.closed):
-            return
-        try:
-            self._pump.turn(self._bus.now())
-            if self._pump.finished:
-                self._release()
-                return
-            self._bus.wake_by(self._pump.poll_timer())
-        except MemoryError:
-            self.abort(END_NO_MEMORY)
-        except Exception as error:  # noqa: BLE001 - a fault of ours
-            self.contain(error)
-        if self._pump.blocked:
-            self._blocked.set()
-
-    def contain(self, error) -> None:
-        """A fault in this session ends it, and no other."""
-        self._bus.tell(error)
-        try:
-            self.abort(END_INTERNAL)
-        except Exception as another:  # noqa: BLE001 - the link is gone all the same
-            self._bus.tell(another)
-
-    def handle_timer(self, now: int):
-        """Does what is due; returns the next deadline in ms, or None."""
-        deadline = self._pump.poll_timer()
-        if deadline is not None and now >= deadline:
-            self.session.handle_timer(now)
-            self.turn()
-            deadline = self._pump.poll_timer()
-        return deadline
-
-    async def _read_link(self) -> bool:
-        await readable(self._pump.link.socket)
-        self._pump.read(self._bus.now())
-        self.turn()
-        return self.released
-
-    async def _write_link(self) -> bool:
-        if self._connecting or self._pump.blocked:
-            await writable(self._pump.link.socket)
-            self._connecting = False
-            self.turn()
-        else:
-            await change(self._blocked)
-        return self.released
-
-    # The end
-
-    def abort(self, code: int) -> None:
-        try:
-            self.session.refuse(code)
-            self._pump.abandon()
-        finally:
-            self._release()
-
-    def _release(self) -> None:
-        if self.released:
-            return
-        self.released = True
-        self._pump.link.close()
-        cancel(self._reader)
-        cancel(self._writer)
-        self._changed.set()
-        self._bus.on_released(self)

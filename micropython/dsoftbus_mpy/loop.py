@@ -12,7 +12,8 @@ from dsoftbus.pump import Pump
 from dsoftbus.ticks import earliest
 from dsoftbus_mpy import tcp
 from dsoftbus_mpy.clock import clock
-from dsoftbus_mpy.overlay import give_back
+from dsoftbus_mpy.overlay import give_back, reserve
+from dsoftbus_mpy.sockets import resolve
 
 _IN = select.POLLIN
 _OUT = select.POLLOUT
@@ -94,7 +95,7 @@ class Loop:
         Its events tell how that goes. Raises OSError, LocalError.
         """
         if _is_udp(link):
-            address = tcp.resolve(host, port)
+            address = resolve(host, port)
             self._calling = self._calling or self._open_port("0.0.0.0", 0)
             return self._calling.endpoint.connect(address, peer_public, self.now())
         return self._connect_tcp(host, port, peer_public)
@@ -177,7 +178,7 @@ class Loop:
         return self._add(DrivenPort(self.node, host, port, self._tell))
 
     def _add(self, driven):
-        tcp.reserve()
+        reserve()
         self._driven.append(driven)
         self._poll.register(driven.socket, driven.mask)
         return driven

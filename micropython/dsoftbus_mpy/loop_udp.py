@@ -3,7 +3,7 @@
 import select
 
 from dsoftbus.datagram_pump import DatagramPump
-from dsoftbus_mpy import tcp
+from dsoftbus_mpy.sockets import bind
 from dsoftbus_mpy.udp_link import UdpLink
 
 _AGAIN_MS = 50  # after a lack of memory: what was left undone is tried again
@@ -14,7 +14,7 @@ class DrivenPort:
     """An endpoint on a socket of its own, and what poll() is to tell of it."""
 
     def __init__(self, node, host: str, port: int, on_event):
-        self.port, self.socket = tcp.bind(host, port, False)
+        self.port, self.socket = bind(host, port, False)
         link = UdpLink(self.socket)
         self.endpoint = node.endpoint(link.mtu)
         self.mask = select.POLLIN

@@ -6,7 +6,7 @@ waits does not end for a lack of memory. Each gives something to await, at once.
 
 import asyncio
 
-from dsoftbus_mpy import tcp
+from dsoftbus_mpy.overlay import reserve
 
 
 class _Once:
@@ -73,7 +73,7 @@ def cancel(task) -> None:
 def _until_ready(sock, writing: bool):
     core = asyncio.core  # type: ignore[attr-defined] # the stubs leave `core` out
     queue = core._io_queue  # the running loop's, as MicroPython's own asyncio streams use it
-    tcp.reserve()
+    reserve()
     if writing:
         queue.queue_write(sock)
     else:

@@ -66,9 +66,9 @@ def test_discovery_joins_its_group_again_and_is_seen_at_once():
 
 
 def free_port() -> int:
-    from dsoftbus_mpy import tcp
+    from dsoftbus_mpy import sockets
 
-    port, sock = tcp.bind(LOOPBACK, 0, False)
+    port, sock = sockets.bind(LOOPBACK, 0, False)
     sock.close()
     return port
 

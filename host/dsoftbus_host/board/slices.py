@@ -125,9 +125,10 @@ SLICES = {
         ("core",),
         ("dsoftbus.crypto.blake2s", "dsoftbus_mpy.blake2s"),
     ),
+    "sockets": Slice("sockets and their addresses", ("core",), ("dsoftbus_mpy.sockets",)),
     "stream": Slice(
         "sessions on links that carry a stream of bytes",
-        ("node",),
+        ("node", "sockets"),
         (
             *_of("dsoftbus.link", "records protect"),
             "dsoftbus.session.over_stream",
@@ -164,9 +165,10 @@ SLICES = {
     ),
     "asyncio": Slice(
         "the Bus for programs on asyncio",
-        ("stream",),
+        ("node",),
         _of("dsoftbus_mpy", "waiting stream connection bus"),
     ),
+    "tcp": Slice("TCP for the Bus", ("asyncio", "stream"), ("dsoftbus_mpy.tcp_port",)),
     "loop": Slice(
         "a bare poll() loop, for programs without asyncio",
         ("stream",),
@@ -175,7 +177,9 @@ SLICES = {
     "ports": Slice(
         "datagram links for the Bus", ("asyncio", "network"), ("dsoftbus_mpy.datagram_port",)
     ),
-    "udp-socket": Slice("a UDP socket as a link", ("network",), ("dsoftbus_mpy.udp_link",)),
+    "udp-socket": Slice(
+        "a UDP socket as a link", ("network", "sockets"), ("dsoftbus_mpy.udp_link",)
+    ),
     "udp": Slice("UDP for the Bus", ("ports", "udp-socket"), ("dsoftbus_mpy.udp",)),
     "loop-udp": Slice("UDP for the bare loop", ("loop", "udp-socket"), ("dsoftbus_mpy.loop_udp",)),
     "line": Slice(
@@ -328,7 +332,7 @@ BETWEEN_US = _words(
     abandon admit adopt allow_messages announce_soon answer cancel_loan context end_with_session
     evicted finishing free_id keep_loan late_ms loan loan_at next_for_s next_public note_reset
     note_writable notify on_established on_released parting pending
-    readable_event receive_credit released stir take_loan turn_if_owed
+    readable_event receive_credit released stir take_loan track turn_ended turn_if_owed
     unsaved wake_by want_writable welcomes
     """
 )
