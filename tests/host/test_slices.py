@@ -117,6 +117,24 @@ def class_of(kind) -> ast.ClassDef:
     return next(n for n in body if isinstance(n, ast.ClassDef) and n.name == kind.__name__)
 
 
+def test_what_a_class_binds_with_a_type_has_its_short_name():
+    """As `session.roster` does: its objects are asked for it by that name."""
+    bound = {
+        part.target.id
+        for module in slices.every_module()
+        for node in fold.tree_of(module).body
+        if isinstance(node, ast.ClassDef)
+        for part in node.body
+        if isinstance(part, ast.AnnAssign)
+    }
+    assert "evicted" in bound and names.attribute("evicted") != "evicted"
+    text = "".join(build.linked_source(name) for name in LINKED)
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.ClassDef):
+            assert not any(isinstance(part, ast.AnnAssign) for part in node.body), node.name
+    assert not any(f" {name} = " in text for name in bound if names.attribute(name) != name)
+
+
 DIR = """
 import json, sys
 found = set()

@@ -153,7 +153,7 @@ class Cables(Buses):
         for bus in self.buses[1:]:
             listener = tcp.Listener(HOST, 0)
             near = tcp.connect(HOST, listener.port)
-            bus.open_serial(BytePort(listener.accept()))
+            bus.open_serial(BytePort(listener.accept()[0]))
             listener.close()
             self.cables.append(self.buses[0].open_serial(BytePort(near)))
 

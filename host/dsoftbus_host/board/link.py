@@ -145,10 +145,10 @@ class _Linker(ast.NodeTransformer):
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.ClassDef:
         node.name = self._own.get(node.name, node.name)
         node.bases = [self.visit(base) for base in node.bases]
-        node.body = [self._of_class(part) for part in node.body]
+        node.body = [new for part in node.body if (new := self._of_class(part))]
         return node
 
-    def _of_class(self, node: ast.stmt) -> ast.stmt:
+    def _of_class(self, node: ast.stmt) -> ast.stmt | None:
         """A statement of a class: what it binds is an attribute. Its values are seen from outside
         of the class: none of ours refers to a name of its own there."""
         if isinstance(node, Function):
@@ -156,6 +156,9 @@ class _Linker(ast.NodeTransformer):
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
             target = ast.Name(names.attribute(node.targets[0].id), ast.Store())
             return ast.Assign([target], self.visit(node.value))
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            target = ast.Name(names.attribute(node.target.id), ast.Store())
+            return ast.Assign([target], self.visit(node.value)) if node.value else None
         return node
 
     def _visit_function(self, node: Function) -> Function:

@@ -97,6 +97,8 @@ def of_class(node: ast.ClassDef) -> Iterator[str]:
             yield part.name
         elif isinstance(part, ast.Assign):
             yield from (t.id for t in part.targets if isinstance(t, ast.Name))
+        elif isinstance(part, ast.AnnAssign) and isinstance(part.target, ast.Name):
+            yield part.target.id
     for inner in ast.walk(node):
         if isinstance(inner, ast.Attribute) and isinstance(inner.ctx, ast.Store):
             yield from [inner.attr] if ast.unparse(inner.value) == "self" else []
