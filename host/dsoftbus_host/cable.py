@@ -28,14 +28,17 @@ class BytePort:
             raise Unsupported("serial ports on this system: they cannot be waited for")
         import termios  # only there
 
-        self.serial = serial.Serial(path, baud, timeout=0, write_timeout=0, exclusive=True)
+        try:
+            self.serial = serial.Serial(path, baud, timeout=0, write_timeout=0, exclusive=True)
+        except termios.error as error:  # the port has gone again; that class is no OSError
+            raise OSError(*error.args) from error
         try:
             os.set_blocking(self.fileno(), False)
             mode = termios.tcgetattr(self.fileno())
             # pyserial's 0 makes "nothing now" look like "nothing any more".
             mode[6][termios.VMIN] = 1
             termios.tcsetattr(self.fileno(), termios.TCSANOW, mode)
-        except termios.error as error:  # it is gone again; that class is no OSError
+        except termios.error as error:  # as above
             self.close()
             raise OSError(*error.args) from error
 

@@ -104,6 +104,25 @@ def test_deny_outweighs_allow_wherever_it_stands():
     assert rules.allows(STRANGER, IN, "x")
 
 
+def test_deny_outweighs_allow_in_either_order_and_on_either_side():
+    allow, deny = "allow in %s x", "deny in %s x"
+    own = [allow % "*", deny % "*"]
+    given = ["allow in x", "deny in x"]
+    for rules in (
+        acl(*own),
+        acl(*own[::-1]),
+        acl(allow % PEER, deny % "paired"),
+        acl(allow % "paired", deny % PEER),
+        acl(own[0], grants=given[1:]),
+        acl(own[1], grants=given[:1]),
+        acl(grants=given),
+        acl(grants=given[::-1]),
+        acl(own[0], own[1], own[0], grants=given[:1]),
+    ):
+        assert not rules.allows(PEER, IN, "x")
+    assert acl(own[0]).allows(PEER, IN, "x") and acl(grants=given[:1]).allows(PEER, IN, "x")
+
+
 def test_paired_and_anyone():
     rules = acl("allow in paired a", "allow in * b")
     assert rules.allows(PEER, IN, "a")
