@@ -74,7 +74,8 @@ class Bus:
     proves some key; a stream's handler decides what they may do. With a `guard` its trust store
     decides (`watch.Watch` keeps one); with both, both have to agree. `psk`: 32 bytes that every
     peer has to show; without `allow` and `guard` that is enough.
-    `on_error(error)` may be replaced: it is told of what a handler raised.
+    `on_error(error)` may be replaced: it is told of what a handler raised; and `on_name(name)`, of
+    the names of streams that are offered or asked for here.
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class Bus:
         static = suites[SUITE_CHACHA_SHA256].keypair(key)
         self.node = Node(suites, static, os.urandom, profile, name, psk, guard, allow)
         self.on_error: Callable[[Exception], None] = _log_error
+        self.on_name: Callable[[str], object] = _nothing
         self._suite_of: dict[bytes, int] = {}  # peers that lack this host's fastest
         self._handlers: dict[str, Handler] = {}
         self._listeners: list[socket.socket] = []
@@ -285,6 +287,7 @@ class Bus:
         A bus with handlers answers its streams itself: names without a handler are refused.
         """
         self._handlers[name] = handler
+        self.on_name(name)
 
     async def close(self) -> None:
         """Ends every session in order and stops listening."""
@@ -428,6 +431,10 @@ class Bus:
             self.tell(error)
         finally:
             connection.serving -= 1
+
+
+def _nothing(name: str) -> None:
+    """Nobody keeps the names."""
 
 
 def _check_place(link: str, host: str, port: int, least: int) -> None:

@@ -26,6 +26,7 @@ from dsoftbus_host.bus import Bus
 from dsoftbus_host.cli_pair import show_invitation
 from dsoftbus_host.display import shown
 from dsoftbus_host.terminal import (
+    advise,
     ask_secret,
     command,
     console,
@@ -161,6 +162,7 @@ def token(
     The board makes its own key, which stays there. The first contact over Wi-Fi is trusted then.
     """
     rules = [grant(text) for text in grants]
+    advise(rules, trust_path)
     own = Bus(keys.load_or_make(key_path))
     with remote.connected(port) as there:
         values = settings.read(there)

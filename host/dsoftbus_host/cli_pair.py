@@ -38,6 +38,7 @@ from dsoftbus_host.clock import now_ms
 from dsoftbus_host.nearby import LINK_NAMES, Nearby
 from dsoftbus_host.screen import cell
 from dsoftbus_host.terminal import (
+    advise,
     ask_secret,
     command,
     console,
@@ -142,6 +143,7 @@ def pair(
         warn_of_argument("this token", "`dsoftbus pair -` asks for it")
     events: asyncio.Queue[NodeEvent] = asyncio.Queue()
     rules = [grant(text) for text in grants]
+    advise(rules, place.trust_path)
     asyncio.run(_pair(place, place.nearby(events.put_nowait, grants=rules), events, peer, token))
 
 

@@ -20,7 +20,15 @@ from dsoftbus.trust.acl import PAIRED, rule
 from dsoftbus.trust.store import TrustStore, decode
 from dsoftbus_host import crypto, keys, next_key
 from dsoftbus_host.screen import cell
-from dsoftbus_host.terminal import command, console, key_option, open_store, short_id, trust_option
+from dsoftbus_host.terminal import (
+    advise,
+    command,
+    console,
+    key_option,
+    open_store,
+    short_id,
+    trust_option,
+)
 
 _DAY_S = 86400
 
@@ -109,6 +117,8 @@ def _change_rule(
         elif not store.remove_rule(changed):
             raise LocalError(BAD_ARGUMENT, f"there is no rule `{changed}`")
     console.print(f"{'removed' if remove else 'from now on'}: {changed}")
+    if not remove:
+        advise([changed], path)
 
 
 def _who(store: TrustStore, who: str) -> str:

@@ -79,6 +79,7 @@ class Connection:
         if self.cause is not None:
             raise self.cause
         stream = BusStream(self, self.session.open(name, priority, kind))
+        self._bus.on_name(name)
         self.turn()
         return stream
 

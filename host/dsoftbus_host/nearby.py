@@ -25,6 +25,7 @@ from dsoftbus_host.connection import Connection
 from dsoftbus_host.discovery import Discovery
 from dsoftbus_host.interfaces import Interface
 from dsoftbus_host.keeper import Keeper
+from dsoftbus_host.names_used import NamesUsed
 from dsoftbus_host.starts import count_start
 from dsoftbus_host.store_file import StoreFile
 from dsoftbus_host.watch import Watch
@@ -62,6 +63,8 @@ class Nearby:
         self.guard = Guard(file.store, os.urandom, _today, grants)
         self.guard.alike = lookalikes.alike
         self.bus = Bus(key, name, guard=self.guard)
+        self._names = NamesUsed(file.path)
+        self.bus.on_name = self._note_name
         self.peers = self.bus.node.discover()
         self.watch = Watch(self.bus, self._tell, file, key_path)
         self._on_event = on_event
@@ -108,6 +111,10 @@ class Nearby:
         self.discovery.stop()
         await self.bus.close()
         self.watch.stop()
+
+    def _note_name(self, name: str) -> None:
+        if self._names.note(name):
+            self._names.save()
 
     def take_pairings(self) -> None:
         """By digits, from now on for five minutes, and everyone may know."""

@@ -6,7 +6,7 @@ import contextlib
 import functools
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +25,10 @@ from dsoftbus.errors import (
     TOKEN_REQUIRED,
     BusError,
 )
+from dsoftbus.trust.acl import Rule
 from dsoftbus_host import keys, store_file
 from dsoftbus_host.display import shown
+from dsoftbus_host.names_used import NamesUsed
 from dsoftbus_host.screen import Screen
 
 console = Screen()
@@ -169,3 +171,9 @@ def short_id(device: str) -> str:
     40 bits tell the nodes of one place apart; they prove nothing.
     """
     return device[:4] + "-" + device[4:8]
+
+
+def advise(rules: Iterable[Rule], trust_path: Path) -> None:
+    """Says which of these rules match nothing that the node has offered or asked for so far."""
+    for text in NamesUsed(trust_path).advice(rule.pattern for rule in rules):
+        errors.print(text)

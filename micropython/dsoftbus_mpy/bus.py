@@ -276,6 +276,11 @@ class Bus:
         """Whether this bus answers the streams of its peers by itself."""
         return bool(self._handlers)
 
+    @property
+    def offered(self) -> list:
+        """The names that its handlers serve, each a name or a prefix and `*`."""
+        return list(self._handlers)
+
     def handler(self, name: str):
         """What serves streams of this name, or None."""
         if name in self._handlers:

@@ -36,6 +36,7 @@ from dsoftbus.const import (
 from dsoftbus.errors import BAD_ARGUMENT, BusError, LocalError, label
 from dsoftbus.identity import device_id, looks_like_id
 from dsoftbus.trust.acl import rule
+from dsoftbus.trust.hints import advice
 from dsoftbus.trust.naming import find
 from dsoftbus_mpy.discovery import Discovery
 from dsoftbus_mpy.display import shown, word
@@ -148,6 +149,9 @@ class Console:
         self._guard.store.add_rule(rule("%s %s %s %s" % (effect, direction, who, name)))
         self._guard.recheck()
         self._watch.stir()
+        text = advice(name, self._bus.offered)  # the rule stands, whatever it matches
+        if text:
+            print("note", text)
 
     async def _echo(self, who: str, text: str) -> None:
         connection = await self._connect(who)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import random
 import sys
@@ -9,14 +10,15 @@ import sys
 import pytest
 from click.testing import CliRunner
 
-from dsoftbus.const import EV_PAIR_DIGITS, EV_PAIRED, LINK_STREAM
+from dsoftbus.const import ANYONE, EV_PAIR_DIGITS, EV_PAIRED, LINK_STREAM
 from dsoftbus.discovery.announce import FLAG_PAIRING, FLAG_TOKEN
 from dsoftbus.errors import NOT_PAIRED, BusError
 from dsoftbus.identity import device_id
-from dsoftbus.trust.acl import grant
+from dsoftbus.trust.acl import grant, rule
 from dsoftbus.trust.invitation import Invitation, decode, psk
 from dsoftbus.trust.store import Entry
 from dsoftbus_host import cli_pair, store_file
+from dsoftbus_host.bus import Bus
 from dsoftbus_host.cli import main
 from dsoftbus_host.clock import now_ms
 from dsoftbus_host.interfaces import LOOPBACK
@@ -341,3 +343,65 @@ def test_a_token_of_ones_own_goes_with_no_peer(tmp_path):
     for peer in ("hall", "-", "dsoftbus:x"):
         own = ("--key", tmp_path / "key", "--trust", tmp_path / "trust")
         assert "without a PEER" in run("pair", peer, "--token", *own, fails=True)
+
+
+# Rules that match nothing
+
+
+def test_a_rule_that_matches_no_stream_is_stored_and_said(trust):
+    said = run("deny", "hall", "file", "--trust", trust)
+    assert "from now on: deny in" in said
+    assert "`file` matches nothing that this node has offered or asked for" in said
+    assert "did you mean `file/*`?" in said
+    assert len(rules(trust)) == 1
+    again = run("allow", "paired", "file", "--trust", trust)
+    assert "did you mean `file/*`?" in again  # a mistake is no excuse for the next
+    for name in ("file/*", "file/secret.txt", "fetch/*", "echo", "datagrams", "*"):
+        assert "matches nothing" not in run("deny", "hall", name, "--trust", trust)
+    removed = run("deny", "hall", "file", "--remove", "--trust", trust)
+    assert "matches nothing" not in removed
+
+
+def test_what_a_pairing_grants_is_looked_at_too(tmp_path):
+    async def test(other):
+        other.nearby.take_pairings()
+        words = ("pair", "other", "--grant", "allow in file", "--grant", "allow in echo")
+        said = await other.meets(*words, input="y\n")
+        assert "did you mean `file/*`?" in said and "`echo` matches" not in said
+        await other.paired.wait()
+
+    with_other(tmp_path, test)
+
+
+def test_names_that_a_node_has_offered_or_asked_for_are_known_to_others(trust):
+    async def use():
+        node = Nearby(
+            os.urandom(32),
+            "node",
+            StoreFile(trust),
+            lambda event: None,
+            listen=("127.0.0.1", 0),
+            interfaces=[LOOPBACK],
+            discovery_port=random.randrange(30000, 40000),
+        )
+        async with node, Bus(os.urandom(32), allow=ANYONE) as peer:
+            node.bus.on_stream("sensor/*", None)
+            node.bus.on_stream("file/*", None)  # comes with dsoftbus, and need not be noted
+            port = await peer.listen()
+            session = await node.bus.connect("127.0.0.1", port, peer.public)
+            node.guard.store.add_rule(rule("allow out * *"))
+            for name in ("clock", "clock", "sensor/1"):
+                (await session.open(name)).reset()
+
+    for name in ("sensor/1", "clock"):
+        assert "matches nothing" in run("allow", "hall", name, "--trust", trust)
+    asyncio.run(use())
+    for name in ("sensor/1", "sensor/*", "clock"):
+        assert "matches nothing" not in run("allow", "hall", name, "--trust", trust)
+    assert "did you mean `clock`?" in run("allow", "hall", "clocks", "--trust", trust)
+    kept = trust.with_name(trust.name + ".names")
+    assert json.loads(kept.read_text()) == ["sensor/*", "clock"]
+    assert kept.stat().st_mode & 0o777 == 0o600
+    for damaged in (b"", b"\xff", b"{}", b'[1, null, ""]', b"[" * 100_000):
+        kept.write_bytes(damaged)
+        assert "matches nothing" in run("allow", "hall", "clock", "--trust", trust)

@@ -1,5 +1,6 @@
 """`micropython -m dsoftbus_mpy`: real processes, real files, and peers that misbehave."""
 
+import asyncio
 import contextlib
 import hashlib
 import random
@@ -139,6 +140,20 @@ def test_nobody_is_served_by_default(tmp_path):
     done = nodes.run("serve", *own)
     assert (done.returncode, done.stdout) == (1, "")
     assert "--allow HEXKEY, or --anyone" in done.stderr
+
+
+def test_a_rule_that_matches_no_stream_is_taken_and_said(tmp_path):
+    async def test():
+        async with nodes.Board(tmp_path, "board", random.randrange(30000, 50000)) as board:
+            board.say("deny paired in file")
+            assert "did you mean `file/*`?" in await board.until("note")
+            for line in ("allow paired both echo", "deny * in file/*", "allow * in datagrams"):
+                board.say(line)
+            board.say("deny paired in ehco")
+            assert "`ehco` matches nothing" in await board.until("note")
+            assert not [line for line in board.lines if line.startswith("error")]
+
+    asyncio.run(asyncio.wait_for(test(), nodes.TIMEOUT_S))
 
 
 # What no peer may have

@@ -306,6 +306,7 @@ SLICES = {
         ("files", "discovery", "rotation", "naming", "names", "keyfile"),
         (
             "dsoftbus.trust.invitation",
+            "dsoftbus.trust.hints",
             "dsoftbus_mpy.console",
             "dsoftbus_mpy.__main__",
         ),

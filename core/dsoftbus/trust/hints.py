@@ -1,0 +1,70 @@
+"""What a rule may have meant that matches no name a node knows; imported where people write rules.
+
+Streams are `file/NAME`, and a rule for `file` is a good rule that matches none of them. The names
+that count are those of the services that come with dsoftbus and those that the node itself has
+offered or asked for; names in other rules do not, or a mistake would excuse the next one.
+"""
+
+from dsoftbus.const import DATAGRAMS
+
+BUILT_IN = ("file/*", "fetch/*", "echo", DATAGRAMS)
+_APART = 2  # letters, in which a name may differ from what was meant
+_SHORT = 3  # up to here two names differ in all that they have
+
+
+def advice(pattern: str, names=()) -> str:
+    """What to tell the person who gives a rule with `pattern`, or "" where it matches something.
+
+    `names`: those that this node has offered or asked for, each a name or a prefix and `*`.
+    """
+    known = sorted(set(BUILT_IN) | set(names))
+    if heard_of(pattern, known):
+        return ""
+    meant = [name for name in known if _alike(pattern, name)]
+    text = "`%s` matches nothing that this node has offered or asked for so far" % pattern
+    if meant:
+        return "%s; did you mean %s?" % (text, _listed(meant, " or "))
+    return "%s; it knows %s" % (text, _listed(known, ", "))
+
+
+def heard_of(pattern: str, known) -> bool:
+    """Whether some name can match both `pattern` and one of `known`."""
+    return any(_meets(pattern, name) for name in known)
+
+
+def _meets(one: str, other: str) -> bool:
+    if one[-1] != "*":
+        one, other = other, one
+    if one[-1] != "*":
+        return one == other
+    prefix = one[:-1]
+    if other[-1] == "*":
+        return other[:-1].startswith(prefix) or prefix.startswith(other[:-1])
+    return other.startswith(prefix) and (not prefix or other != prefix)
+
+
+def _alike(pattern: str, name: str) -> bool:
+    one, other = _first(pattern), _first(name)
+    if min(len(one), len(other)) <= _SHORT:
+        return one == other
+    return one.startswith(other) or other.startswith(one) or _distance(one, other) <= _APART
+
+
+def _first(name: str) -> str:
+    """The word that a name begins with."""
+    return name.split("/")[0].rstrip("*").lower()
+
+
+def _distance(one: str, other: str) -> int:
+    """How many letters to put in, take out or change (Levenshtein)."""
+    row = list(range(len(other) + 1))
+    for at, letter in enumerate(one):
+        above, row = row, [at + 1]
+        for place in range(len(other)):
+            changed = above[place] + (letter != other[place])
+            row.append(min(changed, above[place + 1] + 1, row[place] + 1))
+    return row[-1]
+
+
+def _listed(names, between: str) -> str:
+    return between.join(["`%s`" % name for name in names])

@@ -1,0 +1,66 @@
+"""What a person hears of a rule that matches no stream."""
+
+from dsoftbus.trust.hints import advice, heard_of
+
+OWN = ("sensor/*", "lamp")
+
+
+def test_a_rule_that_matches_something_is_not_spoken_of():
+    for pattern in (
+        "*",
+        "file/*",
+        "file/photo.jpg",
+        "file/ph*",
+        "fi*",
+        "fetch/x",
+        "echo",
+        "e*",
+        "datagrams",
+        "data*",
+        "lamp",
+        "sensor/1",
+        "sensor/*",
+        "sensor/a*",
+        "sens*",
+    ):
+        assert advice(pattern, OWN) == "", pattern
+
+
+def test_a_rule_that_matches_nothing_says_so_and_what_it_could_have_meant():
+    for pattern, meant in (
+        ("file", "`file/*`"),
+        ("file/", "`file/*`"),
+        ("File/*", "`file/*`"),
+        ("files/*", "`file/*`"),
+        ("files", "`file/*`"),
+        ("fiel/x", "`file/*`"),
+        ("fetch", "`fetch/*`"),
+        ("fetsh/*", "`fetch/*`"),
+        ("Echo", "`echo`"),
+        ("ehco", "`echo`"),
+        ("echo/*", "`echo`"),
+        ("datagram", "`datagrams`"),
+        ("sensor", "`sensor/*`"),
+        ("sensors/1", "`sensor/*`"),
+        ("lamb", "`lamp`"),
+    ):
+        text = advice(pattern, OWN)
+        assert text.startswith("`%s` matches nothing" % pattern), text
+        assert text.endswith("did you mean %s?" % meant), text
+
+
+def test_what_is_like_nothing_lists_what_there_is():
+    for pattern in ("clock", "x", "tmp/*", "dsoftbus.pair"):
+        text = advice(pattern, OWN)
+        assert "did you mean" not in text, text
+        known = "`datagrams`, `echo`, `fetch/*`, `file/*`, `lamp`, `sensor/*`"
+        assert text.endswith("it knows " + known), text
+
+
+def test_without_names_of_its_own_a_node_has_those_that_come_with_it():
+    assert advice("sensor/1") != ""
+    assert advice("file/x") == ""
+
+
+def test_a_service_that_takes_every_name_leaves_nothing_to_say():
+    assert heard_of("clock", ("*",)) and advice("clock", ("*",)) == ""
