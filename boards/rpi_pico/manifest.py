@@ -86,6 +86,7 @@ package(
         "trust/rotation.py",
         "trust/store.py",
         "trust/talk.py",
+        "trust/window.py",
     ),
     base_path="../../core",
 )

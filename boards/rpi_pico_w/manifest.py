@@ -94,6 +94,7 @@ package(
         "trust/rotation.py",
         "trust/store.py",
         "trust/talk.py",
+        "trust/window.py",
     ),
     base_path="../../core",
 )

@@ -22,11 +22,13 @@ from dsoftbus.const import (
 from dsoftbus.discovery.announce import FLAG_PAIRING, FLAG_TOKEN
 from dsoftbus.errors import (
     BAD_ARGUMENT,
+    PAIRING_LIMIT,
     PAIRING_TIMEOUT,
     TRUST_REVOKED,
     BusError,
     LocalError,
     PeerError,
+    label,
 )
 from dsoftbus.session.events import NodeEvent
 from dsoftbus.trust import invitation
@@ -156,18 +158,22 @@ async def _pair(
 ) -> None:
     async with nearby:
         place.ask(nearby)
+        wanted: str | None = None
         if peer is None:
             _wait_for_anyone(nearby, token)
         elif _is_invitation(peer):
-            await _accept_invitation(nearby, invitation.decode(peer))
+            invited = invitation.decode(peer)
+            wanted = invited.id
+            await _accept_invitation(nearby, invited)
         else:
             device = await nearby.heard(peer)
             if nearby.peers.get(device).flags & FLAG_TOKEN:
                 console.print(_TOKEN_ONLY)
             connection = await nearby.connect(device)
+            wanted = connection.peer_id  # it may have another key by now
             nearby.guard.pair(connection.session, now_ms())
         try:
-            await asyncio.wait_for(_follow(nearby, events), _WAIT_S)
+            await asyncio.wait_for(_Person(nearby, events, wanted).follow(), _WAIT_S)
         except asyncio.TimeoutError:
             raise LocalError(PAIRING_TIMEOUT) from None
 
@@ -227,40 +233,91 @@ async def _places(nearby: Nearby, invited: Invitation) -> list[tuple[str, str, i
     return places
 
 
-async def _follow(nearby: Nearby, events: asyncio.Queue[NodeEvent]) -> None:
-    """Asks the person what there is to ask, until it is done. Raises PeerError when it failed."""
-    while True:
-        event = await events.get()
-        name = event.name or short_id(event.peer)
-        if event.kind == EV_NAME_WARNING:
-            console.print(_warning(name, event), style="bold red")
-        elif event.kind == EV_PAIR_DIGITS:
-            await _compare(nearby, event, name)
-        elif event.kind == EV_PAIR_FAILED:
+class _Person:
+    """Asks the person what there is to ask, until `wanted` has paired, or with None anyone.
+
+    Only that, the person and the time end it: whoever else tries and fails is reported.
+    """
+
+    def __init__(
+        self, nearby: Nearby, events: asyncio.Queue[NodeEvent], wanted: str | None
+    ) -> None:
+        self._nearby = nearby
+        self._events = events
+        self._wanted = wanted
+
+    async def follow(self) -> None:
+        """Raises PeerError where the peer that was wanted does not pair, LocalError where no more
+        attempts are taken."""
+        while True:
+            event = await self._events.get()
+            name = event.name or short_id(event.peer)
+            concerns = self._wanted in (None, event.peer)
+            if event.kind == EV_NAME_WARNING:
+                console.print(_warning(name, event), style="bold red")
+            elif event.kind == EV_PAIR_DIGITS:
+                await self._on_digits(event, name, concerns)
+            elif event.kind == EV_PAIR_FAILED:
+                self._on_failure(event, name, concerns)
+            elif event.kind == EV_PAIRED and concerns:
+                await self._on_paired(event, name)
+                return
+
+    async def _on_digits(self, event: NodeEvent, name: str, concerns: bool) -> None:
+        guard = self._nearby.guard
+        digits = event.about.pairing.digits
+        agreed = concerns and await self._compare(event, name, digits)
+        try:
+            if agreed:
+                guard.confirm(digits)
+            elif agreed is False and not event.about.pairing.ended:
+                guard.cancel()
+        except LocalError as error:  # it ended meanwhile; an event says why
+            console.print(f"{name}: {error}")
+
+    async def _compare(self, event: NodeEvent, name: str, digits: str) -> bool | None:
+        """What the person says; None where the peer did not wait for that."""
+        console.print(f"{name} ({event.peer}) shows the same six digits?")
+        console.print(f"{digits[:3]} {digits[3:]}", style="bold")
+        question = "The digits are the same on both sides"
+        asking = asyncio.ensure_future(asyncio.to_thread(click.confirm, question))
+        held: list[NodeEvent] = []
+        gone = False
+        while not asking.done():
+            coming = asyncio.ensure_future(self._events.get())
+            await asyncio.wait((asking, coming), return_when=asyncio.FIRST_COMPLETED)
+            if not coming.done():
+                coming.cancel()
+                continue
+            held.append(coming.result())
+            if (held[-1].kind, held[-1].peer) == (EV_PAIR_FAILED, event.peer) and not gone:
+                gone = True
+                console.print(f"\n{name} gave up; press Enter")
+        for other in held:
+            self._events.put_nowait(other)
+        answer = asking.result()
+        return None if gone else answer
+
+    def _on_failure(self, event: NodeEvent, name: str, concerns: bool) -> None:
+        if self._wanted is not None and concerns:
             raise PeerError(event.code, name)
-        elif event.kind == EV_PAIRED:
-            nearby.watch.persist()
-            if nearby.guard.store.get(event.peer) is None:
-                raise LocalError(TRUST_REVOKED, f"{name}: another command has unpaired it")
-            console.print(f"paired with {name} ({event.peer})")
-            await _last_word(nearby, event.peer)
-            return
+        console.print(f"{name} did not pair: {label(event.code)}")
+        if self._wanted is None and not self._nearby.guard.desk.is_open(now_ms()):
+            raise LocalError(PAIRING_LIMIT, "so many failed; `dsoftbus pair` takes more")
+
+    async def _on_paired(self, event: NodeEvent, name: str) -> None:
+        nearby = self._nearby
+        nearby.watch.persist()
+        if nearby.guard.store.get(event.peer) is None:
+            raise LocalError(TRUST_REVOKED, f"{name}: another command has unpaired it")
+        console.print(f"paired with {name} ({event.peer})")
+        await _last_word(nearby, event.peer)
 
 
 def _warning(name: str, event: NodeEvent) -> str:
     known = event.about
     like = "is a name that you know" if known.name == name else f"looks like {known.name}"
     return f"WARNING: {name} ({event.peer}) {like}, but its key is not that of {known.id}"
-
-
-async def _compare(nearby: Nearby, event: NodeEvent, name: str) -> None:
-    digits = event.about.pairing.digits
-    console.print(f"{name} ({event.peer}) shows the same six digits?")
-    console.print(f"{digits[:3]} {digits[3:]}", style="bold")
-    if await asyncio.to_thread(click.confirm, "The digits are the same on both sides"):
-        nearby.guard.confirm(digits)
-    else:
-        nearby.guard.cancel()
 
 
 async def _last_word(nearby: Nearby, device: str) -> None:

@@ -19,6 +19,7 @@ _FOR_A_WHILE = (
     "dsoftbus_x25519",
     "dsoftbus_keyfile",
     "dsoftbus_doubts",
+    "dsoftbus_window",
     "dsoftbus_text",
     "dsoftbus_lookalikes",
 )

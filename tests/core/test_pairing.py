@@ -196,20 +196,49 @@ def test_a_desk_takes_one_pairing_at_a_time():
     assert desk.begin(False, HASH, 0) is not first
 
 
+def failed(desk, now: int, host=None, shown: bool = True) -> None:
+    """An attempt that fails, with or without digits to compare."""
+    attempt = desk.begin(False, HASH, now, host)
+    if shown:
+        carry(Pairing(True, HASH, Random(2), now), attempt)
+        assert attempt.digits
+    attempt.cancel(WRONG_CODE)
+    desk.settle()
+
+
 def test_a_desk_takes_so_many_attempts_and_no_more():
     desk = Desk(Random(1))
     desk.open(0)
     now = 0
     for n in range(5):
-        attempt = desk.begin(False, HASH, now)
-        attempt.cancel(WRONG_CODE)
-        desk.settle()
+        failed(desk, now)
         if n == 2:
             raises(PAIRING_LIMIT, desk.begin, False, HASH, now)  # three in a minute
             now = 40000
     raises(PAIRING_CLOSED, desk.begin, False, HASH, 100000)
     desk.open(100000)
     assert desk.begin(False, HASH, 100000)
+
+
+def test_attempts_that_show_no_digits_do_not_close_a_desk():
+    desk = Desk(Random(1))
+    desk.open(0)
+    for n in range(14):
+        failed(desk, 20000 * n, None, False)
+    assert desk.refusal(290000) == 0 and desk.is_open(290000)
+
+
+def test_one_host_does_not_close_a_desk_to_others():
+    for shown in (True, False):
+        desk = Desk(Random(1))
+        desk.open(0)
+        for n in range(3):
+            failed(desk, 20000 * n, "192.0.2.66", shown)
+        raises(PAIRING_LIMIT, desk.begin, False, HASH, 80000, "192.0.2.66")
+        assert desk.begin(False, HASH, 80000, "192.0.2.1")
+        desk.withdraw()
+        desk.open(100000)  # its owner says so anew
+        failed(desk, 100000, "192.0.2.66", shown)
 
 
 def test_a_success_closes_the_desk():

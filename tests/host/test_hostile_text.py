@@ -173,25 +173,26 @@ def told(capsys):
 def test_the_prompt_of_a_pairing_shows_the_id(told, name, monkeypatch):
     class Attempt:
         digits = "402917"
+        ended = False
 
     class About:
         pairing = Attempt()
 
+    events = asyncio.Queue()
+
     class Guard:
         def cancel(self):
-            pass
+            events.put_nowait(NodeEvent(EV_PAIR_FAILED, ID, name, PAIRING_CANCELLED))
 
     class Nearby:
         guard = Guard()
 
-    events = asyncio.Queue()
     known = Entry(bytes(32), name[:12])
     events.put_nowait(NodeEvent(EV_NAME_WARNING, ID, name, 0, known))
     events.put_nowait(NodeEvent(EV_PAIR_DIGITS, ID, name, 0, About()))
-    events.put_nowait(NodeEvent(EV_PAIR_FAILED, ID, name, PAIRING_CANCELLED))
     monkeypatch.setattr("click.confirm", lambda *_, **__: False)
     with pytest.raises(BusError) as failed:
-        asyncio.run(cli_pair._follow(Nearby(), events))
+        asyncio.run(cli_pair._Person(Nearby(), events, ID).follow())
     console.print_lines(failed.value)
     text = told()
     assert f"({ID})" in text

@@ -3,11 +3,14 @@
 Imported where that happens (docs/wire-format.md, sequence; docs/trust.md, floods).
 """
 
+from dsoftbus.const import EV_CLONED_KEY
 from dsoftbus.discovery.announce import JUMP_MAX
-from dsoftbus.errors import ANNOUNCE_REPLAYED, PeerError
+from dsoftbus.errors import ANNOUNCE_REPLAYED, CLONED_KEY, PeerError
+from dsoftbus.session.events import NodeEvent
 
 _OTHERS = 4  # hosts whose last sequence is kept beside that of the host a peer was heard at last
 _TURNS = 3  # two hosts have taken turns so often: neither is the other, moved or started anew
+_WARN_AGAIN_MS = 600000  # of a second node with one's own key
 _HOSTS = 4  # so many hosts at least share the places of strangers who are there
 
 
@@ -23,7 +26,7 @@ def follow(peers, peer, new: int, host) -> None:
         if host != peer.host:
             peer.turns += 1
             if peer.turns == _TURNS:
-                peers.warn(peer.id, peer.name, host)
+                _warn(peers, peer, host)
     if host != peer.host:
         _remember(peer, peer.host, last)
 
@@ -36,6 +39,19 @@ def _remember(peer, host, sequence: int) -> None:
     if host in others or len(others) >= _OTHERS:
         others.pop(host if host in others else next(iter(others)))
     others[host] = sequence
+
+
+def hear_own(peers, said, host, now: int) -> None:
+    """One's own packets come back; `said`, which one has not said yet, is another's."""
+    if host not in peers.own_hosts and now >= peers.warn_at:
+        peers.warn_at = now + _WARN_AGAIN_MS
+        _warn(peers, said, host)
+
+
+def _warn(peers, node, host) -> None:
+    """Two nodes have the key of `node`; one of them was heard at `host`."""
+    where = host if isinstance(host, str) else "serial %s channel %d" % host[1:]
+    peers.warnings.append(NodeEvent(EV_CLONED_KEY, node.id, node.name, CLONED_KEY, where))
 
 
 def expendable(table: dict, limit: int, for_known: bool):

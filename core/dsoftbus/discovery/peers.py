@@ -9,12 +9,11 @@ last; what names it and comes from elsewhere pays as strangers do, and is nothin
 from collections import deque
 
 from dsoftbus.backoff import Backoff
-from dsoftbus.const import ANNOUNCE_MAX, EV_CLONED_KEY, EV_OFFLINE, EV_ONLINE, LINK_LINE
+from dsoftbus.const import ANNOUNCE_MAX, EV_OFFLINE, EV_ONLINE, LINK_LINE
 from dsoftbus.discovery.announce import JUMP_MAX, PAD, claimed, decode
 from dsoftbus.errors import (
     ANNOUNCE_OVERSIZE,
     ANNOUNCE_RATE,
-    CLONED_KEY,
     CONNECT_BACKOFF,
     HANDSHAKE_RATE,
     IDENTITY_MISMATCH,
@@ -37,7 +36,6 @@ _KNOWN_PACKETS = 10  # of one known peer, in the same time: it announces every f
 _HOST_PACKETS = 10  # the share of one host in what strangers may send: a bridge with a few boards
 _HANDSHAKES = 3
 _HANDSHAKES_MS = 30000
-_WARN_AGAIN_MS = 600000  # of a second node with one's own key
 _WARNINGS = 4  # that wait for the program
 
 
@@ -102,8 +100,8 @@ class Peers:
         self._strangers = Shares(*shared)
         # Known peers that are somewhere else than they were, and trusted ones that come back.
         self._returning = Shares(*shared)
-        self._warnings = deque((), _WARNINGS)
-        self._warn_at = 0
+        self.warnings = deque((), _WARNINGS)
+        self.warn_at = 0  # of a second node with one's own key, at the earliest
         self._turned = {}  # by id: those of whom the last event is true no more
         self._gone = deque((), profile.peers)  # evicted, and not yet reported
         self.drops = {}
@@ -211,8 +209,8 @@ class Peers:
 
     def next_event(self):
         """A change of who is there, or None."""
-        if self._warnings:
-            return self._warnings.popleft()
+        if self.warnings:
+            return self.warnings.popleft()
         if self._gone:
             return _event(self._gone.popleft(), False)
         if not self._turned:
@@ -251,7 +249,9 @@ class Peers:
             raise PeerError(IDENTITY_MISMATCH, said.id)
         if said.id == self._own_id:
             if self.own is not None and said.sequence > self.own.sequence:
-                self._hear_own(said, host, now)
+                from dsoftbus.discovery.doubts import hear_own  # seldom
+
+                hear_own(self, said, host, now)
             return None
         if peer is None:
             if said.lifetime_s == 0:
@@ -281,17 +281,6 @@ class Peers:
         if host == (peer.proved[1] if peer.proved else peer.host):
             return peer.packets.take(now)
         return self._returning.take(host, now)
-
-    def _hear_own(self, said, host, now: int) -> None:
-        """One's own packets come back; what one has not said yet is another's."""
-        if host not in self.own_hosts and now >= self._warn_at:
-            self._warn_at = now + _WARN_AGAIN_MS
-            self.warn(said.id, said.name, host)
-
-    def warn(self, device: str, name: str, host) -> None:
-        """Two nodes have the key of `device`; one of them was heard at `host`."""
-        where = host if isinstance(host, str) else "serial %s channel %d" % host[1:]
-        self._warnings.append(NodeEvent(EV_CLONED_KEY, device, name, CLONED_KEY, where))
 
     def _note(self, peer: Peer, said, source, now: int) -> None:
         peer.sequence = said.sequence

@@ -17,6 +17,7 @@ except ImportError:
 from dsoftbus.errors import PEER_SHARE, REPLAYED_OPENING, SESSION_LIMIT, PeerError
 
 _SECOND_MS = const(1000)
+_AGAIN_MS = const(250)  # an INIT that waits: there is a token each few hundred ms
 # An address has a share of all: half of a second's handshakes (two at least: a host may begin
 # anew over another link), and an eighth to a half of them in the long run.
 _SHARE_MS = const(4000)
@@ -59,14 +60,18 @@ def may_begin_unproved(node, now: int) -> bool:
 
 
 def must_wait(session, init: bytes, now: int) -> bool:
-    """Whether the INIT of a session on a stream link has to wait for its budget. Raises PeerError
-    for one that was answered before: no initiator sends its ephemeral key twice."""
+    """Whether the INIT of a session on a stream link has to wait for its budget: then the session
+    holds it. Raises PeerError for one of which no session can come, or that was answered before:
+    no initiator sends its ephemeral key twice."""
+    session.handshake.check_offer(init)
     node = session.local.gatekeeper
     opening = bytes(init[_KNOWN_FROM:_KNOWN_TO])
     answered = node.answered
     if opening in answered:
         raise PeerError(REPLAYED_OPENING)
     if not may_begin(node, session.path, now):
+        session.held = init
+        session.again_at = now + _AGAIN_MS
         return True
     if len(answered) >= node.profile.addresses:
         answered.pop(0)

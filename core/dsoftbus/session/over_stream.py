@@ -19,7 +19,6 @@ from dsoftbus.ticks import earliest
 _LINK = bytes((LINK_STREAM,))
 _LENGTH_FIELD = 2
 FAREWELL_BYTES = RECORD_OVERHEAD + CODE_FRAME
-_AGAIN_MS = 250  # an INIT waits for its budget, which has a token each few hundred ms
 
 
 class StreamSession(Session):
@@ -27,7 +26,7 @@ class StreamSession(Session):
 
     path = None  # where a responder's link comes from; None: from nobody who has to pay
     held = b""
-    _again_at = 0  # when what is held is looked at again
+    again_at = 0  # when what is held is looked at again
 
     def __init__(self, local, now: int, remote_static=None, suite=1):
         self._reader = RecordReader(local.suite(suite).copy)
@@ -82,24 +81,21 @@ class StreamSession(Session):
             self._fail(error)
 
     def handle_timer(self, now: int) -> None:
-        if self.held and self.half_open and now >= self._again_at:
-            self._try_again(now)
+        if self.held and self.half_open and now >= self.again_at:
+            try:
+                if now >= self._deadline:
+                    self.refuse(HANDSHAKE_BUDGET)
+                else:
+                    self._on_message(REC_INIT, self.held, now)
+            except FAULTS as error:
+                self._fail(error)
         super().handle_timer(now)
-
-    def _try_again(self, now: int) -> None:
-        if now >= self._deadline:
-            self.refuse(HANDSHAKE_BUDGET)
-            return
-        try:
-            self._on_message(REC_INIT, self.held, now)
-        except FAULTS as error:
-            self._fail(error)
 
     # Outputs
 
     def poll_timer(self):
         deadline = super().poll_timer()
-        return earliest(deadline, self._again_at) if self.held and self.half_open else deadline
+        return earliest(deadline, self.again_at) if self.held and self.half_open else deadline
 
     def poll_transmit(self, out, now: int, at: int = 0) -> int:
         """Writes what is to be sent into `out[at:]`; returns the index past it.
@@ -161,20 +157,12 @@ class StreamSession(Session):
     def _on_message(self, kind: int, body, now: int) -> None:
         """An INIT is answered when its budget bears that: until then it waits."""
         if kind == REC_INIT and self.state == AWAIT_INIT:
-            if self.path is not None and self._must_wait(body, now):
+            from dsoftbus.session.arrivals import must_wait  # for a while, as `handshake` says
+
+            if self.path is not None and must_wait(self, body, now):
                 return
             self.held = None
         super()._on_message(kind, body, now)
-
-    def _must_wait(self, init: bytes, now: int) -> bool:
-        from dsoftbus.session.arrivals import must_wait  # for a while, as `handshake` says
-
-        self.handshake.check_offer(init)
-        wait = must_wait(self, init, now)
-        if wait:
-            self.held = init
-            self._again_at = min(now + _AGAIN_MS, self._deadline)
-        return wait
 
     # What Session asks of its link
 

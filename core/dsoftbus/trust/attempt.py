@@ -22,7 +22,10 @@ def ask(control, guard, now: int) -> None:
 
 def answer(control, guard, stream) -> None:
     """The peer has opened `stream` to pair. Raises LocalError as `ask` does."""
-    pairing = guard.desk.begin(False, control.session.handshake_hash, control.now)
+    session = control.session
+    from dsoftbus.session.arrivals import host_of
+
+    pairing = guard.desk.begin(False, session.handshake_hash, control.now, host_of(session.path))
     _begin(control, guard, pairing, stream)
 
 

@@ -6,7 +6,10 @@ from dsoftbus.pace import TokenBucket
 OPEN_MS = 300000  # time to walk to the other device and back
 _ATTEMPTS = 3  # in a minute: a person cannot compare more
 _ATTEMPTS_MS = 60000
-_FAILURES = 5  # then the owner must open the desk anew; 5 in 10^6 is the attacker's chance
+# Failures of attempts that showed digits: then the owner must open the desk anew. Only what showed
+# digits could have been agreed to, so 5 in 10^6 is the attacker's chance.
+_FAILURES = 5
+_HOST_FAILURES = 3  # of one host, whatever they showed: it cannot close the desk to others
 
 
 class Desk:
@@ -17,17 +20,25 @@ class Desk:
         self._bucket = TokenBucket(_ATTEMPTS, _ATTEMPTS_MS)
         self._until = 0
         self._failures = 0
+        self._failed_by = {}  # by host, while the desk is open
+        self._host = None  # where the peer of the attempt under way is
         self.current = None  # the Pairing under way
 
     def open(self, now: int, for_ms: int = OPEN_MS) -> None:
         """The owner of this node wants pairings for so long."""
         self._until = now + for_ms
         self._failures = 0
+        self._failed_by = {}
 
     def close(self) -> None:
         self._until = 0
         if self.current is not None:
             self.current.cancel()
+
+    @property
+    def until(self) -> int:
+        """When it closes, in ms; in the past once it has."""
+        return self._until
 
     def is_open(self, now: int) -> bool:
         return now < self._until
@@ -39,13 +50,16 @@ class Desk:
         busy = self.current is not None and not self.current.ended
         return PAIRING_LIMIT if busy or self._failures >= _FAILURES else 0
 
-    def begin(self, opener: bool, handshake_hash: bytes, now: int):
-        """A new `Pairing`. Raises LocalError with the code of `refusal`, or PAIRING_LIMIT."""
+    def begin(self, opener: bool, handshake_hash: bytes, now: int, host=None):
+        """A new `Pairing`; `host` is where the peer that asked for it is. Raises LocalError with
+        the code of `refusal`, or PAIRING_LIMIT."""
         code = self.refusal(now)
-        if code or not self._bucket.take(now):
+        spent = self._failed_by.get(host, 0) >= _HOST_FAILURES
+        if code or spent or not self._bucket.take(now):
             raise LocalError(code or PAIRING_LIMIT)
         from dsoftbus.trust.pairing import Pairing  # only who pairs pays for it
 
+        self._host = host
         self.current = Pairing(opener, handshake_hash, self._random, now)
         return self.current
 
@@ -55,17 +69,17 @@ class Desk:
 
     def settle(self) -> None:
         """The attempt under way has ended: a success closes the desk, failures add up."""
+        host = self._host
         pairing = self.current
         if pairing is None or not pairing.ended:
             return
         self.current = None
         if pairing.paired:
             self._until = 0
-        else:
-            self.failed()
-
-    def failed(self) -> None:
-        """An attempt failed, here or by a wrong token."""
-        self._failures += 1
-        if self._failures >= _FAILURES:
-            self._until = 0
+            return
+        if host is not None:
+            self._failed_by[host] = self._failed_by.get(host, 0) + 1
+        if pairing.digits:
+            self._failures += 1
+            if self._failures >= _FAILURES:
+                self._until = 0

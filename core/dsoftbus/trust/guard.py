@@ -25,6 +25,7 @@ from dsoftbus.errors import (
     PeerError,
 )
 from dsoftbus.session.events import NodeEvent
+from dsoftbus.ticks import earliest
 from dsoftbus.trust.acl import IN, OUT, Acl
 from dsoftbus.trust.control import Control
 from dsoftbus.trust.desk import Desk
@@ -51,6 +52,8 @@ class Guard:
         self._controls = []
         self._events = deque((), _EVENTS)
         self._restless = []
+        self.strangers = False  # some may have to leave when the desk closes, or a rule goes
+        self._now = 0
         # Where a backend keeps the store in a file: those who wait until it is there (`promise`).
         self.unsaved: list = None
 
@@ -61,7 +64,7 @@ class Guard:
         if not self.desk.is_open(now):
             self.desk.open(now)
         self._control(session).pair(now)
-        self._stir(session)
+        self.stir(session)
 
     def confirm(self, digits: str) -> None:
         """The person here agrees to the digits that the pairing under way shows.
@@ -72,13 +75,13 @@ class Guard:
         try:
             control.attempt.confirm(digits)
         finally:
-            self._stir(control.session)
+            self.stir(control.session)
 
     def cancel(self) -> None:
         """The person here does not agree."""
         control = self._pairing()
         control.attempt.cancel()
-        self._stir(control.session)
+        self.stir(control.session)
 
     def unpair(self, device: str) -> bool:
         """Trusts the peer no more; its sessions end before this returns. False: it was not."""
@@ -89,13 +92,15 @@ class Guard:
         return entry is not None
 
     def recheck(self) -> None:
-        """The rules have changed: streams that they do not allow any more are reset, and messages
-        that wait are dropped."""
+        """The rules have changed: streams that they do not allow any more are reset, messages that
+        wait are dropped, and strangers leave that no rule lets in."""
         for control in self._controls:
             if control.messages is not None:
                 control.messages.recheck()
             for stream in control.session.mux.live():
                 self._recheck_stream(control, stream)
+        self.strangers = True
+        self._dismiss()
 
     def rotate(self, next_pair, grace_s: int, now: int) -> None:
         """This node will go by `next_pair` in `grace_s` seconds; trusted peers are told.
@@ -107,7 +112,7 @@ class Guard:
         self.rotation = Rotation(next_pair, grace_s, now)
         for control in self._controls:
             control.tell_next_key(now)
-            self._stir(control.session)
+            self.stir(control.session)
 
     # Inputs
 
@@ -127,6 +132,7 @@ class Guard:
     def join(self, session, now: int) -> None:
         """`session` was admitted and is established: as whom? Raises PeerError(STORE_FULL) for one
         more peer that has shown the token."""
+        self._now = now
         self._follow_key(session, now)
         stranger = self.store.get(session.peer_id) is None
         by_token = session.by_token and stranger
@@ -134,6 +140,7 @@ class Guard:
             if not self.trust(session):  # message 3 was sealed with the token
                 raise PeerError(STORE_FULL)
         elif stranger:
+            self.strangers = True
             self._warn_of_name(session.peer_id, session.peer_name)
         control = Control(self, session)
         if session.reliable is not None:
@@ -155,6 +162,8 @@ class Guard:
                 return
 
     def handle_timer(self, now: int) -> None:
+        self._now = now
+        self._dismiss()
         self._age_promises(now)
         change = self.rotation
         if change is not None and change.due(now) and self.tell(EV_KEY_DUE, "", "", 0, change):
@@ -164,7 +173,10 @@ class Guard:
 
     def poll_timer(self):
         """The next deadline in ms, or None. Those of pairings are their sessions'."""
-        return self.rotation.poll_timer() if self.rotation is not None else None
+        deadline = self.rotation.poll_timer() if self.rotation is not None else None
+        if self.strangers and self.desk.is_open(self._now):
+            deadline = earliest(deadline, self.desk.until)
+        return deadline
 
     def next_event(self):
         """The oldest event, or None."""
@@ -276,7 +288,13 @@ class Guard:
         for control in list(self._controls):
             if control.device == device:
                 control.session.refuse(TRUST_REVOKED)
-                self._stir(control.session)
+                self.stir(control.session)
+
+    def _dismiss(self) -> None:
+        if self.strangers and not self.desk.is_open(self._now):
+            from dsoftbus.trust.window import dismiss  # only where somebody may have to leave
+
+            dismiss(self, self._controls)
 
     def _recheck_stream(self, control, stream) -> None:
         if stream.control is None:
@@ -285,9 +303,9 @@ class Guard:
             if not self.acl.allows(control.device, direction, stream.name):
                 self.deny(control.device, direction, stream.name, OUTSIDE_ACL)
                 stream.reset(OUTSIDE_ACL)
-                self._stir(control.session)
+                self.stir(control.session)
 
-    def _stir(self, session) -> None:
+    def stir(self, session) -> None:
         if session not in self._restless:
             self._restless.append(session)
         self.wake()

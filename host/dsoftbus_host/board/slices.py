@@ -202,7 +202,7 @@ SLICES = {
             *_of("dsoftbus.trust", "acl store desk control guard"),
             *_of("dsoftbus_mpy", "storefile watch"),
         ),
-        ("pairing", "rotation", "naming", "damage", "lookalikes", "message-rules"),
+        ("pairing", "rotation", "naming", "damage", "window", "lookalikes", "message-rules"),
     ),
     "message-rules": Slice(
         "access rules for unreliable messages",
@@ -214,6 +214,11 @@ SLICES = {
     ),
     "damage": Slice("what becomes of a damaged trust store", ("trust",), ("dsoftbus_mpy.damage",)),
     "naming": Slice("the peer that a word means", ("trust",), ("dsoftbus.trust.naming",)),
+    "window": Slice(
+        "who leaves when the time for pairings is over; leaves the heap afterwards",
+        ("trust",),
+        ("dsoftbus.trust.window",),
+    ),
     "pairing": Slice(
         "how trust begins: six digits on both sides",
         ("trust",),
