@@ -16,6 +16,9 @@ def count_start(path: str) -> int:
             starts = int(file.read())
     except (OSError, ValueError):
         pass
-    with open(path, "w") as file:
-        file.write(str(starts + 1))
+    try:
+        with open(path, "w") as file:
+            file.write(str(starts + 1))
+    except OSError:
+        pass  # a full file system must not keep the node from starting
     return (starts + 1) * _STARTS_STEP & U30_MAX

@@ -1,8 +1,13 @@
 """config.json: what is wrong with one is said, and what is left out is filled in."""
 
 import json
+import os
 
+from dsoftbus.const import U30_MAX
 from dsoftbus_mpy import config
+from dsoftbus_mpy.starts import count_start
+
+ODD = "/tmp/dsoftbus-%x.json" % id(config)  # another one in each process
 
 GOOD = (
     ("name", ("a", "x" * 32, "h\xfctte")),
@@ -71,6 +76,26 @@ def test_an_unknown_setting_is_named_with_those_that_there_are():
 def test_no_settings_at_all():
     for value in (None, [], "x", 3):
         assert config.problems(value) == ["it has to be {NAME: VALUE, ...}"]
+
+
+def test_a_file_that_is_no_json_is_said_and_no_more():
+    for data in (b"", b"\xff\xfe", b"{", b"[" * 20000, b"NaN", b'{"a":' * 5000, b"\0" * 100):
+        with open(ODD, "wb") as file:
+            file.write(data)
+        settings, wrong = config.read(ODD)
+        assert settings is None and len(wrong) == 1 and wrong[0].startswith(ODD), wrong
+    os.remove(ODD)
+    assert config.read(ODD) == (None, ["there is no " + ODD])
+
+
+def test_starts_are_counted_whatever_the_file_says():
+    for data in (b"", b"\xff", b"-5", b"9" * 400, b"1.5", b"7"):
+        with open(ODD, "wb") as file:
+            file.write(data)
+        first = count_start(ODD)
+        assert 0 <= first <= U30_MAX and count_start(ODD) != first
+    os.remove(ODD)
+    assert count_start("/no/such/folder/starts") == count_start("/no/such/folder/starts")
 
 
 def test_settings_that_contradict_each_other():
