@@ -341,16 +341,16 @@ def tests_of(place: Place, quick: bool = False) -> list[str]:
     return [str(test.relative_to(ROOT)) for test in ordered]
 
 
-def base_times(copy: Copy, drawn: list[Mutant]) -> dict[str, float]:
+def base_times(copy: Copy, drawn: list[Mutant]) -> dict[tuple[str, ...], float]:
     """Seconds that the tests of each room take without a fault; they have to pass."""
-    found: dict[str, float] = {}
-    for room in {each.place.room.name: each for each in drawn}.values():
+    found: dict[tuple[str, ...], float] = {}
+    for place in {each.place.room.tests: each.place for each in drawn}.values():
         start = time.monotonic()
-        status = copy.run(copy.tests(room.place))
-        found[room.place.room.name] = time.monotonic() - start
+        status = copy.run(copy.tests(place))
+        found[place.room.tests] = time.monotonic() - start
         if status:
             click.echo((copy.root / _SAID).read_text(errors="replace")[-_TAIL:])
-            raise click.ClickException(f"the tests of {room.place.room.name} fail as they are")
+            raise click.ClickException(f"the tests of {place.room.name} fail as they are")
     return found
 
 
@@ -369,7 +369,7 @@ def try_all(drawn: list[Mutant], jobs: int, quick: bool = False) -> list[bool]:
             copy = copies.get()
             start = time.monotonic()
             try:
-                seen = copy.trial(found, 2 * times[found.place.room.name] + SLACK_S)
+                seen = copy.trial(found, 2 * times[found.place.room.tests] + SLACK_S)
             finally:
                 copies.put(copy)
             what = "seen" if seen else "SURVIVED"
