@@ -136,7 +136,7 @@ class DatagramWorld(World):
         super().check()
         for side in range(2):
             self._check_reliable(side)
-            assert len(self.endpoints[side]._answers) <= 16
+            assert len(self.endpoints[side].answers) <= 16
             assert len(self.endpoints[side].sessions) == 1
 
     def _check_reliable(self, side: int) -> None:

@@ -36,6 +36,11 @@ BODY_CLOSE = const(4)
 BODY_CHALLENGE = const(5)
 BODY_RESPONSE = const(6)
 
+# Datagrams of an endpoint's own that wait to be sent; a pump turns often. Strangers' stop at the
+# lower number: a flood of them leaves room for what sessions have to say.
+ANSWERS_MAX = const(32)
+STRANGERS_ANSWERS_MAX = const(16)
+
 # Suites and patterns of Noise.
 SUITE_CHACHA_SHA256 = const(1)
 SUITE_CHACHA_BLAKE2S = const(2)

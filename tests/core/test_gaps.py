@@ -173,7 +173,7 @@ def test_gaps_alone_make_nobody_send_again():
     talk.run()
     for node in (talk.a, talk.b):
         reliable = talk.sessions[node].reliable
-        assert reliable.segments_resent == 0 and reliable.recovery.lost_packets == 0
+        assert reliable.segments_resent == 0
     talk.finish()
 
 

@@ -1,6 +1,6 @@
 """Addresses are not trusted until they answer: what attackers get, and what a proof is worth."""
 
-from dsoftbus.codec import put_u16, put_u32
+from dsoftbus.codec import get_u32, put_u16, put_u32
 from dsoftbus.const import BODY_CHALLENGE, BODY_CLOSE, BODY_RESPONSE, PACKET_HEADER
 from dsoftbus.errors import ENTROPY_UNAVAILABLE, MALFORMED, STALE_REPLY, LocalError
 from dsoftbus.session.path_validation import PATH_MS, PATHS, PROOF_PACKET
@@ -231,7 +231,9 @@ def test_a_challenge_is_answered_where_it_came_from_and_once():
     answers = proofs(sent(talk, talk.a.address, talk.b.address))
     assert len(answers) == 1
     data = bytearray(answers[0])
-    end = talk.sessions[talk.b]._protect.decrypt(data, len(data))
+    number = get_u32(data, 5)
+    cipher = talk.sessions[talk.b]._protect.cipher_of(number)
+    end = cipher.open_numbered(number, data, PACKET_HEADER, len(data))
     assert bytes(data[PACKET_HEADER:end]) == bytes((BODY_RESPONSE,)) + b"unguess!"
 
 

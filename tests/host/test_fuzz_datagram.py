@@ -232,7 +232,7 @@ def test_any_datagram_at_any_moment_changes_nothing(moment):
                 awaited = talk.sessions[talk.a].state == AWAIT_REPLY and node is talk.a
                 inject(endpoint, data, path, now, awaited)
         assert {n: state(session) for n, session in endpoint.sessions.items()} == before
-        assert len(endpoint._answers) <= 16
+        assert len(endpoint.answers) <= 16
 
     fuzz()
     go_on(talk, moment)

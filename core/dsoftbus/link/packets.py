@@ -70,9 +70,12 @@ class DatagramProtect:
             return ~STALE
         if self._window.seen(number):
             return ~REPLAYED
-        end = self.decrypt(data, stop)
+        cipher = self.cipher_of(number)
+        if cipher is None:
+            return ~STALE
+        end = cipher.open_numbered(number, data, PACKET_HEADER, stop)
         if end < 0:
-            return end
+            return ~FORGED
         if number // self._rekey > self._phase:
             self._turn_over()
         self.newest = number > self._window.largest
@@ -80,18 +83,11 @@ class DatagramProtect:
         self._window.mark(number)
         return end
 
-    def decrypt(self, data, stop: int) -> int:
-        """As `open`, for a packet that is long enough, whatever number it has; nothing changes."""
-        number = get_u32(data, PACKET_HEADER - 4)
+    def cipher_of(self, number: int):
+        """What opens the packet with this number; None when its key is gone, or not yet due."""
         phase = number // self._rekey
-        cipher = self._receive if phase == self._phase else self._key_of(phase)
-        if cipher is None:
-            return ~STALE
-        end = cipher.open_numbered(number, data, PACKET_HEADER, stop)
-        return end if end >= 0 else ~FORGED
-
-    def _key_of(self, phase: int):
-        """The key of a phase that is not the current one; None when there is none."""
+        if phase == self._phase:
+            return self._receive
         if phase == self._phase - 1:
             return self._earlier
         if phase != self._phase + 1:

@@ -38,7 +38,6 @@ class Recovery:
         self._loss_at = None  # when the oldest packet is lost, unless it is acknowledged
         self._timeouts = 0  # in a row, without an acknowledgement
         self.probes = 0  # packets that may go although the window is full
-        self.lost_packets = 0
 
     @property
     def has_room(self) -> bool:
@@ -150,7 +149,6 @@ class Recovery:
         self._drop_settled()
 
     def _lose(self, slot: int) -> None:
-        self.lost_packets += 1
         self._congestion.on_lost(self._numbers[slot], self._sizes[slot], self._largest_sent)
         self._sizes[slot] = 0
         if self._segments[slot] >= 0:

@@ -53,14 +53,13 @@ class Reliable:
         self._arrived = deque((), profile.messages)
         self.rtt = Rtt()
         limit = segments * datagram_bytes
-        self.congestion, self._pacer = flow(datagram_bytes, limit, self.rtt, now)
+        self.congestion, self.pacer = flow(datagram_bytes, limit, self.rtt, now)
         capacity = 2 * segments + _SMALL_PACKETS
         self.recovery = Recovery(capacity, self._outbox, self.rtt, self.congestion)
         self._acks = AckRanges()
         self._crowded = False  # an acknowledgement was due, and the last packet had no room for it
         self._paced_until = None  # when the pacer lets go what nothing else holds back
         self.close_code = -1  # of the peer's CLOSE
-        self.packets_sent = 0
         self.segments_resent = 0
         self.messages_dropped = 0  # arrived, and there was no room, or `gate` said no
         self.gate = None  # takes a message of the peer or not, where access rules decide it
@@ -98,14 +97,6 @@ class Reliable:
     def probe(self) -> None:
         """Asks the peer for a packet, now."""
         self.recovery.probes = PROBES
-
-    def restart(self) -> None:
-        """The peer has moved: nothing is known of the new path, and what was sent on the old one
-        goes again."""
-        self.recovery.restart()
-        self.rtt.restart()
-        self.congestion.restart()
-        self._pacer.restart()
 
     # Inputs
 
@@ -221,7 +212,7 @@ class Reliable:
             return False
         if not (self.congestion.has_room and self.recovery.has_room):
             return False
-        ready_at = self._pacer.ready_at(now)
+        ready_at = self.pacer.ready_at(now)
         if ready_at > now:
             self._paced_until = ready_at
             return False
@@ -272,8 +263,7 @@ class Reliable:
         self._crowded = self._acks.due(now)
         buffer[at] = body | ranges << _RANGES_SHIFT
         n = self._protect.seal(buffer, at, stop + ack_bytes(ranges), out)
-        self.packets_sent += 1
         if body != BODY_NONE:
             self.recovery.sent(number, n, segment, now)
-            self._pacer.on_sent(n)
+            self.pacer.on_sent(n)
         return n

@@ -25,8 +25,6 @@ from dsoftbus.link import drops
 from dsoftbus.session.over_datagram import DatagramSession
 from dsoftbus.ticks import earliest
 
-_ANSWERS = 16  # cookies and refusals that wait to be sent: a pump turns often
-
 
 class Endpoint:
     """`node`: a Roster. `mtu`: the longest datagram of the link, 200 or more.
@@ -48,7 +46,7 @@ class Endpoint:
         self.node = node
         self.openings = {}  # by ephemeral key: the responder sessions
         self.half_open = []  # those of them that are not established, the oldest first
-        self._answers: list = []
+        self.answers: list = []  # (datagram, path), which late modules make
         self.medium = medium
         self._sending: DatagramSession = None
         self.at_work: DatagramSession = None  # for a driver: which session a fault came from
@@ -117,8 +115,8 @@ class Endpoint:
 
         It goes to `path`. The caller asks again until there is nothing.
         """
-        if self._answers:
-            answer, self.path = self._answers.pop(0)
+        if self.answers:
+            answer, self.path = self.answers.pop(0)
             out[: len(answer)] = answer
             return len(answer)
         if self._sending is not None:
@@ -160,15 +158,6 @@ class Endpoint:
         self._sending = session if n else None
         self.path = session.path
         return n
-
-    # For `openings`
-
-    def answer(self, datagram, path, most: int = _ANSWERS) -> bool:
-        """Sends `datagram` to `path` with the next turn; False where `most` wait already."""
-        if len(self._answers) >= most:
-            return False
-        self._answers.append((datagram, path))
-        return True
 
     # The table
 

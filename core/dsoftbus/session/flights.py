@@ -7,6 +7,7 @@ from dsoftbus.const import (
     REC_FINISH,
     REC_REFUSE,
     REC_REPLY,
+    STRANGERS_ANSWERS_MAX,
 )
 from dsoftbus.errors import BusError
 from dsoftbus.link.drops import FORGED, NO_ROOM, UNEXPECTED
@@ -85,7 +86,8 @@ def say_again(endpoint, connection: int, path, now: int) -> None:
         if words[0] == connection and words[2] == path and now >= words[4]:
             words[3] -= 1
             words[4] = now + AGAIN_MS
-            endpoint.answer(words[1], path)
+            if len(endpoint.answers) < STRANGERS_ANSWERS_MAX:
+                endpoint.answers.append((words[1], path))
         if not words[3] or now > words[4] + patience_ms:
             endpoint.last_words.remove(words)
 

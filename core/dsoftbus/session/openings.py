@@ -8,6 +8,7 @@ from dsoftbus.const import (
     PKT_COOKIE,
     REC_INIT,
     REC_REFUSE,
+    STRANGERS_ANSWERS_MAX,
     TAG_BYTES,
 )
 from dsoftbus.errors import (
@@ -40,7 +41,13 @@ def on_init(endpoint, data, stop: int, path, now: int) -> None:
 
 
 def _refuse(endpoint, opener: int, code: int, path) -> None:
-    endpoint.answer(flight(REC_REFUSE, opener, bytes((code,))), path)
+    _answer(endpoint, flight(REC_REFUSE, opener, bytes((code,))), path)
+
+
+def _answer(endpoint, datagram: bytes, path) -> None:
+    """Sends an answer that is made from nothing and leaves nothing behind."""
+    if len(endpoint.answers) < STRANGERS_ANSWERS_MAX:
+        endpoint.answers.append((datagram, path))
 
 
 def _on_init(endpoint, data, stop: int, path, now: int) -> None:
@@ -80,7 +87,7 @@ def _admit(endpoint, opening: bytes, cookie: bytes, path, now: int) -> int:
     refused = medium.refusal(proved, crowded, path, now)
     if refused == drops.COOKIE_ASKED:
         cookie = medium.cookie(opening, path, now)
-        endpoint.answer(flight(PKT_COOKIE, opener, cookie), path)
+        _answer(endpoint, flight(PKT_COOKIE, opener, cookie), path)
     return refused
 
 

@@ -3,7 +3,9 @@
 Imported when a packet comes from another address, or with a challenge. docs/wire-format.md, paths.
 """
 
+from dsoftbus.codec import get_u32
 from dsoftbus.const import (
+    ANSWERS_MAX,
     BODY_CHALLENGE,
     BODY_CLOSE,
     BODY_NONE,
@@ -26,7 +28,6 @@ PROOF_BYTES = 8
 _PROOF_AT = PACKET_HEADER + 1
 _PROOF_STOP = _PROOF_AT + PROOF_BYTES
 PROOF_PACKET = PACKET_OVERHEAD + 1 + PROOF_BYTES
-_QUEUED = 32  # datagrams that wait: twice as many as strangers may have there
 _LACKS = (BusError, MemoryError)  # of packet numbers, of memory: the timer tries again
 
 
@@ -93,7 +94,9 @@ class PathValidation:
         somebody has brought a copy of it from elsewhere before."""
         if kind != REPLAYED or path != self._old or stop != PROOF_PACKET:
             return
-        end = self._session._protect.decrypt(data, stop)
+        number = get_u32(data, PACKET_HEADER - 4)
+        cipher = self._session._protect.cipher_of(number)
+        end = cipher.open_numbered(number, data, PACKET_HEADER, stop)
         if end == _PROOF_STOP and data[PACKET_HEADER] == BODY_RESPONSE:
             self.on_response(bytes(memoryview(data)[_PROOF_AT:end]), path)
 
@@ -179,9 +182,14 @@ def _may_try(session, now: int) -> bool:
 
 
 def _move(session, path) -> None:
+    """Nothing is known of the new path, and what was sent on the old one goes again."""
+    reliable = session.reliable
     session.path = path
     session.moves += 1
-    session.reliable.restart()
+    reliable.recovery.restart()
+    reliable.rtt.restart()
+    reliable.congestion.restart()
+    reliable.pacer.restart()
 
 
 def _give(session, body: int, proof: bytes, path) -> None:
@@ -191,10 +199,13 @@ def _give(session, body: int, proof: bytes, path) -> None:
         return
     try:
         packet = _proof_packet(session._protect, body, proof)
-        if session._endpoint.answer(packet, path, _QUEUED) and limit is not None:
-            limit.sent += PROOF_PACKET
     except _LACKS:
-        pass
+        return
+    answers = session._endpoint.answers
+    if len(answers) < ANSWERS_MAX:
+        answers.append((packet, path))
+        if limit is not None:
+            limit.sent += PROOF_PACKET
 
 
 def _proof_packet(protect, body: int, proof: bytes) -> bytearray:
