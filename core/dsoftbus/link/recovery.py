@@ -31,7 +31,6 @@ class Recovery:
         self._segments = [0] * capacity
         self._head = 0
         self._count = 0
-        self._largest_sent = -1
         self._largest_acked = -1
         self._reorder = REORDER_PACKETS
         self._sent_at = 0
@@ -55,7 +54,6 @@ class Recovery:
         self._times[slot] = now
         self._sizes[slot] = size
         self._segments[slot] = segment
-        self._largest_sent = number
         self._sent_at = now
         if self.probes:
             self.probes -= 1
@@ -149,7 +147,8 @@ class Recovery:
         self._drop_settled()
 
     def _lose(self, slot: int) -> None:
-        self._congestion.on_lost(self._numbers[slot], self._sizes[slot], self._largest_sent)
+        newest = self._numbers[(self._head + self._count - 1) % self._capacity]
+        self._congestion.on_lost(self._numbers[slot], self._sizes[slot], newest)
         self._sizes[slot] = 0
         if self._segments[slot] >= 0:
             self._outbox.lost(self._segments[slot])

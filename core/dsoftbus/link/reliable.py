@@ -38,6 +38,9 @@ class Reliable:
     stop, now)` takes frames in order.
     """
 
+    gate = None  # takes a message of the peer or not, where access rules decide it
+    messages_dropped = 0  # arrived, and there was no room, or `gate` said no
+
     def __init__(
         self, profile, copy, protect, own_bytes, datagram_bytes, peer_segments, now, flow
     ):
@@ -61,8 +64,6 @@ class Reliable:
         self._paced_until = None  # when the pacer lets go what nothing else holds back
         self.close_code = -1  # of the peer's CLOSE
         self.segments_resent = 0
-        self.messages_dropped = 0  # arrived, and there was no room, or `gate` said no
-        self.gate = None  # takes a message of the peer or not, where access rules decide it
 
     # Commands
 

@@ -54,15 +54,18 @@ class DatagramSession(Session):
 
     EAGER = 4  # credit goes out with acknowledgements, and small windows are short for slow lines
     moves = 0  # how often the peer's address has changed
+    opening = b""  # a responder's INIT, by which its endpoint knows it again
     _cookie = b""
     _message_due = False
+    _finish = b""  # the initiator's last flight, while it may be repeated
+    _heard = False  # a protected packet has come: no flight is needed any more
+    _farewells = 0  # that are still to be said; what goes with them is set then
 
     def __init__(
         self, endpoint, local, now, path, connection, opener, remote_static=None, suite=1
     ):
         self.path = path  # where the peer is, in the endpoint's own terms
         self.connection = connection
-        self.opening = None  # a responder's INIT, by which its endpoint knows it again
         self.reliable: Reliable = None
         self._endpoint = endpoint
         self._opener = opener
@@ -71,12 +74,6 @@ class DatagramSession(Session):
         self._flight = b""  # the last handshake datagram of this side
         self._flight_at = None  # when it goes (again)
         self._flight_ms = FLIGHT_MS
-        self._finish = b""  # the initiator's last flight, while it may be repeated
-        self._heard = False  # a protected packet has come: no flight is needed any more
-        self._farewells = 0
-        self._farewell_at = 0
-        self._farewell_ms = 0
-        self._settled = 0
         self._sink = self._on_frames  # once: a reference to a method is an allocation
         super().__init__(local, now, remote_static, suite)
         self._deadline += HANDSHAKE_PATIENCE * endpoint.medium.patience_ms(path)
@@ -249,7 +246,9 @@ class DatagramSession(Session):
         """The peer has the keys: flights are a thing of the past."""
         if not self._heard:
             self._heard = True
-            self._flight = self._finish = b""
+            self._flight = b""
+            if self._finish:
+                self._finish = b""
             if self._cookie:
                 self._cookie = b""
             self._flight_at = None
