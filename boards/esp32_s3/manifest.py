@@ -118,6 +118,7 @@ package(
         "discovery.py",
         "display.py",
         "drbg.py",
+        "echo.py",
         "entropy.py",
         "field.py",
         "files.py",

@@ -116,6 +116,7 @@ package(
         "datagram_port.py",
         "discovery.py",
         "display.py",
+        "echo.py",
         "entropy.py",
         "field.py",
         "files.py",

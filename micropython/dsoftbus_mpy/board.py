@@ -97,14 +97,13 @@ class BoardNode:
 
     async def _serve(self) -> None:
         echo, folder = self._settings["echo"], self._settings["files"]
-        if not (echo or folder):
-            return
-        from dsoftbus_mpy.files import FileService, serve_echo  # only who serves these pays
-
         if echo:
+            from dsoftbus_mpy.echo import serve_echo  # only who serves one pays
+
             serve_echo(self.bus)
             self._services.append("echo")
         if folder:
+            from dsoftbus_mpy.files import FileService
             from dsoftbus_mpy.folder import make
 
             FileService(self.bus, make(folder))

@@ -1,10 +1,9 @@
-"""The file streams of the command line (docs/wire-format.md): both ends, and the echo.
+"""The file streams of the command line (docs/wire-format.md): both ends; `echo` has the echo.
 
 | stream       | opener                 | answer                            |
 |--------------|------------------------|-----------------------------------|
 | `file/NAME`  | size u32, bytes, `FIN` | SHA-256 of what was stored, `FIN` |
 | `fetch/NAME` | `FIN`                  | size u32, bytes, SHA-256, `FIN`   |
-| `echo`       | bytes, `FIN`           | the same bytes, `FIN`             |
 """
 
 import hashlib
@@ -23,11 +22,12 @@ from dsoftbus.errors import (
     PeerError,
 )
 from dsoftbus.file_names import allowed
+from dsoftbus_mpy.echo import chunk_bytes
+from dsoftbus_mpy.echo import serve_echo as serve_echo
 from dsoftbus_mpy.folder import check_place, is_secret, keep_apart, open_file
 
 _FILE = "file/"
 _FETCH = "fetch/"
-_ECHO = "echo"
 _SIZE_BYTES = 4
 _HASH_BYTES = 32
 _END = 2  # of seek: from the file's end
@@ -79,19 +79,6 @@ class FileService:
             stream.reset(NO_SUCH_SERVICE)
             return
         await stream.write(digest)
-
-
-def serve_echo(bus) -> None:
-    bus.on_stream(_ECHO, _echo)
-
-
-async def _echo(connection, stream) -> None:
-    buffer = bytearray(_chunk_bytes(connection))
-    view = memoryview(buffer)
-    n = await stream.readinto(buffer)
-    while n:
-        await stream.write(view[:n])
-        n = await stream.readinto(buffer)
 
 
 async def send(connection, path: str) -> bytes:
@@ -151,7 +138,7 @@ async def _read_file(connection, stream, file) -> bytes:
     if size < 0:
         raise PeerError(OVERSIZE, "a file of 1 GiB or more")
     sha = hashlib.sha256()
-    view = memoryview(bytearray(_chunk_bytes(connection)))
+    view = memoryview(bytearray(chunk_bytes(connection)))
     left = size
     while left:
         n = await stream.readinto(view if left >= len(view) else view[:left])
@@ -173,7 +160,7 @@ async def _write_file(connection, stream, file) -> bytes:
     put_u32(head, 0, size)
     await stream.write(head)
     sha = hashlib.sha256()
-    view = memoryview(bytearray(_chunk_bytes(connection)))
+    view = memoryview(bytearray(chunk_bytes(connection)))
     left = size
     while left:
         n = file.readinto(view if left >= len(view) else view[:left])
@@ -183,11 +170,6 @@ async def _write_file(connection, stream, file) -> bytes:
         await stream.write(view[:n])
         left -= n
     return sha.digest()
-
-
-def _chunk_bytes(connection) -> int:
-    """A stream's first window: what a peer surely may send at once."""
-    return connection.session.local.profile.stream_credit
 
 
 def _remove(path: str) -> None:

@@ -85,7 +85,7 @@ if LINKS == "serial":
 
     def plug(end, pipe):
         end.line = LineLink(pipe, 1, PROFILE)
-        end.endpoint = end.node.endpoint(end.line.mtu)
+        end.endpoint = end.node.endpoint(end.line.mtu, True)
         end.pump = DatagramPump(end.endpoint, end.line, end.on_event)
 
     def turn(end):

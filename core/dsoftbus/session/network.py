@@ -1,8 +1,6 @@
 """What an endpoint has to know of a network: anyone may send there, in anyone's name."""
 
-from dsoftbus.link.congestion import NewReno, Pacer
 from dsoftbus.link.drops import COOKIE_ASKED
-from dsoftbus.link.gaps import GappedProtect
 from dsoftbus.session.cable import ADMITTED, Cable
 from dsoftbus.session.cookies import Cookies
 
@@ -36,12 +34,16 @@ class Network(Cable):
         return self._cookies.make(opening, path, now)
 
     def protect(self, *keys):  # type: ignore[override] # there the class itself is called
+        from dsoftbus.link.gaps import GappedProtect  # as in `flow`
+
         return GappedProtect(self._random, *keys)
 
     def patience_ms(self, path) -> int:
         return 0
 
     def flow(self, datagram_bytes: int, limit: int, rtt, now: int) -> tuple:
+        from dsoftbus.link.congestion import NewReno, Pacer  # a line does without
+
         congestion = NewReno(datagram_bytes, limit)
         return congestion, Pacer(datagram_bytes, congestion, rtt, now)
 

@@ -15,7 +15,7 @@ from pathlib import PurePosixPath
 
 from dsoftbus.errors import Unsupported
 from dsoftbus_host.board import names, slices
-from dsoftbus_host.board.fold import constants
+from dsoftbus_host.board.fold import constants, is_ours, tree_of
 from dsoftbus_host.board.link import linked, program
 from dsoftbus_host.board.slices import LOOSE, PUBLIC, source_of
 
@@ -126,7 +126,19 @@ def _front(module: str) -> str:
     """Imports what `module` has under its own names."""
     short = names.globals_of(module).items()
     pairs = [f"{short} as {name}" for name, short in short if name[0] != "_"]
-    return f"from {home(module)} import {', '.join(pairs)}\n" if pairs else ""
+    own = f"from {home(module)} import {', '.join(pairs)}\n" if pairs else ""
+    return own + "".join(_passed_on(module))
+
+
+def _passed_on(module: str) -> Iterator[str]:
+    """Imports what `module` has from others and gives on, as `import name as name` says there."""
+    for node in tree_of(module).body:
+        if not isinstance(node, ast.ImportFrom) or not is_ours(node.module or ""):
+            continue
+        origin = node.module or ""
+        for name in (alias.name for alias in node.names if alias.name == alias.asname):
+            if name in names.globals_of(origin):
+                yield f"from {home(origin)} import {names.globals_of(origin)[name]} as {name}\n"
 
 
 @functools.cache

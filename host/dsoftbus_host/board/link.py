@@ -134,6 +134,7 @@ class _Linker(ast.NodeTransformer):
         """A name of another module, as it is called here: in a program, `in_program`."""
         if name in constants(module):
             return ast.Constant(constants(module)[name])
+        module, name = names.origin(module, name)
         short = names.globals_of(module)[name]
         here = short if self._unit else in_program
         if self._home(module) != self._unit:

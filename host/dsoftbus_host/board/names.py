@@ -181,6 +181,14 @@ def _imported(module: str) -> Iterator[tuple[str, str]]:
         yield from (key for key in _own(target) if name in ("", key[1]))
 
 
+def origin(module: str, name: str) -> tuple[str, str]:
+    """The module that defines what `module` has as `name`, and its name there."""
+    passed_on = dict(imports(tree_of(module).body))
+    if name in defined(module) or name not in passed_on:
+        return module, name
+    return origin(*passed_on[name])
+
+
 def defined(module: str) -> list[str]:
     """Classes, functions and what else `module` binds at its top, constants left out."""
     found: dict[str, None] = {}

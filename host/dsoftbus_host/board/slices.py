@@ -159,9 +159,14 @@ SLICES = {
         ("dsoftbus.session.path_validation",),
     ),
     "network": Slice(
-        "what datagrams from anywhere need: cookies, congestion control, gaps in numbers",
+        "what datagrams from anywhere need: cookies",
         ("datagram",),
-        (*_of("dsoftbus.link", "congestion gaps"), *_of("dsoftbus.session", "cookies network")),
+        _of("dsoftbus.session", "cookies network"),
+    ),
+    "congestion": Slice(
+        "what datagrams on networks need: congestion control, gaps in packet numbers",
+        ("datagram",),
+        _of("dsoftbus.link", "congestion gaps"),
     ),
     "asyncio": Slice(
         "the Bus for programs on asyncio",
@@ -178,7 +183,9 @@ SLICES = {
         "datagram links for the Bus", ("asyncio", "network"), ("dsoftbus_mpy.datagram_port",)
     ),
     "udp-socket": Slice(
-        "a UDP socket as a link", ("network", "sockets"), ("dsoftbus_mpy.udp_link",)
+        "a UDP socket as a link",
+        ("network", "congestion", "sockets"),
+        ("dsoftbus_mpy.udp_link",),
     ),
     "udp": Slice("UDP for the Bus", ("ports", "udp-socket"), ("dsoftbus_mpy.udp",)),
     "loop-udp": Slice("UDP for the bare loop", ("loop", "udp-socket"), ("dsoftbus_mpy.loop_udp",)),
@@ -283,9 +290,10 @@ SLICES = {
         ("pairing", "keyfile"),
         (*_of("dsoftbus.trust", "rotation promise nextkey"), "dsoftbus_mpy.nextkey"),
     ),
+    "echo": Slice("the stream that gives back what it brings", (), ("dsoftbus_mpy.echo",)),
     "files": Slice(
         "the file streams of the command line",
-        ("asyncio", "text"),
+        ("asyncio", "text", "echo"),
         ("dsoftbus.file_names", *_of("dsoftbus_mpy", "folder files")),
     ),
     "config": Slice("config.json, checked", ("core",), ("dsoftbus_mpy.config",)),
@@ -297,7 +305,7 @@ SLICES = {
     ),
     "board": Slice(
         "a board's node as its config.json says",
-        ("asyncio", "trust", "setup", "keyfile"),
+        ("asyncio", "trust", "setup", "keyfile", "echo"),
         ("dsoftbus_mpy.board",),
     ),
     "cable": Slice(
@@ -328,9 +336,9 @@ PUBLIC = (
     *_of("dsoftbus_mpy", "board bus cable config connection console crypto discovery"),
     *_of(
         "dsoftbus_mpy",
-        "console_port entropy files keeper keyfile uart_port line_discovery loop loop_serial node",
+        "console_port echo entropy files keeper keyfile uart_port line_discovery loop loop_serial",
     ),
-    *_of("dsoftbus_mpy", "profiles serial starts storefile stream watch watchdog wifi"),
+    *_of("dsoftbus_mpy", "node profiles serial starts storefile stream watch watchdog wifi"),
 )
 # Names without an underscore that these have for each other, and not for programs.
 BETWEEN_US = _words(
