@@ -11,6 +11,7 @@ from support import Random
 NAMES = ("file/owned", "echo", "keep", "dsoftbus.pair", "dsoftbus.keys")
 PAYLOAD = b"\0\0\0\5owned"  # as a file: its size, and itself
 _SUITE = portable()
+_DIGEST_BYTES = 32
 
 
 def attacker(seed: int = 66) -> Node:
@@ -20,8 +21,16 @@ def attacker(seed: int = 66) -> Node:
 class OverStream:
     """Bytes for a link that carries a stream; `session` is the attacker's own."""
 
+    file = None  # once it has struck: the stream that stores a file
+
     def __init__(self, public: bytes, psk=None, seed: int = 66):
         self.session = attacker(seed).connect(public, 0, psk=psk)
+
+    @property
+    def over(self) -> bool:
+        """It was refused, or has what it wanted."""
+        stored = self.file is not None and self.file.readable == _DIGEST_BYTES
+        return stored or self.session.closed
 
     def take(self, data) -> None:
         self.session.receive_data(data, 0)
@@ -39,7 +48,7 @@ class OverStream:
         """FINISH, streams with data and their ends, and (`farewell`) the end of the session: what
         is to be sent in one piece."""
         first = self.drain()
-        open_all(self.session)
+        self.file = open_all(self.session)
         data = first + self.drain()
         if farewell:
             self.session.refuse(farewell)
@@ -50,9 +59,13 @@ class OverStream:
 class OverDatagrams:
     """Packets for a link that carries datagrams."""
 
+    file = None
+
     def __init__(self, public: bytes, psk=None, seed: int = 66):
         self._endpoint = attacker(seed).endpoint(1200)
         self.session = self._endpoint.connect("there", public, 0, psk=psk)
+
+    over = OverStream.over
 
     def take(self, packet) -> None:
         self._endpoint.receive_datagram(bytearray(packet), "there", 0)
@@ -69,14 +82,16 @@ class OverDatagrams:
     def strike(self) -> list:
         """FINISH, streams and messages: packets to be sent back to back."""
         packets = self.drain()
-        open_all(self.session)
+        self.file = open_all(self.session)
         for _ in range(3):
             self.session.send_datagram(b"owned")
         return packets + self.drain()
 
 
-def open_all(session) -> None:
-    for name in NAMES:
-        stream = session.mux.open(name, 3)
+def open_all(session):
+    """Returns the first, on which a digest comes back once the file is stored."""
+    streams = [session.mux.open(name, 3) for name in NAMES]
+    for stream in streams:
         stream.send(PAYLOAD)
         stream.finish()
+    return streams[0]
