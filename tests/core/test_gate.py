@@ -27,6 +27,8 @@ from dsoftbus.errors import (
 )
 from dsoftbus.link.drops import UNSUPPORTED
 from dsoftbus.node import Node
+from dsoftbus.session.cable import Cable
+from dsoftbus.session.endpoint import Endpoint
 from dsoftbus.session.local import Local
 from dsoftbus.session.roster import Roster
 from dsoftbus.trust.acl import rule
@@ -96,10 +98,10 @@ class Streams:
 class Datagrams:
     """The same over a datagram link: each datagram of `a` arrives before `b` says anything."""
 
-    def __init__(self, b: Node, a=None, psk=None):
+    def __init__(self, b, a=None, psk=None, there=None):
         a = a or stranger()
         self.node = b
-        self.there = b.endpoint(1200)
+        self.there = there or b.endpoint(1200)
         self.here = a.endpoint(1200)
         self.a = self.here.connect("b", b.public, 0, 1, psk)
         self.to_b(self.from_a())
@@ -205,25 +207,19 @@ def test_who_is_let_in_is_served_with_the_same_bytes():
 
 
 def test_the_least_node_lets_in_whom_it_lists():
-    for allowed in (None, (), [FRIEND]):
+    for allowed in (None, (), [FRIEND], [STRANGER.public], ANYONE):
         random = Random(4)
         local = Local({1: SUITE}, SUITE.keypair(random(32)), random, TINY, "least")
-        assert Roster(local).allowed == ()
         roster = Roster(local, allowed)
-        session = Node.accept(roster_as_node(roster), 0)
-        other = stranger().connect(roster.public, 0)
-        feed(session, drain(other))
-        feed(other, drain(session))
-        other.mux.open("echo", 3).send(b"x")
-        feed(session, drain(other))
-        assert session.cause == PEER_NOT_ALLOWED and events(session) == [EV_CLOSED]
-
-
-def roster_as_node(roster):
-    """A node whose gatekeeper is `roster`: those of cables have no links of bytes."""
-    made = node(4, TINY)
-    made.local = roster.local
-    return made
+        cable = Endpoint(roster, 1200, Cable(roster))
+        both = Datagrams(roster, there=cable)
+        both.to_b(both.attack())
+        if allowed in ([STRANGER.public], ANYONE):
+            assert both.there.next_event().kind == EV_ESTABLISHED
+        else:
+            assert both.b.cause == PEER_NOT_ALLOWED and both.there.next_event() is None
+            assert both.b.recv_datagram() is None and both.b.mux is None
+    assert Roster(local).allowed == ()
 
 
 def test_a_list_may_change_while_the_node_runs():

@@ -8,7 +8,13 @@ from dsoftbus.const import (
     EV_WRITABLE,
     SMALL,
 )
-from dsoftbus.errors import END_HANDSHAKE_TIMEOUT, END_LINK_DOWN, END_LOCAL, END_PEER
+from dsoftbus.errors import (
+    END_HANDSHAKE_TIMEOUT,
+    END_LINK_DOWN,
+    END_LOCAL,
+    END_PEER,
+    PEER_NOT_ALLOWED,
+)
 from support import Random, Skip, raises
 
 try:
@@ -16,6 +22,7 @@ try:
 except ImportError:
     raise Skip("this port has no sockets")
 
+from attacker import OverDatagrams, OverStream
 from dsoftbus_mpy import node
 from dsoftbus_mpy.loop import Loop
 from dsoftbus_mpy.node import ANYONE
@@ -177,3 +184,67 @@ def test_close_ends_what_is_open():
     receiver.loop.close()
     assert sender.causes == [END_LOCAL]
     assert receiver.causes == [END_PEER]
+
+
+# Who is let in
+
+
+class Watched:
+    """Notes each event that it is told of."""
+
+    def __init__(self, allowed):
+        self.loop = Loop(node.make(Random(1)(32), "", allowed=allowed), self.on_event)
+        self.kinds = []
+
+    def on_event(self, session, event):
+        self.kinds.append(event.kind)
+
+
+def strike(watched, attack, port, stream: bool) -> None:
+    """All that the attacker has, in one write or in datagrams back to back."""
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM if stream else socket.SOCK_DGRAM)
+    sock.connect(socket.getaddrinfo(HOST, port)[0][-1])
+    sock.setblocking(False)
+    struck = False
+
+    def send(pieces):
+        for piece in [pieces] if stream else pieces:
+            sock.send(piece)
+
+    def come_to_rest():
+        nonlocal struck
+        try:
+            attack.take(sock.recv(1300))
+        except OSError:
+            pass  # nothing yet
+        if not attack.session.half_open and not struck:
+            struck = True
+            send(attack.strike())
+        return attack.over or EV_OPENED in watched.kinds
+
+    send(attack.drain())
+    run(watched.loop, until=come_to_rest)
+    sock.close()
+
+
+def test_a_stranger_that_sends_all_at_once_is_told_of_by_its_end_alone():
+    for allowed in (None, (), [Random(9)(32)]):
+        for stream in (True, False):
+            watched = Watched(allowed)
+            port = watched.loop.listen(HOST, 0, "tcp" if stream else "udp")
+            public = watched.loop.node.public
+            attack = OverStream(public) if stream else OverDatagrams(public)
+            strike(watched, attack, port, stream)
+            assert attack.session.peer_code == PEER_NOT_ALLOWED
+            assert watched.kinds == ([EV_CLOSED] if stream else [])
+            watched.loop.close()
+
+
+def test_the_same_bytes_reach_a_program_that_lets_everybody_in():
+    for stream in (True, False):
+        watched = Watched(ANYONE)
+        port = watched.loop.listen(HOST, 0, "tcp" if stream else "udp")
+        public = watched.loop.node.public
+        strike(watched, OverStream(public) if stream else OverDatagrams(public), port, stream)
+        assert watched.kinds[0] == EV_ESTABLISHED and EV_OPENED in watched.kinds
+        watched.loop.close()

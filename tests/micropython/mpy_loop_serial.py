@@ -121,6 +121,19 @@ def test_a_stream_over_the_line_and_the_end():
     assert (one.causes, other.causes) == ([(END_LOCAL, 0)], [(END_PEER, END_LOCAL)])
 
 
+def test_a_stream_that_comes_with_the_end_of_its_session_is_not_told():
+    """A program that would accept it could not: and its loop goes on."""
+    one, other = ends(b"", True)
+    session = one.loop.connect(other.loop.node.public)
+    run(one, other, lambda: not session.half_open and not other.loop.node.sessions[0].half_open)
+    session.open("line").send(b"said and gone")
+    one.loop.run_once(1)
+    session.refuse(END_LOCAL)
+    one.loop.run_once(1)
+    run(one, other, lambda: other.causes)
+    assert other.causes == [(END_PEER, END_LOCAL)] and not other.got
+
+
 def test_who_is_not_in_the_list_is_denied():
     one, other = ends(b"let me in", False)
     one.loop.connect(other.loop.node.public)
