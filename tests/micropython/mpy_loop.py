@@ -247,4 +247,6 @@ def test_the_same_bytes_reach_a_program_that_lets_everybody_in():
         public = watched.loop.node.public
         strike(watched, OverStream(public) if stream else OverDatagrams(public), port, stream)
         assert watched.kinds[0] == EV_ESTABLISHED and EV_OPENED in watched.kinds
+        for session in watched.loop.node.sessions:
+            session.link_lost()  # the attacker says nothing any more
         watched.loop.close()
