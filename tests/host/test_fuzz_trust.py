@@ -108,7 +108,7 @@ def stores(draw) -> store.TrustStore:
     made = store.TrustStore(SMALL)
     for key in draw(st.lists(keys, max_size=4)):
         grants = [acl.grant("allow in " + name) for name in draw(st.lists(patterns, max_size=3))]
-        made.add(store.Entry(key, draw(names), grants, draw(st.integers(0, 2**40))))
+        made.add(store.Entry(key, draw(names), grants, draw(st.integers(0, 2**37))))
     for name in draw(st.lists(patterns, max_size=3)):
         made.add_rule(acl.rule("deny both paired " + name))
     return made
