@@ -30,7 +30,8 @@ class GappedProtect(DatagramProtect):
         self._plan()
 
     def seal(self, src, at: int, stop: int, out) -> int:
-        end = super().seal(src, at, stop, out)
+        # Not super(): with so many arguments MicroPython would allocate for that, at every packet.
+        end = DatagramProtect.seal(self, src, at, stop, out)
         if self._send.n == self._next_gap:
             self._leave_out()
         return end
@@ -53,8 +54,9 @@ class GappedProtect(DatagramProtect):
     def _leave_out(self) -> None:
         number = self._send.n
         if (number + 1) & self._rekey_mask:  # else the next number needs the next key
-            self._gaps.append(number)
-            self._gaps.pop(0)
+            for i in range(_KEPT - 1):  # in place: this is where packets leave
+                self._gaps[i] = self._gaps[i + 1]
+            self._gaps[_KEPT - 1] = number
             self._send.n = number + 1
         self._plan()
 
