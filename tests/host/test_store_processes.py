@@ -404,6 +404,20 @@ def test_a_write_that_failed_brings_nobody_back(path, monkeypatch):
     assert names(path) == "cdefgh"
 
 
+def test_who_came_from_another_process_can_be_taken_away_here(path):
+    file = StoreFile(path)
+    with StoreFile(path).change() as store:
+        store.add(Entry(key("y"), "peer-y"))
+        store.add_rule(rule("allow in * y"))
+    assert file.reread() is not None
+    assert file.reread() is None
+    assert file.store.remove(ident("y"))
+    assert file.store.remove_rule(rule("allow in * y"))
+    file.save()
+    assert names(path) == "abcdefgh"
+    assert StoreFile(path).store.rules == []
+
+
 def test_more_than_fits_takes_nothing_over(path):
     class Nine(HOST):
         trusted = 9
