@@ -219,4 +219,4 @@ class Nearby:
 
 
 def _today() -> int:
-    return int(time.time())
+    return max(int(time.time()), 0)

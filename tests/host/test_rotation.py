@@ -20,6 +20,7 @@ from dsoftbus.trust.store import Entry
 from dsoftbus_host import files, keys, next_key
 from dsoftbus_host import place as place_module
 from dsoftbus_host.cli import main
+from dsoftbus_host.clock import now_ms
 from dsoftbus_host.crypto import suite
 from dsoftbus_host.interfaces import LOOPBACK
 from dsoftbus_host.nearby import Nearby
@@ -352,6 +353,29 @@ def test_a_node_that_runs_notices_that_its_change_was_taken_back(tmp_path):
             old = node.bus.id
             await hub.event(EV_KEY_DUE)
             assert hub.id != old
+
+    asyncio.run(asyncio.wait_for(story(), 3 * TIMEOUT_S))
+
+
+def test_a_node_notes_what_has_run_and_who_was_told(tmp_path, monkeypatch):
+    clock = [now_ms()]
+    monkeypatch.setattr("dsoftbus_host.watch.now_ms", lambda: clock[0])
+
+    async def story():
+        hub, near = homes(tmp_path, "hub", "near")
+        next_key.plan(hub.key_path, 1000)
+        async with hub.start() as node:
+            clock[0] += 30_000
+            node.watch._look()  # a forty-eighth has passed
+            assert next_key.planned(hub.key_path)[1] == 970
+            clock[0] += 5_000
+            node.watch._look()
+            assert next_key.planned(hub.key_path)[1] == 970
+            node.guard.rotation.told.add(near.id)
+            node.watch._look()
+            assert next_key.read(hub.key_path).told == [near.id[:10]]
+            clock[0] += 2_000
+        assert next_key.planned(hub.key_path)[1] == 963  # at the end, in order
 
     asyncio.run(asyncio.wait_for(story(), 3 * TIMEOUT_S))
 

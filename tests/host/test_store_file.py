@@ -121,6 +121,30 @@ def test_a_cut_before_the_step_leaves_the_old_store_and_after_it_the_new(path, m
     assert names(path) == ["hall", "new"]
 
 
+@pytest.mark.skipif(os.name != "posix", reason="folders cannot be synchronised")
+def test_a_file_and_its_name_are_on_the_medium_before_it_is_done(path, monkeypatch):
+    steps = []
+    fsync, replace = os.fsync, os.replace
+
+    def synced(handle):
+        steps.append("folder" if stat.S_ISDIR(os.fstat(handle).st_mode) else "file")
+        fsync(handle)
+
+    def replaced(*names):
+        steps.append("step")
+        replace(*names)
+
+    monkeypatch.setattr(place.os, "fsync", synced)
+    monkeypatch.setattr(place.place, "__defaults__", (replaced,))
+    filled(path, "hall")
+    assert steps == ["file", "step", "folder"]
+    del steps[:]
+    with place.writing(path):
+        place.remove(path)
+    assert steps == ["folder"]
+    assert not path.exists()
+
+
 def test_every_cut_of_the_file_itself_is_reported_and_kept_aside(path):
     filled(path, "hall", "kitchen")
     whole = path.read_bytes()
