@@ -5,6 +5,14 @@ import random
 import socket
 
 
+def _bound():
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+    sock.bind(("127.0.0.1", 0))
+    sock.setblocking(False)
+    return sock
+
+
 class Proxy:
     """Between a client and `port`: drops, doubles and reorders, both ways, by its seed."""
 
@@ -13,18 +21,11 @@ class Proxy:
         self._chances = drop, double, late
         self._random = random.Random(1)
         self._client = None
-        self.inner, self.outer = self._socket(), self._socket()
+        self.inner, self.outer = _bound(), _bound()
         self.port = self.outer.getsockname()[1]
         loop = asyncio.get_running_loop()
         loop.add_reader(self.outer, self._from_client)
         loop.add_reader(self.inner, self._from_server)
-
-    def _socket(self):
-        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
-        sock.bind(("127.0.0.1", 0))
-        sock.setblocking(False)
-        return sock
 
     def _from_client(self):
         data, self._client = self.outer.recvfrom(2000)
@@ -48,5 +49,39 @@ class Proxy:
 
     def close(self):
         for sock in (self.inner, self.outer):
+            asyncio.get_running_loop().remove_reader(sock)
+            sock.close()
+
+
+class Copier:
+    """Between a client and `port`. A copy of every datagram of the client is at the server first,
+    from an address that is not the client's; `got_bytes` came back there, of `sent_bytes`."""
+
+    def __init__(self, port):
+        self._target = ("127.0.0.1", port)
+        self._client = None
+        self.sent_bytes = self.got_bytes = 0
+        self.inner, self.outer, self.victim = (_bound() for _ in range(3))
+        self.port = self.outer.getsockname()[1]
+        loop = asyncio.get_running_loop()
+        loop.add_reader(self.outer, self._from_client)
+        loop.add_reader(self.inner, self._from_server)
+        loop.add_reader(self.victim, self._to_victim)
+
+    def _from_client(self):
+        data, self._client = self.outer.recvfrom(2000)
+        if data[0] == 4:  # a protected packet
+            self.victim.sendto(data, self._target)
+            self.sent_bytes += len(data)
+        self.inner.sendto(data, self._target)
+
+    def _from_server(self):
+        self.outer.sendto(self.inner.recv(2000), self._client)
+
+    def _to_victim(self):
+        self.got_bytes += len(self.victim.recv(2000))
+
+    def close(self):
+        for sock in (self.inner, self.outer, self.victim):
             asyncio.get_running_loop().remove_reader(sock)
             sock.close()

@@ -32,6 +32,7 @@ class DatagramWorld(World):
         self.got_messages: list[set[bytes]] = [set(), set()]  # and by the side that has them
         self._said = 0
         self._moved = False
+        self._copies = -1  # the side whose next datagram is copied
         self.sessions = [
             self.endpoints[0].connect(self.links[1].address, KEYS[1].public, 0),
             self._responder(),
@@ -73,6 +74,9 @@ class DatagramWorld(World):
         n = endpoint.poll_transmit(self._buffer, self.clock.now_ms)
         if n:
             assert n <= self.profiles[side].datagram_bytes
+            if self._copies == side:
+                self._copies = -1
+                self.links[1 - side].put(bytes(self._buffer[:n]), self.network.fresh_address())
             self.links[side].sendto(self._buffer, n, endpoint.path)
         return n > 0
 
@@ -106,6 +110,10 @@ class DatagramWorld(World):
             self.transmit(1)
             self.pass_time(ms // 10)
         self.network.part(*ends, False)
+
+    def copy(self, side: int) -> None:
+        """What that side sends next is at the other first, from an address that is nobody's."""
+        self._copies = side
 
     def move(self) -> None:
         self.network.move(self.links[0])
@@ -175,11 +183,18 @@ class DatagramWorld(World):
             self.pass_time(self.due_ms())
         raise AssertionError("the two never come to rest")
 
+    def check_settled(self) -> None:
+        """At rest each session goes to where its peer is."""
+        super().check_settled()
+        for side in range(2):
+            assert self.sessions[side].path == self.links[1 - side].address
+
     @property
     def at_rest(self) -> bool:
         under_way = bool(self.clock._queue) or any(link._waiting for link in self.links)
         return not under_way and all(
-            session.reliable.idle and not session.mux.has_output for session in self.sessions
+            session.reliable.idle and not session.mux.has_output and session.validation is None
+            for session in self.sessions
         )
 
     def due_ms(self) -> int:

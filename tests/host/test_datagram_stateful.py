@@ -56,6 +56,10 @@ class DatagramMachine(Machine):
     def move(self):
         self.world.move()
 
+    @rule(side=SIDE)
+    def copy(self, side):
+        self.world.copy(side)
+
     @rule(side=SIDE, n=st.integers(0, 1300))
     def say(self, side, n):
         self.world.say(side, n)

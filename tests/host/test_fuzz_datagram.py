@@ -173,11 +173,23 @@ def parting() -> Talk:
     return talk
 
 
+def moving() -> Talk:
+    """The responder waits for the answer of the initiator's new address."""
+    talk = stopped(200)
+    talk.network.move(talk.a.link)
+    talk.sessions[talk.a].send_datagram(b"")
+    talk.a.turn()
+    b = talk.sessions[talk.b]
+    assert talk.world.run(5000, lambda: b.validation is not None)
+    return talk
+
+
 MOMENTS = {
     "reply awaited": lambda: stopped(0),
     "finish awaited": lambda: stopped(22),
     "unconfirmed": lambda: stopped(60),
     "established": lambda: stopped(200),
+    "moving": moving,
     "closing": closing,
     "parting": parting,
 }

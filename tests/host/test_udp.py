@@ -7,9 +7,10 @@ import socket
 
 import pytest
 
-from bad_path import Proxy
+from bad_path import Copier, Proxy
 from dsoftbus.errors import END_HANDSHAKE_TIMEOUT, BusError, PeerError
 from dsoftbus_host.bus import ANYONE, Bus
+from dsoftbus_host.clock import now_ms
 
 BULK = bytes(range(256)) * (8 << 12)  # 8 MB
 KEYS = [bytes((n,)) * 32 for n in range(1, 8)]
@@ -114,6 +115,76 @@ def test_a_session_survives_a_change_of_port_and_address():
                 await check_echo(connection)
                 assert here.path == place and bus.node.sessions == [here]
             assert here.moves == 3
+
+    run(main())
+
+
+def test_both_ways_of_a_bulk_transfer_survive_a_change_of_address():
+    async def main():
+        bus, port = await server()
+        async with bus, Bus(KEYS[1]) as client:
+            connection = await client.connect("127.0.0.1", port, bus.public, link="udp")
+            up, down = await connection.open("swallow"), await connection.open("give")
+            digest = hashlib.sha256()
+
+            async def push():
+                for at in range(0, len(BULK), 1 << 18):
+                    await up.write(BULK[at : at + (1 << 18)])
+                    if at == len(BULK) // 2:
+                        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+                        sock.bind(("127.0.0.2", 0))
+                        connection._port.rebind(sock)
+                await up.finish()
+                return await up.read()
+
+            async def pull():
+                async for chunk in down:
+                    digest.update(chunk)
+
+            answer, _ = await asyncio.gather(push(), pull())
+            assert answer == digest.digest() == hashlib.sha256(BULK).digest()
+            session = bus.node.sessions[0]
+            assert session.moves == 1 and session.path[0] == "127.0.0.2"
+
+    run(main())
+
+
+def test_copies_from_elsewhere_bring_nothing_there():
+    """They are at the server first, each of them; the session stays where its peer is."""
+
+    async def main():
+        bus, port = await server()
+        copier = Copier(port)
+        async with bus, Bus(KEYS[1]) as client:
+            connection = await client.connect("127.0.0.1", copier.port, bus.public, link="udp")
+            stream = await connection.open("give")
+            assert hashlib.sha256(await stream.read()).digest() == hashlib.sha256(BULK).digest()
+            here = bus.node.sessions[0]
+            assert here.path == copier.inner.getsockname() and here.moves == 0
+        assert copier.sent_bytes > 10000
+        assert 0 < copier.got_bytes <= min(copier.sent_bytes, 5000)
+        copier.close()
+
+    run(main())
+
+
+def test_addresses_that_nothing_can_be_sent_to_end_nothing():
+    async def main():
+        bus, port = await server()
+        async with bus, Bus(KEYS[1]) as client:
+            connection = await client.connect("127.0.0.1", port, bus.public, link="udp")
+            await check_echo(connection)
+            theirs, ours = connection.session, bus.node.sessions[0]
+            here = ours.path
+            endpoint = bus._ports[0].endpoint
+            for path in (("127.0.0.1", 0), ("255.255.255.255", port), ("224.0.0.1", port)):
+                packet = bytearray(100)
+                packet[9] = 3  # a PROBE
+                n = theirs._protect.seal(packet, 9, 10, packet)
+                endpoint.receive_datagram(packet, path, now_ms(), n)
+                bus._ports[0].turn()
+                await check_echo(connection)
+                assert ours.path == here and ours.moves == 0
 
     run(main())
 

@@ -3,7 +3,7 @@
 import asyncio
 
 import nodes
-from bad_path import Proxy
+from bad_path import Copier, Proxy
 from dsoftbus_host import files
 from nodes import MB, ServingNode, digest, make_file, with_host
 
@@ -33,6 +33,22 @@ def test_8_mb_both_ways_through_a_bad_path(tmp_path):
         proxy = Proxy(board.port)
         await exchange(bus, board, proxy.port, file, tmp_path / "back")
         proxy.close()
+
+    with ServingNode(tmp_path / "board", "--link", "udp") as board:
+        with_host(test)
+
+
+def test_copies_from_elsewhere_bring_nothing_there(tmp_path):
+    """What the board sends goes to its peer, though copies of all that it gets come first."""
+    file = make_file(tmp_path / "host.bin", MB)
+    (tmp_path / "back").mkdir()
+
+    async def test(bus):
+        copier = Copier(board.port)
+        await exchange(bus, board, copier.port, file, tmp_path / "back")
+        assert copier.sent_bytes > MB
+        assert 0 < copier.got_bytes < 5000
+        copier.close()
 
     with ServingNode(tmp_path / "board", "--link", "udp") as board:
         with_host(test)
