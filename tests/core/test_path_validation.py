@@ -55,6 +55,27 @@ def test_one_small_packet_brings_two_challenges_at_most():
     assert size_of(sent(talk, talk.b.address, VICTIM)) == 2 * PROOF_PACKET <= 3 * 26
 
 
+def test_four_addresses_are_tried_at_once_and_then_one_in_two_seconds():
+    talk = running()
+    talk.network.part(talk.a.address, talk.b.address)
+    a = talk.sessions[talk.a]
+
+    def tried(address):
+        talk.b.link.put(raw_packet(a, b"\x03"), address)
+        return len(sent(talk, talk.b.address, address)) > 0
+
+    assert [tried(100 + n) for n in range(PATHS + 2)] == [True] * PATHS + [False] * 2
+    assert dropped(talk, "path_not_tried") == 2 and dropped(talk, "path_unproved") == PATHS - 1
+    for n in range(3):
+        talk.world.run(PATH_MS - 1)
+        assert not tried(200 + n)
+        talk.world.run(1)
+        assert tried(300 + n)
+    talk.world.run(2 * PATHS * PATH_MS)
+    assert PATHS == 4 and PATH_MS == 2000, "as docs/wire-format.md says"
+    assert [tried(400 + n) for n in range(PATHS + 1)] == [True] * PATHS + [False]
+
+
 def test_challenges_to_this_node_itself_end_nowhere():
     talk = running()
     answers_as(talk, talk.b.address)

@@ -54,12 +54,14 @@ def test_a_new_path_begins_with_nothing_learnt():
     congestion = reliable.congestion
     congestion.on_lost(0, 0, 0)
     assert reliable.rtt.known and not congestion.slow_start and congestion.in_flight > 1000
+    reliable.pacer._tokens = -9000
     talk.network.move(talk.a.link)
     assert talk.sessions[talk.a].send_datagram(b"")
     talk.world.run(1000, lambda: b.moves == 1)
     assert congestion.slow_start and congestion.window == 10 * 300
     assert not reliable.rtt.known and reliable.recovery._timeouts == 0
     assert congestion.in_flight <= congestion.window + 300
+    assert reliable.pacer._tokens > 0
     talk.run().finish()
 
 

@@ -68,9 +68,9 @@ class PathValidation:
         if now >= self._until:
             self.end(self.proved)
         elif now >= self._challenge_at:
-            self.challenge(now)
+            self._challenge(now)
 
-    def challenge(self, now: int) -> None:
+    def _challenge(self, now: int) -> None:
         """Asks both paths; the candidate no longer once it has answered."""
         _give(self._session, BODY_CHALLENGE, self._old_proof, self._old)
         if not self.proved:
@@ -166,7 +166,6 @@ def consider(session, path, size: int, now: int) -> None:
         session.validation.end(session.validation.proved)
     session.validation = validation
     validation.on_packet(path, size, True)
-    validation.challenge(now)
 
 
 def _may_try(session, now: int) -> bool:
