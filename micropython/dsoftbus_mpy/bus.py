@@ -390,6 +390,16 @@ class Bus:
             due = now + _PAUSE_MS
         self._due = earliest(self._due, due)
 
+    def _time_node(self, now: int) -> None:
+        """What is due apart from sessions, for a node that has no discovery to look at it."""
+        try:
+            self.node.handle_timer(now)
+            self._due = earliest(self._due, self.node.poll_timer())
+        except MemoryError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a fault of ours
+            self.tell(error)
+
     async def _run_timers(self) -> None:
         now = self._looked = self.now()
         self._due = None
@@ -397,6 +407,7 @@ class Bus:
             self._time(connection, now)
         for port in self._ports:
             self._time(port, now)
+        self._time_node(now)
         self._sleeper = asyncio.current_task()
         try:
             # At once for what is always due, too: it must not keep others from theirs.
