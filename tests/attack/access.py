@@ -42,6 +42,7 @@ class Stranger(Attacker):
     def settle(self, peer) -> None:
         """Until the victim has said what it has to say."""
         if isinstance(peer, TcpPeer):
+            peer.socket.settimeout(QUIET_S)
             peer.heard_until_closed()
         else:
             peer.exchange(lambda: peer.session.closed, QUIET_S)

@@ -12,10 +12,12 @@ import time
 
 from attack.attacker import Attacker
 from attack.wire import WAIT_S, TcpPeer, UdpPeer, fresh_init, pending
-from dsoftbus.const import FLIGHT_HEADER, REC_INIT
+from dsoftbus.const import FLIGHT_HEADER, PKT_COOKIE, REC_INIT
 from dsoftbus.identity import device_id
 
 CONNECTIONS = 32
+BIG = "honest-big.bin"  # the victim has it, so that there is something to send
+EXPECTED = ("PeerError", "LocalError", "OSError", "ConnectionResetError", "BrokenPipeError")
 # So many wait for a node to take them; on a board one more would come a second later.
 QUEUE = {"host": 8, "micropython": 4}
 
@@ -130,7 +132,7 @@ class EveryPlace(Attacker):
     name = "one peer, every place"
     role = "insider"
     promise = "each peer has its share of the places"
-    count = 12
+    count = 6
     link: type = TcpPeer
 
     def attack(self) -> None:
@@ -163,6 +165,55 @@ class FirstAnswers(Attacker):
                 self.effect(f"{answers} bytes came for {len(data)}")
 
 
+class ElsewhereWithTheCookie(Attacker):
+    """A cookie that was given to one address, shown by another; and one recorded opening, from
+    address after address. Whoever is not there gets no more than is sent in its name."""
+
+    name = "cookie and INIT of another address"
+    promise = "a cookie is good at its address, and an opening is answered once"
+    count = 40
+
+    def attack(self) -> None:
+        first = self.peer(UdpPeer)
+        (opening,) = first.taken()
+        for i in range(self.count):
+            other = self.peer(UdpPeer, source=f"127.0.1.{1 + i}")
+            first.send(opening)
+            answers = pending(first.socket, 0.01)
+            cookies = [data[FLIGHT_HEADER:] for data in answers if data[0] == PKT_COOKIE]
+            for cookie in (b"", *cookies):
+                other.send(opening + cookie)
+                came = sum(map(len, pending(other.socket, 0.01)))
+                other.received += came
+                if came > len(opening + cookie):
+                    self.effect(f"{came} bytes came to an address for {len(opening + cookie)}")
+
+
+class ResetMidway(Attacker):
+    """Asks for a file, over TCP, and is gone by RST: before, in the midst, with much unread."""
+
+    name = "RST in the midst"
+    promise = "what a peer does to its link ends its session, and nothing else"
+    role = "insider"
+    count = 24
+
+    def attack(self) -> None:
+        before = len(self.look()["errors"])
+        for i in range(self.count):
+            peer = self.peer(TcpPeer)
+            if i % 4:
+                peer.greet()
+                peer.send(peer.finish)
+            if i % 4 > 1:
+                peer.open("fetch/" + BIG).finish()
+                peer.send(peer.taken())
+            if i % 4 > 2:
+                peer.receive()
+            peer.reset()
+        told = self.look()["errors"][before:]
+        self._effects += [error for error in told if not error.startswith(EXPECTED)]
+
+
 ATTACKERS = (
     Silent,
     HalfARecord,
@@ -172,4 +223,6 @@ ATTACKERS = (
     EveryPlace,
     EveryPlaceUdp,
     FirstAnswers,
+    ElsewhereWithTheCookie,
+    ResetMidway,
 )

@@ -9,13 +9,13 @@ from __future__ import annotations
 import contextlib
 
 from attack.attacker import Attacker
+from attack.crowd import BIG
 from attack.wire import UdpPeer, bound, pending
 from dsoftbus.codec import get_u32
 from dsoftbus.const import BODY_NONE, BODY_PROBE, PACKET_HEADER, WINDOW_UPDATE
 from pairs import frame, u32
 
 TARGET = "127.0.0.66"
-BIG = "honest-big.bin"  # the victim has it, so that there is something to send
 BIG_BYTES = 2_000_000
 WARM_BYTES = 20_000
 TIMES = 3  # DESIGN section 12: at most three times what came from there

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from attack.attacker import Attacker
+from attack.crowd import BIG
 from attack.wire import SUITE, TcpPeer
 from dsoftbus.const import KEYS_STREAM, KIND_MESSAGES
 from dsoftbus.errors import BusError
@@ -13,6 +14,7 @@ from dsoftbus.session.states import RESET
 from dsoftbus.trust.rotation import TAKEN, announce
 
 GRACE_S = 3600
+BIG_BYTES = 20_000_000
 
 
 def ground(beginning: str) -> bytes:
@@ -127,3 +129,29 @@ class StaysWhileRevoked(NextFlood):
         with self.peer(TcpPeer).connect() as peer:
             if peer.greeted and peer.echo():
                 self.effect("the peer that was unpaired is served")
+
+
+class FetchesWhileRevoked(Attacker):
+    """Is in the midst of fetching a file when the owner throws it out; `revoke()` does that."""
+
+    name = "revoked in the midst of a file"
+    promise = StaysWhileRevoked.promise
+    role = "insider"
+
+    def attack(self) -> None:
+        with self.peer(TcpPeer).connect() as peer:
+            stream = peer.open("fetch/" + BIG)
+            stream.finish()
+            peer.exchange(lambda: stream.readable > 0)
+            self.revoke()
+            got = 0
+            while not peer.session.closed and got < BIG_BYTES:
+                got += len(stream.recv(4096)) if stream.readable else 0
+                peer.send(peer.taken())
+                if not peer.receive():
+                    break
+            if got >= BIG_BYTES or not peer.session.closed:
+                self.effect("the file went on after the peer was thrown out")
+
+    def revoke(self) -> None:
+        raise NotImplementedError

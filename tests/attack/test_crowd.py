@@ -35,3 +35,11 @@ def test_one_peer_does_not_have_every_place(victim_of, tmp_path, attacker):
 def test_first_answers_stay_within_twice_the_opening(victim_of):
     victim = victim_of(allow=KEYS, name="x" * 32)
     assert not crowd.FirstAnswers(victim).run().effects
+
+
+@pytest.mark.parametrize("attacker", [crowd.ElsewhereWithTheCookie, crowd.ResetMidway])
+def test_other_addresses_and_lost_links_change_nothing(victim_of, tmp_path, attacker):
+    victim = victim_of(allow=KEYS)
+    (victim.folder / crowd.BIG).write_bytes(bytes(200_000))
+    assert not attacker(victim, secret=INSIDER).run().effects
+    Honest(victim, tmp_path / "honest").once()

@@ -3,6 +3,7 @@
 import pytest
 
 from attack import rules
+from attack.crowd import BIG
 from attack.meter import FolderWatch
 from attack.owner import Owner, at_once, run, store_with
 from attack.victim import BOTH
@@ -93,6 +94,15 @@ def test_revocation_wins_while_the_store_is_saved(owned, kind):
         assert not attack.run().effects
         owner.until_gone(PUBLIC)
     assert decode(owner.trust.read_text(), HOST).get(device_id(PUBLIC)) is None
+
+
+def test_revocation_ends_what_is_under_way(owned, tmp_path):
+    (kind, _) = BOTH  # the other node's console serves no files
+    with owned(kind, (PUBLIC, "attic", ["allow both *"])) as owner:
+        (owner.victim.folder / BIG).write_bytes(bytes(rules.BIG_BYTES))
+        attack = rules.FetchesWhileRevoked(owner.victim, secret=SECRET)
+        attack.revoke = lambda: (owner.unpair("attic"), owner.until_gone(PUBLIC))
+        assert not attack.run().effects
 
 
 def test_six_commands_at_once_all_have_their_effect(tmp_path):

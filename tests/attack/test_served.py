@@ -37,7 +37,7 @@ def words(kind, home, folder) -> list:
 
 
 @both
-@pytest.mark.parametrize("attacker", [served.OwnFiles])
+@pytest.mark.parametrize("attacker", [served.OwnFiles, served.Links])
 def test_a_peer_has_none_of_the_nodes_own_files(tmp_path, kind, attacker):
     folder = tmp_path / "served"
     folder.mkdir()

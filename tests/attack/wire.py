@@ -127,11 +127,11 @@ class TcpPeer(Peer):
 
     def __init__(
         self, at: tuple, public: bytes, secret: bytes | None = None, psk: bytes | None = None,
-        name: str = "mallory",
+        name: str = "mallory", source: str = "127.0.0.1",
     ) -> None:  # fmt: skip
         super().__init__(secret, psk, name)
         self.session = StreamSession(self.local, now_ms(), public)
-        self.socket = socket.create_connection(at, timeout=WAIT_S)
+        self.socket = socket.create_connection(at, WAIT_S, (source, 0))
 
     def __enter__(self) -> TcpPeer:
         return self

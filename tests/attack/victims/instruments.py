@@ -3,7 +3,6 @@
 Runs on CPython and on MicroPython. The product under attack is the real one; it is only counted.
 """
 
-import gc
 import json
 
 from counting import CountingSuite
@@ -107,7 +106,6 @@ class Instruments:
         return self.orders[what](argument) or {}
 
     def report(self) -> dict:
-        gc.collect()
         sessions = list(self.bus.node.sessions) if self.bus else []
         return {
             "public": self.bus.public.hex() if self.bus else "",
@@ -123,7 +121,6 @@ class Instruments:
             "drops": self._drops(),
             "trusted": self._trusted(),
             "rotating": self._rotating(),
-            "heap": _heap(),
             "errors": self.errors[-8:],
             "events": self.events[-32:],
         }
@@ -163,9 +160,3 @@ class LyingTime:
 def _count(table: dict, device) -> None:
     if device in table or len(table) < _IDS:
         table[device] = table.get(device, 0) + 1
-
-
-def _heap() -> int:
-    """Bytes of the heap where the interpreter tells; the harness looks at the process, too."""
-    alloc = getattr(gc, "mem_alloc", None)
-    return alloc() if alloc else 0
