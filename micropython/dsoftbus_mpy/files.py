@@ -50,12 +50,11 @@ class FileService:
 
     async def _store(self, connection, stream) -> None:
         name = stream.name[len(_FILE) :]
-        if not allowed(name) or name in self._storing:
+        if not allowed(name) or name in self._storing or not self._is_free(name):
             stream.reset(STREAM_REFUSED)
             return
         self._storing.append(name)
         try:
-            check_place(self._folder, name)
             digest = await receive_file(connection, stream, self._folder, name)
         except PeerError as error:
             stream.reset(error.code)
@@ -66,6 +65,14 @@ class FileService:
         finally:
             self._storing.remove(name)
         await stream.write(digest)
+
+    def _is_free(self, name: str) -> bool:
+        """Whether a peer's file may lie there; that it wanted one elsewhere is no fault here."""
+        try:
+            check_place(self._folder, name)
+        except OSError:
+            return False
+        return True
 
     async def _fetch(self, connection, stream) -> None:
         name = stream.name[len(_FETCH) :]
