@@ -28,7 +28,7 @@ class Kind(NamedTuple):
     aim: int  # bytes with one live session; 0: none
 
 
-WIFI = ("portable", "discovery", "noise", "wifi")
+WIFI = ("portable", "tcp", "discovery", "noise", "wifi")
 MINIMAL = ("portable", "loop-serial")
 KINDS = (
     Kind("Wi-Fi sensor: Bus, TCP, trust, discovery", WIFI, "tcp", 96 * 1024),

@@ -78,6 +78,7 @@ package(
         "session/session.py",
         "session/states.py",
         "session/streams.py",
+        "shares.py",
         "ticks.py",
         "trust/__init__.py",
         "trust/acl.py",

@@ -12,8 +12,8 @@ from dsoftbus.pump import Pump
 from dsoftbus.ticks import earliest
 from dsoftbus_mpy import tcp
 from dsoftbus_mpy.clock import clock
-from dsoftbus_mpy.overlay import give_back, reserve
-from dsoftbus_mpy.sockets import resolve
+from dsoftbus_mpy.overlay import give_back
+from dsoftbus_mpy.sockets import reserve, resolve
 
 _IN = select.POLLIN
 _OUT = select.POLLOUT

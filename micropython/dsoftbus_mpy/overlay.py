@@ -1,28 +1,16 @@
-"""The heap of a board: room that is sure, and code that is needed for a while.
+"""Code that is needed for a while: loaded when its work begins, given back when that is done.
 
-Such code is loaded when its work begins, and given back when that is done: what handshakes need,
-about seven kilobytes of heap (docs/memory.md), a peer's change of address, key files, and what is
-asked of names.
+That is what handshakes need, about seven kilobytes of heap (docs/memory.md), a peer's change of
+address, key files, and what is asked of names.
 """
 
-import io
 import sys
 
-_ENTRY_BYTES = 512  # of asyncio's queue and of the poll, should both tables grow: half of that
-# What these slices are called once they are linked. From sources nothing leaves: who has room for
-# those needs no more.
-_FOR_A_WHILE = (
-    "dsoftbus_handshake",
-    "dsoftbus_arrivals",
-    "dsoftbus_openings",
-    "dsoftbus_paths",
-    "dsoftbus_x25519",
-    "dsoftbus_keyfile",
-    "dsoftbus_doubts",
-    "dsoftbus_window",
-    "dsoftbus_text",
-    "dsoftbus_lookalikes",
-)
+# What these slices are called once they are linked, and their names, in one text for the heap's
+# sake. From sources nothing leaves: who has room for those needs no more.
+_LINKED = "dsoftbus_"
+_FOR_A_WHILE = "handshake arrivals openings paths x25519 keyfile doubts window text lookalikes"
+_held = [0]  # modules when this was looked at last: nothing has come since while they are as many
 
 
 def give_back(node) -> None:
@@ -30,17 +18,11 @@ def give_back(node) -> None:
 
     Loops do so when nothing has come: under a flood of openings they load it once.
     """
+    if len(sys.modules) == _held[0]:
+        return
     for session in node.sessions:
         if session.half_open or session.validation is not None:
             return
-    for name in _FOR_A_WHILE:
-        sys.modules.pop(name, None)
-
-
-def reserve() -> None:
-    """Before a socket is registered with a poll: sees to it that there is memory for that.
-
-    `poll.register` that finds none leaves half an entry, through which the next poll reads at
-    address 0. What is taken here is given back at once. Raises MemoryError.
-    """
-    io.BytesIO(_ENTRY_BYTES).close()
+    for name in _FOR_A_WHILE.split():
+        sys.modules.pop(_LINKED + name, None)
+    _held[0] = len(sys.modules)

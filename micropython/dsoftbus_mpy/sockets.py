@@ -5,6 +5,7 @@ those are packed bytes, so nothing here looks into one.
 """
 
 import errno
+import io
 import os
 
 from dsoftbus.errors import BAD_ARGUMENT, LocalError, Unsupported
@@ -14,6 +15,7 @@ try:
 except ImportError:
     socket = None  # a board that has a cable and no network
 
+_ENTRY_BYTES = 512  # see `waiting`
 # The ports for listening on "any": RFC 6335 section 6.
 _DYNAMIC_FIRST = 49152
 _DYNAMIC_COUNT = 16384
@@ -59,3 +61,8 @@ def _random_port() -> int:
     """A port for the caller to try: there is no getsockname to ask what port 0 became."""
     draw = os.urandom(2)
     return _DYNAMIC_FIRST + (draw[0] << 8 | draw[1]) % _DYNAMIC_COUNT
+
+
+def reserve() -> None:
+    """Before a socket is registered with a poll: as `waiting` does, for who has no asyncio."""
+    io.BytesIO(_ENTRY_BYTES).close()

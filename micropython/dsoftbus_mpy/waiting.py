@@ -5,8 +5,9 @@ waits does not end for a lack of memory. Each gives something to await, at once.
 """
 
 import asyncio
+import io
 
-from dsoftbus_mpy.overlay import reserve
+_ENTRY_BYTES = 512  # of asyncio's queue and of the poll, should both tables grow: half of that
 
 
 class _Once:
@@ -73,10 +74,19 @@ def cancel(task) -> None:
 def _until_ready(sock, writing: bool):
     core = asyncio.core  # type: ignore[attr-defined] # the stubs leave `core` out
     queue = core._io_queue  # the running loop's, as MicroPython's own asyncio streams use it
-    reserve()
+    _reserve()
     if writing:
         queue.queue_write(sock)
     else:
         queue.queue_read(sock)
     _once.armed = True
     return _once
+
+
+def _reserve() -> None:
+    """Before a socket is registered with a poll: sees to it that there is memory for that.
+
+    `poll.register` that finds none leaves half an entry, through which the next poll reads at
+    address 0. What is taken here is given back at once. Raises MemoryError.
+    """
+    io.BytesIO(_ENTRY_BYTES).close()

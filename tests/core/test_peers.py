@@ -24,7 +24,8 @@ from dsoftbus.errors import (
     label,
 )
 from dsoftbus.identity import device_id
-from dsoftbus.pace import Shares, TokenBucket
+from dsoftbus.pace import TokenBucket
+from dsoftbus.shares import Shares
 from support import raises
 
 OWN = device_id(bytes(32))

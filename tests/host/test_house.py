@@ -19,7 +19,7 @@ OUTSIDE = {"struct", "binascii", "hashlib", "collections", "array", "errno", "js
 # Rooms by floor, the lowest first; what a floor needs of its own is spelled out as floors.
 FLOORS = (
     {"errors", "const", "ticks", "pace", "backoff", "names"},
-    {"codec", "labels", "file_names"},
+    {"codec", "labels", "file_names", "shares"},
     {"crypto"},
     {"cipher"},
     {"noise", "identity", "secret"},

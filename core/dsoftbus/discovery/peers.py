@@ -23,8 +23,9 @@ from dsoftbus.errors import (
     PeerError,
 )
 from dsoftbus.identity import device_id
-from dsoftbus.pace import Shares, TokenBucket
+from dsoftbus.pace import TokenBucket
 from dsoftbus.session.events import NodeEvent
+from dsoftbus.shares import Shares
 
 # The field's hardening: at most 50 packets in 5 s, at most 3 handshakes in 30 s for each peer.
 # Where the table holds more strangers than could stay in it at that pace, as many as it needs:

@@ -239,7 +239,7 @@ SLICES = {
     "peers": Slice(
         "the table of peers",
         ("announcements", "backoff", "node"),
-        ("dsoftbus.discovery.peers",),
+        ("dsoftbus.shares", "dsoftbus.discovery.peers"),
         ("doubts",),
     ),
     "doubts": Slice(

@@ -23,10 +23,11 @@ from dsoftbus.const import (
     REC_PROTECTED,
     TAG_BYTES,
 )
-from dsoftbus.pace import Shares, TokenBucket
+from dsoftbus.pace import TokenBucket
 from dsoftbus.session.arrivals import host_of
 from dsoftbus.session.cookies import Cookies
 from dsoftbus.session.over_datagram import flight
+from dsoftbus.shares import Shares
 from dsoftbus_host.bridge.channels import ANNOUNCED, CALLED, LIVE, STRANGER, Channels, Way
 
 _OFFER = 3  # version, suite, pattern
