@@ -135,6 +135,42 @@ class Asker:
             await sleep_ms(5)
 
 
+def test_a_peer_that_refuses_is_not_dialled_in_a_loop():
+    """Neither one that refuses after the handshake, nor a port where nobody is."""
+
+    async def dialled(client, dial, ms: int) -> list:
+        """How long after the first each attempt came."""
+        at = []
+
+        async def count():
+            at.append(now_ms(client))
+            if len(at) > 20:
+                await sleep_ms(ms)  # a loop, in which no time would pass
+            return await dial()
+
+        async with Keeper(client, count):
+            await until(lambda: at)
+            while now_ms(client) < at[0] + ms:
+                await sleep_ms(50)
+        return [moment - at[0] for moment in at]
+
+    async def test():
+        allowed = (bytes(range(32)),)
+        async with bus(A, "", SMALL, allowed) as server, bus(B) as client:
+            port = await server.listen(HOST)
+            refused = await dialled(
+                client, lambda: client.connect(HOST, port, server.public), 20000
+            )
+            nobody = await dialled(client, lambda: client.connect(HOST, 1, server.public), 20000)
+        for at in (refused, nobody):
+            # 1, 2, 4 and 8 s later, each up to a quarter more, and what an attempt takes.
+            assert 4 <= len(at) <= 6, at
+            waits = [at[n + 1] - at[n] for n in range(len(at) - 1)]
+            assert min(waits) >= 1000, at
+
+    run(test())
+
+
 def test_a_link_that_falls_silent_is_noticed_on_both_sides_and_made_anew():
     async def test():
         async with World() as world, Proxy(world.port) as proxy, world.keeper(proxy.port) as kept:

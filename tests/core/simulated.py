@@ -156,6 +156,7 @@ class Talk:
         assert not self.resets, self.what
         for node in (self.a, self.b):
             assert not node.node.sessions and not node.endpoint.sessions, self.what
+            assert not node.endpoint.openings and not node.endpoint.half_open, self.what
         return self
 
     def kinds(self):

@@ -91,6 +91,54 @@ def test_a_goodbye_is_believed_of_a_stranger_without_a_session():
     assert len(peers) == 1
 
 
+def test_whoever_was_said_to_be_there_is_said_to_be_gone():
+    """By a goodbye, by the time, by the end of a session, or because another takes the place."""
+
+    def by_goodbye(peers, now):
+        peers.receive_datagram(packet(1, 2, 0), HERE, now)
+
+    def by_time(peers, now):
+        peers.handle_timer(now + 60000)
+
+    def by_another(peers, now):
+        for n in range(2, 2 * SMALL.peers):
+            peers.receive_datagram(packet(n, 1), ("192.0.2.%d" % n, 1), now + n)
+
+    device = device_id(key(1))
+    for how in (by_goodbye, by_time, by_another):
+        peers = table()
+        peers.receive_datagram(packet(1, 1), HERE, 0)
+        assert events(peers) == [(EV_ONLINE, device)]
+        how(peers, 10)
+        assert [event for event in events(peers) if event[1] == device] == [(EV_OFFLINE, device)]
+    peers = table()
+    peers.joined(key(1))
+    assert events(peers) == [(EV_ONLINE, device)]
+    peers.left(device, 10)
+    assert events(peers) == [(EV_OFFLINE, device)]
+    peers.joined(key(1))
+    peers.left(device, 20)
+    peers.joined(key(1))
+    assert events(peers) == [(EV_ONLINE, device)]
+
+
+def test_a_second_announcement_counts_as_much_as_the_first():
+    peers = table()
+    peer, _ = peers.receive_datagram(packet(1, 1), HERE, 0)
+    said = Announcement(peer.id, peer.public, ((LINK_DATAGRAM, 9),), ("new",), "other name")
+    for n in range(2, 5):
+        said.sequence = n
+        said.lifetime_s = 100 + n
+        said.flags = n
+        said.name = "name %d" % n
+        source = ("192.0.2.%d" % n, 5)
+        assert peers.receive_datagram(said.encode(), source, 1000 * n) == (peer, n)
+        assert (peer.name, peer.flags, peer.services) == ("name %d" % n, n, ("new",))
+        assert peer.routes() == [(LINK_DATAGRAM, source[0], 9)]
+        assert (peer.heard, peer.expires) == (1000 * n, 1000 * n + 100000 + 1000 * n)
+        assert peer.repeated and peer.online
+
+
 def test_a_forged_goodbye_does_not_touch_a_session():
     peers = table()
     peers.joined(key(1))
