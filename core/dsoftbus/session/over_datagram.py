@@ -281,9 +281,9 @@ class DatagramSession(Session):
             self._deadline = now + max(self.local.profile.close_ms, patience)
 
     def _say_farewell(self, times: int, now: int) -> None:
-        self._farewells = times
         self._farewell_at = now
         self._farewell_ms = self.reliable.rtt.probe_timeout
+        self._farewells = times  # last: there may be no memory for the others
 
     def _give_farewell(self, out, now: int) -> int:
         if not self._farewells or now < self._farewell_at:
