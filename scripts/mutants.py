@@ -337,7 +337,7 @@ def tests_of(place: Place, quick: bool = False) -> list[str]:
     if quick:
         ordered = [test for test in ordered if distance(test)[0]]
     if place.room.tests is _PORTABLE:
-        return [f"{UNIX}::test_portable_on_unix[{test.stem}]" for test in ordered]
+        return [f"{UNIX}::test_portable_on_unix[{test.parent.name}-{test.stem}]" for test in ordered]
     return [str(test.relative_to(ROOT)) for test in ordered]
 
 

@@ -30,6 +30,11 @@ UNIX = "micropython unix"
 WASM = "micropython webassembly"
 
 
+def name(file: Path) -> str:
+    """What pytest calls it: files of two folders may bear one name."""
+    return f"{file.parent.name}-{file.stem}"
+
+
 def micropython() -> str:
     """The MicroPython that is installed beside this Python, else the one on the PATH."""
     beside = Path(sys.executable).with_name("micropython")

@@ -67,6 +67,15 @@ def test_when_it_is_due():
     assert acks.due(20)  # out of order: something may be lost
 
 
+def test_the_delay_is_that_of_the_largest_in_whatever_order_they_come():
+    acks = AckRanges()
+    delays = []
+    for number, came, said in ((5, 100, 130), (6, 140, 150), (3, 160, 170), (9, 180, 185)):
+        acks.add(number, True, came)
+        delays.append(read_ranges(acks, said).delay_ms)
+    assert delays == [30, 10, 30, 5]  # the one that came late moves nothing
+
+
 def test_very_long_ranges_and_gaps():
     acks = AckRanges()
     acks.add(0, True, 0)

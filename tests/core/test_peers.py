@@ -303,7 +303,7 @@ def test_a_table_full_of_known_peers_takes_no_more():
     assert peers.get(device_id(key(50))) is None
     peers.left(device_id(key(50)), 0)
     peers.left(device_id(key(3)), 0)
-    assert peers.know(key(50)).known
+    assert peers.know(key(50)).known and not peers.know(key(50)).online
     assert peers.get(device_id(key(3))) is None
 
 

@@ -16,6 +16,7 @@ from dsoftbus.const import (
 )
 from dsoftbus.session.ring import Ring, Spares
 from dsoftbus.session.states import CLOSED, LOCAL_FINISHED, REMOTE_FINISHED, RESET
+from dsoftbus.session.streams import OWE_WINDOW
 from pairs import Muxes, all_events, data_frame, events, frame, limits, take
 from support import Random, raises
 
@@ -50,6 +51,19 @@ def test_bytes_in_are_bytes_out_in_any_bites():
             events(pair.a)
             events(pair.b)
             assert not pair.a._streams and not pair.b._streams
+
+
+def test_a_reset_takes_the_place_of_what_a_stream_owed():
+    pair = Muxes(SMALL)
+    mine, theirs = pair.open()
+    mine.send(Random(1)(SMALL.stream_credit))
+    pair.drive()
+    theirs.recv(SMALL.stream_credit)  # owes credit
+    assert list(pair.b._debtors) == [theirs]
+    theirs.reset()
+    assert list(pair.b._debtors) == [theirs] and not theirs.owes & OWE_WINDOW
+    pair.drive()
+    assert mine.state == RESET and not pair.b._debtors
 
 
 def test_boards_and_hosts_of_different_limits_understand_each_other():

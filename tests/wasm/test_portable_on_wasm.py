@@ -7,7 +7,7 @@ import pytest
 import portable
 
 
-@pytest.mark.parametrize("file", portable.FILES, ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", portable.FILES, ids=portable.name)
 def test_portable_on_wasm(file, record_property):
     reason = portable.wasm_missing()
     if reason and os.environ.get("CI") != "true":
