@@ -41,7 +41,7 @@ else:
 
 ROOT = Path(__file__).parent.parent
 EQUIVALENT = ROOT / "tests" / "mutants" / "equivalent.toml"
-UNIX = "tests/micropython/test_portable_on_unix.py"
+UNIX = "tests/micropython/test_portable_on_unix.py::test_portable_on_unix"
 _SAID = "mutants.log"  # in a copy: what the tests said last
 _TAIL = 4000
 SLACK_S = 30  # on top of twice what the tests take without a fault
@@ -337,7 +337,7 @@ def tests_of(place: Place, quick: bool = False) -> list[str]:
     if quick:
         ordered = [test for test in ordered if distance(test)[0]]
     if place.room.tests is _PORTABLE:
-        return [f"{UNIX}::test_portable_on_unix[{test.parent.name}-{test.stem}]" for test in ordered]
+        return [f"{UNIX}[{test.parent.name}-{test.stem}]" for test in ordered]
     return [str(test.relative_to(ROOT)) for test in ordered]
 
 
