@@ -33,23 +33,30 @@ class ConsolePort:
         self._terminal = _make_raw()
 
     def readinto(self, view):
-        """Byte by byte, because the console has no way to read what is there and no more."""
+        """Byte by byte, because the console has no way to read what is there and no more: so all
+        that a byte needs is at hand, and nothing else is done for it."""
+        ipoll = self._poll.ipoll
+        read = self._in.readinto
+        byte = self._byte
         n = 0
-        while n < len(view) and self._ready():
-            if not self._in.readinto(self._byte):
-                return n or 0
-            view[n] = self._byte[0]
+        room = len(view)
+        while n < room:
+            for _ in ipoll(0):
+                break
+            else:
+                break
+            if not read(byte):
+                return n
+            view[n] = value = byte[0]
             n += 1
-            self._breaks = self._breaks + 1 if self._byte[0] == _CTRL_C else 0
-            if self._breaks == _BREAK:
-                self.close()
-                raise KeyboardInterrupt
+            if value == _CTRL_C:
+                self._breaks += 1
+                if self._breaks == _BREAK:
+                    self.close()
+                    raise KeyboardInterrupt
+            elif self._breaks:
+                self._breaks = 0
         return n or None
-
-    def _ready(self) -> bool:
-        for _ in self._poll.ipoll(0):
-            return True
-        return False
 
     def write(self, buffer, at: int, stop: int):
         return self._out.write(memoryview(buffer)[at:stop])
