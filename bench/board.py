@@ -1,0 +1,231 @@
+"""`make bench-board`: what one echoed message costs a board, in instructions.
+
+A node runs on MicroPython's unix port under callgrind, and a host sends it messages of 10 bytes
+that come back, over each kind of link. Two runs of different length; the difference is what their
+messages cost. Instructions in user space of x86-64, not a board's: their ratios are what carries
+over. Machine code is the crypto kernels, all else is the interpreter and what it runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pty
+import re
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import tty
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import table
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+
+from portable import micropython  # noqa: E402 - after the path
+
+from dsoftbus_host.bus import Bus  # noqa: E402
+from dsoftbus_host.connection import Connection  # noqa: E402
+
+OUTPUT = Path("build/bench/board.json")
+WARM = 10  # messages before the first that counts
+MESSAGE = b"0123456789"
+SECRET = bytes(range(1, 33))
+BOARD = bytes(range(32))
+START_S = 120  # under callgrind, on a busy machine
+HEAD = f"""
+import asyncio, sys
+sys.path[:0] = ["{ROOT}/core", "{ROOT}/micropython"]
+"""
+NETWORK = (
+    HEAD
+    + """
+from dsoftbus_mpy import files
+from dsoftbus_mpy.bus import ANYONE, Bus
+
+async def main():
+    bus = Bus(bytes(range(32)), "board", allow=ANYONE)
+    files.serve_echo(bus)
+    print("port", await bus.listen("127.0.0.1", 0, "LINK"))
+    await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+)
+SERIAL = (
+    HEAD
+    + """
+from dsoftbus_mpy import files
+from dsoftbus_mpy.bus import ANYONE, Bus
+from dsoftbus_mpy.console_port import ConsolePort
+
+async def main():
+    bus = Bus(bytes(range(32)), "board", allow=ANYONE)
+    files.serve_echo(bus)
+    bus.open_serial(ConsolePort())
+    print("ready")
+    await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+)
+LOOP = (
+    HEAD
+    + """
+from dsoftbus.const import EV_OPENED, EV_READABLE
+from dsoftbus_mpy import node
+from dsoftbus_mpy.console_port import ConsolePort
+from dsoftbus_mpy.loop_serial import SerialLoop
+
+def on_event(session, event):
+    stream = event.stream
+    if event.kind == EV_OPENED:
+        stream.accept()
+    elif event.kind == EV_READABLE:
+        stream.send(stream.recv(256))
+
+loop = SerialLoop(node.minimal(bytes(range(32)), ALLOWED, "board"), ConsolePort(), on_event)
+print("ready")
+while True:
+    loop.run_once(1000)
+"""
+)
+LINKS = {
+    "TCP, Bus": NETWORK.replace("LINK", "tcp"),
+    "UDP, Bus": NETWORK.replace("LINK", "udp"),
+    "cable, Bus": SERIAL,
+    "cable, SerialLoop": LOOP,
+}
+
+
+class Board:
+    """A node under callgrind; its console is a pseudo-terminal. `cost()` ends it."""
+
+    def __init__(self, program: str, folder: Path) -> None:
+        self._costs = folder / "costs"
+        script = folder / "board.py"
+        script.write_text(program.replace("ALLOWED", repr([Bus(SECRET).public])))
+        self._outer, console = pty.openpty()
+        tty.setraw(console)
+        tool = ("valgrind", "--tool=callgrind", f"--callgrind-out-file={self._costs}", "-q")
+        pipes = {"stdin": console, "stdout": console, "stderr": subprocess.DEVNULL}
+        self._process = subprocess.Popen((*tool, micropython(), str(script)), **pipes)
+        self._ends = [self._outer, console]
+        self._carrier: threading.Thread | None = None
+
+    def said(self, pattern: bytes) -> re.Match[bytes]:
+        """Waits until the node has printed that."""
+        seen = b""
+        while True:
+            seen += os.read(self._outer, 4096)
+            found = re.search(pattern, seen)
+            if found:
+                return found
+
+    def cable(self) -> str:
+        """The path of a serial port that leads to the console from now on."""
+        inner, port = pty.openpty()
+        tty.setraw(port)
+        self._ends += [inner, port]
+        ways = {inner: self._outer, self._outer: inner}
+        self._carrier = threading.Thread(target=_carry, args=(ways, self._process))
+        self._carrier.start()
+        return os.ttyname(port)
+
+    def cost(self) -> tuple[int, int]:
+        """Instructions of the whole run: (all but machine code, machine code)."""
+        self._process.send_signal(signal.SIGTERM)
+        self._process.wait()
+        if self._carrier is not None:
+            self._carrier.join()
+        for fd in self._ends:
+            os.close(fd)
+        machine = others = 0
+        for name, cost in _self_costs(self._costs):
+            if name == "???":  # code that no file holds: the emitters made it
+                machine += cost
+            else:
+                others += cost
+        return others, machine
+
+
+def _carry(ways: dict[int, int], process: subprocess.Popen[bytes]) -> None:
+    while process.poll() is None:
+        for fd in select.select(list(ways), (), (), 0.1)[0]:
+            data = os.read(fd, 4096)
+            while data:
+                data = data[os.write(ways[fd], data) :]
+
+
+def _self_costs(path: Path) -> Iterator[tuple[str, int]]:
+    """(object, instructions) of each line of callgrind's output, without calls' own."""
+    names: dict[str, str] = {}
+    name = ""
+    called = False
+    for line in path.read_text().splitlines():
+        if line.startswith(("ob=", "cob=")):
+            key, _, rest = line.partition("=")[2].partition(" ")
+            names.setdefault(key, rest)
+            if line.startswith("ob="):
+                name = names[key]
+        elif line.startswith("calls="):
+            called = True
+        elif line[:1] in "+-*0123456789" and line:
+            if not called:
+                yield name, int(line.split()[1])
+            called = False
+
+
+async def _echo(connection: Connection, count: int) -> None:
+    async with await connection.open("echo") as stream:
+        for _ in range(count):
+            await stream.write(MESSAGE)
+            assert await stream.readexactly(len(MESSAGE)) == MESSAGE
+
+
+async def _talk(board: Board, link: str, count: int) -> None:
+    async with Bus(SECRET) as bus:
+        public = Bus(BOARD).public
+        if link.startswith("cable"):
+            board.said(b"ready")
+            connection = await bus.open_serial(board.cable()).connect(public, START_S * 1000)
+        else:
+            port = int(board.said(rb"port (\d+)")[1])
+            kind = link[:3].lower()
+            connection = await bus.connect("127.0.0.1", port, public, link=kind)
+        async with connection:
+            await _echo(connection, count)
+
+
+def _measured(link: str, count: int) -> tuple[int, int]:
+    with tempfile.TemporaryDirectory() as folder:
+        board = Board(LINKS[link], Path(folder))
+        asyncio.run(asyncio.wait_for(_talk(board, link, count), START_S))
+        return board.cost()
+
+
+@click.command()
+@click.option("--messages", default=100, show_default=True, help="Messages that count.")
+def main(messages: int) -> None:
+    """Counts what one echoed message of 10 bytes costs a node, over each kind of link."""
+    if not shutil.which("valgrind"):
+        raise click.ClickException("valgrind is not installed: it counts the instructions")
+    rows = []
+    for link in LINKS:
+        few, many = _measured(link, WARM), _measured(link, WARM + messages)
+        others, machine = ((b - a) // messages for a, b in zip(few, many, strict=True))
+        rows.append(table.row(link, others / 1000, "1000 i.", "kernels", machine / 1000))
+    table.show(rows)
+    OUTPUT.parent.mkdir(parents=True, exist_ok=True)
+    table.write(rows, OUTPUT)
+
+
+if __name__ == "__main__":
+    main()
