@@ -15,7 +15,7 @@ WASM_VERSION := >=1.29.0-6
 
 STUBS := micropython-unix-stubs>=1.29
 
-.PHONY: help demo test lint format bench bench-crypto bench-discovery soak soak-sim soak-memory soak-attack mutants sizes memory boards story docs-states clean
+.PHONY: help demo test lint format bench bench-crypto bench-board bench-discovery soak soak-sim soak-memory soak-attack mutants sizes memory boards story docs-states clean
 .DELETE_ON_ERROR:
 
 help:
@@ -25,6 +25,7 @@ help:
 	@echo "make format        let ruff mend and lay out what it can"
 	@echo "make bench         throughput and latency, as ratios"
 	@echo "make bench-crypto  the crypto kernels on MicroPython, as ratios"
+	@echo "make bench-board   instructions of a MicroPython node for each echoed message, by valgrind"
 	@echo "make bench-discovery  what an announcement costs among 10 to 1000 nodes"
 	@echo "make soak          new random examples for SECONDS=$(SECONDS)"
 	@echo "make soak-sim      simulated sessions with faults, SEEDS=$(SEEDS)"
@@ -33,7 +34,7 @@ help:
 	@echo "make mutants       N=$(N) small faults in the code, drawn by SEED=n: which of them no test sees"
 	@echo "make sizes         write docs/sizes.md"
 	@echo "make memory        measure docs/memory.md on the 32-bit port"
-	@echo "make story         the whole story of a board in CI, 1 MB each way over a line with 1 % of bytes spoilt"
+	@echo "make story         the whole story of a board in CI, 1 MB each way over a line with 1 % of bytes spoilt; and with a slow board"
 	@echo "make boards        write what boards/ has from its profiles and the slices"
 	@echo "make docs-states   write docs/states.md"
 	@echo "make clean         remove what the targets made"
@@ -87,6 +88,9 @@ bench: $(VENV)/.installed
 bench-crypto: $(VENV)/.installed
 	@$(BIN)/python bench/bench_crypto.py
 
+bench-board: $(VENV)/.installed
+	@$(BIN)/python bench/board.py
+
 bench-discovery: $(VENV)/.installed
 	@$(BIN)/python bench/discovery.py
 
@@ -112,7 +116,7 @@ memory: $(VENV)/.installed build/node/.installed
 	@$(BIN)/python scripts/memory.py
 
 story: $(VENV)/.installed
-	@$(BIN)/python -m pytest -q --durations=1 tests/board/test_story.py
+	@DSOFTBUS_STORY_SLOW=1 $(BIN)/python -m pytest -q --durations=2 tests/board/test_story.py
 
 boards: $(VENV)/.installed
 	@$(BIN)/python scripts/boards.py

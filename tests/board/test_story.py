@@ -3,6 +3,7 @@ paired with over its cable; bytes both ways over a line that spoils one in a hun
 the session that comes back by itself.
 
 1 MB each way takes about a minute over such a line: DSOFTBUS_STORY_BYTES makes it another number.
+With DSOFTBUS_STORY_SLOW, as `make story` has it, the board of a second one is as slow as a Pico.
 """
 
 import asyncio
@@ -10,8 +11,10 @@ import os
 import random
 import re
 
+import pytest
 from click.testing import CliRunner
 
+from board.slow import SlowBoard
 from board.supervisor import Supervisor
 from dsoftbus.const import HOST
 from dsoftbus_host import keys
@@ -21,7 +24,9 @@ from dsoftbus_host.keeper import Keeper
 from dsoftbus_host.store_file import StoreFile
 
 SIZE = int(os.environ.get("DSOFTBUS_STORY_BYTES", "1000000"))
-TIMEOUT_S = 60 + SIZE // 1000
+SLOW_SIZE = 5000
+SLOW_TURN_MS = 20
+TIMEOUT_S = 120 + SIZE // 1000
 SPOILT_EVERY = 100
 APP = """
 import os
@@ -93,12 +98,21 @@ async def exchange_and_come_back(board, secret: bytes, public: bytes, data: byte
 
 
 def test_the_whole_story(tmp_path):
+    story(tmp_path, Supervisor, SIZE)
+
+
+@pytest.mark.skipif("DSOFTBUS_STORY_SLOW" not in os.environ, reason="for `make story`")
+def test_the_whole_story_of_a_slow_board(tmp_path):
+    story(tmp_path, lambda folder, heap: SlowBoard(folder, heap, SLOW_TURN_MS), SLOW_SIZE)
+
+
+def story(tmp_path, make_board, size: int) -> None:
     laptop, phone = Laptop(tmp_path / "laptop"), Laptop(tmp_path / "phone")
     alone = ("--interface", "127.0.0.1/8", "--discovery-port", "1")  # the cable is all there is
     folder = tmp_path / "board"
     folder.mkdir()
     (folder / "app.py").write_text(APP)
-    with Supervisor(folder, heap="400k") as board:
+    with make_board(folder, heap="400k") as board:
         cable = ("--serial", board.port, *alone)
         assert "started" in laptop.run("board", "install", board.port, "--board", "unix")
         assert "hall" in laptop.run("board", "config", board.port, "name=hall", "discovery=true")
@@ -107,7 +121,7 @@ def test_the_whole_story(tmp_path):
         assert "hall" in found and "trusted" in found
         assert "paired with hall" in phone.run("pair", invited, *cable)
         (hall,) = StoreFile(phone.trust).store
-        data = random.Random(SIZE).randbytes(SIZE)
+        data = random.Random(size).randbytes(size)
         secret = keys.load_or_make(phone.key)
         talk = exchange_and_come_back(board, secret, hall.public, data)
         asyncio.run(asyncio.wait_for(talk, TIMEOUT_S))
