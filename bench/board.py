@@ -47,12 +47,12 @@ sys.path[:0] = ["{ROOT}/core", "{ROOT}/micropython"]
 NETWORK = (
     HEAD
     + """
-from dsoftbus_mpy import files
+from dsoftbus_mpy import echo
 from dsoftbus_mpy.bus import ANYONE, Bus
 
 async def main():
     bus = Bus(bytes(range(32)), "board", allow=ANYONE)
-    files.serve_echo(bus)
+    echo.serve_echo(bus)
     print("port", await bus.listen("127.0.0.1", 0, "LINK"))
     await asyncio.Event().wait()
 
@@ -62,13 +62,13 @@ asyncio.run(main())
 SERIAL = (
     HEAD
     + """
-from dsoftbus_mpy import files
+from dsoftbus_mpy import echo
 from dsoftbus_mpy.bus import ANYONE, Bus
 from dsoftbus_mpy.console_port import ConsolePort
 
 async def main():
     bus = Bus(bytes(range(32)), "board", allow=ANYONE)
-    files.serve_echo(bus)
+    echo.serve_echo(bus)
     bus.open_serial(ConsolePort())
     print("ready")
     await asyncio.Event().wait()
