@@ -29,10 +29,9 @@ import table
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
-from portable import micropython  # noqa: E402 - after the path
-
 from dsoftbus_host.bus import Bus  # noqa: E402
 from dsoftbus_host.connection import Connection  # noqa: E402
+from portable import micropython  # noqa: E402 - after the path
 
 OUTPUT = Path("build/bench/board.json")
 WARM = 10  # messages before the first that counts
