@@ -186,7 +186,8 @@ async def _echo(connection: Connection, count: int) -> None:
     async with await connection.open("echo") as stream:
         for _ in range(count):
             await stream.write(MESSAGE)
-            assert await stream.readexactly(len(MESSAGE)) == MESSAGE
+            if await stream.readexactly(len(MESSAGE)) != MESSAGE:
+                raise ValueError("another message came back")
 
 
 async def _talk(board: Board, link: str, count: int) -> None:

@@ -61,7 +61,8 @@ class LineLink:
         self.now = now
         if self._given_up != self.line.abandoned:
             self._given_up = self.line.abandoned
-            pump.endpoint.link_dropped(now)
+            for session in pump.endpoint.sessions.values():
+                session.link_dropped(now)  # it sends again
         pump.turn(now)
         while (self.flush() and pump.blocked) or self._hear():
             pump.turn(now)

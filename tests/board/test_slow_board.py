@@ -1,5 +1,5 @@
 """Sessions with a board of real speed over its console: nothing stalls, nothing is given up. What
-it takes is for `tests/core/test_slow_board.py`, in virtual time: here nothing is held to a time."""
+it takes is for `tests/core/test_slow_board.py`, in virtual time: nothing is held to a time."""
 
 import asyncio
 import random

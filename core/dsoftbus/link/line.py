@@ -303,8 +303,17 @@ class Line:
                 self.needless += self._order[slot] > newest  # the answer is to one before it
                 self._settle(slot)
         self._base = (self._base + done) & _SEQ
-        if newest > self._echoed:
-            self._measure(newest)
+        if newest > self._echoed:  # a frame has been answered
+            self._echoed = newest
+            self._streak = 0
+            if self._sends - newest < len(self._sent_at):
+                rtt_ms = (self._now - self._sent_at[newest % len(self._sent_at)]) & 0xFFFF
+                if self.fragment_bytes < _FRAGMENT_MAX and self._rtt.known:
+                    # The first answers may have been spoilt.
+                    rtt_ms = min(rtt_ms, 2 * self._rtt.smoothed + _NOISY_MARGIN_MS)
+                self._rtt.sample(rtt_ms)
+                self._backoff = 0
+            self._arm()
         lost = 0
         for slot in range(self._slots):
             if 0 < self._order[slot] < newest:
@@ -318,19 +327,6 @@ class Line:
         if self._sent[slot] is not None:
             self._pool.give(self._sent[slot])
             self._sent[slot] = None
-
-    def _measure(self, newest: int) -> None:
-        """The frame `newest` has been answered."""
-        self._echoed = newest
-        self._streak = 0
-        if self._sends - newest < len(self._sent_at):
-            rtt_ms = (self._now - self._sent_at[newest % len(self._sent_at)]) & 0xFFFF
-            if self.fragment_bytes < _FRAGMENT_MAX and self._rtt.known:
-                # The first answers may have been spoilt.
-                rtt_ms = min(rtt_ms, 2 * self._rtt.smoothed + _NOISY_MARGIN_MS)
-            self._rtt.sample(rtt_ms)
-            self._backoff = 0
-        self._arm()
 
     def _resend_oldest(self) -> int:
         """The fragment that is under way for longest goes again; returns 0 if there is none."""
@@ -461,11 +457,24 @@ class Line:
         at += _HEADER
         if slot >= 0:
             out[head] |= self._sent_kind[slot]
-            at = self._put_numbers(out, at, slot)
+            self._sends += 1
+            self.lost += self._order[slot] == _LOST
+            out[at] = (self._base + (slot - self._base) % self._slots) & _SEQ
+            out[at + 1] = self._base
+            out[at + 2] = self._sends & _SEQ
+            at += 3
+            self._order[slot] = self._sends
+            self._sent_at[self._sends % len(self._sent_at)] = self._now & 0xFFFF
+            if self._due is None:
+                self._arm()
         if self._ack_at == _NOW or (self._ack_at and self._out_at == self._out_stop):
             out[head] |= _ACK
+            held = 0  # bits for the fragments behind the first one that is missing
+            for i in range(1, (self._taken + self._slots - self._next) & _SEQ):
+                if self._got_bytes[(self._next + i) % self._slots]:
+                    held |= 1 << (i - 1)
             out[at] = self._next
-            at = put_u16(out, at + 1, self._held())
+            at = put_u16(out, at + 1, held)
             out[at] = self._echo
             out[at + 1] = self._noticed & _SEQ
             at += 2
@@ -476,28 +485,6 @@ class Line:
             copy(out, at, self._sent[slot], 0, n)
             at += n
         return at
-
-    def _put_numbers(self, out, at: int, slot: int) -> int:
-        """The fragment in `slot` is sent now."""
-        self._sends += 1
-        self.lost += self._order[slot] == _LOST
-        out[at] = (self._base + (slot - self._base) % self._slots) & _SEQ
-        out[at + 1] = self._base
-        out[at + 2] = self._sends & _SEQ
-        self._order[slot] = self._sends
-        self._sent_at[self._sends % len(self._sent_at)] = self._now & 0xFFFF
-        if self._due is None:
-            self._arm()
-        return at + 3
-
-    def _held(self) -> int:
-        """Bits for the fragments behind the first one that is missing."""
-        held = 0
-        ahead = (self._taken + self._slots - self._next) & _SEQ
-        for i in range(1, ahead):
-            if self._got_bytes[(self._next + i) % self._slots]:
-                held |= 1 << (i - 1)
-        return held
 
 
 FRAME_ROOM = ENCODED_MAX + 1  # a zero before it

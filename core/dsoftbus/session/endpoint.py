@@ -103,11 +103,6 @@ class Endpoint:
             self.at_work = session
             session.handle_timer(now)
 
-    def link_dropped(self, now: int) -> None:
-        """The link has given up what it took and had not delivered yet: it goes again."""
-        for session in self.sessions.values():
-            session.link_dropped(now)
-
     # Outputs
 
     def poll_transmit(self, out, now: int) -> int:

@@ -136,7 +136,7 @@ class DatagramSession(Session):
                 self.validation.handle_timer(now)
 
     def link_dropped(self, now: int) -> None:
-        """What is under way is lost, as its endpoint says."""
+        """The link has given up what it took and had not delivered yet."""
         if self._flight and not self.closed:
             self._flight_at = now
         if self.reliable is not None:
