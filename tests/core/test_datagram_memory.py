@@ -128,3 +128,30 @@ def test_a_lack_of_memory_in_any_call_leaves_both_nodes():
     while run_without_memory_at(chosen):
         chosen += STEP
     assert chosen > 100  # so many places were tried
+
+
+def move_without_memory_at(chosen) -> bool:
+    """False when the peer was followed before that call."""
+    lack, talk = limited_talk(1 << 29)
+    talk.run()
+    lack.left = chosen
+    session = talk.sessions[talk.a]
+    talk.network.move(talk.a.link)
+    assert session.send_datagram(b"here")
+    talk.a.turn()
+    talk.world.run(20000)
+    reached = lack.left < 0
+    lack.left = -2
+    if not talk.closed:
+        assert talk.sessions[talk.b].path == talk.a.address
+        assert talk.sessions[talk.b].validation is None
+    begin(talk)  # both nodes are as good as new
+    talk.run()
+    return reached
+
+
+def test_a_lack_of_memory_while_a_peer_moves_leaves_both_nodes():
+    chosen = 0
+    while move_without_memory_at(chosen):
+        chosen += STEP
+    assert chosen > 10

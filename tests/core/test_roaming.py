@@ -2,6 +2,8 @@
 
 from dsoftbus.const import REC_FINISH, REC_PROTECTED, REC_REPLY
 from dsoftbus.errors import END_KEEPALIVE, END_PEER
+from dsoftbus.link.packets import DatagramProtect
+from dsoftbus.session.cable import Cable
 from dsoftbus.session.path_validation import PATH_MS, PATHS, PROOF_PACKET
 from moving import VICTIM, dropped, nothing, proofs, raw_packet, running, say, sent, size_of
 from simulated import Talk
@@ -86,6 +88,23 @@ def test_the_responder_may_move_too():
     talk.network.move(talk.b.link)
     talk.run()
     assert talk.sessions[talk.a].moves == 1
+    talk.finish()
+
+
+def test_on_a_cable_too_a_channel_is_proved():
+    """A bridge that starts again gives its peers other channels."""
+    talk = Talk(1, 2000, {"latency_ms": 5}, lose=nothing)
+    for node in (talk.a, talk.b):
+        node.endpoint.medium = Cable(node.node)
+    talk.run()
+    b = talk.sessions[talk.b]
+    assert type(b._protect) is DatagramProtect
+    b.path, before = VICTIM, b.path  # as if the channel had been another one
+    say(talk, talk.a)
+    talk.world.run(6)
+    assert b.path == VICTIM and b.validation is not None
+    talk.world.run(4000)
+    assert b.path == before and b.moves == 1 and b.validation is None
     talk.finish()
 
 

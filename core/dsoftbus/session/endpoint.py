@@ -63,7 +63,8 @@ class Endpoint:
         local = self.local if psk is None else self.local.with_psk(psk)
         number = self.free_id()
         session = DatagramSession(self, local, now, path, number, number, peer_public, suite)
-        session.route = route
+        if route is not None:
+            session.route = route
         return self.add(session)
 
     # Inputs

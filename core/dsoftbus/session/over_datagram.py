@@ -59,7 +59,9 @@ class DatagramSession(Session):
     _message_due = False
     _finish = b""  # the initiator's last flight, while it may be repeated
     _heard = False  # a protected packet has come: no flight is needed any more
-    _farewells = 0  # that are still to be said; what goes with them is set then
+    _farewells = 0  # that are still to be said; when and how long apart is set before
+    _settled = 0
+    _flight_ms = FLIGHT_MS  # until the flight of an initiator goes again
 
     def __init__(
         self, endpoint, local, now, path, connection, opener, remote_static=None, suite=1
@@ -73,7 +75,6 @@ class DatagramSession(Session):
         self._now = now
         self._flight = b""  # the last handshake datagram of this side
         self._flight_at = None  # when it goes (again)
-        self._flight_ms = FLIGHT_MS
         self._sink = self._on_frames  # once: a reference to a method is an allocation
         super().__init__(local, now, remote_static, suite)
         self._deadline += HANDSHAKE_PATIENCE * endpoint.medium.patience_ms(path)
@@ -298,9 +299,11 @@ class DatagramSession(Session):
     def _new_handshake(self, suite: int, remote_static):
         from dsoftbus.session.offers import DatagramHandshake  # for a while, as `handshake` says
 
+        opener = self._opener
+        del self._opener
         return DatagramHandshake(
             self.local,
-            self._opener,
+            opener,
             self.connection,
             self._endpoint.datagram_bytes,
             suite,
@@ -315,7 +318,8 @@ class DatagramSession(Session):
         to = self.handshake.peer_connection
         self._flight = flight(kind, to, body)
         self._flight_at = self._now
-        self._flight_ms = FLIGHT_MS + self._endpoint.medium.patience_ms(self.path)
+        if self.initiator:  # the other side only ever answers
+            self._flight_ms = FLIGHT_MS + self._endpoint.medium.patience_ms(self.path)
 
     def _secure(self, handshake) -> None:
         send, receive = handshake.split()

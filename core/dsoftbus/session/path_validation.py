@@ -183,8 +183,8 @@ def _may_try(session, now: int) -> bool:
 def _move(session, path) -> None:
     """Nothing is known of the new path, and what was sent on the old one goes again."""
     reliable = session.reliable
-    session.path = path
     session.moves += 1
+    session.path = path
     reliable.recovery.restart()
     reliable.rtt.restart()
     reliable.congestion.restart()

@@ -84,8 +84,6 @@ class Session:
     # What few sessions need a place for.
     route: tuple = None  # (kind, host, port) under which this side sought the peer
     reliable: object = None  # a `Reliable`, where the link carries datagrams
-    cause = 0  # once closed: the code that ended it
-    peer_code = 0  # and what the peer gave as its reason
     by_token = False  # both sides have shown that they hold the token
     held: bytes = None  # an INIT that waits for its budget; b"" before there is one
     validation = None  # a PathValidation, while an address of the peer is to be proved
@@ -94,6 +92,9 @@ class Session:
         self.local = local
         self.initiator = remote_static is not None
         self.state = AWAIT_REPLY if self.initiator else AWAIT_INIT
+        # What the end is told in has its place from the beginning: it may be a lack of memory.
+        self.cause = 0  # once closed: the code that ended it
+        self.peer_code = 0  # and what the peer gave as its reason
         self.mux: Mux = None
         self.keepalive: Keepalive = None
         self.peer_public: bytes = None  # the peer's static key, and what follows, once proved
