@@ -60,9 +60,9 @@ class Node(Roster):
         many handshakes are under way another may give way (`evicted`, for the driver to pump): see
         `arrivals.make_room`.
         """
-        self._evict_half_open(path)
-        if self.crowded:
+        if self.crowded:  # and none that lives gives way to one that has no place afterwards
             raise PeerError(SESSION_LIMIT)
+        self._evict_half_open(path)
         session = _over_stream()(self.local, now)
         session.path = path
         return self.add(session)
@@ -90,7 +90,7 @@ class Node(Roster):
         streams = [s for s in self.sessions if isinstance(s, _over_stream())]
         waiting = [s for s in streams if s.half_open and not s.initiator]
         self.evicted = None
-        if len(waiting) >= self.profile.half_open or (waiting and self.crowded):
+        if len(waiting) >= self.profile.half_open:
             from dsoftbus.session.arrivals import make_room  # for a while, as `handshake` says
 
             leaving = make_room(waiting, path)

@@ -378,7 +378,8 @@ class Bus:
         evicted: Any = self.node.evicted
         if evicted is not None:
             self.node.evicted = None
-            self.turn(evicted)
+            if evicted in self._connections:
+                self._connections[evicted].drive()  # now: it is to be gone when the next one comes
 
     def on_released(self, connection: Connection) -> None:
         """Once or more often."""

@@ -7,12 +7,13 @@ from dsoftbus.errors import (
     HALF_OPEN_LIMIT,
     HANDSHAKE_BUDGET,
     REPLAYED_OPENING,
+    SESSION_LIMIT,
     PeerError,
     label,
 )
 from dsoftbus.link.records import record
 from dsoftbus.node import Node
-from dsoftbus.session.arrivals import host_of, make_room
+from dsoftbus.session.arrivals import host_of, make_room, may_begin
 from dsoftbus.session.session import AWAIT_FINISH, AWAIT_INIT, ESTABLISHED
 from pairs import ToySuite, drain, ended, feed, node
 from support import Random
@@ -140,6 +141,37 @@ def test_a_flood_of_openings_from_one_address_leaves_an_honest_peer_its_handshak
         seconds = server.now // 1000 + 1
         assert server.spent <= A_HANDSHAKE * profile.handshakes * (seconds + 1)
         assert len(server.node.sessions) <= profile.half_open + 1
+
+
+def test_a_flood_in_step_with_a_peer_that_tries_again_is_not_always_quicker():
+    """The share of the one is filled up again just before the other comes."""
+    for profile in (SMALL, HOST, TINY):
+        for begins in range(0, 4000, 125):
+            server = Server(profile)
+            tries = [begins + 8000 + ms for ms in (0, 500, 1500, 3500, 5500, 7500)]
+            done = False
+            for now in range(0, begins + 16000, 25):
+                may_begin(server.node, address(now), now)
+                if now in tries:
+                    done = done or may_begin(server.node, HONEST, now)
+            assert done, (profile, begins)
+
+
+def test_connections_that_come_all_at_once_move_no_handshake_that_has_its_reply():
+    """Before the driver lets go of those that gave way."""
+    for profile in (TINY, SMALL, HOST):
+        server = Server(profile)
+        theirs = server.accept(HONEST)
+        feed(theirs, server.initiator()[1], 0)
+        drain(theirs, 0)
+        for n in range(3 * profile.half_open + profile.sessions):
+            try:
+                server.node.accept(0, address(n, n % 250))
+            except PeerError as error:
+                assert error.code in (SESSION_LIMIT, HALF_OPEN_LIMIT)
+            if profile is not TINY:  # it has one place for handshakes, which the newest takes
+                assert theirs.state == AWAIT_FINISH
+        assert len(server.node.sessions) <= profile.sessions + profile.half_open
 
 
 def test_a_flood_from_many_addresses_costs_no_more_than_the_budget():

@@ -241,6 +241,15 @@ def test_one_host_does_not_close_a_desk_to_others():
         failed(desk, 100000, "192.0.2.66", shown)
 
 
+def test_one_host_does_not_use_up_the_attempts_of_a_minute():
+    desk = Desk(Random(1))
+    desk.open(0)
+    for _ in range(3):
+        failed(desk, 0, "192.0.2.66")
+    raises(PAIRING_LIMIT, desk.begin, False, HASH, 0, "192.0.2.66")
+    assert desk.begin(False, HASH, 0, "192.0.2.1")
+
+
 def test_a_success_closes_the_desk():
     desk = Desk(Random(1))
     desk.open(0)

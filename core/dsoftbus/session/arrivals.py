@@ -17,6 +17,7 @@ except ImportError:
 from dsoftbus.errors import PEER_SHARE, REPLAYED_OPENING, SESSION_LIMIT, PeerError
 
 _SECOND_MS = const(1000)
+_KEPT_MS = const(2000)
 _AGAIN_MS = const(250)  # an INIT that waits: there is a token each few hundred ms
 # An address has a share of all: half of a second's handshakes (two at least: a host may begin
 # anew over another link), and an eighth to a half of them in the long run.
@@ -39,13 +40,16 @@ def may_begin(node, path, now: int) -> bool:
     Takes that from the budgets. Who is alone may have more than a share; who comes then has its
     own nevertheless."""
     numbers = _numbers(node)
-    handshakes = node.profile.handshakes
-    tokens = max(_SHARE_LEAST, handshakes // 2)
+    tokens = max(_SHARE_LEAST, node.profile.handshakes // 2)
     share = _share(numbers, node.profile.addresses, host_of(path), tokens) + 1
     within = _has(numbers, share, tokens, _SHARE_MS, now)
-    if within and _has(numbers, _KEPT, (handshakes + 1) // 2, _SECOND_MS, now):
+    _has(numbers, _KEPT, _kept_tokens(node), _KEPT_MS, now)
+    # The last one is for a host that has not used its share: whoever goes on and on would else be
+    # quicker each time than one that tries again every other second.
+    untouched = numbers[share] == tokens * _SHARE_MS
+    if within and numbers[_KEPT] >= (_KEPT_MS if untouched else 2 * _KEPT_MS):
         numbers[share] -= _SHARE_MS
-        numbers[_KEPT] -= _SECOND_MS
+        numbers[_KEPT] -= _KEPT_MS
         return True
     return may_begin_unproved(node, now)
 
@@ -180,9 +184,14 @@ def _network_of(address: str) -> str:
 def _numbers(node) -> list:
     """The levels that `_KEPT` and those after it speak of."""
     if node.arrivals is None:
-        handshakes = node.profile.handshakes
-        node.arrivals = [(handshakes + 1) // 2 * _SECOND_MS, 0, handshakes // 2 * _SECOND_MS, 0]
+        free = node.profile.handshakes // 2
+        node.arrivals = [_kept_tokens(node) * _KEPT_MS, 0, free * _SECOND_MS, 0]
     return node.arrivals
+
+
+def _kept_tokens(node) -> int:
+    """In `_KEPT_MS`: half of the handshakes of two seconds."""
+    return (node.profile.handshakes + 1) // 2 * 2
 
 
 def _has(numbers: list, at: int, tokens: int, period_ms: int, now: int) -> bool:

@@ -18,6 +18,7 @@ class Desk:
     def __init__(self, random):
         self._random = random
         self._bucket = TokenBucket(_ATTEMPTS, _ATTEMPTS_MS)
+        self._again = TokenBucket(_ATTEMPTS, _ATTEMPTS_MS)  # of hosts that have failed already
         self._until = 0
         self._failures = 0
         self._failed_by = {}  # by host, while the desk is open
@@ -54,8 +55,9 @@ class Desk:
         """A new `Pairing`; `host` is where the peer that asked for it is. Raises LocalError with
         the code of `refusal`, or PAIRING_LIMIT."""
         code = self.refusal(now)
-        spent = self._failed_by.get(host, 0) >= _HOST_FAILURES
-        if code or spent or not self._bucket.take(now):
+        failed = self._failed_by.get(host, 0)
+        bucket = self._again if failed else self._bucket
+        if code or failed >= _HOST_FAILURES or not bucket.take(now):
             raise LocalError(code or PAIRING_LIMIT)
         from dsoftbus.trust.pairing import Pairing  # only who pairs pays for it
 
