@@ -8,6 +8,7 @@ BIN := $(VENV)/bin
 SECONDS ?= 60
 SEEDS ?= 1000
 N ?= 20
+STARTS ?= 1000
 
 # The plain tag installs 1.27; this is the release that the unix port and mpy-cross match.
 WASM_PACKAGE := @micropython/micropython-webassembly-pyscript
@@ -15,7 +16,7 @@ WASM_VERSION := >=1.29.0-6
 
 STUBS := micropython-unix-stubs>=1.29
 
-.PHONY: help demo test lint format bench bench-crypto bench-board bench-discovery soak soak-sim soak-memory soak-attack mutants sizes memory boards story docs-states clean
+.PHONY: help demo test lint format bench bench-crypto bench-board bench-discovery soak soak-sim soak-memory soak-starts soak-attack mutants sizes memory boards story docs-states clean
 .DELETE_ON_ERROR:
 
 help:
@@ -30,6 +31,7 @@ help:
 	@echo "make soak          new random examples for SECONDS=$(SECONDS)"
 	@echo "make soak-sim      simulated sessions with faults, SEEDS=$(SEEDS)"
 	@echo "make soak-memory   every allocation of whole exchanges fails once; about an hour"
+	@echo "make soak-starts   STARTS=$(STARTS) starts of boards for each size of a heap in pieces"
 	@echo "make soak-attack   attackers at random against real nodes for SECONDS=$(SECONDS), SEED=n again"
 	@echo "make mutants       N=$(N) small faults in the code, drawn by SEED=n: which of them no test sees"
 	@echo "make sizes         write docs/sizes.md"
@@ -102,6 +104,9 @@ soak-sim: $(VENV)/.installed
 
 soak-memory: $(VENV)/.installed
 	@$(BIN)/python scripts/soak_memory.py
+
+soak-starts: $(VENV)/.installed
+	@nice $(BIN)/python scripts/soak_starts.py $(STARTS)
 
 soak-attack: $(VENV)/.installed
 	@$(BIN)/python scripts/soak_attack.py $(SECONDS) $(SEED)

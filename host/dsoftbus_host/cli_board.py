@@ -166,17 +166,18 @@ def token(
     own = Bus(keys.load_or_make(key_path))
     with remote.connected(port) as there:
         values = settings.read(there)
+        name = node_name(str(values.get("name", "board")))
         host = node_name(socket.gethostname())
-        public, pairs = provision.provision(there, own.public, host, grants)
-        invited = None
-        if withdraw:
-            provision.withdraw(there)
-        elif pairs:
-            invited = provision.token(there, new)
+        with provision.transaction(there):
+            public, pairs = provision.provision(there, own.public, host, grants)
+            invited = None
+            if withdraw:
+                provision.withdraw(there)
+            elif pairs:
+                invited = provision.token(there, new)
+            with open_store(trust_path).change() as store:
+                store.add(Entry(public, name, rules, int(time.time())))
         _start(there)
-    name = node_name(str(values.get("name", "board")))
-    with open_store(trust_path).change() as store:
-        store.add(Entry(public, name, rules, int(time.time())))
     console.print(f"{device_id(public)}  {public.hex()}")
     console.print(f"{name} ({short_id(device_id(public))}) and this node trust each other now")
     if invited is None:
@@ -248,5 +249,7 @@ def _start(there: Remote) -> None:
     said = there.start()
     for line in said.splitlines():
         console.print(line)
-    if not any(line.startswith("dsoftbus ") for line in said.splitlines()):
+    lines = said.splitlines()
+    named = any(line.startswith("dsoftbus ") for line in lines)
+    if not named or any(line.startswith("no node:") for line in lines):
         raise LocalError(BAD_STATE, "the node has not started")

@@ -17,7 +17,8 @@ from dsoftbus.const import ANYONE, HOST
 from dsoftbus.errors import BAD_ARGUMENT, LocalError
 from dsoftbus.identity import device_id, looks_like_id
 from dsoftbus.trust.acl import PAIRED, rule
-from dsoftbus.trust.store import TrustStore, decode
+from dsoftbus.trust.store import TrustStore
+from dsoftbus.trust.store_text import decode
 from dsoftbus_host import crypto, keys, next_key
 from dsoftbus_host.screen import cell
 from dsoftbus_host.terminal import (

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from dsoftbus.const import HOST
 from dsoftbus.errors import STORE_BUSY, STORE_DAMAGED, LocalError
-from dsoftbus.trust.store import TrustStore, decode
+from dsoftbus.trust.store import TrustStore
+from dsoftbus.trust.store_text import decode
 from dsoftbus_host import display, secret_files
 from dsoftbus_host.place import WAIT_S, place, tidy, writing
 from dsoftbus_host.store_merge import merge

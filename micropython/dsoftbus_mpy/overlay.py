@@ -9,7 +9,9 @@ import sys
 # What these slices are called once they are linked, and their names, in one text for the heap's
 # sake. From sources nothing leaves: who has room for those needs no more.
 _LINKED = "dsoftbus_"
-_FOR_A_WHILE = "handshake arrivals openings paths x25519 keyfile doubts window text lookalikes"
+_FOR_A_WHILE = (
+    "handshake arrivals openings paths x25519 keyfile doubts window store_text text lookalikes"
+)
 _held = [0]  # modules when this was looked at last: nothing has come since while they are as many
 
 

@@ -8,7 +8,7 @@ import errno
 import os
 
 from dsoftbus.errors import STORE_DAMAGED, STORE_FULL, LocalError
-from dsoftbus.trust.store import TrustStore, decode, text_max
+from dsoftbus.trust.store import TrustStore
 from dsoftbus_mpy.secret_files import noted
 
 _ST_SIZE = 6  # of os.stat's tuple
@@ -31,7 +31,8 @@ class StoreFile:
         revision = self.store.revision
         if revision != self._saved:
             with open(self.path + ".new", "w") as file:
-                file.write(self.store.encode())
+                for text in self.store.lines():  # the whole may be more than any free piece
+                    file.write(text)
                 file.flush()  # to the medium: before the rename, not some time after
             os.rename(self.path + ".new", self.path)
             self._saved = revision
@@ -68,20 +69,20 @@ class StoreFile:
 
 def _decode(path: str, profile):
     """The store in a file, or None where there is no file."""
+    from dsoftbus.trust.store_text import read, text_max  # for a while, as `overlay` says
+
     try:
         size = os.stat(path)[_ST_SIZE]
         if size > 4 * text_max(profile):  # UTF-8 has at most 4 bytes a character
             raise LocalError(STORE_FULL, path)
         with open(path, "rb") as file:
-            data = file.read(size)  # read() would take a buffer for all that it is asked for
+            return read(lambda: str(file.readline(), "utf-8"), profile)
+    except UnicodeError:
+        raise LocalError(STORE_DAMAGED, path)
     except OSError as error:
         if error.errno != errno.ENOENT:
             raise
         return None
-    try:
-        return decode(str(data, "utf-8"), profile)
-    except UnicodeError:
-        raise LocalError(STORE_DAMAGED, path)
 
 
 def _remove(path: str) -> None:

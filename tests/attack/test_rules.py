@@ -10,7 +10,7 @@ from attack.victim import BOTH
 from attack.wire import public_of
 from dsoftbus.const import HOST
 from dsoftbus.identity import device_id
-from dsoftbus.trust.store import decode
+from dsoftbus.trust.store_text import decode
 from support import Random
 
 SECRET, OTHER = Random(301)(32), Random(302)(32)

@@ -2,6 +2,7 @@
 the first contact over its network is trusted then, and others pair with it by the invitation."""
 
 import asyncio
+import errno
 import hashlib
 import json
 import re
@@ -12,10 +13,11 @@ import pytest
 from click.testing import CliRunner
 
 from board.supervisor import Supervisor
-from dsoftbus.errors import NOT_PAIRED
+from dsoftbus.errors import BAD_STATE, NOT_PAIRED, LocalError
 from dsoftbus.secret import decode_secret
 from dsoftbus.trust import invitation
 from dsoftbus_host import keys
+from dsoftbus_host.board import remote
 from dsoftbus_host.bus import Bus
 from dsoftbus_host.cli import main
 from dsoftbus_host.store_file import StoreFile
@@ -167,3 +169,93 @@ def test_the_token_file_holds_the_key_and_the_token(flash, tmp_path):
     held = (flash / "dsoftbus.token").read_bytes()
     token = invitation.decode(uri).token
     assert held == hashlib.sha256(b"dsoftbus-token-1" + token).digest() + token
+
+
+class Failing:
+    """Lets the `at`-th of all that a Remote does fail once, before it is done or after."""
+
+    STEPS = ("run", "read", "write", "remove")
+
+    def __init__(self, monkeypatch, at: int, done: bool, lasting: bool = False) -> None:
+        self.left, self.done, self.lasting, self.felt = at, done, lasting, False
+        for name in self.STEPS:
+            monkeypatch.setattr(remote.Remote, name, self._wrapped(getattr(remote.Remote, name)))
+
+    def _wrapped(self, step):
+        def run(there, *args):
+            if self._steps_inside:
+                return step(there, *args)
+            self._steps_inside = True
+            try:
+                return self._run(step, there, *args)
+            finally:
+                self._steps_inside = False
+
+        return run
+
+    _steps_inside = False  # `write` calls `run`
+
+    def _run(self, step, there, *args):
+        fails = self.left == 0 or (self.felt and self.lasting)
+        self.left -= 1
+        if fails and not self.done:
+            self.felt = True
+            raise LocalError(BAD_STATE, "the board says: MemoryError")
+        said = step(there, *args)
+        if fails:
+            self.felt = True
+            raise LocalError(BAD_STATE, "the board says: MemoryError")
+        return said
+
+
+def trusting(flash: Path, laptop: Laptop) -> tuple[bool, bool]:
+    """Whether the board trusts the laptop, and the laptop the board."""
+    held = flash / "trust.json"
+    board = Bus(decode_secret((flash / "dsoftbus.key").read_bytes())) if held.exists() else None
+    public = Bus(decode_secret(laptop.key.read_bytes())).public.hex()
+    known = laptop.trust.exists() and len(StoreFile(laptop.trust).store) > 0
+    return board is not None and public in held.read_text(), known
+
+
+@pytest.mark.parametrize("done", [False, True])
+def test_both_trust_each_other_or_neither_whatever_step_fails(flash, tmp_path, monkeypatch, done):
+    laptop, at = Laptop(tmp_path / "1"), 0
+    with Supervisor(flash, heap="400k") as board:
+        while True:
+            with monkeypatch.context() as patched:
+                failing = Failing(patched, at, done)
+                words = ("board", "token", board.port, *laptop._files)
+                result = CliRunner().invoke(main, [*words])
+            both = trusting(flash, laptop)
+            if not failing.felt:
+                break
+            assert result.exit_code, result.output
+            assert both == (False, False), (at, result.output)
+            assert not (flash / "dsoftbus.token").exists()
+            at += 1
+        assert result.exit_code == 0 and both == (True, True), result.output
+    assert at > 7
+
+
+def test_what_the_board_trusted_before_comes_back(flash, tmp_path, monkeypatch):
+    laptop = Laptop(tmp_path / "1")
+    with Supervisor(flash, heap="400k") as board:
+        laptop.run("board", "token", board.port, "--grant", "allow in sensor/*")
+        names = ("trust.json", "dsoftbus.token")
+        before = [(flash / name).read_bytes() for name in names]
+
+        def full(self) -> None:
+            raise OSError(errno.ENOSPC, "no space")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(StoreFile, "_write", full)
+            laptop.run("board", "token", board.port, "--new", fails=True)
+        assert [(flash / name).read_bytes() for name in names] == before
+
+
+def test_a_board_that_cannot_be_put_back_is_named(flash, tmp_path, monkeypatch):
+    laptop = Laptop(tmp_path / "1")
+    with Supervisor(flash, heap="400k") as board:
+        Failing(monkeypatch, 7, True, lasting=True)
+        said = laptop.run("board", "token", board.port, fails=True)
+    assert "it may trust this node" in " ".join(said.split())

@@ -1,7 +1,9 @@
 """What the portable tests share; it runs on every interpreter, so it uses the core's subset."""
 
+import hashlib
 import json
 import os
+from binascii import hexlify
 
 try:
     from unittest import SkipTest as Skip  # pytest reports it as a skip
@@ -101,3 +103,16 @@ class Random:
         self._x = self._y
         self._y ^= self._y >> 1 ^ t ^ t >> 3
         return self._y
+
+
+def signed(body: str) -> str:
+    """A trust store's text whose check is right, as one who may write the file can make it."""
+    check = hexlify(hashlib.sha256(body.encode()).digest()[:8]).decode()
+    return body + ',\n"check":"' + check + '"}\n'
+
+
+def store_body(peers, rules) -> str:
+    """A trust store's text with any values, laid out as a store writes it."""
+    said = ",\n".join([json.dumps(peer, separators=(",", ":")) for peer in peers])
+    rules = json.dumps(rules, separators=(",", ":"))
+    return '{"dsoftbus-trust":1,\n"peers":[\n' + said + '\n],\n"rules":' + rules

@@ -32,9 +32,9 @@ from dsoftbus.errors import (
     WRONG_CODE,
 )
 from dsoftbus.identity import device_id
-from dsoftbus.trust import store as trust_store
 from dsoftbus.trust.acl import grant, rule
 from dsoftbus.trust.invitation import psk
+from dsoftbus.trust.store_text import decode
 from support import raises
 from trusting import Pair, all_events, digits, node, paired, told
 
@@ -97,7 +97,7 @@ def test_who_has_paired_comes_back_without():
     paired(a, b)
     text = b.guard.store.encode()
     b = node(2, "b")
-    b.guard.store = trust_store.decode(text, SMALL)
+    b.guard.store = decode(text, SMALL)
     b.guard.acl._store = b.guard.store
     both = Pair(a, b)
     both.ends[0].open("echo")

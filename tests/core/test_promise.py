@@ -5,7 +5,8 @@ from dsoftbus.crypto.provider import suite as portable
 from dsoftbus.identity import device_id
 from dsoftbus.trust import promise
 from dsoftbus.trust.acl import IN, Acl, grant, rule
-from dsoftbus.trust.store import Entry, TrustStore, decode
+from dsoftbus.trust.store import Entry, TrustStore
+from dsoftbus.trust.store_text import decode
 
 SUITE = portable()
 OLD, NEW, OTHER = [SUITE.keypair(bytes((n,)) * 32).public for n in (1, 2, 3)]

@@ -4,8 +4,9 @@ from dsoftbus.const import NODE_NAME_MAX, SMALL, TINY, U30_MAX
 from dsoftbus.errors import AMBIGUOUS_NAME, BAD_ARGUMENT, STORE_DAMAGED, STORE_FULL
 from dsoftbus.identity import device_id
 from dsoftbus.trust.acl import grant, rule
-from dsoftbus.trust.store import Entry, TrustStore, decode, text_max
-from support import raises
+from dsoftbus.trust.store import Entry, TrustStore
+from dsoftbus.trust.store_text import decode, text_max
+from support import raises, signed
 
 
 def key(n: int) -> bytes:
@@ -73,13 +74,6 @@ def test_every_changed_character_is_damage():
         damaged(text[:n] + ("x" if text[n] != "x" else "y") + text[n + 1 :])
 
 
-def signed(body: str) -> str:
-    """A text whose check is right, as one who may write the file can make it."""
-    from dsoftbus.trust import store
-
-    return body + store._CHECK + store._check(body) + '"}\n'
-
-
 def test_a_right_check_does_not_make_a_text_right():
     text = sample().encode()
     body = text[: text.rfind(',\n"check"')]
@@ -95,6 +89,10 @@ def test_a_right_check_does_not_make_a_text_right():
     damaged(signed(body.replace('"grants":[', '"grants":[[],')))
     damaged(signed("[" * 300))
     damaged(signed("null"))
+    rules = text.rfind(',\n"check"')
+    for end in ("x\n", ", \n", "\n", ",\n\n", ";\n"):
+        damaged(text[:rules] + end + text[rules + 2 :])
+        damaged(signed(body.replace("},\n{", "}" + end + "{")))
 
 
 def test_numbers_and_keys_that_are_none_are_damage():

@@ -8,7 +8,8 @@ import pytest
 from dsoftbus.const import HOST, TINY
 from dsoftbus.errors import STORE_FULL, LocalError
 from dsoftbus.trust.acl import rule
-from dsoftbus.trust.store import Entry, decode
+from dsoftbus.trust.store import Entry
+from dsoftbus.trust.store_text import decode
 from dsoftbus_host import place, store_file
 from dsoftbus_host.store_file import StoreFile
 

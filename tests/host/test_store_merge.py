@@ -9,7 +9,8 @@ from dsoftbus.errors import STORE_FULL, LocalError
 from dsoftbus.identity import device_id
 from dsoftbus.trust import promise
 from dsoftbus.trust.acl import grant, rule
-from dsoftbus.trust.store import Entry, TrustStore, decode
+from dsoftbus.trust.store import Entry, TrustStore
+from dsoftbus.trust.store_text import decode
 from dsoftbus_host.store_merge import HOST, merge
 
 

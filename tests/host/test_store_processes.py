@@ -13,7 +13,8 @@ from dsoftbus.const import HOST
 from dsoftbus.errors import STORE_BUSY, STORE_DAMAGED, STORE_FULL, LocalError
 from dsoftbus.identity import device_id
 from dsoftbus.trust.acl import grant, rule
-from dsoftbus.trust.store import Entry, decode
+from dsoftbus.trust.store import Entry
+from dsoftbus.trust.store_text import decode
 from dsoftbus_host import file_lock, store_file
 from dsoftbus_host.interfaces import LOOPBACK
 from dsoftbus_host.nearby import Nearby

@@ -13,11 +13,13 @@ from dsoftbus.const import HOST
 from dsoftbus.errors import KEY_FILE, STORE_DAMAGED, BusError, LocalError, PeerError
 from dsoftbus.identity import base32
 from dsoftbus.secret import decode_secret
-from dsoftbus.trust import acl, invitation, nextkey, store
+from dsoftbus.trust import acl, invitation, nextkey
+from dsoftbus.trust.store_text import decode
 from dsoftbus_host import address, cli, display, interfaces, places, starts
 from dsoftbus_host.board import settings
 from dsoftbus_host.cli import main
 from dsoftbus_host.terminal import DEBUG, FAULT_STATUS, node_name
+from support import signed, store_body
 
 # As a command line may have it: with surrogates for bytes that are no UTF-8.
 anything = st.text(
@@ -96,15 +98,16 @@ def store_texts(draw) -> str:
     """Stores with a right check, whose values are anything."""
     peer = {field: draw(values) for field in draw(st.sets(st.sampled_from(FIELDS)))}
     peer.setdefault("key", KEY)
-    content = {"dsoftbus-trust": draw(st.just(1) | values), "peers": [peer], "rules": draw(values)}
-    body = json.dumps(draw(st.just(content) | values))[:-1]
-    return body + ',\n"check":"' + store._check(body) + '"}\n'
+    rules = draw(values)
+    content = {"dsoftbus-trust": draw(st.just(1) | values), "peers": [peer], "rules": rules}
+    loose = json.dumps(draw(st.just(content) | values))[:-1]
+    return signed(draw(st.sampled_from((loose, store_body([peer], rules)))))
 
 
 @given(store_texts())
 def test_a_store_with_any_values_is_damaged(text):
     with pytest.raises(LocalError) as refused:
-        store.decode(text, HOST)
+        decode(text, HOST)
     assert refused.value.code == STORE_DAMAGED
 
 
@@ -112,14 +115,14 @@ def test_a_store_with_any_values_is_damaged(text):
 def test_any_bytes_are_no_key_and_no_plan(data, numbers):
     body = nextkey.Plan(b"\1" * 32, 60, 0).encode()[:-17]
     cut = body[: body.rindex(b"\n") + 1] + numbers.encode() + b" "
-    for decode, text in (
+    for reads, text in (
         (decode_secret, data),
         (nextkey.decode, data),
         (nextkey.decode, data + b" " + nextkey._check(data + b" ")),
         (nextkey.decode, cut + nextkey._check(cut)),
     ):
         try:
-            decode(text)
+            reads(text)
         except LocalError as error:
             assert error.code == KEY_FILE
 
@@ -164,10 +167,6 @@ def said(*words, status: int, input=None) -> str:
     assert done.exception is None or isinstance(done.exception, SystemExit)
     assert done.output and "Traceback" not in done.output
     return done.output
-
-
-def signed(body: str) -> str:
-    return body + ',\n"check":"' + store._check(body) + '"}\n'
 
 
 ENTRY = '{"dsoftbus-trust":1,\n"peers":[\n{"id":"x","key":"' + KEY + '","name":"n","grants":[],'

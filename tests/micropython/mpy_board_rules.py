@@ -20,7 +20,7 @@ class Hardware:
 
 
 sys.modules["dsoftbus_profile"] = Hardware
-from dsoftbus_mpy import board  # noqa: E402
+from dsoftbus_mpy import board_node as board  # noqa: E402
 
 OLD, NEW = b"o" * 32, b"n" * 32
 OLD_ID, NEW_ID = device_id(OLD), device_id(NEW)

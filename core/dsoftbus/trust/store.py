@@ -10,36 +10,23 @@ The text is JSON, version 1, the same bytes for the same content on every interp
     "check":HEX}
 
 with the peers in the order of their ids, `next` "" where no next key is announced, and `check` the
-first 8 bytes of SHA-256 over all that stands before its line. What reads differently is damaged.
+first 8 bytes of SHA-256 over all that stands before its line. What reads differently is damaged
+(`store_text`, which reads it).
 Where it is kept is the backend's, in the two steps of docs/trust.md.
 """
 
 import hashlib
-import json
-from binascii import hexlify, unhexlify
+from binascii import hexlify
 
 from dsoftbus.const import KEY_BYTES, NODE_NAME_MAX
-from dsoftbus.errors import BAD_ARGUMENT, STORE_DAMAGED, STORE_FULL, LocalError
+from dsoftbus.errors import BAD_ARGUMENT, STORE_FULL, LocalError
 from dsoftbus.identity import device_id
-from dsoftbus.trust.acl import grant, rule
 
-VERSION = 1
-_ENTRY_TEXT_MAX = 512  # of an entry's text without its grants
-_RULE_TEXT_MAX = 128
-_SECONDS_MAX = 253402300799  # the last second of the year 9999, which people can read
-# What another content than the expected one raises; RuntimeError: nested too deep; OverflowError:
-# an infinite number.
-_ODD = (
-    ValueError,
-    KeyError,
-    TypeError,
-    AttributeError,
-    IndexError,
-    RuntimeError,
-    OverflowError,
-)
 _ENTRY = '{"id":%s,"key":"%s","name":%s,"grants":%s,"paired_at":%d,"next":"%s","next_for_s":%d}'
-_CHECK = ',\n"check":"'
+END = ",\n"
+HEAD = '{"dsoftbus-trust":1,\n"peers":[\n'
+RULES = '],\n"rules":'
+CHECK = '"check":"%s"}\n'
 
 
 class Entry:
@@ -69,11 +56,11 @@ class Entry:
     def encode(self) -> str:
         return _ENTRY % (
             _quoted(self.id),
-            _hex(self.public),
+            hexed(self.public),
             _quoted(self.name),
-            _listed(self.grants),
+            listed(self.grants),
             self.paired_at,
-            _hex(self.next_public),
+            hexed(self.next_public),
             self.next_for_s,
         )
 
@@ -171,76 +158,32 @@ class TrustStore:
     # Text
 
     def encode(self) -> str:
-        body = '{"dsoftbus-trust":%d,\n"peers":[\n%s\n],\n"rules":%s' % (
-            VERSION,
-            ",\n".join([entry.encode() for entry in self]),
-            _listed(self.rules),
-        )
-        return body + _CHECK + _check(body) + '"}\n'
+        return "".join(self.lines())
+
+    def lines(self):
+        """Yields the text line by line: a board has no room for all of it in one piece."""
+        digest = hashlib.sha256()
+        for line in self._body():
+            digest.update(line.encode())
+            yield line
+        yield END
+        yield CHECK % hexed(digest.digest()[:8])
+
+    def _body(self):
+        yield HEAD
+        left = len(self._entries)
+        for entry in self:
+            left -= 1
+            yield entry.encode() + (END if left else "\n")
+        yield RULES if self._entries else "\n" + RULES
+        yield listed(self.rules)
 
 
-def decode(text: str, profile) -> TrustStore:
-    """The store of a text. Raises LocalError: STORE_DAMAGED, or STORE_FULL when the text holds
-    more than this profile takes."""
-    if len(text) > text_max(profile):
-        raise LocalError(STORE_FULL, "trust store of %d characters" % len(text))
-    cut = text.rfind(_CHECK)
-    try:
-        if cut < 0 or text[cut:] != _CHECK + _check(text[:cut]) + '"}\n':
-            raise LocalError(STORE_DAMAGED, "cut or changed")
-        store = _load(json.loads(text), profile)
-        same = store.encode() == text
-    except _ODD as error:
-        raise LocalError(STORE_DAMAGED, repr(error))
-    if not same:
-        raise LocalError(STORE_DAMAGED, "not as it was written")
-    store.revision = 0
-    return store
-
-
-def _load(fields, profile) -> TrustStore:
-    if fields["dsoftbus-trust"] != VERSION:
-        raise LocalError(STORE_DAMAGED, "version %r" % fields["dsoftbus-trust"])
-    store = TrustStore(profile)
-    try:
-        for peer in fields["peers"]:
-            store.add(_load_entry(peer))
-        for text in fields["rules"]:
-            store.add_rule(rule(text))
-    except LocalError as error:
-        if error.code == BAD_ARGUMENT:
-            raise LocalError(STORE_DAMAGED, error.detail)
-        raise
-    return store
-
-
-def _load_entry(fields) -> Entry:
-    grants = [grant(text) for text in fields["grants"]]
-    entry = Entry(unhexlify(fields["key"]), fields["name"], grants, fields["paired_at"])
-    entry.next_public = unhexlify(fields["next"])
-    entry.next_for_s = fields["next_for_s"]
-    if len(entry.next_public) not in (0, KEY_BYTES):
-        raise LocalError(STORE_DAMAGED, "next key")
-    if not (0 <= entry.paired_at <= _SECONDS_MAX and 0 <= entry.next_for_s <= _SECONDS_MAX):
-        raise LocalError(STORE_DAMAGED, "time")
-    return entry
-
-
-def text_max(profile) -> int:
-    """What the fullest store of a profile can take, and not a file of any size."""
-    rules = profile.rules * _RULE_TEXT_MAX
-    return (profile.trusted + 1) * (_ENTRY_TEXT_MAX + rules)
-
-
-def _check(body: str) -> str:
-    return _hex(hashlib.sha256(body.encode()).digest()[:8])
-
-
-def _hex(raw: bytes) -> str:
+def hexed(raw: bytes) -> str:
     return hexlify(raw).decode()
 
 
-def _listed(rules) -> str:
+def listed(rules) -> str:
     return "[" + ",".join([_quoted(str(rule)) for rule in rules]) + "]"
 
 

@@ -1,26 +1,31 @@
 """First trust over the cable: the board makes its key, learns whom it may trust, and gets a token.
 
-The cable is what vouches for both sides, as a person's eyes do for six digits.
+The cable is what vouches for both sides, as a person's eyes do for six digits. Either both sides
+trust each other afterwards or neither does (`transaction`).
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from dsoftbus.const import KEY_BYTES
-from dsoftbus.errors import BAD_STATE, LocalError
+from dsoftbus.errors import BAD_STATE, BusError, LocalError
 from dsoftbus.trust import invitation
 from dsoftbus.trust.invitation import TOKEN_BYTES
 from dsoftbus_host.board.remote import Remote
 
 TOKEN = "dsoftbus.token"
+_CHANGES = ("trust.json", "dsoftbus.allowed", TOKEN)  # the files with what a board trusts
 _PROGRAM = """
 from binascii import hexlify, unhexlify
 import dsoftbus_profile
 from dsoftbus_mpy import crypto, entropy, keyfile
 _secret = keyfile.load_or_make("dsoftbus.key", entropy.source(adc=dsoftbus_profile.ADC))
+_said = hexlify(crypto.keypair(_secret).public).decode()  # takes most memory: trust comes after
 _public = unhexlify({public!r})
 try:
     from dsoftbus_mpy.storefile import StoreFile
@@ -36,7 +41,7 @@ else:
     _grants = [grant(text) for text in {grants!r}]
     _file.store.add(Entry(_public, {name!r}, _grants, {now}))
     _file.save()
-print(hexlify(crypto.keypair(_secret).public).decode(), StoreFile is not None)
+print(_said, StoreFile is not None)
 """
 
 
@@ -45,6 +50,37 @@ class Provisioned(NamedTuple):
 
     public: bytes
     pairs: bool
+
+
+@contextlib.contextmanager
+def transaction(remote: Remote) -> Iterator[None]:
+    """Puts back what the board trusted before, where anything in the block fails: there too the
+    host's own store has to be changed.
+
+    Raises the error of the block; LocalError where the board cannot be reached for that any more.
+    """
+    before = {path: remote.read(path) for path in _CHANGES}
+    try:
+        yield
+    except BaseException as error:
+        _restore(remote, before, error)
+        raise
+
+
+def _restore(remote: Remote, before: dict[str, bytes | None], error: BaseException) -> None:
+    try:
+        for path, data in before.items():
+            now = remote.read(path)
+            if data is None and now is not None:
+                remote.remove(path)
+            elif data is not None and now != data:
+                remote.write(path, data)
+    except BusError as again:
+        raise LocalError(
+            BAD_STATE,
+            f"{error}; and the board could not be put back ({again}): it may trust this node,"
+            " which does not trust it. Repeat the command, or take the node off the board",
+        ) from error
 
 
 def provision(

@@ -209,7 +209,10 @@ SLICES = {
             *_of("dsoftbus.trust", "acl store desk control guard"),
             *_of("dsoftbus_mpy", "storefile watch"),
         ),
-        ("pairing", "rotation", "naming", "damage", "window", "lookalikes", "message-rules"),
+        (
+            *("pairing", "rotation", "naming", "damage", "window", "lookalikes"),
+            *("message-rules", "store-text"),
+        ),
     ),
     "message-rules": Slice(
         "access rules for unreliable messages",
@@ -220,6 +223,11 @@ SLICES = {
         "names that people take for one another", ("core",), ("dsoftbus.trust.lookalikes",)
     ),
     "damage": Slice("what becomes of a damaged trust store", ("trust",), ("dsoftbus_mpy.damage",)),
+    "store-text": Slice(
+        "the trust store out of its file; leaves the heap afterwards",
+        ("trust",),
+        ("dsoftbus.trust.store_text",),
+    ),
     "naming": Slice("the peer that a word means", ("trust",), ("dsoftbus.trust.naming",)),
     "window": Slice(
         "who leaves when the time for pairings is over; leaves the heap afterwards",
@@ -303,16 +311,31 @@ SLICES = {
         ("dsoftbus_mpy.setup",),
         ("line", "console"),
     ),
-    "board": Slice(
+    "startup": Slice(
+        "the order in which a board's start takes the heap",
+        ("core",),
+        ("dsoftbus_mpy.startup",),
+        ("no-memory",),
+    ),
+    "no-memory": Slice(
+        "what becomes of a start that lacked memory", ("core",), ("dsoftbus_mpy.no_memory",)
+    ),
+    "board-node": Slice(
         "a board's node as its config.json says",
-        ("asyncio", "trust", "setup", "keyfile", "echo"),
-        ("dsoftbus_mpy.board",),
+        ("asyncio", "trust", "setup", "keyfile", "echo", "startup"),
+        ("dsoftbus_mpy.board_node",),
+    ),
+    "board": Slice(
+        "how a board's node is begun", ("startup", "board-node"), ("dsoftbus_mpy.board",)
+    ),
+    "cable-node": Slice(
+        "the least node of a board as its config.json says: a line and a list of keys",
+        ("loop-serial", "setup", "startup"),
+        ("dsoftbus_mpy.cable_node",),
+        ("keyfile",),
     ),
     "cable": Slice(
-        "the least node of a board as its config.json says: a line and a list of keys",
-        ("loop-serial", "setup"),
-        ("dsoftbus_mpy.cable",),
-        ("keyfile",),
+        "how the least node is begun", ("startup", "cable-node"), ("dsoftbus_mpy.cable",)
     ),
     "program": Slice(
         "`micropython -m dsoftbus_mpy`, and invitations",
