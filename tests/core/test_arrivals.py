@@ -148,9 +148,9 @@ def test_a_flood_in_step_with_a_peer_that_tries_again_is_not_always_quicker():
     for profile in (SMALL, HOST, TINY):
         for begins in range(0, 4000, 125):
             server = Server(profile)
-            tries = [begins + 8000 + ms for ms in (0, 500, 1500, 3500, 5500, 7500)]
+            tries = [begins + 8000 + ms for ms in (0, 2000, 4000, 6000, 8000)]  # with its cookie
             done = False
-            for now in range(0, begins + 16000, 25):
+            for now in range(0, begins + 16001, 25):
                 may_begin(server.node, address(now), now)
                 if now in tries:
                     done = done or may_begin(server.node, HONEST, now)
