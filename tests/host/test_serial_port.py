@@ -6,9 +6,12 @@ import os
 import pty
 import threading
 import tty
+from binascii import crc32
 
 import pytest
 
+from dsoftbus.errors import LINE_VERSION, PeerError
+from dsoftbus.link.cobs import HEAD, encode
 from dsoftbus_host import files
 from dsoftbus_host.bus import ANYONE, Bus
 
@@ -65,3 +68,28 @@ def test_a_file_both_ways_over_a_cable(cable, tmp_path):
                 assert sent == back
 
     asyncio.run(scenario())
+
+
+def old_frame() -> bytes:
+    """What an end that speaks the format before this one answers: an acknowledgement."""
+    frame = bytes((0x78, 0x31, 0, 0, 0))
+    check = crc32(frame) & 0xFFFF
+    wire = bytearray(bytes(HEAD) + frame + check.to_bytes(2, "big") + b"\0")
+    return b"\0" + bytes(wire[: encode(wire, 0, len(wire) - 1)])
+
+
+def test_an_end_that_speaks_the_older_format_is_refused_at_once(cable):
+    async def scenario():
+        async with Bus(os.urandom(32)) as bus:
+            port = bus.open_serial(cable.paths[0])
+            connecting = asyncio.create_task(port.connect(bytes(range(32))))
+            await asyncio.sleep(0)
+            end = os.open(cable.paths[1], os.O_WRONLY | os.O_NOCTTY)
+            os.write(end, old_frame())
+            with pytest.raises(PeerError) as refused:
+                await connecting
+            os.close(end)
+            assert refused.value.code == LINE_VERSION
+            assert "older version" in str(refused.value)
+
+    asyncio.run(asyncio.wait_for(scenario(), 15))

@@ -205,12 +205,14 @@ class Line:
         body = at + _HEADER + (3 if kind & _DATA else 0)
         payload = body + (5 if kind & _ACK else 0)
         check = buffer[stop] << 8 | buffer[stop + 1]
-        if payload > stop or not epochs >> 4 or _check(buffer, at, stop) != check:
+        room = kind - _MARK >> _ROOM_SHIFT
+        old = not 0 <= room <= _ROOM_MAX
+        short = payload > stop and not old
+        if short or not epochs >> 4 or _check(buffer, at, stop) != check:
             self.frames.dropped += 1
             self._complain()
             return
-        room = kind - _MARK >> _ROOM_SHIFT
-        if not 0 <= room <= _ROOM_MAX:
+        if old:
             self.old += 1
             return
         self._complaints = _COMPLAINTS
