@@ -12,6 +12,12 @@ INSIDER = Random(201)(32)
 KEYS = [public_of(SECRET).hex(), public_of(INSIDER).hex()]
 
 
+@pytest.mark.parametrize("attacker", [crowd.Silent, crowd.HalfARecord])
+def test_silent_connections_do_not_evict_a_handshake_that_has_its_reply(victim_of, attacker):
+    victim = victim_of(allow=KEYS, profile="SMALL")
+    assert not attacker(victim, secret=SECRET).run().effects
+
+
 @pytest.mark.parametrize("attacker", [crowd.ReplayedInit, crowd.FreshInits])
 def test_handshakes_over_tcp_have_a_budget(victim_of, tmp_path, attacker):
     victim = victim_of(allow=KEYS, profile="SMALL")
@@ -20,6 +26,13 @@ def test_handshakes_over_tcp_have_a_budget(victim_of, tmp_path, attacker):
     budget = SMALL.handshakes * (attack.seconds + 2)  # of this time, and what had gathered
     assert cost.multiplications <= 4 * budget
     Honest(victim, tmp_path / "honest").once()
+
+
+def test_a_refused_stranger_holds_no_place(victim_of, tmp_path):
+    victim = victim_of(allow=KEYS, profile="SMALL")
+    cost = crowd.RefusedUdp(victim).run()
+    assert not cost.effects
+    Honest(victim, tmp_path / "honest").once("udp")
 
 
 @pytest.mark.parametrize("attacker", [crowd.EveryPlace, crowd.EveryPlaceUdp])

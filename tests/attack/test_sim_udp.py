@@ -150,6 +150,28 @@ def within_budget(scene):
     return scene.suite.multiplications <= 4 * handshakes
 
 
+def test_one_address_leaves_room_for_others_under_small():
+    """1.3 kB/s from one true address, which shows its cookies."""
+    scene = Scene(SMALL)
+    Openings(scene, 1000000 * INIT_BYTES // 1300)
+    assert scene.serves() == ATTEMPTS
+    assert within_budget(scene)
+
+
+def test_a_hundred_times_as_many_from_one_address_leave_room_too():
+    scene = Scene(SMALL)
+    Openings(scene, 430)
+    assert scene.serves() == ATTEMPTS
+    assert within_budget(scene)
+
+
+def test_few_true_addresses_leave_room_for_others_under_small():
+    scene = Scene(SMALL)
+    Openings(scene, 1000000 * INIT_BYTES // 1300, addresses=3)
+    assert scene.serves() == ATTEMPTS
+    assert within_budget(scene)
+
+
 def test_one_address_leaves_room_for_others_on_a_host():
     scene = Scene(HOST)
     Openings(scene, FLOOD_US)

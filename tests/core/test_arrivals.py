@@ -19,6 +19,7 @@ from pairs import ToySuite, drain, ended, feed, node
 from support import Random
 
 A_HANDSHAKE = 4  # scalar multiplications of the responder
+AGAIN_MS = 1000  # an opening that waits asks again
 HONEST = ("192.0.2.1", 1000)
 INIT_WIRE = 3 + 3 + 48  # bytes
 
@@ -202,7 +203,7 @@ def test_openings_beyond_the_budget_wait_their_turn():
     feed(theirs, init, server.now)
     assert theirs.state == AWAIT_INIT and not theirs.has_output
     spent = server.spent
-    assert theirs.poll_timer() == 250
+    assert theirs.poll_timer() == AGAIN_MS
     for _ in range(8):
         waiting.append(theirs.state == AWAIT_INIT)
         server.pass_time(250)
@@ -217,7 +218,7 @@ def test_an_opening_whose_turn_never_comes_is_told_why():
     nobody_may(server)
     session = server.accept(HONEST)
     feed(session, server.opening(), 0)
-    assert session.poll_timer() == 250
+    assert session.poll_timer() == AGAIN_MS
     server.now = SMALL.handshake_ms
     session.handle_timer(server.now)
     ended(session, HANDSHAKE_BUDGET)
@@ -248,7 +249,7 @@ def test_a_waiting_opening_that_is_replaced_costs_once():
         feed(session, server.opening(), 0)
     assert session.state == AWAIT_INIT and len(session.held) < 60
     server.node.arrivals = None
-    server.pass_time(250)
+    server.pass_time(AGAIN_MS)
     assert session.closed or session.state == AWAIT_FINISH
     assert server.spent <= A_HANDSHAKE
 

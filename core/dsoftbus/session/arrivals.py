@@ -18,11 +18,12 @@ from dsoftbus.errors import PEER_SHARE, REPLAYED_OPENING, SESSION_LIMIT, PeerErr
 
 _SECOND_MS = const(1000)
 _KEPT_MS = const(2000)
-_AGAIN_MS = const(250)  # an INIT that waits: there is a token each few hundred ms
+_AGAIN_MS = const(1000)  # an INIT that waits pauses as one that is repeated
 # An address has a share of all: half of a second's handshakes (two at least: a host may begin
 # anew over another link), and an eighth to a half of them in the long run.
 _SHARE_MS = const(4000)
 _SHARE_LEAST = const(2)
+_PAUSE_MS = const(900)  # initiators repeat an INIT with a cookie after a second and more
 # Where the levels of the two halves stand in `Roster.arrivals`: tokens times their period, and
 # when that was looked at last. Behind them, for each share: its host, level and time. One list of
 # small ints, because the least of boards has it, too.
@@ -42,12 +43,12 @@ def may_begin(node, path, now: int) -> bool:
     numbers = _numbers(node)
     tokens = max(_SHARE_LEAST, node.profile.handshakes // 2)
     share = _share(numbers, node.profile.addresses, host_of(path), tokens) + 1
+    paused = now - numbers[share + 1] >= _PAUSE_MS
     within = _has(numbers, share, tokens, _SHARE_MS, now)
     _has(numbers, _KEPT, _kept_tokens(node), _KEPT_MS, now)
-    # The last one is for a host that has not used its share: whoever goes on and on would else be
-    # quicker each time than one that tries again every other second.
-    untouched = numbers[share] == tokens * _SHARE_MS
-    if within and numbers[_KEPT] >= (_KEPT_MS if untouched else 2 * _KEPT_MS):
+    # The last one is for a host that pauses, as an initiator does between two INITs: whoever asks
+    # on and on would else be quicker each time than one that tries again every other second.
+    if within and numbers[_KEPT] >= (_KEPT_MS if paused else 2 * _KEPT_MS):
         numbers[share] -= _SHARE_MS
         numbers[_KEPT] -= _KEPT_MS
         return True
