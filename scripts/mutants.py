@@ -86,7 +86,11 @@ _HOST = (
                      "rotation", "store_file", "cli_trust", "files")
     ),
 )  # fmt: skip
-_PORTABLE = ("tests/backends/test_*.py", "tests/micropython/mpy_*.py")
+_PORTABLE = (
+    "tests/backends/test_*.py",
+    "tests/micropython/mpy_*.py",
+    *(f"tests/micropython/test_{name}.py" for name in ("node", "rotation", "three_nodes")),
+)
 ROOMS = (
     Room("trust", ("core/dsoftbus/trust/*.py",), _CORE),
     Room("session", ("core/dsoftbus/session/*.py", "core/dsoftbus/*pump.py"), _CORE),
@@ -336,9 +340,14 @@ def tests_of(place: Place, quick: bool = False) -> list[str]:
     ordered = sorted(dict.fromkeys(found), key=distance)
     if quick:
         ordered = [test for test in ordered if distance(test)[0]]
-    if place.room.tests is _PORTABLE:
-        return [f"{UNIX}[{test.parent.name}-{test.stem}]" for test in ordered]
-    return [str(test.relative_to(ROOT)) for test in ordered]
+    portable = place.room.tests is _PORTABLE
+    return [_on_unix(test) if portable else str(test.relative_to(ROOT)) for test in ordered]
+
+
+def _on_unix(test: Path) -> str:
+    """What pytest calls this file's tests on MicroPython; some are pytest's own."""
+    own = test.parent.name == "micropython" and test.stem.startswith("test_")
+    return str(test.relative_to(ROOT)) if own else f"{UNIX}[{test.parent.name}-{test.stem}]"
 
 
 def base_times(copy: Copy, drawn: list[Mutant]) -> dict[tuple[str, ...], float]:

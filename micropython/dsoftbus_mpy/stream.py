@@ -225,7 +225,6 @@ class BusStream:
         """Returns when the peer has accepted the stream; raises when it refuses."""
         while self._stream.state in _OPENING:
             await self._until_writable()
-            self._check_end()
         self._check_end()
 
     async def _until_readable(self) -> bool:

@@ -10,6 +10,7 @@ from dsoftbus.errors import (
     DUPLICATE_STREAM_NAME,
     INVALID_STREAM_NAME,
     MALFORMED,
+    NO_SUCH_SERVICE,
     STREAM_CANCELLED,
     STREAM_LIMIT,
 )
@@ -143,6 +144,26 @@ def test_a_reset_wakes_the_other_side():
             ours.reset()
             await refused(STREAM_CANCELLED, reading)
             await refused(STREAM_CANCELLED, theirs.write(b"late"))
+
+    run(test())
+
+
+def test_accepted_waits_for_the_answer_whatever_it_is():
+    async def test():
+        async with Pair() as pair:
+            stream = await pair.client.open("asked")
+            waiting = asyncio.create_task(stream.accepted())
+            await sleep_ms(10)
+            assert not waiting.done()
+            theirs = await pair.server.accept()
+            await waiting
+            await stream.accepted()  # and has nothing to wait for any more
+            theirs.reset()
+            stream.reset()
+            pair.server_bus.on_stream("known", lambda session, stream: None)
+            unknown = await pair.client.open("unknown")
+            for _ in range(2):
+                await refused(NO_SUCH_SERVICE, unknown.accepted())
 
     run(test())
 
