@@ -84,6 +84,8 @@ _OPEN_FRAME_MAX = FRAME_HEADER + OPEN_BODY + STREAM_NAME_MAX
 class Mux:
     """One side of a session's streams. `keepalive` checks the pongs; `copy` moves payload."""
 
+    control = None  # asked before each stream, and takes those of the bus's own
+
     def __init__(self, initiator: bool, profile, copy, keepalive):
         self.profile = profile
         self._frame_payload = profile.frame_payload
@@ -100,7 +102,6 @@ class Mux:
         self.schedule = Scheduler(limit)
         self._debtors = deque((), limit)  # streams that owe control frames, each once
         self._refusals: list = []  # (id, code) of streams that never were
-        self._refusals_max = limit
         self.first_event: Event = None  # a queue of which each event is a link, so that none is
         self._last_event: Event = None  # made: a stream has at most four, each queued once
         self._peer_streams = 0  # how many the peer lets us hold open
@@ -117,7 +118,6 @@ class Mux:
         self._control_due = False  # something other than data waits for fill()
         self.peer_close = -1  # the code of the peer's CLOSE
         self._ended = False
-        self.control = None  # asked before each stream, and takes those of the bus's own
 
     def start(self, hello) -> None:
         """The peer is authenticated, and this is what it can take."""
@@ -282,7 +282,7 @@ class Mux:
         return NO_SUCH_SERVICE if name.startswith(RESERVED_PREFIX) and not outgoing else 0
 
     def _refuse(self, number: int, code: int) -> None:
-        if len(self._refusals) >= self._refusals_max:
+        if len(self._refusals) >= 2 * self.profile.streams:
             raise PeerError(STREAM_LIMIT, "refused streams keep coming")
         self._refusals.append((number, code))
         self._control_due = True

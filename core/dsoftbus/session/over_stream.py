@@ -9,7 +9,7 @@ from dsoftbus.const import (
     RECORD_HEADER,
     TAG_BYTES,
 )
-from dsoftbus.errors import HANDSHAKE_BUDGET
+from dsoftbus.errors import HANDSHAKE_BUDGET, Unsupported
 from dsoftbus.link.protect import RECORD_OVERHEAD, StreamProtect
 from dsoftbus.link.records import RecordReader, record
 from dsoftbus.session.frames import CODE_FRAME, put_code
@@ -34,6 +34,10 @@ class StreamSession(Session):
         self._protect: StreamProtect = None
         self._record_bytes = 0
         super().__init__(local, now, remote_static, suite)
+
+    def send_datagram(self, data) -> bool:
+        """A stream link has no unreliable messages."""
+        raise Unsupported("unreliable messages on a stream link")
 
     # Inputs
 

@@ -35,7 +35,6 @@ from dsoftbus.errors import (
     BusError,
     LocalError,
     PeerError,
-    Unsupported,
 )
 from dsoftbus.identity import device_id
 from dsoftbus.session.events import Event
@@ -77,7 +76,13 @@ TABLE = {
 class Session:
     """One side of a session; with `remote_static` (32 bytes) the initiator, else the responder.
 
-    A subclass gives what stands at the end of this class.
+    A subclass gives what is asked of its link, which no placeholders stand for here, since they
+    would take their place on every board:
+
+    - `_new_handshake(suite, remote_static)`: the Handshake of this kind of link;
+    - `_send(kind, body)` hands out a handshake message, or a refusal before there are keys;
+    - `_secure(handshake)` takes the transport keys: from here on, all is protected;
+    - `_farewell(code)` tells the peer why this is the end.
     """
 
     EAGER = 1  # see Mux
@@ -101,14 +106,15 @@ class Session:
         self.peer_name = ""
         self.suite: Suite = None
         self.handshake_hash = b""  # the same on both sides, and of this session alone
-        self.handshake = self._new_handshake(suite, remote_static)  # None once it is done
+        # None once it is done.
+        self.handshake = self._new_handshake(suite, remote_static)  # type: ignore[attr-defined]
         self._deadline = now + local.profile.handshake_ms
         self._opened: Event = None
         self._closed: Event = None
         self._last_event = Event(EV_CLOSED)  # made now: the end may be a lack of memory
         self._confirmed = False  # the peer has shown that it has the session's keys
         if self.initiator:
-            self._send(REC_INIT, self.handshake.init())
+            self._send(REC_INIT, self.handshake.init())  # type: ignore[attr-defined]
 
     # Commands
 
@@ -138,10 +144,6 @@ class Session:
             self._close_when_idle(now)
         elif self.half_open:
             self._end(END_LOCAL)
-
-    def send_datagram(self, data) -> bool:
-        """Sends an unreliable message, where the link has such."""
-        raise Unsupported("unreliable messages on a stream link")
 
     # Inputs
 
@@ -267,7 +269,7 @@ class Session:
         if self.state != CLOSED:
             self._end(code)
             try:
-                self._farewell(code)
+                self._farewell(code)  # type: ignore[attr-defined]
             except MemoryError:
                 pass  # the peer will notice the silence
 
@@ -280,21 +282,7 @@ class Session:
         if self.mux is not None:
             self.mux.end(code)
 
-    # What a subclass supplies
-
-    def _new_handshake(self, suite: int, remote_static):
-        """The Handshake of this kind of link."""
-
     @property
     def _drained(self) -> bool:
         """True when nothing that was taken for sending is left here."""
         return self.mux.idle
-
-    def _send(self, kind: int, body: bytes) -> None:
-        """Hands out a handshake message, or a refusal before there are keys."""
-
-    def _secure(self, handshake) -> None:
-        """Takes the transport keys: from here on, all is protected."""
-
-    def _farewell(self, code: int) -> None:
-        """Tells the peer why this is the end."""
