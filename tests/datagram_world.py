@@ -162,7 +162,7 @@ class DatagramWorld(World):
         assert recovery._count <= recovery._capacity
         assert self._in_ring(recovery) == reliable.congestion.in_flight >= 0
         assert reliable.congestion.window <= max(2, segments) * reliable.congestion._datagram
-        assert len(reliable.waiting) <= profile.messages >= len(reliable._arrived)
+        assert len(reliable.waiting) <= profile.messages >= len(reliable.arrived)
         assert reliable._acks.count <= RANGES_MAX
 
     @staticmethod

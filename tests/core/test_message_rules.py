@@ -2,6 +2,7 @@
 
 from dsoftbus.const import ANYONE, EV_DENIED, EV_MESSAGE, SMALL
 from dsoftbus.errors import NOT_PAIRED, OUTSIDE_ACL
+from dsoftbus.link.unreliable import queue
 from dsoftbus.node import Node
 from dsoftbus.trust.acl import IN, OUT, grant, rule
 from dsoftbus.trust.guard import Guard
@@ -62,7 +63,7 @@ class Pair:
 
     def say(self, data: bytes = b"news") -> bool:
         """`a` sends a message, whatever its own rules are; whether it came to `b`."""
-        self.a.reliable.send_message(data)
+        queue(self.a.reliable, data)
         before = len(self.events[1])
         self.run()
         told = EV_MESSAGE in self.events[1][before:]
@@ -87,7 +88,7 @@ def test_whom_everything_is_denied_sends_no_messages():
     pair = Pair(a, b)
     for _ in range(50):
         assert not pair.say()
-    assert pair.b.reliable.messages_dropped == 50 and not pair.b.reliable.has_message
+    assert pair.b.reliable.messages_dropped == 50 and not pair.b.reliable.arrived
     assert denials(b) == [("datagrams", IN, OUTSIDE_ACL)]  # once, and not fifty times
     assert b.guard.acl.denied == {OUTSIDE_ACL: 1}
     raises(OUTSIDE_ACL, pair.b.send_datagram, b"answer")
@@ -159,7 +160,7 @@ def test_what_waits_when_a_rule_changes_is_dropped():
     trusts(b, a, "allow both *")
     pair = Pair(a, b)
     for _ in range(2):
-        pair.a.reliable.send_message(b"early")
+        queue(pair.a.reliable, b"early")
     pair.run()
     assert pair.b.send_datagram(b"not yet out")
     b.guard.store.add_rule(rule("deny both * *"))
@@ -175,7 +176,7 @@ def test_a_peer_that_is_trusted_no_more_sends_nothing():
     trusts(b, a, "allow both *")
     pair = Pair(a, b)
     assert b.unpair(a.id)
-    pair.a.reliable.send_message(b"late")
+    queue(pair.a.reliable, b"late")
     before = len(pair.events[1])
     pair.run()
     assert EV_MESSAGE not in pair.events[1][before:] and pair.b.recv_datagram() is None

@@ -117,7 +117,7 @@ def test_any_plaintext_is_taken_or_refused(plaintexts):
         except PeerError as error:
             assert error.label
         assert reliable._inbox.held <= SMALL.segments
-        assert len(reliable._arrived) <= SMALL.messages
+        assert len(reliable.arrived) <= SMALL.messages
         assert reliable.poll_transmit(out, Silent, number) <= 1200
         assert reliable.congestion.in_flight >= 0
 

@@ -4,8 +4,6 @@ What lies inside a protected packet: `kinds u8 | body | acknowledgement` (docs/w
 packet holds one body at most: a segment of whole mux frames, a message, or a probe.
 """
 
-from collections import deque
-
 from dsoftbus.codec import get_u32
 from dsoftbus.const import (
     BODY_CLOSE,
@@ -38,8 +36,11 @@ class Reliable:
     stop, now)` takes frames in order.
     """
 
+    # Of unreliable messages; `unreliable` makes the queues with the first.
     gate = None  # takes a message of the peer or not, where access rules decide it
     messages_dropped = 0  # arrived, and there was no room, or `gate` said no
+    waiting = ()  # messages to be sent
+    arrived = ()
 
     def __init__(
         self, profile, copy, protect, own_bytes, datagram_bytes, peer_segments, now, flow
@@ -51,9 +52,7 @@ class Reliable:
         pool = Pool(own_bytes - PACKET_OVERHEAD, profile.segments + segments)
         self._outbox = Outbox(pool, segments)
         self._inbox = Inbox(pool, profile.segments, copy)
-        self._messages_max = profile.messages
-        self.waiting = deque((), profile.messages)  # messages to be sent
-        self._arrived = deque((), profile.messages)
+        self.messages_max = profile.messages
         self.rtt = Rtt()
         limit = segments * datagram_bytes
         self.congestion, self.pacer = flow(datagram_bytes, limit, self.rtt, now)
@@ -79,21 +78,6 @@ class Reliable:
     def message_max(self) -> int:
         """The longest unreliable message, in bytes."""
         return self._room - 1
-
-    def send_message(self, data) -> bool:
-        """Queues `data` for one packet that is not repeated; False where it would block."""
-        if len(self.waiting) >= self._messages_max:
-            return False
-        self.waiting.append(bytes(data))
-        return True
-
-    def take_message(self):
-        """The oldest message that has arrived, or None."""
-        return self._arrived.popleft() if self._arrived else None
-
-    @property
-    def has_message(self) -> bool:
-        return len(self._arrived) > 0
 
     def probe(self) -> None:
         """Asks the peer for a packet, now."""
@@ -151,19 +135,14 @@ class Reliable:
 
     def _on_other(self, body: int, buffer, end: int) -> bool:
         if body == BODY_MESSAGE:
-            return self._on_message(buffer, end)
+            from dsoftbus.link.unreliable import on_message  # only who has such pays for it
+
+            on_message(self, buffer, _BODY_AT, end)
+            return True
         if body == BODY_CLOSE and end == _BODY_AT + 1:
             self.close_code = buffer[_BODY_AT]
         elif end != _BODY_AT or (body != BODY_NONE and body != BODY_PROBE):
             raise PeerError(MALFORMED, "packet body")
-        return True
-
-    def _on_message(self, buffer, end: int) -> bool:
-        gate = self.gate
-        if len(self._arrived) < self._messages_max and (gate is None or gate()):
-            self._arrived.append(bytes(memoryview(buffer)[_BODY_AT:end]))
-        else:
-            self.messages_dropped += 1
         return True
 
     # Outputs

@@ -8,24 +8,15 @@ from dsoftbus.codec import put_u32
 from dsoftbus.const import (
     BODY_CLOSE,
     DATAGRAM_MAX,
-    EV_MESSAGE,
     FLIGHT_HEADER,
     PACKET_HEADER,
     REC_PROTECTED,
     REC_REFUSE,
 )
-from dsoftbus.errors import (
-    BAD_ARGUMENT,
-    BAD_STATE,
-    END_HANDSHAKE_TIMEOUT,
-    END_PEER,
-    UNAUTHENTICATED_SESSION,
-    LocalError,
-)
+from dsoftbus.errors import END_HANDSHAKE_TIMEOUT, END_PEER
 from dsoftbus.link.drops import EARLY, NO_ROOM, UNEXPECTED
 from dsoftbus.link.packets import DatagramProtect
 from dsoftbus.link.reliable import Reliable
-from dsoftbus.session.events import Event
 from dsoftbus.session.session import (
     CLOSED,
     CLOSING,
@@ -91,17 +82,14 @@ class DatagramSession(Session):
 
         Raises LocalError where the access rules allow no messages.
         """
-        if self.state != ESTABLISHED:
-            raise LocalError(UNAUTHENTICATED_SESSION if self.half_open else BAD_STATE)
-        if self.mux.control is not None:
-            self.mux.control.messages.check()
-        if len(data) > self.reliable.message_max:
-            raise LocalError(BAD_ARGUMENT, "message of at most %d bytes" % self.datagram_max)
-        return self.reliable.send_message(data)
+        from dsoftbus.session.unreliable import send  # only who has such pays for it
+
+        return send(self, data)
 
     def recv_datagram(self):
         """The oldest unreliable message that is here, or None; EV_MESSAGE says when to ask."""
-        return None if self.reliable is None else self.reliable.take_message()
+        arrived = None if self.reliable is None else self.reliable.arrived
+        return arrived.popleft() if arrived else None
 
     def close(self, now: int) -> None:
         """Waits until the peer has all that was taken for sending, then ends the session."""
@@ -178,7 +166,9 @@ class DatagramSession(Session):
     def next_event(self):
         if self._message_due and self._opened is None:
             self._message_due = False
-            return Event(EV_MESSAGE)
+            from dsoftbus.session.unreliable import arrival
+
+            return arrival()
         return super().next_event()
 
     @property
@@ -256,7 +246,7 @@ class DatagramSession(Session):
 
     def _after_receive(self, now: int) -> None:
         reliable = self.reliable
-        if reliable.has_message:
+        if reliable.arrived:
             self._message_due = True
         if reliable.close_code >= 0 and self.state != CLOSED:
             self.peer_code = reliable.close_code

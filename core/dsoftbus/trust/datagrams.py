@@ -35,7 +35,8 @@ class MessageGate:
         """The rules have changed: what waits and may not pass any more is dropped."""
         reliable = self._reliable
         if self._code(IN):
-            while reliable.take_message() is not None:
+            while reliable.arrived:
+                reliable.arrived.popleft()
                 reliable.messages_dropped += 1
         if self._code(OUT):
             while reliable.waiting:

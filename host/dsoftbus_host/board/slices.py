@@ -146,7 +146,12 @@ SLICES = {
             *_of("dsoftbus.session", "over_datagram cable endpoint"),
             "dsoftbus.datagram_pump",
         ),
-        ("openings", "paths"),
+        ("openings", "paths", "unreliable"),
+    ),
+    "unreliable": Slice(
+        "unreliable messages",
+        ("datagram",),
+        ("dsoftbus.link.unreliable", "dsoftbus.session.unreliable"),
     ),
     "openings": Slice(
         "what becomes of flights and openings, and leaves the heap afterwards",
@@ -277,8 +282,9 @@ SLICES = {
     ),
     "noise": Slice(
         "random bytes out of hardware noise, for boards",
-        ("keyfile",),
+        ("core",),
         _of("dsoftbus_mpy", "health drbg conditioned hardware"),
+        ("keyfile",),
     ),
     "needs": Slice(
         "what a port must have, refused at the start where it has not",
