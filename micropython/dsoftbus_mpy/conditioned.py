@@ -10,7 +10,6 @@ from hashlib import sha256
 
 from dsoftbus.const import KEY_BYTES
 from dsoftbus.errors import ENTROPY_UNAVAILABLE, LocalError
-from dsoftbus_mpy import keyfile
 from dsoftbus_mpy.drbg import Drbg
 from dsoftbus_mpy.health import Health
 
@@ -97,10 +96,12 @@ class Generator:
         for noise in self._noises:
             while not noise.full:
                 self._draw(noise)
+        from dsoftbus_mpy.keyfile import store  # for a while, as `overlay` says
+
         fresh = extra + self._take()
         self._drbg = Drbg(fresh + _kept(path))
         try:
-            keyfile.store(path, self._drbg.generate(KEY_BYTES))
+            store(path, self._drbg.generate(KEY_BYTES))
         except OSError:
             self._drbg = Drbg(fresh)  # a seed that cannot be replaced is not used twice
 
@@ -122,7 +123,9 @@ class Generator:
 
 def _kept(path: str) -> bytes:
     """The seed that the last start left; b"" where it is missing or damaged."""
+    from dsoftbus_mpy.keyfile import load
+
     try:
-        return keyfile.load(path) or b""
+        return load(path) or b""
     except (LocalError, OSError):
         return b""
