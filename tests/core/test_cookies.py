@@ -28,6 +28,7 @@ def test_good_for_one_opening_from_one_address():
 
 
 def test_the_secret_before_is_still_good_and_no_older_one():
+    assert SECRET_MS == 30000, "as docs/wire-format.md says"
     made = cookies()
     first = made.make(OPENING, PATH, 0)
     second = made.make(OPENING, PATH, SECRET_MS)

@@ -68,6 +68,14 @@ def test_single_numbers_are_left_out_often_at_first_and_then_now_and_then():
     assert 20000 // LAST_SPAN <= len(left_out) < 30
 
 
+def test_late_gaps_are_anywhere_in_their_span():
+    found, _ = numbers(100000, Random(3))
+    left_out = gaps(found)[4:]
+    apart = [left_out[i + 1] - left_out[i] - 1 for i in range(len(left_out) - 1)]
+    assert max(apart) < LEAST + LAST_SPAN and len(set(apart)) > len(apart) // 2
+    assert min(apart) < LAST_SPAN // 4 and max(apart) > LAST_SPAN * 3 // 4
+
+
 def test_a_phase_is_never_entered_by_leaving_out():
     """The key changes before each first number of a phase, and only then."""
     for seed in range(20):

@@ -1,8 +1,18 @@
 """Addresses are not trusted until they answer: what attackers get, and what a proof is worth."""
 
 from dsoftbus.codec import get_u32, put_u16, put_u32
-from dsoftbus.const import BODY_CHALLENGE, BODY_CLOSE, BODY_RESPONSE, PACKET_HEADER
+from dsoftbus.const import (
+    ANSWERS_MAX,
+    BODY_CHALLENGE,
+    BODY_CLOSE,
+    BODY_RESPONSE,
+    PACKET_HEADER,
+    REC_INIT,
+    REC_PROTECTED,
+    STRANGERS_ANSWERS_MAX,
+)
 from dsoftbus.errors import ENTROPY_UNAVAILABLE, MALFORMED, STALE_REPLY, LocalError
+from dsoftbus.session.over_datagram import flight
 from dsoftbus.session.path_validation import PATH_MS, PATHS, PROOF_PACKET
 from moving import (
     VICTIM,
@@ -53,6 +63,64 @@ def test_one_small_packet_brings_two_challenges_at_most():
     talk.b.link.put(raw_packet(talk.sessions[talk.a], b"\x03"), VICTIM)
     talk.world.run(10000)
     assert size_of(sent(talk, talk.b.address, VICTIM)) == 2 * PROOF_PACKET <= 3 * 26
+
+
+def test_three_times_to_the_byte():
+    """A packet of 34 bytes is worth three challenges of 34, one of 33 bytes two."""
+    for size, challenges in ((33, 2), (34, 3)):
+        talk = running()
+        talk.network.part(talk.a.address, talk.b.address)
+        message = b"\x02" + bytes(size - 26)
+        talk.b.link.put(raw_packet(talk.sessions[talk.a], message), VICTIM)
+        talk.world.run(10000)
+        assert len(sent(talk, talk.b.address, VICTIM)) == challenges
+
+
+def test_challenges_are_repeated_at_doubling_intervals():
+    talk = running()
+    b = talk.sessions[talk.b]
+    old, times = talk.a.address, []
+    talk.network.part(talk.a.address, talk.b.address)
+    wait = b.reliable.rtt.probe_timeout
+    talk.network.watch = lambda source, to, data: (
+        times.append(talk.world.now_ms) if to == old and len(data) == PROOF_PACKET else None
+    )
+    talk.b.link.put(raw_packet(talk.sessions[talk.a], b"\x03"), VICTIM)
+    talk.world.run(20000)
+    gaps = [times[i + 1] - times[i] for i in range(len(times) - 1)]
+    assert len(gaps) > 3 and gaps == [wait << i for i in range(len(gaps))]
+    assert 1500 < times[-1] - times[0] < 3000 and b.validation is None
+
+
+def test_what_waits_to_be_sent_is_bounded_and_strangers_leave_room():
+    talk = running()
+    endpoint = talk.b.endpoint
+    now = talk.world.now_ms
+    for n in range(100):
+        opening = flight(REC_INIT, n, b"\x09\x01\x00" + bytes(48))  # of a version that is none
+        endpoint.receive_datagram(bytearray(opening), 1000 + n, now)
+    assert len(endpoint.answers) == STRANGERS_ANSWERS_MAX
+    for _ in range(100):
+        packet = raw_packet(talk.sessions[talk.a], bytes((BODY_CHALLENGE,)) + bytes(8))
+        endpoint.receive_datagram(bytearray(packet), talk.a.address, now)
+    assert len(endpoint.answers) == ANSWERS_MAX
+    talk.b.turn()
+    assert not endpoint.answers
+    talk.world.run(1000)
+    talk.finish()
+
+
+def test_junk_from_the_old_path_is_no_answer():
+    """As long as an answer, of any number: of phases whose key is gone or is not due, too."""
+    talk = candidate()
+    b = talk.sessions[talk.b]
+    validation = b.validation
+    for number in (0, 1, 5, 20000, 40000, (1 << 30) - 1, 1 << 31):
+        junk = bytearray(flight(REC_PROTECTED, b.connection, bytes(PROOF_PACKET - 5)))
+        put_u32(junk, 5, number & 0x3FFFFFFF)
+        junk[5] |= number >> 24 & 0xC0
+        talk.b.link.put(bytes(junk), talk.a.address)
+    assert b.validation is validation and b.moves == 0
 
 
 def test_four_addresses_are_tried_at_once_and_then_one_in_two_seconds():
@@ -208,6 +276,7 @@ def test_an_answer_counts_from_where_it_was_asked():
     assert b.path == VICTIM and b.moves == 1
     validation.on_response(old, talk.a.address)
     assert b.path == talk.a.address and b.validation is None
+    assert b.moves == 2 and dropped(talk, "path_unproved") == 1
 
 
 def test_every_challenge_is_another():

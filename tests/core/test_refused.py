@@ -73,6 +73,54 @@ def test_a_stranger_learns_why_and_leaves_no_session():
     assert not talk.a.node.sessions
 
 
+def test_who_says_nothing_more_learns_it_too_and_at_once():
+    talk = refusing()
+    talk.a._on_event = lambda *event: None  # its program opens nothing
+    talk.world.run(61)
+    assert [data[0] for data in from_b(talk)] == [REC_REPLY, REC_PROTECTED]
+    talk.world.run(20)
+    assert talk.sessions[talk.a].peer_code == PEER_NOT_ALLOWED
+
+
+def test_a_repeated_finish_calls_forth_what_shows_that_it_came():
+    """The first packets of the responder got lost: the initiator does not wait for its timeout."""
+    talk = Talk(1, 0, {"latency_ms": 20}, lose=nothing)
+    lose_farewells(talk, 2)  # no farewells here, but its first two packets
+    talk.a._on_event = talk.b._on_event = lambda *event: None
+    talk.world.run(200)
+    a = next(iter(talk.a.endpoint.sessions.values()))
+    assert a._unconfirmed
+    talk.world.run(410)  # FINISH has gone again, half a second after the first, and was answered
+    assert not a._unconfirmed
+
+
+def test_a_cookie_goes_with_the_next_opening_at_once_and_one_alone():
+    talk = Talk(1, 0, {"latency_ms": 20}, HOST, other_profile=TINY, lose=nothing)
+    talk.world.run(10)
+    session = talk.sessions[talk.a]
+    for n in range(3):
+        cookie = flight(PKT_COOKIE, session.connection, bytes((n,)) * COOKIE_BYTES)
+        talk.a.link.put(cookie, talk.b.address)
+    inits = [data for _, _, data in talk.wire if data[0] == REC_INIT]
+    assert [len(data) for data in inits] == [56, 72], "only the first hurries"
+    talk.world.run(600)
+    inits = [data for _, _, data in talk.wire if data[0] == REC_INIT]
+    assert {len(data) for data in inits[1:]} == {72}, "and each takes the place of the one before"
+    talk = Talk(1, 0, {"latency_ms": 20}, HOST, other_profile=TINY, lose=nothing)
+    talk.world.run(130)
+    assert PKT_COOKIE in talk.kinds() and not talk.sessions[talk.a].half_open
+
+
+def test_a_hint_is_one_byte():
+    talk = Talk(1, 0, {"latency_ms": 20}, lose=nothing)
+    session = talk.sessions[talk.a]
+    for body in (b"", b"\x20\x20"):
+        talk.a.link.put(flight(REC_REFUSE, session.connection, body), talk.b.address)
+        assert not session.peer_code
+    talk.a.link.put(flight(REC_REFUSE, session.connection, b"\x20"), talk.b.address)
+    assert session.peer_code == 0x20 and session.half_open
+
+
 def test_it_learns_why_although_up_to_three_of_them_get_lost():
     for lost in range(1, FAREWELLS + 1):
         talk = refusing()

@@ -47,6 +47,18 @@ def test_a_move_takes_one_round_trip():
     talk.finish()
 
 
+def test_what_was_acknowledged_on_the_old_path_is_acknowledged_on_the_new_one():
+    """Who has moved need not wait for a timeout to learn that all has arrived."""
+    talk = running(faults={"latency_ms": 20})
+    a = talk.sessions[talk.a]
+    recovery = a.reliable.recovery
+    talk.network.move(talk.a.link)
+    say(talk, talk.a)
+    talk.world.run(4 * 20 + 6)
+    assert recovery._timeouts == 0 and a.reliable.congestion.in_flight == 0
+    assert talk.sessions[talk.b].moves == 1
+
+
 def test_a_new_path_begins_with_nothing_learnt():
     """Window, threshold, round trip and pace are as in a session that has just begun."""
     talk = Talk(1, 8000, {"latency_ms": 50, "kilobytes_s": 10}, mtu=300)
