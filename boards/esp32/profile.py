@@ -20,6 +20,7 @@ SLICES = (
 )
 FIRMWARE = "$(PORT_DIR)/boards/manifest.py"  # what is frozen in anyway
 ARCHITECTURE = "xtensawin"  # of its machine code
+MACHINE = ("esp32", "with ESP32")  # sys.platform, the end of sys.implementation._machine
 
 
 class PROFILE(SMALL):

@@ -7,6 +7,10 @@ LINKS = ("console", "uart")
 SLICES = ("kernels", "portable", "noise", "names", "cable")  # the heap holds no more
 FIRMWARE = "$(PORT_DIR)/boards/manifest.py"  # what is frozen in anyway
 ARCHITECTURE = "armv7emsp"  # of its machine code
+MACHINE = (
+    "pyboard",
+    "PYBv1.1 with STM32F405RG",
+)  # sys.platform, the end of sys.implementation._machine
 
 
 class PROFILE(TINY):

@@ -17,6 +17,7 @@ SLICES = (
 )
 FIRMWARE = "$(PORT_DIR)/boards/manifest.py"  # what is frozen in anyway
 ARCHITECTURE = "armv6m"  # of its machine code
+MACHINE = ("rp2", "with RP2040")  # sys.platform, the end of sys.implementation._machine
 
 
 class PROFILE(SMALL):

@@ -20,6 +20,7 @@ SLICES = (
 )
 FIRMWARE = "$(BOARD_DIR)/manifest.py"  # what is frozen in anyway
 ARCHITECTURE = "armv6m"  # of its machine code
+MACHINE = ("rp2", "Pico W with RP2040")  # sys.platform, the end of sys.implementation._machine
 
 
 class PROFILE(SMALL):

@@ -19,6 +19,7 @@ SLICES = (
 )
 FIRMWARE = "$(PORT_DIR)/variants/standard/manifest.py"  # what is frozen in anyway
 ARCHITECTURE = "x64"  # of its machine code
+MACHINE = ("linux", "")  # sys.platform, the end of sys.implementation._machine
 
 
 class PROFILE(SMALL):

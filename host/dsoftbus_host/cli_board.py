@@ -74,10 +74,22 @@ def list_boards() -> None:
 def install(port: str, name: str, source: bool) -> None:
     """Put the node on the board at PORT: only what has changed, and verified."""
     with remote.connected(port) as there:
+        warn_of_another(there, boards.find(name))
         with progress() as show:
             done = installing.install(there, boards.find(name), show, source)
         console.print(f"{done.written} files written, {done.removed} removed")
         start_installed(there, done)
+
+
+def warn_of_another(there: Remote, wanted: boards.Board) -> None:
+    """Says so where the board at the cable is not of the kind that it is to become."""
+    platform, machine = there.machine
+    if not wanted.is_like(platform, machine):
+        errors.print(
+            f"this board calls itself {shown(machine or platform)}: the pins, the limits and the"
+            f" slices of {wanted.name} may not fit it; `dsoftbus board list` shows the others",
+            soft_wrap=True,
+        )
 
 
 @contextlib.contextmanager

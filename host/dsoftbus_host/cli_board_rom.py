@@ -7,7 +7,13 @@ from pathlib import Path
 import click
 
 from dsoftbus_host.board import boards, remote, romfs
-from dsoftbus_host.cli_board import board_option, port_argument, progress, start_installed
+from dsoftbus_host.cli_board import (
+    board_option,
+    port_argument,
+    progress,
+    start_installed,
+    warn_of_another,
+)
 from dsoftbus_host.terminal import command, console
 
 bytecode_option = click.option(
@@ -28,6 +34,7 @@ def deploy(port: str, name: str, bytecode: bool, replace: bool) -> None:
     leaves them; the code that it has put into the file system goes.
     """
     with remote.connected(port) as there:
+        warn_of_another(there, boards.find(name))
         with progress() as show:
             done = romfs.deploy(there, boards.find(name), show, bytecode, replace)
         console.print(f"{done.written} files written, {done.removed} removed")

@@ -52,9 +52,14 @@ trust_option = click.option(
 )
 
 
+_NEW_KEY = (
+    "A board with a new key is trusted again after `dsoftbus board token`, others after"
+    " `dsoftbus pair`."
+)
 # What a person can do about an error; by the peer's code where it gave one.
 ADVICE = {
-    DECRYPT_FAILED: "The peer has another key than this one; it shows its own with `dsoftbus id`.",
+    DECRYPT_FAILED: "The peer has another key than this one; it shows its own with `dsoftbus id`. "
+    + _NEW_KEY,
     PEER_NOT_ALLOWED: "The peer does not know this node's key; it takes it with `--allow KEY`.",
     TOKEN_REQUIRED: "The peer serves those that show its token, and nobody else.",
     NOT_PAIRED: "`dsoftbus pair` on both sides pairs this node with the peer.",
@@ -62,7 +67,8 @@ ADVICE = {
     STALE_PEER: "`dsoftbus discover` shows who is there; `--peer HOST` asks one address.",
     NO_SUCH_SERVICE: "The peer has nothing of that name.",
     END_LINK_DOWN: "Is the peer running, and is this its address?",
-    END_HANDSHAKE_TIMEOUT: "Is this the address of a node?",
+    END_HANDSHAKE_TIMEOUT: "Is this the address of a node, and has it the key that is sought? "
+    + _NEW_KEY,
 }
 
 

@@ -83,6 +83,7 @@ def _machine() -> str:
 
 def _extra() -> bytes:
     """What differs from board to board and from start to start, and counts for nothing."""
-    text = "%s %s %s " % (_machine(), time.time(), time.ticks_us())
+    wall = getattr(time, "time", time.ticks_us)  # not every port has a clock of that kind
+    text = "%s %s %s " % (_machine(), wall(), time.ticks_us())
     urandom = os.urandom(32) if hasattr(os, "urandom") else b""
     return text.encode() + getattr(machine, "unique_id", bytes)() + urandom

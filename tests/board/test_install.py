@@ -115,7 +115,8 @@ def test_the_commands(board, tmp_path_factory):
         return result.output
 
     assert "rpi_pico_w" in run("list")
-    assert "0 removed" in run("install", board.port, "--board", "unix")
+    said = run("install", board.port, "--board", "unix")
+    assert "0 removed" in said and "calls itself" not in said
     assert '"name": "desk"' in run("config", board.port, "name=desk")
     assert "desk" in run("token", board.port, *host)
     run("run", board.port)
@@ -127,3 +128,9 @@ def test_the_commands(board, tmp_path_factory):
     )
     assert "its identity is gone" in run("remove", board.port, "--all")
     assert not [path for path in board.folder.rglob("*") if path.is_file()]
+
+
+def test_a_board_of_another_kind_is_named(bare):
+    said = CliRunner().invoke(main, ["board", "install", bare.port, "--board", "rpi_pico"]).output
+    assert "this board calls itself linux" in said and "of rpi_pico may not fit it" in said
+    assert "files written" in said  # who knows better goes on

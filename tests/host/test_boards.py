@@ -9,7 +9,7 @@ import pytest
 
 import boards as generated
 from dsoftbus.const import SMALL, TINY
-from dsoftbus_host.board import boards, build, slices
+from dsoftbus_host.board import boards, build, remote, slices
 from portable import ROOT
 
 NAMES = ("esp32", "esp32_c3", "esp32_s3", "pybv11", "rpi_pico", "rpi_pico_w", "unix")
@@ -131,3 +131,44 @@ def test_the_page_of_boards_has_every_setting():
     rows = set(re.findall(r"^\| `(\w+)` \|", PAGE[PAGE.index("## `config.json`") :], re.MULTILINE))
     text = (ROOT / "micropython/dsoftbus_mpy/config.py").read_text()
     assert rows == set(re.findall(r"^    \"(\w+)\": \(", text, re.MULTILINE))
+
+
+@pytest.mark.parametrize(
+    "platform, machine, names",
+    [
+        ("rp2", "Raspberry Pi Pico with RP2040", {"rpi_pico"}),
+        ("rp2", "Raspberry Pi Pico W with RP2040", {"rpi_pico", "rpi_pico_w"}),
+        ("rp2", "Raspberry Pi Pico 2 W with RP2350", set()),
+        ("esp32", "Generic ESP32 module with ESP32", {"esp32"}),
+        ("esp32", "Generic ESP32S3 module with ESP32S3", {"esp32_s3"}),
+        ("esp32", "ESP32C3 module with ESP32C3", {"esp32_c3"}),
+        ("pyboard", "PYBv1.1 with STM32F405RG", {"pybv11"}),
+        ("mimxrt", "Teensy 4.0 with MIMXRT1062DVJ6A", set()),
+        ("linux", "linux [GCC 14.2.1] version", {"unix"}),
+        ("", "", set()),
+    ],
+)
+def test_a_board_is_known_by_what_it_calls_itself(platform, machine, names):
+    found = {name for name, known in boards.every().items() if known.is_like(platform, machine)}
+    assert found == names
+
+
+class Said:
+    """A board that says this of itself."""
+
+    def __init__(self, mpy: int) -> None:
+        self._mpy = mpy
+
+    def exec(self, program: str) -> bytes:
+        return b""
+
+    def eval(self, expression: str) -> int:
+        return self._mpy
+
+
+@pytest.mark.parametrize(
+    "number, name", [(4, "armv6m"), (5, "armv7m"), (6, "armv7m"), (7, "armv7emsp"), (9, "xtensa")]
+)
+def test_no_fpu_is_assumed_of_a_board_that_does_not_name_one(number, name):
+    mpy = number << 10 | remote.NATIVE_VERSION << 8 | remote.MPY_VERSION
+    assert remote.Remote(Said(mpy)).architecture == name

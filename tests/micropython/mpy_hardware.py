@@ -211,3 +211,18 @@ def test_another_board_has_other_bytes():
         with Board("rp2", PICO, board):
             streams.append(entropy.source(SEED)(16))
     assert streams[0] == streams[1] != streams[2]
+
+
+class Ticks:
+    """The module `time` of a port without a wall clock."""
+
+    def ticks_us(self) -> int:
+        return 7
+
+
+def test_a_port_may_have_no_wall_clock():
+    before, hardware.time = hardware.time, Ticks()
+    try:
+        assert hardware._extra()
+    finally:
+        hardware.time = before

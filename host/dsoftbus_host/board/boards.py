@@ -18,7 +18,8 @@ _PINS = ("UART", "LED", "ADC")
 class Board(NamedTuple):
     """A folder of `boards/`. `links` are what the node can be reached by, `profile` is a class as
     those of dsoftbus.const, `slices` are all that its `main.py` may load, `firmware` the manifest
-    that its firmware is built with, `architecture` what `mpy-cross -march` calls its machine code.
+    that its firmware is built with, `architecture` what `mpy-cross -march` calls its machine code,
+    `machine` its `sys.platform` and how what its firmware calls it ends.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Board(NamedTuple):
     slices: tuple[str, ...]
     firmware: str
     architecture: str
+    machine: tuple[str, str]
     pins: dict[str, Any]
 
     @property
@@ -42,6 +44,11 @@ class Board(NamedTuple):
     def config(self) -> bytes:
         """The example, which a board without a config.json gets."""
         return (self.folder / "config.json").read_bytes()
+
+    def is_like(self, platform: str, machine: str) -> bool:
+        """Whether a board that says this of itself (`Remote.machine`) is one of this kind."""
+        mine, end = self.machine
+        return platform == mine and machine.endswith(end)
 
     def profile_source(self) -> str:
         """The profile as a module that loads no other: a board has no use for those of const."""
@@ -71,7 +78,7 @@ def _read(folder: Path) -> Board:
     said = runpy.run_path(str(folder / "profile.py"))
     pins = {name: said[name] for name in _PINS}
     about, links, profile = said["ABOUT"], said["LINKS"], said["PROFILE"]
-    own = (said["SLICES"], said["FIRMWARE"], said["ARCHITECTURE"])
+    own = (said["SLICES"], said["FIRMWARE"], said["ARCHITECTURE"], said["MACHINE"])
     return Board(folder.name, about, links, profile, *own, pins)
 
 

@@ -111,7 +111,14 @@ class Remote:
             raise Unsupported(f"mpy version {number & 0xFF} of this board: use --source")
         index = number >> 10 & 0xF
         known = number >> 8 & 3 == NATIVE_VERSION and index < len(ARCHITECTURES)
-        return ARCHITECTURES[index] if known else ""
+        return _without_fpu(ARCHITECTURES[index]) if known else ""
+
+    @property
+    def machine(self) -> tuple[str, str]:
+        """(`sys.platform`, what its firmware calls the board: "Raspberry Pi Pico with RP2040")"""
+        self.run("import sys")
+        said = self.ask("(sys.platform, getattr(sys.implementation, '_machine', ''))")
+        return str(said[0]), str(said[1])
 
     @property
     def room(self) -> tuple[int, int] | None:
@@ -160,6 +167,12 @@ class Remote:
             if _begun(since) or lines.rest.startswith(PROMPT):
                 return "\n".join(since)
         return "\n".join(said)
+
+
+def _without_fpu(architecture: str) -> str:
+    """Every firmware in Thumb-2 without registers for floats says armv7em, a Cortex-M3 too: its
+    instructions are all that may be assumed."""
+    return "armv7m" if architecture == "armv7em" else architecture
 
 
 def _begun(lines: list[str]) -> bool:
