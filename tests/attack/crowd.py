@@ -11,7 +11,7 @@ import socket
 import time
 
 from attack.attacker import Attacker
-from attack.wire import WAIT_S, TcpPeer, UdpPeer, fresh_init, pending
+from attack.wire import ATTACKER, WAIT_S, TcpPeer, UdpPeer, fresh_init, pending
 from dsoftbus.const import FLIGHT_HEADER, PKT_COOKIE, REC_INIT
 from dsoftbus.identity import device_id
 
@@ -27,7 +27,7 @@ class Held:
 
     def __init__(self, at: tuple, _public: bytes, says: bytes = b"", **_: object) -> None:
         self.sent = self.received = 0
-        self.socket = socket.create_connection(at, timeout=WAIT_S)
+        self.socket = socket.create_connection(at, WAIT_S, (ATTACKER, 0))
         self.say(says)
 
     def say(self, data: bytes) -> None:
@@ -54,7 +54,7 @@ class BetweenReplyAndFinish(Attacker):
     count = CONNECTIONS
 
     def attack(self) -> None:
-        honest = self.peer(TcpPeer).greet()
+        honest = self.peer(TcpPeer, source="127.0.0.2").greet()
         self.look()
         for i in range(self.count):
             self.peer(Held, says=self.says)
@@ -167,7 +167,7 @@ class FirstAnswers(Attacker):
 
 class ElsewhereWithTheCookie(Attacker):
     """A cookie that was given to one address, shown by another; and one recorded opening, from
-    address after address. Whoever is not there gets no more than is sent in its name."""
+    address after address. Whoever is not there gets no more than twice what is sent in its name."""
 
     name = "cookie and INIT of another address"
     promise = "a cookie is good at its address, and an opening is answered once"
@@ -181,12 +181,13 @@ class ElsewhereWithTheCookie(Attacker):
             first.send(opening)
             answers = pending(first.socket, 0.01)
             cookies = [data[FLIGHT_HEADER:] for data in answers if data[0] == PKT_COOKIE]
+            before = other.sent
             for cookie in (b"", *cookies):
                 other.send(opening + cookie)
-                came = sum(map(len, pending(other.socket, 0.01)))
-                other.received += came
-                if came > len(opening + cookie):
-                    self.effect(f"{came} bytes came to an address for {len(opening + cookie)}")
+            came = sum(map(len, pending(other.socket, 0.02)))
+            other.received += came
+            if came > 2 * (other.sent - before):
+                self.effect(f"{came} bytes came to an address for {other.sent - before}")
 
 
 class ResetMidway(Attacker):

@@ -33,6 +33,7 @@ class Honest:
         self.psk = psk
         self.served = 0  # sessions that went well
         self.failures: list = []
+        self.beside: Callable[[], str] = str  # what goes on meanwhile, for those who look for why
 
     async def serve_once(self, link: str) -> None:
         name = f"honest-{os.getpid()}-{next(_numbers)}"
@@ -91,4 +92,5 @@ class Honest:
             try:
                 await self.serve_once(link)
             except (BusError, OSError, AssertionError, asyncio.IncompleteReadError) as error:
-                self.failures.append(f"{link}: {type(error).__name__}: {error}")
+                what = f"{link}: {type(error).__name__}: {error}"
+                self.failures.append(f"{what}, beside {self.beside()}")

@@ -58,6 +58,7 @@ class Siege:
         self.failures: list[str] = []  # of attackers themselves: the victim said nothing any more
         self._random = random.Random(seed)
         self._lock = threading.Lock()
+        self._under_way: list[str] = []
         folder.mkdir()
         peers = (
             (public_of(SECRET), "honest", ["allow both *"]),
@@ -67,6 +68,7 @@ class Siege:
         self.victim = kind(folder / "served", trust=str(trust), key_path=str(folder / "own.key"))
         (folder / "served" / moved.BIG).write_bytes(bytes(moved.BIG_BYTES))
         self.honest = Honest(self.victim, folder / "honest")
+        self.honest.beside = lambda: " and ".join(self._under_way)
 
     def threads(self, over: Callable[[], bool]) -> list[threading.Thread]:
         """Of the honest peer and of the attackers; each ends soon after `over()`."""
@@ -77,11 +79,14 @@ class Siege:
     def _attack(self, over: Callable[[], bool]) -> None:
         while not over():
             attacker = self._draw()
+            self._under_way.append(attacker.name)
             try:
                 self._note(attacker.run())
             except Exception as error:  # noqa: BLE001 - told with all else
                 self.failures.append(f"{attacker.name}: {type(error).__name__}: {error}")
                 return
+            finally:
+                self._under_way.remove(attacker.name)
 
     def _draw(self) -> Attacker:
         with self._lock:

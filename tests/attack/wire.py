@@ -32,6 +32,7 @@ from dsoftbus_host import crypto
 from pairs import TAG
 
 SUITE = crypto.suite(SUITE_CHACHA_SHA256)
+ATTACKER = "127.0.0.5"  # an address of its own: honest peers come from another
 WAIT_S = 6  # ends what hangs; nothing is held to a time
 _BUFFER = 2048
 LINGER_RESET = struct.pack("ii", 1, 0)
@@ -127,7 +128,7 @@ class TcpPeer(Peer):
 
     def __init__(
         self, at: tuple, public: bytes, secret: bytes | None = None, psk: bytes | None = None,
-        name: str = "mallory", source: str = "127.0.0.1",
+        name: str = "mallory", source: str = ATTACKER,
     ) -> None:  # fmt: skip
         super().__init__(secret, psk, name)
         self.session = StreamSession(self.local, now_ms(), public)
@@ -220,7 +221,7 @@ class UdpPeer(Peer):
 
     def __init__(
         self, at: tuple, public: bytes, secret: bytes | None = None, psk: bytes | None = None,
-        name: str = "mallory", source: str = "127.0.0.1",
+        name: str = "mallory", source: str = ATTACKER,
     ) -> None:  # fmt: skip
         super().__init__(secret, psk, name)
         self.at = at
@@ -326,7 +327,7 @@ class UdpPeer(Peer):
         return True
 
 
-def bound(source: str = "127.0.0.1") -> socket.socket:
+def bound(source: str) -> socket.socket:
     """A UDP socket at this address; a port of its own."""
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
