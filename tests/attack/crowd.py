@@ -167,7 +167,7 @@ class FirstAnswers(Attacker):
 
 class ElsewhereWithTheCookie(Attacker):
     """A cookie that was given to one address, shown by another; and one recorded opening, from
-    address after address. Whoever is not there gets no more than twice what is sent in its name."""
+    address after address: nobody gets more than twice what is sent in its name."""
 
     name = "cookie and INIT of another address"
     promise = "a cookie is good at its address, and an opening is answered once"
