@@ -76,6 +76,24 @@ def test_the_delay_is_that_of_the_largest_in_whatever_order_they_come():
     assert delays == [30, 10, 30, 5]  # the one that came late moves nothing
 
 
+def test_what_was_due_at_once_is_not_due_again():
+    acks = AckRanges()
+    acks.add(0, True, 0)
+    acks.add(9, True, 0)
+    assert acks.due(0) and read(acks)[1] == {0, 9}
+    acks.add(10, True, 50)
+    assert not acks.due(50) and acks.deadline() > 50
+
+
+def test_fields_of_two_bytes():
+    acks = AckRanges()
+    for number in (*range(300), *range(1000, 1700)):
+        acks.add(number, True, 10)
+    reader, covered = read(acks, now=710)
+    assert covered == {*range(300), *range(1000, 1700)} and reader.delay_ms == 700
+    assert (reader.low[0], reader.high[0], reader.low[1], reader.high[1]) == (1000, 1699, 0, 299)
+
+
 def test_very_long_ranges_and_gaps():
     acks = AckRanges()
     acks.add(0, True, 0)

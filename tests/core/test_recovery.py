@@ -163,6 +163,71 @@ def test_an_acknowledgement_ends_the_probing_and_its_doubling():
     assert path.recovery.deadline() == 2000 + path.rtt.probe_timeout
 
 
+def test_the_wait_doubles_six_times_and_no_more():
+    path = Path()
+    path.send(0, 0, 0)
+    waits = []
+    now = 0
+    for _ in range(9):
+        waits.append(path.recovery.deadline() - now)
+        now = path.recovery.deadline()
+        path.recovery.handle_timer(now)
+    assert waits == [UNKNOWN_TIMEOUT_MS << min(i, 6) for i in range(9)]
+
+
+def test_an_acknowledgement_that_says_nothing_new_ends_no_probing():
+    path = Path()
+    path.send(0, 3, 0)
+    path.ack(1, [(0, 2)], 100)
+    path.recovery.handle_timer(path.recovery.deadline())
+    path.recovery.handle_timer(path.recovery.deadline())
+    doubled = path.recovery.deadline()
+    path.ack(1, [(0, 2)], 900)
+    path.ack(0, [(0, 1)], 900)
+    assert path.recovery.probes == PROBES and path.recovery.deadline() == doubled
+    path.send(4, 4, 900)
+    assert path.recovery.probes == PROBES - 1
+
+
+def test_an_older_acknowledgement_that_comes_late_makes_nothing_less_late():
+    path = Path()
+    path.send(0, 9, 0)
+    path.ack(5, [(0, 1)], 50)
+    assert path.fates.losses == [0, 1, 2]
+    path.ack(3, [(0, 1)], 51)
+    path.recovery.handle_timer(path.rtt.loss_delay)
+    assert path.fates.acks == [5, 3] and path.fates.losses == [0, 1, 2, 4]
+
+
+def test_a_ring_has_room_for_all_but_two_probes():
+    path = Path(8)
+    assert path.recovery.probes == 0 and path.recovery.deadline() is None
+    path.send(0, 4, 0)
+    assert path.recovery.has_room
+    path.send(5, 5, 0)
+    assert not path.recovery.has_room
+    path.ack(0, [(0, 1)], 10)
+    assert path.recovery.has_room
+    path.send(6, 8, 10)
+    assert path.fates.losses == []  # the place of 0 is free again
+    path.ack(8, [(0, 8)], 20)
+    assert path.fates.acks == list(range(9)) and path.recovery.deadline() is None
+
+
+def test_a_segment_counts_as_lost_when_no_copy_of_it_is_left():
+    told = []
+    path = Path()
+    path.fates.sent = told.append
+    path.recovery.sent(0, 100, 0, 0)
+    path.recovery.sent(1, 100, -1, 0)  # a message: nobody sends it again
+    assert told == [0]
+    path.ack(1, [(0, 2)], 10)
+    assert path.fates.acks == [0]
+    path.recovery.sent(2, 100, -1, 20)
+    path.recovery.restart()
+    assert path.fates.losses == []
+
+
 def test_two_timeouts_are_no_silence_and_three_are():
     for timeouts in (2, 3):
         path = Path()
@@ -239,6 +304,99 @@ def test_what_was_not_sent_cannot_be_acknowledged():
     path.send(0, 3, 0)
     raises("core.reject.nonce_mismatch_or_stale_reply", path.ack, 4, [(0, 1)], 10, 4)
     assert path.fates.acks == []
+
+
+def in_avoidance(window=10000, limit=100000):
+    """A NewReno that has left slow start with this window; losses up to packet 0 are one event."""
+    reno = NewReno(1000, limit)
+    reno.on_lost(0, 0, 0)
+    reno.window = reno.threshold = window
+    return reno
+
+
+def grown(reno, first, count):
+    """The window after `count` packets that filled it were acknowledged, one after the other."""
+    for number in range(first, first + count):
+        reno.in_flight = reno.window
+        reno.on_acked(number, 1000)
+    return reno.window
+
+
+def test_a_window_grows_by_a_packet_for_a_window_and_counts_on_from_there():
+    reno = in_avoidance()
+    assert grown(reno, 1, 9) == 10000 and grown(reno, 10, 1) == 11000
+    assert grown(reno, 11, 10) == 11000 and grown(reno, 21, 1) == 12000
+
+
+def test_a_loss_forgets_what_was_counted_towards_a_packet_more():
+    reno = in_avoidance(20000)
+    grown(reno, 1, 19)
+    reno.on_lost(20, 0, 20)
+    assert reno.window == 10000
+    assert grown(reno, 21, 9) == 10000 and grown(reno, 30, 1) == 11000
+    reno.restart()
+    assert reno.window == 10000 and reno.slow_start and reno._acked == 0
+
+
+def test_losses_up_to_the_newest_packet_of_then_are_one_event():
+    reno = NewReno(1000, 100000)
+    reno.on_lost(0, 0, 7)
+    assert reno.window == 5000
+    for number in range(8):
+        reno.on_lost(number, 0, 20)
+        assert reno.window == 5000
+    assert grown(reno, 5, 3) == 5000, "no growth for what was sent before the loss"
+    reno.on_lost(8, 0, 20)
+    assert reno.window == 2500
+
+
+def test_the_window_never_leaves_what_the_buffers_hold():
+    for reno in (NewReno(1000, 12500), in_avoidance(12000, 12500)):
+        assert grown(reno, 1, 40) == 12500
+    assert NewReno(1000, 4000).window == 4000
+
+
+def test_a_sender_that_fills_half_of_its_window_uses_it():
+    for used, window in ((5000, 11000), (4999, 10000)):
+        reno = NewReno(1000, 100000)
+        reno.in_flight = used
+        reno.on_acked(0, 1000)
+        assert reno.window == window and reno.in_flight == used - 1000
+
+
+def test_the_last_packet_of_a_window_may_stand_out():
+    reno = NewReno(1000, 100000)
+    reno.in_flight = 9999
+    assert reno.has_room
+    reno.on_sent(1)
+    assert not reno.has_room
+
+
+def test_the_pace_to_the_millisecond():
+    """A window of 40 packets in 100 ms, and a quarter more: two ms a packet. Ten go at once."""
+    rtt = Rtt()
+    rtt.sample(100)
+    reno = NewReno(1000, 1000000)
+    reno.window = reno.threshold = 40000
+    pacer = Pacer(1000, reno, rtt, 0)
+    for _ in range(10):
+        assert pacer.ready_at(0) == 0
+        pacer.on_sent(1000)
+    assert pacer.ready_at(0) == 2 and pacer.ready_at(1) == 2 and pacer.ready_at(2) == 2
+    pacer.on_sent(1000)
+    assert pacer.ready_at(2) == 4
+    pacer.on_sent(1000)
+    assert pacer.ready_at(2) == 6
+    # After any rest there are ten again, and no more; in slow start it is twice as fast.
+    for _ in range(10):
+        assert pacer.ready_at(1000) == 1000
+        pacer.on_sent(1000)
+    assert pacer.ready_at(1000) == 1002
+    reno.threshold = 80000
+    pacer.on_sent(1000)
+    assert pacer.ready_at(1000) == 1003  # 2000 bytes short, 800 a ms
+    pacer.restart()
+    assert pacer.ready_at(1000) == 1000 and pacer._tokens == 10000
 
 
 def test_pacing_spreads_a_window_over_a_round_trip():
