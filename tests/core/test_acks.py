@@ -87,10 +87,11 @@ def test_what_was_due_at_once_is_not_due_again():
 
 def test_fields_of_two_bytes():
     acks = AckRanges()
-    for number in (*range(300), *range(1000, 1700)):
+    numbers = list(range(300)) + list(range(1000, 1700))
+    for number in numbers:
         acks.add(number, True, 10)
     reader, covered = read(acks, now=710)
-    assert covered == {*range(300), *range(1000, 1700)} and reader.delay_ms == 700
+    assert covered == set(numbers) and reader.delay_ms == 700
     assert (reader.low[0], reader.high[0], reader.low[1], reader.high[1]) == (1000, 1699, 0, 299)
 
 
