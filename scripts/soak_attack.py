@@ -31,7 +31,11 @@ def main(seconds: float, seed: int) -> int:
             print(f"{siege.rounds[name].runs:5} {siege.rounds[name]}")
     for siege in soak.sieges:
         kind = siege.victim.kind
-        print(f"{kind}: {siege.honest.served} honest sessions, memory grew by {soak.growth[kind]}")
+        honest = siege.honest
+        print(
+            f"{kind}: {honest.served} honest sessions, {honest.redials} dialled again,"
+            f" memory grew by {soak.growth[kind]}"
+        )
     for problem in soak.problems:
         print(problem)
     return 1 if soak.problems else 0
