@@ -29,6 +29,7 @@ from dsoftbus.const import (  # noqa: E402 - after the path
 )
 from dsoftbus.errors import END_LINK_DOWN, END_NO_MEMORY, BusError  # noqa: E402
 from dsoftbus.link.line import NEIGHBOUR  # noqa: E402
+from dsoftbus.session import cable  # noqa: E402
 from dsoftbus.trust.acl import grant  # noqa: E402
 from dsoftbus.trust.guard import Guard  # noqa: E402
 from dsoftbus_mpy import entropy, files, node, tcp  # noqa: E402
@@ -46,6 +47,10 @@ PAIR_MS = 1000
 SETTLE_MS = 12000  # four farewells to a peer that says nothing any more, each later than the last
 CAUSES = (BusError, OSError, MemoryError)
 LASTS_MS = (0, 60)  # there is memory again at once, and only after many have asked for some
+
+
+# As `Hasty`, on a line: handshakes have 4 s more there in place of a minute.
+cable.PATIENCE_MS = 200
 
 
 class Hasty(SMALL):
