@@ -166,7 +166,14 @@ def measured(kind: Kind, rom: bool = False) -> Held:
         (folder / "plan.json").write_text(json.dumps(plan(kind)))
         port = os.environ.get("DSOFTBUS_WASM_PORT") or str(PORT)
         code = folder / ("image" if rom else "lib")
-        command = ("node", str(HERE / "run.mjs"), port, str(code), f"{folder}/plan.json")
+        command = (
+            "node",
+            "--no-wasm-tier-up",
+            str(HERE / "run.mjs"),
+            port,
+            str(code),
+            f"{folder}/plan.json",
+        )
         run = subprocess.run(command, capture_output=True, text=True, check=False)
     if run.returncode:
         sys.exit(run.stdout + run.stderr)

@@ -24,6 +24,9 @@ FILES = CORE_FILES + BACKEND_FILES + MICROPYTHON_FILES + ATTACK_FILES
 VECTORS = Path(os.environ.get("DSOFTBUS_VECTORS") or ROOT.parent / "shared" / "vectors")
 WASM_PORT = ROOT / "build/node/node_modules/@micropython/micropython-webassembly-pyscript"
 HEAP = "64M"  # ample: what a board can hold is for tests that measure it
+# Node 20 that still compiles WebAssembly anew in its background may never end, once in some twenty
+# of our shortest runs.
+NODE = ("node", "--no-wasm-tier-up")
 TIMEOUT_S = 240  # ends an endless loop; no test is held to a time
 
 UNIX = "micropython unix"
@@ -48,15 +51,19 @@ def unix_command(file: Path) -> list:
 
 
 def wasm_command(file: Path) -> list:
-    port = os.environ.get("DSOFTBUS_WASM_PORT") or str(WASM_PORT)
-    return ["node", str(TESTS / "wasm/run.mjs"), port, str(VECTORS), str(file)]
+    return [*NODE, str(TESTS / "wasm/run.mjs"), wasm_port(), str(VECTORS), str(file)]
+
+
+def wasm_port() -> str:
+    """The folder of the WebAssembly port."""
+    return os.environ.get("DSOFTBUS_WASM_PORT") or str(WASM_PORT)
 
 
 def wasm_missing() -> str:
     """Why the WebAssembly port cannot run here; empty if it can."""
     if not shutil.which("node"):
         return "node is not installed"
-    if not Path(wasm_command(ROOT)[2], "micropython.mjs").exists():
+    if not Path(wasm_port(), "micropython.mjs").exists():
         return "the WebAssembly port is not in build/node (npm was absent when it was set up)"
     return ""
 

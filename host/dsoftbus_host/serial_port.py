@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import sys
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from dsoftbus.discovery.on_line import OnLine
 from dsoftbus.errors import END_HANDSHAKE_TIMEOUT, END_LOCAL, LINE_VERSION, PeerError
 from dsoftbus.link.line import NEIGHBOUR
 from dsoftbus.ticks import earliest
+from dsoftbus_host import display
 from dsoftbus_host.cable import BAUD, Cable
 from dsoftbus_host.clock import now_ms
 from dsoftbus_host.datagram_port import DatagramPort
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 CONNECT_MS = 20000
 OLD = "the other end has an older version: install the node there anew"
-log = logging.getLogger("dsoftbus")
+log = display.log()
 
 
 class SerialPort(DatagramPort):

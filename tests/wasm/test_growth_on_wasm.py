@@ -14,9 +14,11 @@ import portable
     ],
 )
 def test_growth_on_wasm(call, rounds, limit):
-    port = portable.wasm_command(portable.ROOT)[2]
+    port = portable.wasm_port()
     script = str(portable.TESTS / "wasm" / "growth.mjs")
-    output = portable.output_of(["node", script, port, "test_memory", call, str(rounds)], call)
+    output = portable.output_of(
+        [*portable.NODE, script, port, "test_memory", call, str(rounds)], call
+    )
     held = [int(line) for line in output.split()]
     assert len(held) == rounds // 100 + 1
     assert held[-1] - held[0] < limit, held

@@ -13,7 +13,7 @@ AIMED = [kind for kind in memory.KINDS if kind.aim]
     "kind", [kind for kind in memory.KINDS if kind.aim], ids=lambda k: k.links
 )
 def test_a_node_in_rom_is_below_its_aim(kind, monkeypatch):
-    monkeypatch.setenv("DSOFTBUS_WASM_PORT", portable.wasm_command(portable.ROOT)[2])
+    monkeypatch.setenv("DSOFTBUS_WASM_PORT", portable.wasm_port())
     code, idle, one, four = memory.node_bytes(kind, memory.measured(kind, rom=True))
     assert code < idle < one < four
     assert one < kind.aim
