@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -175,7 +176,7 @@ def measured(kind: Kind, rom: bool = False) -> Held:
             f"{folder}/plan.json",
         )
         run = subprocess.run(command, capture_output=True, text=True, check=False)
-    if run.returncode:
+    if run.returncode != -signal.SIGTERM:
         sys.exit(run.stdout + run.stderr)
     return dict(json.loads(run.stdout))
 

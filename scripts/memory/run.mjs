@@ -56,6 +56,7 @@ async function main([port, code, plan]) {
 
 try {
   await main(process.argv.slice(2));
+  process.kill(process.pid, "SIGTERM"); // node may wait for ever at its exit: see tests/wasm/port.mjs
 } catch (error) {
   console.log(error.message.slice(0, 2000)); // node's own report would show the port's source
   process.exitCode = 1;
