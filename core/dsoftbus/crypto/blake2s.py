@@ -6,6 +6,10 @@ one step then serves the four columns (or diagonals) of a round together.
 
 from struct import pack_into, unpack_from
 
+if False:  # for types
+    from dsoftbus.contracts import Data
+
+
 BLOCK_LEN = 64
 DIGEST_LEN = 32
 
@@ -39,7 +43,7 @@ _IV_HIGH = _row(0x510E527F, 0x9B05688C, 0x1F83D9AB, 0x5BE0CD19)
 _PARAMETERS = 0x01010000 | DIGEST_LEN  # fanout 1, depth 1, no key
 
 
-def digest(data) -> bytes:
+def digest(data: "Data") -> bytes:
     """The 32-byte BLAKE2s of bytes-like `data`."""
     low = _IV_LOW ^ _PARAMETERS
     high = _IV_HIGH
@@ -59,7 +63,7 @@ def digest(data) -> bytes:
     return bytes(out)
 
 
-def _compress(low: int, high: int, block, count: int, final: int) -> tuple:
+def _compress(low: int, high: int, block: "Data", count: int, final: int) -> tuple[int, int]:
     """One block into the chaining rows; `count` bytes so far, `final` all ones for the last."""
     m = unpack_from("<16I", block)
     a = low
@@ -78,12 +82,12 @@ def _compress(low: int, high: int, block, count: int, final: int) -> tuple:
     return low ^ a ^ c, high ^ b ^ d
 
 
-def _scheduled(m: tuple, at: int) -> int:
+def _scheduled(m: tuple[int, ...], at: int) -> int:
     """A row of the message words that every other entry of the schedule from `at` names."""
     return _row(m[SIGMA[at]], m[SIGMA[at + 2]], m[SIGMA[at + 4]], m[SIGMA[at + 6]])
 
 
-def _quarter(a: int, b: int, c: int, d: int, x: int, y: int) -> tuple:
+def _quarter(a: int, b: int, c: int, d: int, x: int, y: int) -> tuple[int, int, int, int]:
     """The mixing function G on all columns: rotations to the right by 16, 12, 8 and 7."""
     a = a + b + x & _WORDS
     d = (d ^ a) << 16

@@ -6,6 +6,10 @@ inside it. A dozen big integer operations then do what would be hundreds of word
 bytecode, and on a 32-bit port no word becomes an object of its own.
 """
 
+if False:  # for types
+    from dsoftbus.contracts import Buffer, Data
+
+
 _BATCH = 4  # blocks at a time: the constants below take 1.3 KB, and 5 with 16, which are no faster
 _BLOCK = 64
 _ALL = (1 << 256 * _BATCH) - 1  # cut to `n` blocks by `& _ALL >> 256 * (_BATCH - n)`
@@ -22,7 +26,7 @@ _P = (1 << 130) - 5
 _CLAMP = 0x0FFFFFFC0FFFFFFC0FFFFFFC0FFFFFFF
 
 
-def _row(data) -> int:
+def _row(data: "Data") -> int:
     """16 bytes to a row of one block: four little-endian words, 64 bits apart."""
     row = 0
     for at in (12, 8, 4, 0):
@@ -33,7 +37,7 @@ def _row(data) -> int:
 _CONSTANT = _row(b"expand 32-byte k")
 
 
-def _quarter(a: int, b: int, c: int, d: int, words: int) -> tuple:
+def _quarter(a: int, b: int, c: int, d: int, words: int) -> tuple[int, int, int, int]:
     """The quarter round on all columns of rows; `words` masks the low half of every lane."""
     a = a + b & words
     d = (d ^ a) << 16
@@ -50,7 +54,7 @@ def _quarter(a: int, b: int, c: int, d: int, words: int) -> tuple:
     return a, b, c, d
 
 
-def _double_rounds(a: int, b: int, c: int, d: int, n: int) -> tuple:
+def _double_rounds(a: int, b: int, c: int, d: int, n: int) -> tuple[int, int, int, int]:
     """Ten double rounds over `n` blocks; a diagonal is a column after rows turn by 1, 2, 3."""
     cut = 256 * (_BATCH - n)
     words = _WORDS >> cut
@@ -82,19 +86,23 @@ class ChaChaPoly:
     A nonce is `salt`, 32 bits that Noise leaves zero, and `n` in 64 bits, both little-endian.
     """
 
-    def __init__(self, key, salt: int = 0):
+    def __init__(self, key: "Data", salt: int = 0) -> None:
         self._b = _row(key)
         self._c = _row(key[16:])
         self._salt = salt << 64
 
-    def seal(self, n: int, ad, src, start: int, end: int, dst, at: int) -> int:
+    def seal(
+        self, n: int, ad: "Data", src: "Data", start: int, end: int, dst: "Buffer", at: int
+    ) -> int:
         """Encrypts src[start:end] to dst[at:], appends the tag, returns the index past it."""
         stop = at + end - start
         poly_key = self._crypt(n, src, start, end, dst, at)
         dst[stop : stop + 16] = _tag(poly_key, ad, dst, at, stop).to_bytes(16, "little")
         return stop + 16
 
-    def open(self, n: int, ad, src, start: int, end: int, dst, at: int) -> int:
+    def open(
+        self, n: int, ad: "Data", src: "Data", start: int, end: int, dst: "Buffer", at: int
+    ) -> int:
         """Verifies and decrypts src[start:end], tag last, to dst[at:]; the index past, or -1."""
         end -= 16
         if end < start:
@@ -106,7 +114,9 @@ class ChaChaPoly:
         self._crypt(n, src, start, end, dst, at)
         return at + end - start
 
-    def _crypt(self, n: int, src, start: int, end: int, dst, at: int):
+    def _crypt(
+        self, n: int, src: "Data", start: int, end: int, dst: "Buffer", at: int
+    ) -> bytearray:
         """Encrypts or decrypts src[start:end] to dst[at:]; returns the block of the Poly1305 key.
 
         That block is the first of the key stream, so that a short message is one batch in all.
@@ -126,7 +136,7 @@ class ChaChaPoly:
             at += size
         return poly_key
 
-    def _blocks(self, n: int, counter: int, blocks: int):
+    def _blocks(self, n: int, counter: int, blocks: int) -> bytearray:
         """`blocks` (at most _BATCH) blocks of key stream from block `counter` for nonce `n`."""
         cut = 256 * (_BATCH - blocks)
         ones = _ROW_ONE >> cut
@@ -152,14 +162,14 @@ def _interleaved(first: bytes, second: int, blocks: int) -> bytearray:
     return stream
 
 
-def _xor(src, start: int, stream, size: int, dst, at: int) -> None:
+def _xor(src: "Data", start: int, stream: "Data", size: int, dst: "Buffer", at: int) -> None:
     """dst[at:] = src[start:] ^ stream[:size]"""
     mixed = int.from_bytes(src[start : start + size], "little")
     mixed ^= int.from_bytes(stream[:size], "little")
     dst[at : at + size] = mixed.to_bytes(size, "little")
 
 
-def _tag(poly_key, ad, data, start: int, end: int) -> int:
+def _tag(poly_key: "Data", ad: "Data", data: "Data", start: int, end: int) -> int:
     """Poly1305 over `ad` and data[start:end], each padded to 16 bytes, and their lengths."""
     r = int.from_bytes(poly_key[:16], "little") & _CLAMP
     s = int.from_bytes(poly_key[16:32], "little")
@@ -169,7 +179,7 @@ def _tag(poly_key, ad, data, start: int, end: int) -> int:
     return acc + s & (1 << 128) - 1
 
 
-def _absorb(acc: int, r: int, data, start: int, end: int) -> int:
+def _absorb(acc: int, r: int, data: "Data", start: int, end: int) -> int:
     for at in range(start, end - 15, 16):
         block = int.from_bytes(data[at : at + 16], "little")
         acc = (acc + block + (1 << 128)) * r % _P

@@ -1,7 +1,13 @@
 """HMAC (RFC 2104) and the HKDF of Noise (section 4.3), over any suite's hash."""
 
+if False:  # for types
+    from collections.abc import Callable
 
-def hmac(digest, block_len: int, key, data) -> bytes:
+    from dsoftbus.contracts import Data
+    from dsoftbus.crypto.suite import Hash
+
+
+def hmac(digest: "Callable[[Data], bytes]", block_len: int, key: "Data", data: "Data") -> bytes:
     """HMAC of `data` under `key` (any length) by `digest(data)`, which has `block_len` blocks."""
     if len(key) > block_len:
         key = digest(key)
@@ -10,7 +16,7 @@ def hmac(digest, block_len: int, key, data) -> bytes:
     return digest(bytes([byte ^ 0x5C for byte in block]) + inner)
 
 
-def hkdf(hash, chaining_key: bytes, ikm: bytes, outputs: int) -> tuple:
+def hkdf(hash: "Hash", chaining_key: bytes, ikm: "Data", outputs: int) -> tuple[bytes, ...]:
     """`outputs` (1 to 3) keys of `hash.hash_len` bytes each: Noise's HKDF, which has no info."""
     secret = hash.hmac(chaining_key, ikm)
     block = b""

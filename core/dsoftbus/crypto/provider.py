@@ -1,11 +1,14 @@
 """The provider that runs everywhere: suites in portable code."""
 
-from dsoftbus.codec import copy
+from dsoftbus.base.codec import copy
 from dsoftbus.const import SUITE_CHACHA_BLAKE2S, SUITE_CHACHA_SHA256
 from dsoftbus.crypto.chachapoly import ChaChaPoly
 from dsoftbus.crypto.suite import SHA256, Hash, KeyPair, Suite
 from dsoftbus.crypto.x25519 import BASE, exchange
 from dsoftbus.errors import Unsupported
+
+if False:  # for types
+    from dsoftbus.contracts import Data
 
 
 def suite(code: int = SUITE_CHACHA_SHA256) -> Suite:
@@ -19,6 +22,6 @@ def suite(code: int = SUITE_CHACHA_SHA256) -> Suite:
     raise Unsupported("portable suite %d" % code)
 
 
-def keypair(secret) -> KeyPair:
+def keypair(secret: "Data") -> KeyPair:
     """The portable key pair of a 32-byte secret."""
     return KeyPair(secret, exchange, BASE)

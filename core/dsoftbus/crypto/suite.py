@@ -11,6 +11,12 @@ from hashlib import sha256
 from dsoftbus.const import SUITE_AESGCM_SHA256, SUITE_CHACHA_BLAKE2S, SUITE_CHACHA_SHA256
 from dsoftbus.crypto import hkdf
 
+if False:  # for types
+    from collections.abc import Callable
+
+    from dsoftbus.contracts import Aead, Copy, Data, Keys
+
+
 NAMES = {
     SUITE_CHACHA_SHA256: b"25519_ChaChaPoly_SHA256",
     SUITE_CHACHA_BLAKE2S: b"25519_ChaChaPoly_BLAKE2s",
@@ -21,7 +27,14 @@ NAMES = {
 class Suite:
     """`name` follows the pattern in the protocol name; `code` stands for it on the wire."""
 
-    def __init__(self, code: int, keypair, cipher, hash, copy):
+    def __init__(
+        self,
+        code: int,
+        keypair: "Callable[[bytes], Keys]",
+        cipher: "Callable[[Data], Aead]",
+        hash: "Hash",
+        copy: "Copy",
+    ) -> None:
         self.code = code
         self.name = NAMES[code]
         self.keypair = keypair
@@ -36,29 +49,36 @@ class Hash:
     hash_len = 32
     block_len = 64
 
-    def __init__(self, name: bytes, digest, hmac=None):
+    def __init__(
+        self,
+        name: bytes,
+        digest: "Callable[[Data], bytes]",
+        hmac: "Callable[[Data, Data], bytes] | None" = None,
+    ) -> None:
         self.name = name
         self.digest = digest
         self.hmac = hmac or self._hmac  # a provider may have its own hmac(key, data)
 
-    def _hmac(self, key, data) -> bytes:
+    def _hmac(self, key: "Data", data: "Data") -> bytes:
         return hkdf.hmac(self.digest, self.block_len, key, data)
 
 
 class KeyPair:
     """An X25519 key over `multiply(scalar, point)`, which maps 32 bytes and 32 bytes to 32."""
 
-    def __init__(self, secret, multiply, base: bytes):
+    def __init__(
+        self, secret: "Data", multiply: "Callable[[Data, Data], bytes]", base: bytes
+    ) -> None:
         self._secret = bytes(secret)
         self._multiply = multiply
         self.public = multiply(self._secret, base)
 
-    def exchange(self, public) -> bytes:
+    def exchange(self, public: "Data") -> bytes:
         """The 32-byte shared secret; all zeros for a point of low order."""
         return self._multiply(self._secret, public)
 
 
-def digest_sha256(data) -> bytes:
+def digest_sha256(data: "Data") -> bytes:
     return sha256(data).digest()
 
 

@@ -7,6 +7,10 @@ depends on a key bit, only which of two list entries is read; docs/security.md s
 worth on big integers.
 """
 
+if False:  # for types
+    from dsoftbus.contracts import Data
+
+
 _P = (1 << 255) - 19
 _LOW = (1 << 256) - 1
 # A multiple of p above every value that is ever subtracted, so that no difference is negative.
@@ -42,14 +46,14 @@ def _square(x: int, times: int) -> int:
     return x
 
 
-def _clamped(secret) -> bytearray:
+def _clamped(secret: "Data") -> bytearray:
     scalar = bytearray(secret)
     scalar[0] &= 248
     scalar[31] = scalar[31] & 127 | 64
     return scalar
 
 
-def exchange(secret, public) -> bytes:
+def exchange(secret: "Data", public: "Data") -> bytes:
     """The shared secret (32 bytes) of 32-byte keys; all zeros for a point of low order.
 
     The top bit of `public` is ignored and values of p and above are accepted (RFC 7748 section 5).
@@ -59,7 +63,7 @@ def exchange(secret, public) -> bytes:
     return (fold(x * invert(z)) % _P).to_bytes(32, "little")
 
 
-def ladder(scalar, x1: int) -> tuple:
+def ladder(scalar: "Data", x1: int) -> tuple[int, int]:
     """(x, z) of `scalar` (little-endian bytes, clamped) times the point x1, in projective form.
 
     Entries 0 and 1 are the two running points, one base point apart. Each step doubles the one

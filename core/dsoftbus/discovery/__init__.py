@@ -1,1 +1,1 @@
-"""Floor 4: who is there. Announcements, the table of peers, and what a flood may cost."""
+"""Discovery: announcements, the table of peers, and what a flood may cost."""

@@ -8,7 +8,7 @@ Decoding is total, and only what `encode` could have made is taken: either gives
 bytes.
 """
 
-from dsoftbus.codec import Reader, is_name, put_u16, put_u32, text
+from dsoftbus.base.codec import Reader, is_name, put_u16, put_u32, text
 from dsoftbus.const import (
     ANNOUNCE_MAX,
     KEY_BYTES,
@@ -32,6 +32,13 @@ from dsoftbus.errors import (
     PeerError,
 )
 
+if False:  # for types
+    from collections.abc import Sequence
+
+    from dsoftbus.contracts import Data
+    from dsoftbus.node import Node
+
+
 MAGIC = b"NXSB"
 FLAG_QUERY = 1  # whoever hears this answers with its own announcement, to the sender alone
 FLAG_PAIRING = 2  # this node takes pairings now
@@ -46,8 +53,8 @@ _ID_MAX = 64
 _ID_AT = 6
 
 
-def pairing_flags(node, now: int) -> int:
-    """What to announce of how `node` pairs at the moment: by digits, by its token only, or not."""
+def pairing_flags(node: "Node", now: int) -> int:
+    """Returns the flags that say how `node` pairs now: by digits, by its token only, or not."""
     if node.guard is None:
         return 0
     if node.guard.desk.is_open(now):
@@ -61,7 +68,15 @@ class Announcement:
     Version 1 has the port of one stream link and no sequence (-1), flags or name.
     """
 
-    def __init__(self, device: str, public: bytes, links=(), services=(), name="", version=2):
+    def __init__(
+        self,
+        device: str,
+        public: bytes,
+        links: "Sequence[tuple[int, int]]" = (),
+        services: "Sequence[str]" = (),
+        name: str = "",
+        version: int = 2,
+    ) -> None:
         self.version = version
         self.id = device
         self.public = public
@@ -101,7 +116,7 @@ class Announcement:
         return bytes(self.public) + bytes(fixed) + links + _named(self.name, 0, NODE_NAME_MAX)
 
 
-def claimed(data) -> tuple:
+def claimed(data: "Data") -> tuple[str, bytes]:
     """(device id, key) that a packet claims, at the cost of a glance; ("", b"") for none."""
     if len(data) < _ID_AT or bytes(data[:4]) != MAGIC:
         return "", b""
@@ -115,7 +130,7 @@ def claimed(data) -> tuple:
     return device, bytes(data[at : at + KEY_BYTES])
 
 
-def decode(data) -> Announcement:
+def decode(data: "Data") -> Announcement:
     """The announcement in a whole packet, or PeerError with one of errors.ANNOUNCE_*.
 
     That its id is the one of its key is for the caller to check.
@@ -131,7 +146,7 @@ def decode(data) -> Announcement:
         raise
 
 
-def _decode(packet) -> Announcement:
+def _decode(packet: "_Packet") -> Announcement:
     if packet.raw(len(MAGIC)) != MAGIC:
         raise PeerError(ANNOUNCE_MAGIC)
     version = packet.u8()
@@ -150,7 +165,7 @@ def _decode(packet) -> Announcement:
     return said
 
 
-def _decode_2(packet, said: Announcement) -> None:
+def _decode_2(packet: "_Packet", said: Announcement) -> None:
     said.public = packet.raw(KEY_BYTES)
     said.sequence = packet.u32()
     said.lifetime_s = packet.u16()
@@ -169,7 +184,7 @@ class _Packet(Reader):
             raise PeerError(ANNOUNCE_TRUNCATED)
         return super()._take(n)
 
-    def count(self, most: int):
+    def count(self, most: int) -> range:
         """The range of a list's indices."""
         n = self.u8()
         if n > most:
@@ -189,7 +204,7 @@ class _Packet(Reader):
             raise PeerError(ANNOUNCE_INVALID, "name")
         return found
 
-    def link(self) -> tuple:
+    def link(self) -> tuple[int, int]:
         kind, port = self.u8(), self.u16()
         if not port:
             raise PeerError(ANNOUNCE_INVALID, "port")
@@ -207,7 +222,7 @@ def _named(name: str, least: int, most: int) -> bytes:
     return bytes((len(raw),)) + raw
 
 
-def _listed(services) -> bytes:
+def _listed(services: "Sequence[str]") -> bytes:
     if len(services) > SERVICES_MAX:
         raise LocalError(BAD_ARGUMENT, "at most 16 services")
     return bytes((len(services),)) + b"".join([_named(s, 1, SERVICE_NAME_MAX) for s in services])

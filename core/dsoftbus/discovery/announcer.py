@@ -1,7 +1,11 @@
-"""What this node says of itself, and when."""
+"""The announcements of this node: their content and their times."""
 
 from dsoftbus.const import ANNOUNCE_MAX, U30_MAX
 from dsoftbus.discovery.announce import FLAG_QUERY
+
+if False:  # for types
+    from dsoftbus.discovery.announce import Announcement
+
 
 _EAGER = 3  # the first few ask who is there, and follow each other: a datagram may be lost
 _EAGER_MS = 1000
@@ -15,7 +19,7 @@ class Announcer:
     `ask_bytes`: how long questions are at least. On a network no answer is longer.
     """
 
-    def __init__(self, said, now: int, ask_bytes: int = 0):
+    def __init__(self, said: "Announcement", now: int, ask_bytes: int = 0) -> None:
         self.said = said
         self._ask_bytes = ask_bytes
         self._due = now
@@ -24,7 +28,7 @@ class Announcer:
     def poll_timer(self) -> int:
         return self._due
 
-    def poll_transmit(self, now: int):
+    def poll_transmit(self, now: int) -> bytes | None:
         """The packet for everyone that is due, or None."""
         if now < self._due:
             return None
@@ -38,8 +42,8 @@ class Announcer:
         """A probe, for one address or for everyone."""
         return self._packet(FLAG_QUERY)
 
-    def answer(self, most: int = ANNOUNCE_MAX):
-        """What answers a probe of `most` bytes, or None where it would be longer."""
+    def answer(self, most: int = ANNOUNCE_MAX) -> bytes | None:
+        """Returns the answer to a probe of `most` bytes, or None where it would be longer."""
         packet = self._packet(0)
         if len(packet) > most:
             from dsoftbus.discovery.padding import within  # few have so much to say

@@ -1,11 +1,14 @@
-"""How long announcements are: questions as long as the answers that they want, answers no longer
-than their questions (docs/wire-format.md, answers)."""
+"""The length of announcements: questions are as long as the answers that they want, answers no
+longer than their questions (docs/wire-format.md, answers)."""
 
 from dsoftbus.const import SERVICE_NAME_MAX, SERVICES_MAX
 from dsoftbus.discovery.announce import PAD
 
+if False:  # for types
+    from dsoftbus.discovery.announce import Announcement
 
-def within(said, packet: bytes, most: int):
+
+def within(said: "Announcement", packet: bytes, most: int) -> bytes | None:
     """The announcement `packet` of `said`, or one with so many services less that it has at most
     `most` bytes; None where there is none."""
     services = said.services
@@ -16,7 +19,7 @@ def within(said, packet: bytes, most: int):
     return packet if len(packet) <= most else None
 
 
-def padded(said, least: int) -> bytes:
+def padded(said: "Announcement", least: int) -> bytes:
     """The packet of `said`, with services that are none where it would be shorter than `least`."""
     packet = said.encode()
     missing = least - len(packet)

@@ -1,6 +1,6 @@
 """The table of peers: who has been heard of, for how long that holds, and how to reach them.
 
-What it holds is a hint. A peer is *known* when a handshake has proved it, or when it is trusted or
+Its entries are hints. A peer is *known* when a handshake has proved it, or when it is trusted or
 configured; announcements alone make *strangers*. Strangers share a budget, by host, and give way
 to each other. A known peer has one of its own for what comes from where it was heard or proved
 last; what names it and comes from elsewhere pays as strangers do, and is nothing without its key.
@@ -8,9 +8,11 @@ last; what names it and comes from elsewhere pays as strangers do, and is nothin
 
 from collections import deque
 
-from dsoftbus.backoff import Backoff
+from dsoftbus.base.backoff import Backoff
+from dsoftbus.base.shares import Shares
+from dsoftbus.base.token_bucket import TokenBucket
 from dsoftbus.const import ANNOUNCE_MAX, EV_OFFLINE, EV_ONLINE, LINK_LINE
-from dsoftbus.discovery.announce import JUMP_MAX, PAD, claimed, decode
+from dsoftbus.discovery.announce import FLAG_QUERY, JUMP_MAX, PAD, claimed, decode
 from dsoftbus.errors import (
     ANNOUNCE_OVERSIZE,
     ANNOUNCE_RATE,
@@ -23,9 +25,14 @@ from dsoftbus.errors import (
     PeerError,
 )
 from dsoftbus.identity import device_id
-from dsoftbus.pace import TokenBucket
-from dsoftbus.session.events import NodeEvent
-from dsoftbus.shares import Shares
+from dsoftbus.mux.events import NodeEvent
+
+if False:  # for types
+    from collections.abc import Callable, Collection, Iterator, Sequence
+
+    from dsoftbus.contracts import Address, Any, Data, Deadline, Profile, Route
+    from dsoftbus.discovery.announce import Announcement
+
 
 # The field's hardening: at most 50 packets in 5 s, at most 3 handshakes in 30 s for each peer.
 # Where the table holds more strangers than could stay in it at that pace, as many as it needs:
@@ -43,36 +50,39 @@ _WARNINGS = 4  # that wait for the program
 class Peer:
     """One node that has been heard of. `links` are (kind, port); `source` is (host, port)."""
 
-    def __init__(self, device: str, public: bytes):
+    def __init__(self, device: str, public: bytes) -> None:
         self.id = device
         self.public = public
         self.name = ""
-        self.services = ()
+        self.services: tuple[str, ...] = ()
         self.flags = 0
-        self.links = ()
-        self.source: tuple = None  # where the last announcement came from
-        self.host = None  # the same without its port, or the place on a line
-        self.others: dict = None  # sequences that did not follow, or not any more, by host
+        self.links: Sequence[tuple[int, int]] = ()
+        self.source: tuple[str, int] | None = None  # where the last announcement came from
+        self.host: Any = None  # the same without its port, or the place on a line
+        # Sequences that did not follow, or not any more, by host
+        self.others: dict[Any, int] | None = None
         self.turns = 0  # how often another host went on with a sequence of its own
-        self.line: tuple = None  # (LINK_LINE, port, channel) where it is heard on a serial line
-        self.proved: tuple = None  # (kind, host, port) under which a handshake last succeeded
-        self.fixed: tuple = None  # (kind, host, port) from the configuration
+        # (LINK_LINE, port, channel) where it is heard on a serial line
+        self.line: Route | None = None
+        # (kind, host, port) under which a handshake last succeeded
+        self.proved: Route | None = None
+        self.fixed: Route | None = None  # (kind, host, port) from the configuration
         self.sequence = -1
         self.heard = 0
         self.expires = 0  # what was announced holds until then
         self.repeated = False  # heard more than once
         self.online = False
         self.connected = 0  # live sessions
-        self.packets: TokenBucket = None  # a known peer's own TokenBucket
-        self.handshakes: TokenBucket = None  # made at the first attempt to connect
-        self.backoff: Backoff = None
+        self.packets: TokenBucket | None = None  # a known peer's own TokenBucket
+        self.handshakes: TokenBucket | None = None  # made at the first attempt to connect
+        self.backoff: Backoff | None = None
         self.reported = False  # what the last event said
 
     @property
     def known(self) -> bool:
         return self.packets is not None
 
-    def routes(self) -> list:
+    def routes(self) -> "list[Route]":
         """(kind, host, port) to try, the surest first."""
         routes = [route for route in (self.proved, self.fixed, self.line) if route]
         if self.source:
@@ -87,25 +97,30 @@ class Peers:
     what this node says of itself, `own_hosts` from where: so it notices another with its key.
     """
 
-    own = None
-    own_hosts = ()
+    own: "Announcement | None" = None
+    own_hosts: "Collection[Any]" = ()
 
-    def __init__(self, profile, own_id: str, vouched=None):
+    def __init__(
+        self,
+        profile: "Profile",
+        own_id: str,
+        vouched: "Callable[[str], bytes | None] | None" = None,
+    ) -> None:
         self._own_id = own_id
         self._vouched = vouched or _for_nobody
         self._limit = profile.peers
         self._services = profile.peer_services
-        self._table = {}
+        self._table: dict[str, Peer] = {}
         half = max(_PACKETS, profile.peers // _PEERS_A_PACKET) // 2
         shared = half, half, _HOST_PACKETS, _PACKETS_MS, profile.addresses
         self._strangers = Shares(*shared)
         # Known peers that are somewhere else than they were, and trusted ones that come back.
         self._returning = Shares(*shared)
-        self.warnings = deque((), _WARNINGS)
+        self.warnings: deque[NodeEvent] = deque((), _WARNINGS)
         self.warn_at = 0  # of a second node with one's own key, at the earliest
-        self._turned = {}  # by id: those of whom the last event is true no more
-        self._gone = deque((), profile.peers)  # evicted, and not yet reported
-        self.drops = {}
+        self._turned: dict[str, Peer] = {}  # by id: those of whom the last event is true no more
+        self._gone: deque[Peer] = deque((), profile.peers)  # evicted, and not yet reported
+        self.drops: dict[int, int] = {}
 
     # Commands
 
@@ -141,7 +156,7 @@ class Peers:
             peer.handshakes = TokenBucket(_HANDSHAKES, _HANDSHAKES_MS)
         if now < peer.backoff.until:
             raise LocalError(CONNECT_BACKOFF, "%d ms" % (peer.backoff.until - now))
-        if not peer.handshakes.take(now):
+        if not peer.handshakes.take(now):  # type: ignore[union-attr] # made with `backoff`
             raise LocalError(HANDSHAKE_RATE, device)
         return peer
 
@@ -151,10 +166,10 @@ class Peers:
         if peer is not None and peer.backoff is not None:
             peer.backoff.failed(now)
 
-    def joined(self, public: bytes, route=None) -> None:
+    def joined(self, public: bytes, route: "Route | None" = None) -> None:
         """A handshake has proved this peer, at `route` (kind, host, port) if it can be used again.
 
-        Where the table is full of peers as good, this one is not remembered.
+        A table that is full of peers as good does not remember this one.
         """
         try:
             peer = self.know(public)
@@ -167,7 +182,7 @@ class Peers:
         self._set_online(peer, True)
 
     def unplugged(self, port: str) -> None:
-        """The serial port is gone, and with it the way to whoever was heard there."""
+        """The serial port is gone, and with it the way to the peers heard there."""
         for peer in self._table.values():
             if peer.line and peer.line[1] == port:
                 peer.line = None
@@ -183,10 +198,13 @@ class Peers:
 
     # Inputs
 
-    def receive_datagram(self, data, source, now: int):
+    def receive_datagram(
+        self, data: "Data", source: "Address", now: int
+    ) -> "tuple[Peer | None, int] | None":
         """Takes one packet from `source`: (host, port), or (LINK_LINE, port, channel). Returns
-        (peer, flags of the packet), or None for what was dropped or said nothing new. Never
-        raises for what the sender did."""
+        (peer, flags of the packet), or None for what was dropped or said nothing new. A sender
+        that is not known and has no lifetime is no peer, but may ask. Never raises for what the
+        sender did."""
         try:
             return self._take(data, source, now)
         except PeerError as error:
@@ -194,7 +212,7 @@ class Peers:
             return None
 
     def handle_timer(self, now: int) -> None:
-        """What has not been heard of within its lifetime is there no more."""
+        """Peers that were not heard of within their lifetime go offline."""
         for peer in list(self._table.values()):
             if now >= peer.expires and not peer.connected:
                 self._set_online(peer, False)
@@ -203,12 +221,12 @@ class Peers:
 
     # Outputs
 
-    def poll_timer(self):
-        """When the next lifetime passes, or None."""
+    def poll_timer(self) -> "Deadline":
+        """Returns the end of the next lifetime, in ms, or None."""
         deadlines = [p.expires for p in self._table.values() if p.online and not p.connected]
         return min(deadlines) if deadlines else None
 
-    def next_event(self):
+    def next_event(self) -> NodeEvent | None:
         """A change of who is there, or None."""
         if self.warnings:
             return self.warnings.popleft()
@@ -222,19 +240,19 @@ class Peers:
 
     # Getters
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._table)
 
-    def __iter__(self):
+    def __iter__(self) -> "Iterator[Peer]":
         return iter(self._table.values())
 
-    def get(self, device: str):
+    def get(self, device: str) -> "Peer | None":
         """The peer with this id, or None."""
         return self._table.get(device)
 
     # Announcements
 
-    def _take(self, data, source, now: int):
+    def _take(self, data: "Data", source: "Address", now: int) -> "tuple[Peer | None, int] | None":
         if len(data) > ANNOUNCE_MAX:
             raise PeerError(ANNOUNCE_OVERSIZE, str(len(data)))
         device, public = claimed(data)
@@ -256,7 +274,7 @@ class Peers:
             return None
         if peer is None:
             if said.lifetime_s == 0:
-                return None
+                return (None, said.flags) if said.flags & FLAG_QUERY else None
             peer = self._admit(said)
         elif now < peer.expires:
             last = peer.sequence
@@ -272,18 +290,18 @@ class Peers:
         self._note(peer, said, source, now)
         return peer, said.flags
 
-    def _budget(self, peer, key, host, now: int) -> bool:
-        """Whether a packet that names `peer` (not in the table: None), whose key is known to be
-        `key`, may cost its decoding."""
+    def _budget(self, peer: "Peer | None", key: bytes | None, host: "Any", now: int) -> bool:
+        """Takes the cost of decoding a packet from a budget; False when that is spent. The packet
+        names `peer` (not in the table: None), whose key is known to be `key`."""
         if peer is None:
             return (self._returning if key else self._strangers).take(host, now)
         if not peer.known:
             return self._strangers.take(host, now)
         if host == (peer.proved[1] if peer.proved else peer.host):
-            return peer.packets.take(now)
+            return peer.packets.take(now)  # type: ignore[union-attr] # it is known
         return self._returning.take(host, now)
 
-    def _note(self, peer: Peer, said, source, now: int) -> None:
+    def _note(self, peer: Peer, said: "Announcement", source: "Address", now: int) -> None:
         peer.sequence = said.sequence
         if said.lifetime_s == 0:
             self._set_online(peer, peer.connected > 0)  # until it expires, old packets stay old
@@ -303,13 +321,13 @@ class Peers:
             peer.backoff.reset()
         self._set_online(peer, True)
 
-    def _admit(self, said) -> Peer:
+    def _admit(self, said: "Announcement") -> Peer:
         peer = self._add(said.id, said.public, self._vouched(said.id))
         if peer is None:
             raise PeerError(PEER_TABLE_FULL)
         return peer
 
-    def _add(self, device: str, public: bytes, known: bool):
+    def _add(self, device: str, public: bytes, known: object) -> "Peer | None":
         """A new entry, or None when there is no place for it."""
         if not self._make_room(known):
             return None
@@ -318,8 +336,8 @@ class Peers:
             peer.packets = TokenBucket(_KNOWN_PACKETS, _PACKETS_MS)
         return peer
 
-    def _make_room(self, for_known: bool) -> bool:
-        """Whether there is a place, or one can be had: see `doubts.expendable`."""
+    def _make_room(self, for_known: object) -> bool:
+        """Makes a place where there is none; False when nobody gives way (`doubts.expendable`)."""
         if len(self._table) < self._limit:
             return True
         from dsoftbus.discovery.doubts import expendable  # only where the table is full
@@ -352,5 +370,5 @@ def _event(peer: Peer, online: bool) -> NodeEvent:
     return NodeEvent(EV_ONLINE if online else EV_OFFLINE, peer.id, peer.name)
 
 
-def _for_nobody(device: str):
+def _for_nobody(device: str) -> None:
     return None

@@ -1,27 +1,31 @@
-"""When a lost peer is tried again: the policy; a backend's keeper does the connecting."""
+"""The policy for trying a lost peer again; a reconnecting session does the connecting."""
 
-from dsoftbus.backoff import Backoff
+from dsoftbus.base.backoff import Backoff
+
+if False:  # for types
+    from dsoftbus.contracts import Random
+
 
 SETTLED_MS = 10000  # a peer that lets us in and then says no does so within a round trip
 
 
 class Reconnect:
-    """Of one peer. Tell it what happened; the next attempt is at `due`.
+    """The policy for one peer. Tell it what happened; the next attempt is at `due`.
 
     `random(n)` spreads the attempts of many nodes. A session that lasted is a success, and the
-    wait begins anew with 1 s; one that ended at once counts as one more failure, so that a peer
-    that refuses after the handshake is not tried in a loop. What the peer has announced since
-    ends the wait.
+    wait restarts at 1 s; one that ended at once counts as one more failure, so that a peer that
+    refuses after the handshake is not tried in a loop. A new announcement of the peer ends the
+    wait.
     """
 
-    def __init__(self, random):
+    def __init__(self, random: "Random") -> None:
         self._backoff = Backoff(random)
         self._failed_at = -1
         self._up_at = 0
 
     @property
     def due(self) -> int:
-        """In ms; in the past for at once."""
+        """The time in ms; one in the past is at once."""
         return self._backoff.until
 
     def connected(self, now: int) -> None:

@@ -1,1 +1,1 @@
-"""Floor 3: from handshake to established to closed; streams, credit, priority, keepalive."""
+"""Sessions on links of each kind, from their first message to their one closing event."""

@@ -5,7 +5,8 @@ A driver feeds `receive_datagram` and `handle_timer`, then takes `next_event` (o
 the driver calls an address: anything that can be compared and has a stable `repr`.
 """
 
-from dsoftbus.codec import get_u32
+from dsoftbus.base.codec import get_u32
+from dsoftbus.base.ticks import earliest
 from dsoftbus.const import (
     DATAGRAM_MAX,
     DATAGRAM_MIN,
@@ -21,41 +22,57 @@ from dsoftbus.errors import (
     SESSION_LIMIT,
     LocalError,
 )
-from dsoftbus.link import drops
-from dsoftbus.session.over_datagram import DatagramSession
-from dsoftbus.ticks import earliest
+from dsoftbus.packet import drops
+from dsoftbus.session.datagram_session import DatagramSession
+from dsoftbus.session.session import CLOSED
+
+if False:  # for types
+    from dsoftbus.contracts import Address, Any, Buffer, Data, Deadline, Route
+    from dsoftbus.mux.events import Event
+    from dsoftbus.session.point_to_point import PointToPoint
+    from dsoftbus.session.session_table import SessionTable
 
 
 class Endpoint:
-    """`node`: a Roster. `mtu`: the longest datagram of the link, 200 or more.
+    """`node`: a SessionTable. `mtu`: the longest datagram of the link, 200 or more.
 
-    `medium` says what kind of link that is: a `Cable`, or a `Network`.
+    `medium` says what kind of link that is: a `PointToPoint`, or a `SharedNetwork`.
     """
 
-    last_words = ()  # for those who were refused when they had shown their key: see `flights`
+    # For those who were refused when they had shown their key: see `flights`.
+    last_words: "list[list[Any]] | tuple[()]" = ()
 
-    def __init__(self, node, mtu: int, medium):
+    def __init__(self, node: "SessionTable", mtu: int, medium: "PointToPoint") -> None:
         if mtu < DATAGRAM_MIN:
             raise LocalError(BAD_ARGUMENT, "datagrams of at least 200 bytes")
         self.local = node.local
         self.datagram_bytes = min(mtu, node.profile.datagram_bytes, DATAGRAM_MAX)
         self.drops = drops.Drops()
         self.path = None  # where the datagram goes that poll_transmit gave last
-        self.session: DatagramSession = None  # whose event next_event gave last
-        self.sessions = {}  # by connection id
+        self.session: DatagramSession | None = None  # whose event next_event gave last
+        self.sessions: dict[int, DatagramSession] = {}  # by connection id
         self.node = node
-        self.openings = {}  # by ephemeral key: the responder sessions
-        self.half_open = []  # those of them that are not established, the oldest first
-        self.answers: list = []  # (datagram, path), which late modules make
+        # By ephemeral key: the responder sessions.
+        self.openings: dict[bytes, DatagramSession] = {}
+        # Those of them that are not established, the oldest first.
+        self.half_open: list[DatagramSession] = []
+        self.answers: list[tuple[Data, Address]] = []  # (datagram, path), which late modules make
         self.medium = medium
-        self._sending: DatagramSession = None
-        self.at_work: DatagramSession = None  # for a driver: which session a fault came from
+        self._sending: DatagramSession | None = None
+        # For a driver: which session a fault came from
+        self.at_work: DatagramSession | None = None
 
     # Commands
 
     def connect(
-        self, path, peer_public, now: int, suite=SUITE_CHACHA_SHA256, psk=None, route=None
-    ):
+        self,
+        path: "Address",
+        peer_public: bytes,
+        now: int,
+        suite: int = SUITE_CHACHA_SHA256,
+        psk: bytes | None = None,
+        route: "Route | None" = None,
+    ) -> DatagramSession:
         """A session to the node at `path` whose key is `peer_public`; `psk`, `route` as in
         `Node.connect`."""
         if self.node.full:
@@ -69,7 +86,7 @@ class Endpoint:
 
     # Inputs
 
-    def receive_datagram(self, data, path, now: int, stop: int = -1) -> None:
+    def receive_datagram(self, data: "Buffer", path: "Address", now: int, stop: int = -1) -> None:
         """The datagram `data[:stop]` from `path`. Never raises for what is in it.
 
         `data` is a bytearray, in which packets are opened: afterwards it is spent.
@@ -84,7 +101,7 @@ class Endpoint:
         elif not REC_INIT <= data[0] <= PKT_COOKIE:
             self.drops.add(drops.UNKNOWN_TYPE)
         elif data[0] == REC_INIT:
-            from dsoftbus.session.openings import on_init  # for a while, as `handshake` says
+            from dsoftbus.session.incoming import on_init  # for a while, as `handshake` says
 
             on_init(self, data, stop, path, now)
         else:
@@ -106,7 +123,7 @@ class Endpoint:
 
     # Outputs
 
-    def poll_transmit(self, out, now: int) -> int:
+    def poll_transmit(self, out: "Buffer", now: int) -> int:
         """Writes one datagram into `out` (as long as the link's longest); returns its length.
 
         It goes to `path`. The caller asks again until there is nothing.
@@ -115,18 +132,20 @@ class Endpoint:
             answer, self.path = self.answers.pop(0)
             out[: len(answer)] = answer
             return len(answer)
-        if self._sending is not None:
-            n = self._transmit(self._sending, out, now)
+        last = self._sending  # may have more, and is not asked twice
+        if last is not None:
+            n = self._transmit(last, out, now)
             if n:
                 return n
         for session in self.sessions.values():
-            n = self._transmit(session, out, now)
-            if n:
-                return n
+            if session is not last:
+                n = self._transmit(session, out, now)
+                if n:
+                    return n
         self.forget_finished()
         return 0
 
-    def poll_timer(self):
+    def poll_timer(self) -> "Deadline":
         """The next deadline of any session in ms, or None."""
         deadline = None
         for session in self.sessions.values():
@@ -134,10 +153,10 @@ class Endpoint:
             deadline = earliest(deadline, session.poll_timer())
         return deadline
 
-    def next_event(self):
+    def next_event(self) -> "Event | None":
         """The oldest event of some session, which is then `session`; or None.
 
-        Of a peer that never authenticated itself there are none.
+        A peer that never authenticated itself causes none.
         """
         for session in self.sessions.values():
             if session.initiator or session.mux is not None:
@@ -148,7 +167,7 @@ class Endpoint:
                     return event
         return None
 
-    def _transmit(self, session: DatagramSession, out, now: int) -> int:
+    def _transmit(self, session: DatagramSession, out: "Buffer", now: int) -> int:
         self.at_work = session
         n = session.poll_transmit(out, now)
         self._sending = session if n else None
@@ -178,7 +197,11 @@ class Endpoint:
         done = None  # a list only when it is needed: this runs after every turn
         for session in self.sessions.values():
             nobody = session.mux is None and not session.initiator
-            if session.finished and (session.told or nobody):
+            if (
+                session.state == CLOSED
+                and session.finished
+                and (session.close_delivered or nobody)
+            ):
                 done = done or []
                 done.append(session)
         for session in done or ():

@@ -1,4 +1,4 @@
-"""What becomes of a flight that reaches a datagram session; imported while handshakes last."""
+"""Flights that reach a datagram session; imported while handshakes last."""
 
 from dsoftbus.const import (
     COOKIE_BYTES,
@@ -10,15 +10,23 @@ from dsoftbus.const import (
     STRANGERS_ANSWERS_MAX,
 )
 from dsoftbus.errors import BusError
-from dsoftbus.link.drops import FORGED, NO_ROOM, UNEXPECTED
-from dsoftbus.link.packets import PACKET_OVERHEAD
+from dsoftbus.packet.drops import FORGED, NO_ROOM, UNEXPECTED
+from dsoftbus.packet.packets import PACKET_OVERHEAD
 from dsoftbus.session.session import AWAIT_REPLY, FAULTS
+
+if False:  # for types
+    from dsoftbus.contracts import Address, Any
+    from dsoftbus.session.datagram_session import DatagramSession
+    from dsoftbus.session.endpoint import Endpoint
+
 
 AGAIN_MS = 400  # a peer that has not read its refusal repeats FINISH after FLIGHT_MS and later
 _CLOSE_PACKET = PACKET_OVERHEAD + 2
 
 
-def on_flight(session, kind: int, body: bytes, path, now: int) -> None:
+def on_flight(
+    session: "DatagramSession", kind: int, body: bytes, path: "Address", now: int
+) -> None:
     """A datagram of the handshake with this session's id."""
     awaited = REC_REPLY if session.initiator else REC_FINISH
     if kind == awaited and session.half_open:
@@ -27,24 +35,27 @@ def on_flight(session, kind: int, body: bytes, path, now: int) -> None:
         _on_cookie(session, body, now)
     elif session.state == AWAIT_REPLY and kind == REC_REFUSE and len(body) == 1:
         session.peer_code = body[0]  # a hint: whoever sent it has proved nothing
-    elif session._finish and kind == REC_FINISH and body == session._finish:
+    elif session.finish_flight and kind == REC_FINISH and body == session.finish_flight:
         session.reliable.probe()
     else:
-        session._endpoint.drops.add(UNEXPECTED)
+        session.endpoint.drops.add(UNEXPECTED)
 
 
-def _authenticate(session, kind: int, body: bytes, path, now: int) -> None:
-    """What does not authenticate changes nothing; what does, is the peer's own doing."""
+def _authenticate(
+    session: "DatagramSession", kind: int, body: bytes, path: "Address", now: int
+) -> None:
+    """Handles a message of the handshake. One that does not authenticate changes nothing; one that
+    does is the peer's own doing."""
     handshake = session.handshake
     try:
-        session._on_message(kind, body, now)
+        session.on_handshake(kind, body, now)
         if not session.initiator:
-            session._finish = body
+            session.finish_flight = body
     except FAULTS as error:
         if handshake.proved:
             _dismiss(session, error, now)
         else:
-            session._endpoint.drops.add(FORGED if isinstance(error, BusError) else NO_ROOM)
+            session.endpoint.drops.add(FORGED if isinstance(error, BusError) else NO_ROOM)
         return
     if path != session.path and not session.initiator:
         # The reply went to the session's path, so its peer was there. An initiator stays where it
@@ -54,22 +65,22 @@ def _authenticate(session, kind: int, body: bytes, path, now: int) -> None:
         consider(session, path, FLIGHT_HEADER + len(body), now)
 
 
-def _dismiss(session, error, now: int) -> None:
+def _dismiss(session: "DatagramSession", error: BusError | MemoryError, now: int) -> None:
     """The peer has proved its key, and is refused: nothing is kept of it but a CLOSE."""
-    session._fail(error)
-    times = session._farewells
+    session.fail(error)
+    times = session.farewells
     if times:
-        session._farewells = 0
+        session.farewells = 0
         try:
             close = bytearray(_CLOSE_PACKET)
             session.reliable.write_close(close, session.cause)
             words = [session.connection, close, session.path, times, now]
-            _part(session._endpoint, words, now)
+            _part(session.endpoint, words, now)
         except FAULTS:
             pass  # the peer will notice the silence
 
 
-def _part(endpoint, words: list, now: int) -> None:
+def _part(endpoint: "Endpoint", words: "list[Any]", now: int) -> None:
     """Says `words` (connection id, CLOSE, path, how often, when again) for the first time."""
     known = endpoint.last_words = endpoint.last_words or []
     if len(known) >= endpoint.local.profile.half_open:
@@ -78,7 +89,7 @@ def _part(endpoint, words: list, now: int) -> None:
     say_again(endpoint, words[0], words[2], now)
 
 
-def say_again(endpoint, connection: int, path, now: int) -> None:
+def say_again(endpoint: "Endpoint", connection: int, path: "Address", now: int) -> None:
     """Something came from `path` for a session that was refused: perhaps its peer has not read
     why. Half a second apart, so that what it had sent before it could read does not count."""
     patience_ms = endpoint.local.profile.handshake_ms
@@ -89,14 +100,14 @@ def say_again(endpoint, connection: int, path, now: int) -> None:
             if len(endpoint.answers) < STRANGERS_ANSWERS_MAX:
                 endpoint.answers.append((words[1], path))
         if not words[3] or now > words[4] + patience_ms:
-            endpoint.last_words.remove(words)
+            endpoint.last_words.remove(words)  # type: ignore[union-attr] # it has some
 
 
-def _on_cookie(session, cookie: bytes, now: int) -> None:
+def _on_cookie(session: "DatagramSession", cookie: bytes, now: int) -> None:
     """The responder is under load. Only the first cookie since the last INIT hurries."""
-    if cookie != session._cookie:
-        length = len(session._flight) - len(session._cookie)
-        session._flight = session._flight[:length] + cookie
-        if not session._cookie:
-            session._flight_at = now
-        session._cookie = cookie
+    if cookie != session.cookie:
+        length = len(session.last_flight) - len(session.cookie)
+        session.last_flight = session.last_flight[:length] + cookie
+        if not session.cookie:
+            session.flight_at = now
+        session.cookie = cookie

@@ -3,7 +3,7 @@
 Imported when a packet comes from another address, or with a challenge. docs/wire-format.md, paths.
 """
 
-from dsoftbus.codec import get_u32
+from dsoftbus.base.codec import get_u32
 from dsoftbus.const import (
     ANSWERS_MAX,
     BODY_CHALLENGE,
@@ -14,9 +14,15 @@ from dsoftbus.const import (
     PACKET_HEADER,
 )
 from dsoftbus.errors import MALFORMED, BusError, LocalError, PeerError
-from dsoftbus.link.drops import PATH_NOT_TRIED, PATH_UNPROVED, REPLAYED
-from dsoftbus.link.packets import PACKET_OVERHEAD
-from dsoftbus.link.rtt import UNKNOWN_TIMEOUT_MS
+from dsoftbus.packet.drops import PATH_NOT_TRIED, PATH_UNPROVED, REPLAYED
+from dsoftbus.packet.packets import PACKET_OVERHEAD
+from dsoftbus.packet.rtt import UNKNOWN_TIMEOUT_MS
+
+if False:  # for types
+    from dsoftbus.contracts import Address, Buffer
+    from dsoftbus.packet.packets import DatagramProtect
+    from dsoftbus.session.datagram_session import DatagramSession
+
 
 AMPLIFICATION = 3  # RFC 9000 section 8.1
 PATIENCE = 3  # probe timeouts for the answer (section 8.2.4)
@@ -32,9 +38,9 @@ _LACKS = (BusError, MemoryError)  # of packet numbers, of memory: the timer trie
 
 
 class AmplificationLimit:
-    """How much may go to an address that is not proved; datagrams are counted whole, in bytes."""
+    """The limit on bytes to an address that is not proved; datagrams are counted whole."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.received = 0
         self.sent = 0
 
@@ -46,7 +52,7 @@ class PathValidation:
     """The candidate `path` of `session`, from its first packet until it is certain where the peer
     is. While it is there it is the session's `validation`."""
 
-    def __init__(self, session, path, now: int):
+    def __init__(self, session: "DatagramSession", path: "Address", now: int) -> None:
         proofs = session.local.random(2 * PROOF_BYTES)
         self._session = session
         self._path = path
@@ -60,7 +66,7 @@ class PathValidation:
 
     @property
     def deadline(self) -> int:
-        """When `handle_timer` is due, in ms."""
+        """Returns when `handle_timer` is due, in ms."""
         return min(self._challenge_at, self._until)
 
     def handle_timer(self, now: int) -> None:
@@ -78,29 +84,31 @@ class PathValidation:
         self._challenge_at = now + self._wait
         self._wait *= 2
 
-    def limit_of(self, path):
+    def limit_of(self, path: "Address") -> "AmplificationLimit | None":
         """The limit of what may go to `path`, or None where there is none."""
         return self._limit if path == self._path and not self.proved else None
 
-    def on_packet(self, path, size: int, newest: bool) -> None:
+    def on_packet(self, path: "Address", size: int, newest: bool) -> None:
         """An authenticated datagram of `size` bytes from `path`."""
         if path == self._path:
             self._limit.received += size
         elif newest and path == self._old:
             self._stay()
 
-    def on_dropped(self, kind: int, data, stop: int, path) -> None:
+    def on_dropped(self, kind: int, data: "Buffer", stop: int, path: "Address") -> None:
         """A packet that the session drops. If it answers the challenge of the old path from there,
         somebody has brought a copy of it from elsewhere before."""
         if kind != REPLAYED or path != self._old or stop != PROOF_PACKET:
             return
         number = get_u32(data, PACKET_HEADER - 4)
-        cipher = self._session._protect.cipher_of(number)
-        end = cipher.open_numbered(number, data, PACKET_HEADER, stop)
+        cipher = self._session.protection.cipher_of(number)
+        end = cipher.open_numbered(  # type: ignore[union-attr] # `protect` knew the number
+            number, data, PACKET_HEADER, stop
+        )
         if end == _PROOF_STOP and data[PACKET_HEADER] == BODY_RESPONSE:
             self.on_response(bytes(memoryview(data)[_PROOF_AT:end]), path)
 
-    def on_response(self, proof: bytes, path) -> None:
+    def on_response(self, proof: bytes, path: "Address") -> None:
         if path == self._old and proof == self._old_proof:
             self._stay()
         elif path == self._path and proof == self._proof and not self.proved:
@@ -120,15 +128,17 @@ class PathValidation:
         """It is over: the candidate is `proved`, or to be forgotten."""
         self._session.validation = None
         if not proved:
-            self._session._endpoint.drops.add(PATH_UNPROVED)
+            self._session.endpoint.drops.add(PATH_UNPROVED)
 
 
-def on_packet(session, data, end: int, stop: int, path, now: int) -> int:
+def on_packet(
+    session: "DatagramSession", data: "Buffer", end: int, stop: int, path: "Address", now: int
+) -> int:
     """The packet that `protect` has opened in `data[:stop]`, its plaintext up to `end`.
 
     Returns the end of the plaintext that is left for `Reliable`, or -1 when the session has ended.
     """
-    newest = session._protect.newest
+    newest = session.protection.newest
     kinds = data[PACKET_HEADER]
     if session.validation is not None:
         session.validation.on_packet(path, stop, newest)
@@ -137,7 +147,7 @@ def on_packet(session, data, end: int, stop: int, path, now: int) -> int:
     if kinds & 7 < BODY_CHALLENGE:
         return end
     if kinds not in (BODY_CHALLENGE, BODY_RESPONSE) or end != _PROOF_STOP:
-        session._fail(PeerError(MALFORMED, "packet body"))
+        session.fail(PeerError(MALFORMED, "packet body"))
         return -1
     proof = bytes(memoryview(data)[_PROOF_AT:end])
     if kinds == BODY_CHALLENGE:
@@ -149,14 +159,14 @@ def on_packet(session, data, end: int, stop: int, path, now: int) -> int:
     return _PROOF_AT
 
 
-def consider(session, path, size: int, now: int) -> None:
+def consider(session: "DatagramSession", path: "Address", size: int, now: int) -> None:
     """The newest datagram that authenticates, of `size` bytes, has come from `path`, which is not
     the session's: it is to prove itself."""
     validation = session.validation
     if validation is not None and validation.limit_of(path) is not None:
         return
     if not _may_try(session, now):
-        session._endpoint.drops.add(PATH_NOT_TRIED)
+        session.endpoint.drops.add(PATH_NOT_TRIED)
         return
     try:
         validation = PathValidation(session, path, now)
@@ -168,7 +178,7 @@ def consider(session, path, size: int, now: int) -> None:
     validation.on_packet(path, size, True)
 
 
-def _may_try(session, now: int) -> bool:
+def _may_try(session: "DatagramSession", now: int) -> bool:
     """Takes a candidate from the session's budget; False when there is none."""
     try:
         left_ms, at = session.paths
@@ -180,7 +190,7 @@ def _may_try(session, now: int) -> bool:
     return enough
 
 
-def _move(session, path) -> None:
+def _move(session: "DatagramSession", path: "Address") -> None:
     """Nothing is known of the new path, and what was sent on the old one goes again."""
     reliable = session.reliable
     session.moves += 1
@@ -191,23 +201,23 @@ def _move(session, path) -> None:
     reliable.pacer.restart()
 
 
-def _give(session, body: int, proof: bytes, path) -> None:
+def _give(session: "DatagramSession", body: int, proof: bytes, path: "Address") -> None:
     """Sends a packet that holds `proof` to `path` now, if it may go there."""
     limit = session.validation.limit_of(path) if session.validation is not None else None
     if limit is not None and not limit.allows(PROOF_PACKET):
         return
     try:
-        packet = _proof_packet(session._protect, body, proof)
+        packet = _proof_packet(session.protection, body, proof)
     except _LACKS:
         return
-    answers = session._endpoint.answers
+    answers = session.endpoint.answers
     if len(answers) < ANSWERS_MAX:
         answers.append((packet, path))
         if limit is not None:
             limit.sent += PROOF_PACKET
 
 
-def _proof_packet(protect, body: int, proof: bytes) -> bytearray:
+def _proof_packet(protect: "DatagramProtect", body: int, proof: bytes) -> bytearray:
     packet = bytearray(PROOF_PACKET)
     packet[PACKET_HEADER] = body
     packet[_PROOF_AT:_PROOF_STOP] = proof

@@ -1,17 +1,18 @@
 """A session: from the first handshake message to its one closing event.
 
-What all links share: the table of states, the timers, the streams and the end. How bytes come
-and go is the link's: `over_stream.StreamSession` and `over_datagram.DatagramSession`.
+All links share the table of states, the timers, the streams and the end. Each kind of link moves
+its bytes: `stream_session.StreamSession` and `datagram_session.DatagramSession`.
 """
 
 try:
     from micropython import const
 except ImportError:
 
-    def const(value):
+    def const(value: int) -> int:
         return value
 
 
+from dsoftbus.base.ticks import earliest
 from dsoftbus.const import (
     EV_CLOSED,
     KIND_BYTES,
@@ -22,7 +23,6 @@ from dsoftbus.const import (
     REC_REPLY,
     SUITE_CHACHA_SHA256,
 )
-from dsoftbus.crypto.suite import Suite
 from dsoftbus.errors import (
     BAD_STATE,
     END_HANDSHAKE_TIMEOUT,
@@ -37,10 +37,21 @@ from dsoftbus.errors import (
     PeerError,
 )
 from dsoftbus.identity import device_id
-from dsoftbus.session.events import Event
-from dsoftbus.session.keepalive import DEAD, PROBE, Keepalive
-from dsoftbus.session.mux import Mux
-from dsoftbus.ticks import earliest
+from dsoftbus.mux.events import Event
+from dsoftbus.mux.keepalive import DEAD, PROBE, Keepalive
+from dsoftbus.mux.mux import Mux
+
+if False:  # for types
+    from collections.abc import Callable
+
+    from dsoftbus.contracts import Address, Any, Buffer, Deadline, Route
+    from dsoftbus.crypto.suite import Suite
+    from dsoftbus.handshake.handshake import Handshake
+    from dsoftbus.mux.stream import Stream
+    from dsoftbus.packet.reliable import Reliable
+    from dsoftbus.session.node_config import NodeConfig
+    from dsoftbus.session.path_validation import PathValidation
+
 
 # States, in steps of 16: state + trigger is a key of TABLE.
 AWAIT_INIT = const(0x10)  # the responder's first
@@ -53,6 +64,10 @@ CLOSED = const(0x60)  # for the one cause that EV_CLOSED tells
 # What ends a session and no more. An except clause with two names would make this tuple only
 # when it is needed, which is when there may be no memory for it.
 FAULTS = (BusError, MemoryError)
+# A peer's frames that find no memory are tried again, and end the session when they have waited
+# for so long: before the peer's keepalive does.
+_AGAIN_MS = const(50)
+_STALLED_MS = const(30000)
 _UNREAD = (0, END_PEER, END_LINK_DOWN)  # causes after which nobody reads why
 
 # Triggers: the message types 1..5 of const.REC_*, and what this side does.
@@ -80,45 +95,63 @@ class Session:
     would take their place on every board:
 
     - `_new_handshake(suite, remote_static)`: the Handshake of this kind of link;
-    - `_send(kind, body)` hands out a handshake message, or a refusal before there are keys;
-    - `_secure(handshake)` takes the transport keys: from here on, all is protected;
-    - `_farewell(code)` tells the peer why this is the end.
+    - `send_handshake(kind, body)` hands out a message of it, or a refusal before there are keys;
+    - `secure(handshake)` takes the transport keys: from here on, all is protected;
+    - `_farewell(code)` tells the peer why this is the end;
+    - `resume(now)` tries again to take frames that found no memory.
     """
+
+    path: "Address"  # where the peer is, as its link has it
+    # What a subclass gives, as above.
+    _new_handshake: "Callable[[int, bytes | None], Handshake]"
+    send_handshake: "Callable[[int, bytes], None]"
+    secure: "Callable[[Any], None]"
+    _farewell: "Callable[[int], None]"
+    resume: "Callable[[int], None]"
 
     EAGER = 1  # see Mux
     # What few sessions need a place for.
-    route: tuple = None  # (kind, host, port) under which this side sought the peer
-    reliable: object = None  # a `Reliable`, where the link carries datagrams
+    route: "Route | None" = None  # (kind, host, port) under which this side sought the peer
+    reliable: "Reliable | None" = None  # a `Reliable`, where the link carries datagrams
     by_token = False  # both sides have shown that they hold the token
-    held: bytes = None  # an INIT that waits for its budget; b"" before there is one
-    validation = None  # a PathValidation, while an address of the peer is to be proved
+    held: bytes | None = None  # an INIT that waits for its budget; b"" before there is one
+    stalled: int | None = None  # since when the peer's frames have found no memory
+    again_at = 0  # when what waits is looked at again
+    # A PathValidation, while an address of the peer is to be proved
+    validation: "PathValidation | None" = None
 
-    def __init__(self, local, now: int, remote_static=None, suite=SUITE_CHACHA_SHA256):
+    def __init__(
+        self,
+        local: "NodeConfig",
+        now: int,
+        remote_static: bytes | None = None,
+        suite: int = SUITE_CHACHA_SHA256,
+    ) -> None:
         self.local = local
         self.initiator = remote_static is not None
         self.state = AWAIT_REPLY if self.initiator else AWAIT_INIT
         # What the end is told in has its place from the beginning: it may be a lack of memory.
         self.cause = 0  # once closed: the code that ended it
         self.peer_code = 0  # and what the peer gave as its reason
-        self.mux: Mux = None
-        self.keepalive: Keepalive = None
-        self.peer_public: bytes = None  # the peer's static key, and what follows, once proved
+        self.mux: Mux = None  # type: ignore[assignment]
+        self.keepalive: Keepalive = None  # type: ignore[assignment]
+        self.peer_public: bytes = None  # type: ignore[assignment] # the peer's static key, and what follows, once proved
         self.peer_name = ""
-        self.suite: Suite = None
+        self.suite: Suite = None  # type: ignore[assignment]
         self.handshake_hash = b""  # the same on both sides, and of this session alone
-        # None once it is done.
-        self.handshake = self._new_handshake(suite, remote_static)  # type: ignore[attr-defined]
+        # None once established, or refused
+        self.handshake: Any = self._new_handshake(suite, remote_static)
         self._deadline = now + local.profile.handshake_ms
-        self._opened: Event = None
-        self._closed: Event = None
+        self.opened: Event | None = None
+        self._closed: Event | None = None
         self._last_event = Event(EV_CLOSED)  # made now: the end may be a lack of memory
-        self._confirmed = False  # the peer has shown that it has the session's keys
+        self.confirmed = False  # the peer has shown that it has the session's keys
         if self.initiator:
-            self._send(REC_INIT, self.handshake.init())  # type: ignore[attr-defined]
+            self.send_handshake(REC_INIT, self.handshake.init())
 
     # Commands
 
-    def open(self, name: str, priority: int = 3, kind: int = KIND_BYTES):
+    def open(self, name: str, priority: int = 3, kind: int = KIND_BYTES) -> "Stream":
         """A new stream; priorities 0 (highest) to 7."""
         if self.state == CLOSED:
             raise self.failure
@@ -131,7 +164,7 @@ class Session:
         if self.state == ESTABLISHED:
             self.mux.ping(now)
 
-    def hurry(self, deadline: int) -> None:
+    def limit_handshake(self, deadline: int) -> None:
         """The handshake has no longer than this."""
         if self.half_open:
             self._deadline = min(self._deadline, deadline)
@@ -143,7 +176,7 @@ class Session:
             self._deadline = now + self.local.profile.close_ms
             self._close_when_idle(now)
         elif self.half_open:
-            self._end(END_LOCAL)
+            self.end(END_LOCAL)
 
     # Inputs
 
@@ -157,15 +190,17 @@ class Session:
                 self.mux.control.handle_timer(now)
             self._check_alive(now)
             self._close_when_idle(now)
+            if self.stalled is not None and now >= self.again_at:
+                self.resume(now)
 
     def link_lost(self) -> None:
         """The link has ended under the session."""
         if self.state != CLOSED:
-            self._end(END_LINK_DOWN)
+            self.end(END_LINK_DOWN)
 
     # Outputs
 
-    def poll_timer(self):
+    def poll_timer(self) -> "Deadline":
         """The next deadline in ms, or None."""
         if self.half_open:
             return self._deadline
@@ -174,15 +209,20 @@ class Session:
         deadline = self.keepalive.deadline()
         if self.mux.control is not None:
             deadline = earliest(deadline, self.mux.control.poll_timer())
+        if self.stalled is not None:
+            deadline = earliest(deadline, self.again_at)
         return earliest(deadline, self._deadline) if self.state == CLOSING else deadline
 
-    def next_event(self):
+    def next_event(self) -> Event | None:
         """The oldest event, or None. EV_ESTABLISHED comes first, EV_CLOSED last and once."""
-        opened = self._opened
+        opened = self.opened
         if opened is not None:
-            self._opened = None
+            self.opened = None
             return opened
-        event = self.mux.next_event() if self.mux is not None else None
+        mux = self.mux
+        event = None
+        if mux is not None and mux.first_event is not None:  # in most turns there is none
+            event = mux.next_event()
         if event is None:
             event = self._closed
             self._closed = None
@@ -200,12 +240,12 @@ class Session:
 
     @property
     def parting(self) -> bool:
-        """Whether an authenticated peer has yet to read why this side ended the session."""
+        """Tells whether an authenticated peer has yet to read why this side ended the session."""
         return self.peer_public is not None and self.cause not in _UNREAD
 
     @property
-    def failure(self):
-        """Why the session ended, as a BusError for the program, or None while it lives."""
+    def failure(self) -> BusError | None:
+        """The reason for the session's end, a BusError for the program, or None while it lives."""
         if self.state != CLOSED:
             return None
         if self.cause == END_LOCAL:
@@ -213,38 +253,49 @@ class Session:
         return PeerError(self.cause, "", self.peer_code)
 
     @property
-    def told(self) -> bool:
+    def close_delivered(self) -> bool:
         """True when EV_CLOSED, the last event, has been taken."""
         return self.state == CLOSED and self._closed is None
 
     @property
-    def peer_id(self):
+    def peer_id(self) -> str:
         """The peer's device id, or None while it is not proved."""
         return None if self.peer_public is None else device_id(self.peer_public)
 
     # The handshake
 
-    def _on_message(self, kind: int, body, now: int) -> None:
+    def on_handshake(self, kind: int, body: bytes, now: int) -> None:
         """A handshake message, or what comes in the place of one."""
-        from dsoftbus.session.begin import on_message  # for a while, as `handshake` says
+        from dsoftbus.handshake.establish import on_message  # for a while, as `handshake` says
 
         state = TABLE.get(self.state + kind) if kind <= REC_REFUSE else None
         on_message(self, state, kind, body, now)
 
     # Established
 
-    def _on_frames(self, buffer, at: int, stop: int, now: int) -> None:
-        """Authenticated frames in `buffer[at:stop]`."""
+    def _on_frames(self, buffer: "Buffer", at: int, stop: int, now: int) -> int:
+        """Takes authenticated frames in `buffer[at:stop]`; returns as `Mux.receive`."""
         self.keepalive.heard = now
-        self._confirmed = True
+        self.confirmed = True
         if self.mux.control is not None:
             self.mux.control.heard()
-        self.mux.receive(buffer, at, stop, now)
+        at = self.mux.receive(buffer, at, stop, now)
         if self.mux.peer_close >= 0:
             self.peer_code = self.mux.peer_close
-            self._end(END_PEER)
+            self.end(END_PEER)
         elif self.state == CLOSING:
             self._close_when_idle(now)
+        return at
+
+    def _note_stalled(self, stalled: bool, now: int) -> None:
+        """Notes whether the last frames of the peer found no memory."""
+        self.again_at = now + _AGAIN_MS
+        if not stalled:
+            self.stalled = None
+        elif self.stalled is None:
+            self.stalled = now
+        elif now - self.stalled >= _STALLED_MS:
+            self.refuse(END_NO_MEMORY)
 
     def _check_alive(self, now: int) -> None:
         verdict = self.keepalive.check(now)
@@ -259,7 +310,7 @@ class Session:
 
     # The end
 
-    def _fail(self, error) -> None:
+    def fail(self, error: Exception) -> None:
         """`error` escaped from an input or an output: it ends this session, and no more."""
         code = error.code if isinstance(error, BusError) else END_NO_MEMORY
         self.refuse(code)
@@ -267,13 +318,14 @@ class Session:
     def refuse(self, code: int) -> None:
         """Ends the session from this side, and tells the peer."""
         if self.state != CLOSED:
-            self._end(code)
+            self.end(code)
             try:
-                self._farewell(code)  # type: ignore[attr-defined]
+                self._farewell(code)
             except MemoryError:
                 pass  # the peer will notice the silence
+            self.handshake = None  # its code may be given back before the session is
 
-    def _end(self, code: int) -> None:
+    def end(self, code: int) -> None:
         self.state = CLOSED
         self.cause = code
         self._closed = self._last_event

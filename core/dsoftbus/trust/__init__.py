@@ -1,1 +1,1 @@
-"""Floor 4: who is trusted, how trust begins and moves, and what it allows."""
+"""Trust: whom it covers, how it begins and moves, and what it allows."""

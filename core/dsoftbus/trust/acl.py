@@ -10,7 +10,11 @@ from collections import deque
 from dsoftbus.const import ANYONE, EV_DENIED, STREAM_NAME_MAX
 from dsoftbus.errors import BAD_ARGUMENT, NOT_PAIRED, OUTSIDE_ACL, LocalError
 from dsoftbus.identity import looks_like_id
-from dsoftbus.session.events import NodeEvent
+from dsoftbus.mux.events import NodeEvent
+
+if False:  # for types
+    from dsoftbus.trust.store import Entry, TrustStore
+
 
 IN = 1  # the peer opens a stream here
 OUT = 2  # this node opens a stream there
@@ -22,7 +26,7 @@ _EVENTS = 16  # denials that wait to be told; the counters go on
 class Rule:
     """`who` is "" in a grant, which speaks of its own entry's peer."""
 
-    def __init__(self, allow: bool, direction: int, pattern: str, who: str = ""):
+    def __init__(self, allow: bool, direction: int, pattern: str, who: str = "") -> None:
         self.allow = allow
         self.direction = direction
         self.pattern = pattern
@@ -36,18 +40,18 @@ class Rule:
         return name == self.pattern
 
     def covers(self, pattern: str) -> bool:
-        """Whether this rule matches every name that `pattern` matches."""
+        """Returns whether this rule matches every name that `pattern` matches."""
         if self.pattern[-1] == "*":
             return pattern.startswith(self.pattern[:-1])
         return pattern == self.pattern
 
-    def __str__(self):
+    def __str__(self) -> str:
         words = ["allow" if self.allow else "deny", _word(self.direction), self.pattern]
         if self.who:
             words.insert(2, self.who)
         return " ".join(words)
 
-    def __eq__(self, other):
+    def __eq__(self, other: object) -> bool:
         return str(self) == str(other)
 
 
@@ -65,7 +69,7 @@ def rule(text: str) -> Rule:
     return _parse(text, words, who)
 
 
-def _parse(text: str, words: list, who: str = "") -> Rule:
+def _parse(text: str, words: list[str], who: str = "") -> Rule:
     if len(words) != 3 or words[0] not in ("allow", "deny") or words[1] not in _DIRECTIONS:
         raise LocalError(BAD_ARGUMENT, "rule: " + text)
     pattern = words[2]
@@ -88,10 +92,10 @@ def _word(direction: int) -> str:
 class Acl:
     """Judges by the rules of a `TrustStore`. `denied` counts refusals by error code."""
 
-    def __init__(self, store):
+    def __init__(self, store: "TrustStore") -> None:
         self._store = store
-        self.denied = {}
-        self._events = deque((), _EVENTS)
+        self.denied: dict[int, int] = {}
+        self._events: deque[NodeEvent] = deque((), _EVENTS)
 
     def check(self, device: str, direction: int, name: str) -> int:
         """0 when the stream `name` may exist with this peer, else why not (an error code).
@@ -116,7 +120,7 @@ class Acl:
             self._events.append(NodeEvent(EV_DENIED, device, name, code, direction))
 
     def allows(self, device: str, direction: int, name: str) -> bool:
-        """Whether the stream `name` may exist with this peer."""
+        """Returns whether the stream `name` may exist with this peer."""
         entry = self._store.get(device)
         allowed = False
         for rule in entry.grants if entry else ():
@@ -132,7 +136,8 @@ class Acl:
         return allowed
 
     def welcomes(self, device: str) -> bool:
-        """Whether some rule allows a peer that is not trusted what no rule denies it."""
+        """Returns whether some rule allows a peer that is not trusted something that no rule
+        denies."""
         rules = [rule for rule in self._store.rules if rule.who in (device, ANYONE)]
         for rule in rules:
             left = rule.direction if rule.allow else 0
@@ -143,10 +148,10 @@ class Acl:
                 return True
         return False
 
-    def next_event(self):
+    def next_event(self) -> NodeEvent | None:
         """The oldest denial that was not told, or None."""
         return self._events.popleft() if self._events else None
 
 
-def _concerns(who: str, device: str, entry) -> bool:
+def _concerns(who: str, device: str, entry: "Entry | None") -> bool:
     return who in (device, ANYONE) or (who == PAIRED and entry is not None)

@@ -4,25 +4,29 @@ from dsoftbus.const import DATAGRAMS
 from dsoftbus.errors import LocalError
 from dsoftbus.trust.acl import IN, OUT
 
+if False:  # for types
+    from dsoftbus.packet.reliable import Reliable
+    from dsoftbus.trust.guard import Guard
+
 
 class MessageGate:
-    """Of one session with `device`: messages pass where a stream called `datagrams` could.
+    """The gate of one session with `device`: messages pass where a stream `datagrams` could.
 
     The rules are asked once, and again when the store has changed. A refusal is told once until
     the answer changes, for a peer may send as many messages as it likes.
     """
 
-    def __init__(self, guard, device: str, reliable):
+    def __init__(self, guard: "Guard", device: str, reliable: "Reliable") -> None:
         self._guard = guard
         self._device = device
         self._reliable = reliable
         self._revision = -1
-        self._codes = {}  # by direction, as of that revision
-        self._told = {}
+        self._codes: dict[int, int] = {}  # by direction, as of that revision
+        self._told: dict[int, int] = {}
         reliable.gate = self.takes
 
     def takes(self) -> bool:
-        """Whether a message of the peer may be queued."""
+        """Returns whether a message of the peer may be queued."""
         return not self._refusal(IN)
 
     def check(self) -> None:

@@ -1,4 +1,4 @@
-"""What a rule may have meant that matches no name a node knows; imported where people write rules.
+"""Advice for a rule that matches no name a node knows; imported where people write rules.
 
 Streams are `file/NAME`, and a rule for `file` is a good rule that matches none of them. The names
 that count are those of the services that come with dsoftbus and those that the node itself has
@@ -7,18 +7,24 @@ offered or asked for; names in other rules do not, or a mistake would excuse the
 
 from dsoftbus.const import DATAGRAMS
 
-BUILT_IN = ("file/*", "fetch/*", "echo", DATAGRAMS)
+if False:  # for types
+    from collections.abc import Iterable
+
+
+BUILT_IN = ("file/*", "replace/*", "fetch/*", "echo", DATAGRAMS)
+OWN = ("call/dsoftbus/time",)  # of every host, and hardly what somebody meant
+_SERVICES = ("call/", "topic/")  # stand before the names of services, and are left out often
 _APART = 2  # letters, in which a name may differ from what was meant
 _SHORT = 3  # up to here two names differ in all that they have
 
 
-def advice(pattern: str, names=()) -> str:
-    """What to tell the person who gives a rule with `pattern`, or "" where it matches something.
+def advice(pattern: str, names: "Iterable[str]" = ()) -> str:
+    """Returns advice to the person who gives a rule with `pattern`, or "" where it matches.
 
     `names`: those that this node has offered or asked for, each a name or a prefix and `*`.
     """
     known = sorted(set(BUILT_IN) | set(names))
-    if heard_of(pattern, known):
+    if heard_of(pattern, known) or heard_of(pattern, OWN):
         return ""
     meant = [name for name in known if _alike(pattern, name)]
     text = "`%s` matches nothing that this node has offered or asked for so far" % pattern
@@ -27,8 +33,8 @@ def advice(pattern: str, names=()) -> str:
     return "%s; it knows %s" % (text, _listed(known, ", "))
 
 
-def heard_of(pattern: str, known) -> bool:
-    """Whether some name can match both `pattern` and one of `known`."""
+def heard_of(pattern: str, known: "Iterable[str]") -> bool:
+    """Returns whether some name can match both `pattern` and one of `known`."""
     return any(_meets(pattern, name) for name in known)
 
 
@@ -44,7 +50,17 @@ def _meets(one: str, other: str) -> bool:
 
 
 def _alike(pattern: str, name: str) -> bool:
-    one, other = _first(pattern), _first(name)
+    return _alike_words(_first(_bare(pattern)), _first(_bare(name)))
+
+
+def _bare(name: str) -> str:
+    for service in _SERVICES:
+        if name.startswith(service):
+            return name[len(service) :]
+    return name
+
+
+def _alike_words(one: str, other: str) -> bool:
     if min(len(one), len(other)) <= _SHORT:
         return one == other
     return one.startswith(other) or other.startswith(one) or _distance(one, other) <= _APART
@@ -56,7 +72,7 @@ def _first(name: str) -> str:
 
 
 def _distance(one: str, other: str) -> int:
-    """How many letters to put in, take out or change (Levenshtein)."""
+    """Returns the number of letters to put in, take out or change (Levenshtein)."""
     row = list(range(len(other) + 1))
     for at, letter in enumerate(one):
         above, row = row, [at + 1]
@@ -66,5 +82,5 @@ def _distance(one: str, other: str) -> int:
     return row[-1]
 
 
-def _listed(names, between: str) -> str:
+def _listed(names: "Iterable[str]", between: str) -> str:
     return between.join(["`%s`" % name for name in names])

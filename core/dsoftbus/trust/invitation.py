@@ -1,14 +1,18 @@
-"""What a QR code or a sticker says: a key, a token, a name, addresses (docs/wire-format.md).
+"""The text of a QR code or a sticker: a key, a token, a name, addresses (docs/wire-format.md).
 
 dsoftbus:KEY?t=TOKEN&n=NAME&a=ADDRESS
 """
 
 import hashlib
 
-from dsoftbus.codec import is_name, text
+from dsoftbus.base.codec import is_name, text
 from dsoftbus.const import KEY_BYTES, NODE_NAME_MAX
 from dsoftbus.errors import BAD_ARGUMENT, BAD_PAIRING_URI, MALFORMED, LocalError, PeerError
 from dsoftbus.identity import BASE32, base32, device_id
+
+if False:  # for types
+    from collections.abc import Collection
+
 
 TOKEN_BYTES = 16
 URI_MAX = 512  # a QR code of this size is still read from a phone's screen
@@ -26,7 +30,9 @@ def psk(token: bytes) -> bytes:
 class Invitation:
     """`public` is the key of the node that invites; `addresses` are `tcp://...` or `udp://...`."""
 
-    def __init__(self, public: bytes, token: bytes, name: str = "", addresses=()):
+    def __init__(
+        self, public: bytes, token: bytes, name: str = "", addresses: "Collection[str]" = ()
+    ) -> None:
         self.public = public
         self.token = token
         self.name = name
@@ -85,7 +91,7 @@ def _decode(uri: str) -> Invitation:
     return invitation
 
 
-def _parted(whole: str, mark: str) -> tuple:
+def _parted(whole: str, mark: str) -> tuple[str, str]:
     """str.partition, which not every MicroPython has."""
     at = whole.find(mark)
     return (whole, "") if at < 0 else (whole[:at], whole[at + 1 :])
@@ -132,7 +138,8 @@ def _unescape(escaped: str) -> str:
 
 
 def from_base32(chars: str) -> bytes:
-    """What `base32` made, in either case. Raises PeerError(MALFORMED) for anything else."""
+    """Returns the bytes that `base32` encoded, in either case. Raises PeerError(MALFORMED) for
+    anything else."""
     out = bytearray()
     bits = 0
     held = 0

@@ -23,13 +23,13 @@ _WIDE = 0xFEE0  # from a full-width form to its ASCII character
 
 
 def alike(name: str, other: str) -> bool:
-    """Whether people may take one of these names for the other."""
+    """Returns whether people may take one of these names for the other."""
     ours, theirs = _seen(name), _seen(other)
     return ours != "" and ours == theirs
 
 
 def _seen(name: str) -> str:
-    """What is left of a name at a glance."""
+    """Returns the shape of a name at a glance."""
     return "".join([_shape(char) for char in name])
 
 

@@ -8,7 +8,7 @@ try:
     from micropython import const
 except ImportError:
 
-    def const(value):
+    def const(value: int) -> int:
         return value
 
 
@@ -25,6 +25,10 @@ from dsoftbus.errors import (
     LocalError,
     PeerError,
 )
+
+if False:  # for types
+    from dsoftbus.contracts import Data, Deadline, Random
+
 
 VERSION = 1
 SPACE = 10**6  # six digits: what people compare without a slip
@@ -82,7 +86,7 @@ def digits_of(handshake_hash: bytes, opener: bytes, other: bytes, space: int = S
     return int.from_bytes(digest[:8], "big") % space
 
 
-def _hash(domain: bytes, *parts) -> bytes:
+def _hash(domain: bytes, *parts: "Data") -> bytes:
     return hashlib.sha256(domain + b"".join(parts)).digest()
 
 
@@ -92,13 +96,13 @@ class Pairing:
     `digits` is "" until there is something to compare; `code` says why it failed.
     """
 
-    def __init__(self, opener: bool, handshake_hash: bytes, random, now: int):
+    def __init__(self, opener: bool, handshake_hash: bytes, random: "Random", now: int) -> None:
         self.opener = opener
         self._hash = handshake_hash
         self._mine = random(_NONCE)
         self._theirs = b""
         self._commitment = b""
-        self._out = []
+        self._out: list[bytes] = []
         self._deadline = now + EXCHANGE_MS
         self.state = AWAIT_NONCE if opener else AWAIT_COMMIT
         self.digits = ""
@@ -151,11 +155,11 @@ class Pairing:
 
     # Outputs
 
-    def poll_transmit(self):
+    def poll_transmit(self) -> bytes | None:
         """The next message for the stream, or None."""
         return self._out.pop(0) if self._out else None
 
-    def poll_timer(self):
+    def poll_timer(self) -> "Deadline":
         return None if self.ended else self._deadline
 
     # Getters
@@ -211,7 +215,7 @@ class Pairing:
         self.digits = _SHOWN % digits_of(self._hash, *self._nonces())
         self._deadline = now + COMPARE_MS
 
-    def _nonces(self) -> tuple:
+    def _nonces(self) -> tuple[bytes, bytes]:
         """(the opener's, the other's)"""
         return (self._mine, self._theirs) if self.opener else (self._theirs, self._mine)
 

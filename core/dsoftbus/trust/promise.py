@@ -1,15 +1,24 @@
 """The next keys that peers have announced: taken, aged, and followed.
 
-A promise is good for twice its grace of this node's running time. What is left of it stands in the
-peer's entry, and is written anew as it runs down, so that starts in between do not renew it.
+A promise is good for twice its grace of this node's running time. The peer's entry holds the time
+left, and is rewritten as it runs down, so that restarts do not renew it.
 """
 
+from dsoftbus.base.token_bucket import TokenBucket
 from dsoftbus.errors import NEXT_KEY_RATE, NEXT_KEY_UNPROVEN, PeerError
 from dsoftbus.identity import device_id
-from dsoftbus.pace import TokenBucket
 from dsoftbus.trust.acl import Rule
 from dsoftbus.trust.rotation import TAKEN, accept, claimed
 from dsoftbus.trust.store import Entry
+
+if False:  # for types
+    from dsoftbus.contracts import Any
+    from dsoftbus.session.session import Session
+    from dsoftbus.trust.guard import Guard
+    from dsoftbus.trust.message_channel import MessageChannel
+    from dsoftbus.trust.session_guard import Control
+    from dsoftbus.trust.store import TrustStore
+
 
 _TIMES = 2  # the peer changes its key when its own time has run
 _NEWS = 4  # a scalar multiplication and a write each, for every peer
@@ -20,7 +29,7 @@ _STEP_MIN_S = 10  # though not more often than that
 _FIRST_S = 60  # after a start sooner: a node that is never on for long gets on, too
 
 
-def hear(control, guard, talk, message: bytes) -> None:
+def hear(control: "Control", guard: "Guard", talk: "MessageChannel", message: bytes) -> None:
     """NEXT of the peer of `control`.
 
     The answer goes when the entry is on the medium, where a backend keeps the store in a file.
@@ -48,16 +57,16 @@ def hear(control, guard, talk, message: bytes) -> None:
         guard.wake()
 
 
-def saved(guard) -> list:
+def saved(guard: "Guard") -> "list[Session]":
     """The store is on the medium as it is: answers those who wait for that; their sessions."""
-    waiting = guard.unsaved
+    waiting: Any = guard.unsaved  # a list, where a backend keeps a file
     guard.unsaved = []
     for _, talk in waiting:
         _answer(talk)
     return [control.session for control, _ in waiting]
 
 
-def age(store, now: int) -> None:
+def age(store: "TrustStore", now: int) -> None:
     """Time has passed: forgets what is over, and writes down what is left, now and then."""
     due = False
     for entry in store.promises():
@@ -73,7 +82,7 @@ def age(store, now: int) -> None:
         note(store, now)
 
 
-def end(store, now: int) -> None:
+def end(store: "TrustStore", now: int) -> None:
     """The node ends in order: nothing that has run is lost, if it is worth a write."""
     age(store, now)
     for entry in store.promises():
@@ -82,7 +91,7 @@ def end(store, now: int) -> None:
             return
 
 
-def note(store, now: int) -> None:
+def note(store: "TrustStore", now: int) -> None:
     """Writes down what is left of each promise."""
     for entry in store.promises():
         if entry.until is not None:
@@ -91,7 +100,7 @@ def note(store, now: int) -> None:
     store.touch()
 
 
-def follow(store, public: bytes):
+def follow(store: "TrustStore", public: bytes) -> Entry | None:
     """A session has proved `public`. If it is an entry's next key, the entry moves to it, and with
     it every rule for it: returns the old entry, which is trusted no more, or None."""
     for old in store.promises():
@@ -101,7 +110,7 @@ def follow(store, public: bytes):
     return None
 
 
-def _move(store, old, public: bytes) -> None:
+def _move(store: "TrustStore", old: Entry, public: bytes) -> None:
     new = Entry(public, old.name, old.grants, old.paired_at)
     new.was = old.id
     new.news = old.news
@@ -116,14 +125,14 @@ def _move(store, old, public: bytes) -> None:
     store.add(new)
 
 
-def _is_held(entry, public: bytes, grace_s: int, now: int) -> bool:
-    """Whether NEXT says what the entry holds for long enough: then it costs nothing."""
+def _is_held(entry: Entry, public: bytes, grace_s: int, now: int) -> bool:
+    """Returns whether the entry holds NEXT for long enough already: then it costs nothing."""
     if entry.next_public != public:
         return False
     return entry.until is None or _left_s(entry, now) >= grace_s
 
 
-def _take(store, entry, public: bytes, grace_s: int, now: int) -> None:
+def _take(store: "TrustStore", entry: Entry, public: bytes, grace_s: int, now: int) -> None:
     entry.next_public = public
     entry.next_for_s = grace_s * _TIMES
     entry.until = now + entry.next_for_s * 1000
@@ -131,21 +140,21 @@ def _take(store, entry, public: bytes, grace_s: int, now: int) -> None:
     store.touch()
 
 
-def _left_s(entry, now: int) -> int:
-    return max((entry.until - now + 999) // 1000, 0)
+def _left_s(entry: Entry, now: int) -> int:
+    return max((entry.until - now + 999) // 1000, 0)  # type: ignore[operator] # see `age`
 
 
-def _forget(entry) -> None:
+def _forget(entry: Entry) -> None:
     entry.next_public = b""
     entry.next_for_s = 0
     entry.until = None
 
 
-def _step_s(entry) -> int:
+def _step_s(entry: Entry) -> int:
     step_s = min(max(entry.next_for_s // _STEPS, _STEP_MIN_S), _STEP_S)
     return step_s if entry.noted else min(step_s, _FIRST_S)
 
 
-def _answer(talk) -> None:
+def _answer(talk: "MessageChannel") -> None:
     talk.send(TAKEN)
     talk.finish()

@@ -4,10 +4,19 @@ Messages of the stream `dsoftbus.keys` (docs/wire-format.md):
 NEXT `1 | next key 32 | grace u32 (s) | proof 32`, TAKEN `2`.
 """
 
-from dsoftbus.codec import get_u32, put_u32
+from dsoftbus.base.codec import get_u32, put_u32
 from dsoftbus.const import KEY_BYTES, KEYS_STREAM, U30_MAX
 from dsoftbus.crypto.hkdf import hkdf
 from dsoftbus.errors import BAD_ARGUMENT, MALFORMED, NEXT_KEY_UNPROVEN, LocalError, PeerError
+
+if False:  # for types
+    from dsoftbus.contracts import Data, Keys
+    from dsoftbus.crypto.suite import Hash, Suite
+    from dsoftbus.session.session import Session
+    from dsoftbus.trust.guard import Guard
+    from dsoftbus.trust.message_channel import MessageChannel
+    from dsoftbus.trust.session_guard import Control
+
 
 NEXT = 1
 TAKEN = bytes((2,))
@@ -18,7 +27,13 @@ _NEXT_BYTES = _PROOF_AT + 32
 _ZERO = bytes(KEY_BYTES)
 
 
-def announce(suite, session, next_pair, grace_s: int, secret=None) -> bytes:
+def announce(
+    suite: "Suite",
+    session: "Session",
+    next_pair: "Keys",
+    grace_s: int,
+    secret: bytes | None = None,
+) -> bytes:
     """NEXT for the peer of `session`: this node will go by `next_pair` in `grace_s` seconds.
 
     `secret` is `next_pair.exchange(session.peer_public)`, where it is known from before.
@@ -37,7 +52,7 @@ def announce(suite, session, next_pair, grace_s: int, secret=None) -> bytes:
     return bytes(message)
 
 
-def claimed(message: bytes) -> tuple:
+def claimed(message: bytes) -> tuple[bytes, int]:
     """(next key, grace in s) that NEXT speaks of, unproved. Raises PeerError(MALFORMED)."""
     if len(message) != _NEXT_BYTES or message[0] != NEXT:
         raise PeerError(MALFORMED, "key message")
@@ -47,7 +62,7 @@ def claimed(message: bytes) -> tuple:
     return bytes(message[1:_GRACE_AT]), grace_s
 
 
-def accept(suite, session, message: bytes) -> tuple:
+def accept(suite: "Suite", session: "Session", message: bytes) -> tuple[bytes, int]:
     """(next key, grace in s) of the peer of `session`. It costs a scalar multiplication.
 
     Raises PeerError: MALFORMED, or NEXT_KEY_UNPROVEN when the peer does not hold that key.
@@ -60,7 +75,9 @@ def accept(suite, session, message: bytes) -> tuple:
     return public, grace_s
 
 
-def _proof(hash, session, secret: bytes, current: bytes, message) -> bytes:
+def _proof(
+    hash: "Hash", session: "Session", secret: bytes, current: bytes, message: "Data"
+) -> bytes:
     """Binds the next key and the grace to this session, and to who can compute `secret`."""
     bound = session.handshake_hash
     (key,) = hkdf(hash, bound, secret, 1)
@@ -71,30 +88,31 @@ class Rotation:
     """A change of this node's own key that is under way.
 
     `grace_s` is of this node's running time: a clock that jumps does not shorten it. `told` are
-    the ids of the peers that have answered since this start. When `due`, the backend makes
-    `next_pair` the identity and starts anew; a peer that was not told by then must pair again.
+    the ids of the peers that have answered since this start. Once it is `due`, the backend makes
+    `next_pair` the identity and restarts; a peer that was not told by then must pair again.
     """
 
-    def __init__(self, next_pair, grace_s: int, now: int):
+    def __init__(self, next_pair: "Keys", grace_s: int, now: int) -> None:
         self.next_pair = next_pair
         self._until = now + grace_s * 1000
-        self._shared = {}  # by device id, so that a peer that comes again and again costs nothing
-        self.told = set()
+        # By device id, so that a peer that comes again and again costs nothing.
+        self._shared: dict[str, bytes] = {}
+        self.told: set[str] = set()
 
     def due(self, now: int) -> bool:
         return now >= self._until
 
     def grace_s(self, now: int) -> int:
-        """What is left of it, at least 1."""
+        """Returns the seconds left, at least 1."""
         return max((self._until - now) // 1000, 1)
 
     def poll_timer(self) -> int:
         return self._until
 
-    def tell(self, control, guard, now: int) -> None:
+    def tell(self, control: "Control", guard: "Guard", now: int) -> None:
         """Tells the peer of a session; it counts as told when it has answered.
 
-        Where no stream can be opened now, the next session tells it.
+        If no stream can be opened now, the next session tells it.
         """
         session = control.session
         try:
@@ -107,7 +125,7 @@ class Rotation:
             self._shared[control.device] = secret
         message = announce(session.suite, session, self.next_pair, self.grace_s(now), secret)
 
-        def answered(talk, message):
+        def answered(talk: "MessageChannel", message: "Data") -> None:
             if message != TAKEN:
                 raise PeerError(MALFORMED, "answer to a next key")
             self.told.add(control.device)

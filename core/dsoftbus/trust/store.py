@@ -10,9 +10,8 @@ The text is JSON, version 1, the same bytes for the same content on every interp
     "check":HEX}
 
 with the peers in the order of their ids, `next` "" where no next key is announced, and `check` the
-first 8 bytes of SHA-256 over all that stands before its line. What reads differently is damaged
-(`store_text`, which reads it).
-Where it is kept is the backend's, in the two steps of docs/trust.md.
+first 8 bytes of SHA-256 over all that stands before its line. Any other text is damaged
+(`store_text`, which reads it). The backend keeps it, in the two steps of docs/trust.md.
 """
 
 import hashlib
@@ -21,6 +20,14 @@ from binascii import hexlify
 from dsoftbus.const import KEY_BYTES, NODE_NAME_MAX
 from dsoftbus.errors import BAD_ARGUMENT, STORE_FULL, LocalError
 from dsoftbus.identity import device_id
+
+if False:  # for types
+    from collections.abc import Iterable, Iterator
+
+    from dsoftbus.base.token_bucket import TokenBucket
+    from dsoftbus.contracts import Profile
+    from dsoftbus.trust.acl import Rule
+
 
 _ENTRY = '{"id":%s,"key":"%s","name":%s,"grants":%s,"paired_at":%d,"next":"%s","next_for_s":%d}'
 END = ",\n"
@@ -37,12 +44,14 @@ class Entry:
     """
 
     # What few entries need a place for, and no file holds: see `trust.promise`.
-    until: int = None  # in ms, when `next_public` is good no more
+    until: int | None = None  # in ms, when `next_public` is good no more
     noted = False  # what is left of it was written since the start
-    news = None  # a TokenBucket
+    news: "TokenBucket | None" = None  # a TokenBucket
     was = ""  # the id before its key moved
 
-    def __init__(self, public: bytes, name: str = "", grants=(), paired_at: int = 0):
+    def __init__(
+        self, public: bytes, name: str = "", grants: "Iterable[Rule]" = (), paired_at: int = 0
+    ) -> None:
         if len(public) != KEY_BYTES or len(name.encode()) > NODE_NAME_MAX:
             raise LocalError(BAD_ARGUMENT, "key of 32 bytes, name of at most 32")
         self.id = device_id(public)
@@ -71,10 +80,10 @@ class TrustStore:
     `revision` grows with every change: a backend saves when it is not the one it saved last.
     """
 
-    def __init__(self, profile):
+    def __init__(self, profile: "Profile") -> None:
         self._profile = profile
-        self._entries = {}
-        self.rules = []
+        self._entries: dict[str, Entry] = {}
+        self.rules: list[Rule] = []
         self.revision = 0
 
     # Commands
@@ -87,7 +96,7 @@ class TrustStore:
         self._entries[entry.id] = entry
         self.revision += 1
 
-    def remove(self, device: str):
+    def remove(self, device: str) -> "Entry | None":
         """Trusts a peer no more, and takes what rules allow it along; what they deny it stays.
 
         Returns its entry, or None when there was none.
@@ -99,7 +108,7 @@ class TrustStore:
             self.revision += 1
         return entry
 
-    def add_rule(self, new) -> None:
+    def add_rule(self, new: "Rule") -> None:
         """Adds one of the node's own rules, once. Raises LocalError(STORE_FULL)."""
         if new not in self.rules:
             if len(self.rules) >= self._profile.rules:
@@ -107,7 +116,7 @@ class TrustStore:
             self.rules.append(new)
             self.revision += 1
 
-    def remove_rule(self, old) -> bool:
+    def remove_rule(self, old: "Rule") -> bool:
         """True when there was such a rule."""
         found = old in self.rules
         if found:
@@ -127,22 +136,22 @@ class TrustStore:
 
     # Getters
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._entries)
 
-    def __iter__(self):
+    def __iter__(self) -> "Iterator[Entry]":
         """Entries in the order of their ids."""
         return iter([self._entries[device] for device in sorted(self._entries)])
 
-    def get(self, device: str):
+    def get(self, device: str) -> "Entry | None":
         """The entry with this id, or None."""
         return self._entries.get(device)
 
-    def named(self, name: str) -> list:
+    def named(self, name: str) -> list[Entry]:
         """The entries with this name: names are for people, and need not be unique."""
         return [entry for entry in self if entry.name == name]
 
-    def find(self, text: str):
+    def find(self, text: str) -> "Entry | None":
         """The entry that a person means by an id, a name, or the beginning of an id, or None.
 
         Raises LocalError(AMBIGUOUS_NAME), which names those that it could be.
@@ -151,7 +160,7 @@ class TrustStore:
 
         return self._entries.get(find(text, self))
 
-    def promises(self) -> list:
+    def promises(self) -> list[Entry]:
         """The entries with a next key (`trust.promise`)."""
         return [entry for entry in self._entries.values() if entry.next_public]
 
@@ -160,7 +169,7 @@ class TrustStore:
     def encode(self) -> str:
         return "".join(self.lines())
 
-    def lines(self):
+    def lines(self) -> "Iterator[str]":
         """Yields the text line by line: a board has no room for all of it in one piece."""
         digest = hashlib.sha256()
         for line in self._body():
@@ -169,7 +178,7 @@ class TrustStore:
         yield END
         yield CHECK % hexed(digest.digest()[:8])
 
-    def _body(self):
+    def _body(self) -> "Iterator[str]":
         yield HEAD
         left = len(self._entries)
         for entry in self:
@@ -183,7 +192,7 @@ def hexed(raw: bytes) -> str:
     return hexlify(raw).decode()
 
 
-def listed(rules) -> str:
+def listed(rules: "Iterable[Rule]") -> str:
     return "[" + ",".join([_quoted(str(rule)) for rule in rules]) + "]"
 
 

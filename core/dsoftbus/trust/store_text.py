@@ -12,6 +12,12 @@ from dsoftbus.errors import STORE_DAMAGED, STORE_FULL, LocalError
 from dsoftbus.trust.acl import grant, rule
 from dsoftbus.trust.store import CHECK, END, HEAD, RULES, Entry, TrustStore, hexed, listed
 
+if False:  # for types
+    from collections.abc import Callable
+
+    from dsoftbus.contracts import Any, Profile
+
+
 _ENTRY_TEXT_MAX = 512  # of an entry's text without its grants
 _RULE_TEXT_MAX = 128
 _SECONDS_MAX = 253402300799  # the last second of the year 9999, which people can read
@@ -28,7 +34,7 @@ _ODD = (
 )
 
 
-def decode(text: str, profile) -> TrustStore:
+def decode(text: str, profile: "Profile") -> TrustStore:
     """The store of a text. Raises LocalError: STORE_DAMAGED, or STORE_FULL when the text holds
     more than this profile takes."""
     if len(text) > text_max(profile):
@@ -43,7 +49,7 @@ def decode(text: str, profile) -> TrustStore:
     return read(line, profile)
 
 
-def read(line, profile) -> TrustStore:
+def read(line: "Callable[[], str]", profile: "Profile") -> TrustStore:
     """The same of a text whose next line, with its end, `line()` gives, and "" after the last."""
     store = TrustStore(profile)
     try:
@@ -58,7 +64,7 @@ def read(line, profile) -> TrustStore:
     return store
 
 
-def _load(line, store):
+def _load(line: "Callable[[], str]", store: TrustStore) -> LocalError | None:
     """Reads a whole text into `store`; the error where that was too small, or None. Raises
     LocalError or one of _ODD for a text that is not what its content is written as."""
     digest = hashlib.sha256()
@@ -90,7 +96,7 @@ def _load(line, store):
     return full
 
 
-def _taken(add, what):
+def _taken(add: "Any", what: "Any") -> LocalError | None:
     """The error where the store is full, or None."""
     try:
         add(what)
@@ -99,7 +105,7 @@ def _taken(add, what):
     return None
 
 
-def _load_entry(fields) -> Entry:
+def _load_entry(fields: "dict[str, Any]") -> Entry:
     grants = [grant(text) for text in fields["grants"]]
     entry = Entry(unhexlify(fields["key"]), fields["name"], grants, fields["paired_at"])
     entry.next_public = unhexlify(fields["next"])
@@ -111,7 +117,7 @@ def _load_entry(fields) -> Entry:
     return entry
 
 
-def text_max(profile) -> int:
-    """What the fullest store of a profile can take, and not a file of any size."""
+def text_max(profile: "Profile") -> int:
+    """Returns the size of the fullest store of a profile, which bounds the file, in chars."""
     rules = profile.rules * _RULE_TEXT_MAX
     return (profile.trusted + 1) * (_ENTRY_TEXT_MAX + rules)

@@ -1,0 +1,33 @@
+"""File names that peers may give, so that each means the same file on every file system.
+
+That is one part of a path, without what some system takes for more than a name: a drive or a
+stream (`C:name`, `name:stream`), a device (`NUL`, `com1.txt`), a dot or a space at the end.
+"""
+
+from dsoftbus.base import names
+
+FILE_NAME_MAX = 56  # bytes: of a stream's 64, less the longest prefix
+_APART = "/\\:"
+_DEVICES = ("con", "prn", "aux", "nul", "clock$", "conin$", "conout$")
+_NUMBERED = ("com", "lpt")
+_NUMBERS = "0123456789\xb9\xb2\xb3"
+
+
+def allowed(name: str) -> bool:
+    """Returns whether a peer may give a file this name."""
+    if not names.allowed(name) or not 1 <= len(name.encode()) <= FILE_NAME_MAX:
+        return False
+    if name[0] == "." or name[-1] == "." or any(char in _APART for char in name):
+        return False
+    return not _is_device(name)
+
+
+def folded(name: str) -> str:
+    """Returns `name` without case, a stream, and dots or spaces at the end: two names that some
+    file system takes for one are equal when folded."""
+    return name.split(":")[0].rstrip(". ").lower()
+
+
+def _is_device(name: str) -> bool:
+    stem = name.split(".")[0].rstrip(" ").lower()
+    return stem in _DEVICES or (stem[:3] in _NUMBERED and len(stem) == 4 and stem[3] in _NUMBERS)

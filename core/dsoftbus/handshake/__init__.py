@@ -1,0 +1,1 @@
+"""The beginning of a session: Noise, HELLO, the budget of openings."""

@@ -1,0 +1,1 @@
+"""Serial lines: frames, fragments, and a port as a datagram link."""

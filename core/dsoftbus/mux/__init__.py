@@ -1,0 +1,1 @@
+"""Many streams over one session: frames, credit, priority, keepalive."""

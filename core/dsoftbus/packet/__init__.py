@@ -1,0 +1,1 @@
+"""Packets of datagram links: protection, acknowledgement, recovery, congestion."""

@@ -1,0 +1,1 @@
+"""Records of stream links, and their protection."""
