@@ -1,0 +1,1 @@
+"""Services: values, calls and what is built of them."""
