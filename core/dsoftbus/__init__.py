@@ -3,6 +3,12 @@
 Names load at their first use, so that a board pays only for what it imports.
 """
 
+if False:  # for types
+    from collections.abc import Callable
+
+    from dsoftbus.contracts import Any
+
+
 # Public name -> the module that defines it.
 _HOME = {
     "Node": "node",
@@ -15,14 +21,14 @@ _HOME = {
 }
 
 
-def lazy(package: str, home: dict, names: dict):
+def lazy(package: str, home: dict[str, str], names: "dict[str, Any]") -> "Callable[[str], Any]":
     """The `__getattr__` of `package`: a public name from its home, or the module of that name.
 
     MicroPython asks here for modules too: its `from dsoftbus import errors` does not go on to
     search the package after an AttributeError, as CPython's does.
     """
 
-    def find(name: str):
+    def find(name: str) -> "Any":
         if name[0] == "_":
             raise AttributeError(name)
         path = package + "." + home.get(name, name)

@@ -4,7 +4,7 @@ try:
     from micropython import const
 except ImportError:
 
-    def const(value):
+    def const(value: int) -> int:
         return value
 
 
@@ -111,6 +111,10 @@ ANYONE = "*"  # instead of keys, and in access rules: every peer that proves som
 RESERVED_PREFIX = "dsoftbus."
 PAIR_STREAM = "dsoftbus.pair"
 KEYS_STREAM = "dsoftbus.keys"
+# Streams of services are there for every peer that may do anything: the rules are asked for the
+# names of its calls and topics.
+CALLS_STREAM = "dsoftbus/calls"
+TOPICS_STREAM = "dsoftbus/topics"
 DATAGRAMS = "datagrams"  # what unreliable messages are called in access rules
 
 # Idle intervals: a probe after three, dead after nine (the field's usual contract).
@@ -147,6 +151,11 @@ class HOST:
     segments = 1024  # 1.2 MB under way: 100 Mbit/s over 100 ms
     replay_window = 2048  # twice the segments: every retransmission may come late
     messages = 64  # unreliable ones that wait, each way
+    calls = 1024  # under way, each way, in a session
+    value_bytes = 1048576  # of an encoded value; larger things go over a stream of their own
+    subscriptions = 128  # of a session, each way: as many as it may have streams
+    topics = 1024  # of a node, and of one subscription: what a large machine's sensors have
+    events = 256  # that wait for a subscriber: half a second of 500 a second
     handshakes = 256  # answered in a second: 1024 scalar multiplications, 5 % of a core
     addresses = 256  # whose share of these is kept apart: 64 KB at most, and a quick look
 
@@ -178,6 +187,11 @@ class SMALL:
     segments = 8  # 9.6 KB each way at most, and only while they are needed
     replay_window = 256
     messages = 4
+    calls = 4
+    value_bytes = 4096
+    subscriptions = 8  # 0.3 KB each
+    topics = 16  # what is on a board, and some; 0.2 KB each, and its value
+    events = 16
     handshakes = 2  # answered in a second, of four scalar multiplications each
     addresses = 8  # twice its sessions; 0.1 KB each, and only of those that came lately
 
@@ -209,5 +223,10 @@ class TINY:
     segments = 4
     replay_window = 256
     messages = 2
+    calls = 1
+    value_bytes = 1024
+    subscriptions = 2  # a hub, and who looks on
+    topics = 4
+    events = 4
     handshakes = 1
     addresses = 4

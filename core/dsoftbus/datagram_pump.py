@@ -10,6 +10,14 @@ A datagram link gives:
 An OSError from one of these is a datagram that got lost: such a link has no end of its own.
 """
 
+if False:  # for types
+    from collections.abc import Callable
+
+    from dsoftbus.contracts import Any, DatagramLink, Deadline
+    from dsoftbus.mux.events import Event
+    from dsoftbus.session.datagram_session import DatagramSession
+    from dsoftbus.session.endpoint import Endpoint
+
 
 class DatagramPump:
     """Moves the datagrams, timers and events of all sessions on one datagram link.
@@ -17,16 +25,21 @@ class DatagramPump:
     `on_event(session, event)` is the program's.
     """
 
-    def __init__(self, endpoint, link, on_event):
+    def __init__(
+        self,
+        endpoint: "Endpoint",
+        link: "DatagramLink",
+        on_event: "Callable[[DatagramSession, Event], object]",
+    ) -> None:
         self.endpoint = endpoint
-        self.link = link
+        self.link: Any = link  # a backend may know more of it
         self._on_event = on_event
         self._in = bytearray(link.mtu + 1)  # one more, so that a longer datagram shows
         self._out = bytearray(link.mtu)
         self._stop = 0  # what the link has not taken yet is self._out[:self._stop]
         self.blocked = False
 
-    def run(self, now: int):
+    def run(self, now: int) -> "Deadline":
         """Read, do what is due, answer. Returns the next deadline in ms, or None."""
         while self.read(now):
             self.turn(now)
@@ -46,7 +59,7 @@ class DatagramPump:
         return True
 
     def turn(self, now: int) -> None:
-        """What follows from an input or a command: events to the program, datagrams out."""
+        """Does all that an input or a command calls for: events to the program, datagrams out."""
         self._tell()
         self._write(now)
         self._tell()
@@ -54,7 +67,7 @@ class DatagramPump:
     def _tell(self) -> None:
         event = self.endpoint.next_event()
         while event is not None:
-            self._on_event(self.endpoint.session, event)
+            self._on_event(self.endpoint.session, event)  # type: ignore[arg-type] # whose event it is
             event = self.endpoint.next_event()
 
     def _write(self, now: int) -> None:

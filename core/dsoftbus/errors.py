@@ -9,7 +9,7 @@ try:
     from micropython import const
 except ImportError:
 
-    def const(value):
+    def const(value: int) -> int:
         return value
 
 
@@ -42,6 +42,8 @@ STREAM_KIND_MISMATCH = const(0x39)
 STREAM_CANCELLED = const(0x40)
 STREAM_REFUSED = const(0x41)
 NO_SUCH_SERVICE = const(0x42)
+HANDLER_FAILED = const(0x43)
+FILE_EXISTS = const(0x44)
 LINE_VERSION = const(0x4A)
 # session.end: the one cause that ends a session
 END_LOCAL = const(0x50)
@@ -59,6 +61,7 @@ SESSION_LIMIT = const(0x58)
 HANDSHAKE_BUDGET = const(0x5C)
 REPLAYED_OPENING = const(0x5D)
 PEER_SHARE = const(0x5E)
+OTHER_KEY = const(0x5F)  # a guess from what announces itself there; never on the wire
 # local: misuse of the API, and what the platform cannot do
 BAD_ARGUMENT = const(0x60)
 WOULD_BLOCK = const(0x61)
@@ -108,29 +111,33 @@ WIFI_REFUSED = const(0x92)
 WIFI_TIMEOUT = const(0x93)
 WIFI_LOST = const(0x94)
 WIFI_DRIVER = const(0x95)
+# clock: why a peer's time is of no use here, never on the wire
+CLOCK_NOT_KNOWN = const(0x98)
+CLOCK_STEP = const(0x99)
 
 
 def label(code: int) -> str:
     """The stable label of `code`; a code from a newer peer gets a label of its own."""
     # By name, because labels.py needs the codes above; and late, because a board that has nothing
     # to say about an error need not hold five kilobytes of text.
-    labels = __import__("dsoftbus.labels", None, None, ("LABELS",)).LABELS
+    labels = __import__("dsoftbus.base.labels", None, None, ("LABELS",)).LABELS
     return labels.get(code) or "unknown.0x%02x" % code
 
 
 class BusError(Exception):
     """`code` is one of this module's constants; `detail` is for people, never for the wire."""
 
-    def __init__(self, code: int, detail: str = ""):
+    def __init__(self, code: int, detail: str = "") -> None:
         super().__init__(code, detail)
         self.code = code
         self.detail = detail
 
     @property
     def label(self) -> str:
+        """The stable name of `code`, for people and logs."""
         return label(self.code)
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.label + (": " + self.detail if self.detail else "")
 
 
@@ -144,11 +151,11 @@ class PeerError(BusError):
     `peer_code` is what the peer gave as its reason, or 0.
     """
 
-    def __init__(self, code: int, detail: str = "", peer_code: int = 0):
+    def __init__(self, code: int, detail: str = "", peer_code: int = 0) -> None:
         super().__init__(code, detail)
         self.peer_code = peer_code
 
-    def __str__(self):
+    def __str__(self) -> str:
         said = ": the peer says " + label(self.peer_code) if self.peer_code else ""
         return super().__str__() + said
 
@@ -156,5 +163,5 @@ class PeerError(BusError):
 class Unsupported(LocalError):
     """This platform lacks a capability (ENOTSUP); `detail` names what is missing."""
 
-    def __init__(self, detail: str):
+    def __init__(self, detail: str) -> None:
         super().__init__(UNSUPPORTED, detail)

@@ -4,12 +4,16 @@ import hashlib
 
 from dsoftbus.errors import IDENTITY_SPOOF, PeerError
 
+if False:  # for types
+    from dsoftbus.contracts import Data
+
+
 ID_CHARS = 26  # 128 bits, 5 a character
 BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
 _DOMAIN = b"dsoftbus-id-1"
 
 
-def device_id(public) -> str:
+def device_id(public: "Data") -> str:
     """`base32(SHA-256("dsoftbus-id-1" || public)[:16])`, lower case, 26 characters."""
     return base32(hashlib.sha256(_DOMAIN + bytes(public)).digest()[:16])
 

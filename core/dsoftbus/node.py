@@ -1,5 +1,6 @@
 """One local node: what it is, and the sessions that it has."""
 
+from dsoftbus.base.ticks import earliest
 from dsoftbus.const import ANYONE, KEY_BYTES, SUITE_CHACHA_SHA256
 from dsoftbus.errors import (
     BAD_ARGUMENT,
@@ -9,37 +10,66 @@ from dsoftbus.errors import (
     LocalError,
     PeerError,
 )
-from dsoftbus.session.local import Local
-from dsoftbus.session.roster import Roster
-from dsoftbus.ticks import earliest
+from dsoftbus.mux.windows import resize
+from dsoftbus.session.node_config import NodeConfig
+from dsoftbus.session.session_table import SessionTable
+
+if False:  # for types
+    from collections.abc import Collection
+
+    from dsoftbus.contracts import Address, Allowed, Deadline, Keys, Profile, Random, Route
+    from dsoftbus.crypto.suite import Suite
+    from dsoftbus.discovery.peers import Peers
+    from dsoftbus.mux.events import NodeEvent
+    from dsoftbus.session.endpoint import Endpoint
+    from dsoftbus.session.session import Session
+    from dsoftbus.session.stream_session import StreamSession
+    from dsoftbus.trust.guard import Guard
 
 
-class Node(Roster):
+class Node(SessionTable):
     """Makes sessions within the profile's bounds; a driver pumps them.
 
-    `suites`, `static`, `random`, `psk`: see `Local`. Nobody may begin a session but the peers that
-    `allowed` names (public keys, or ANYONE) and those that `guard` (a `trust.guard.Guard`) lets
-    in; where both are given, both have to agree. A `psk` without either lets in whoever shows it.
+    `suites`, `static`, `random`, `psk`: see `NodeConfig`. Nobody may begin a session but the peers
+    that `allowed` names (public keys, or ANYONE) and those that `guard` (a `trust.guard.Guard`)
+    lets in; where both are given, both have to agree. A `psk` without either lets in every peer
+    that shows it.
     """
 
     def __init__(
-        self, suites, static, random, profile, name="", psk=None, guard=None, allowed=None
-    ):
+        self,
+        suites: "dict[int, Suite]",
+        static: "Keys",
+        random: "Random",
+        profile: "Profile",
+        name: str = "",
+        psk: bytes | None = None,
+        guard: "Guard | None" = None,
+        allowed: "Allowed | None" = None,
+    ) -> None:
         if allowed is None:
             allowed = () if guard is None and psk is None else ANYONE
         elif allowed != ANYONE:
             _check_keys(allowed)
-        super().__init__(Local(suites, static, random, profile, name, psk), allowed)
+        super().__init__(NodeConfig(suites, static, random, profile, name, psk), allowed)
         self.guard = guard
-        self.peers = None  # a discovery.peers.Peers, made by discover()
-        self._met = []  # (session, device) of those that `peers` knows of
-        self.answered: list = []  # openings on stream links, for `session.arrivals`
+        self.resize = resize
+        self.peers: Peers | None = None  # a discovery.peers.Peers, made by discover()
+        self._met: list[
+            tuple[Session, str]
+        ] = []  # (session, device) of those that `peers` knows of
+        self.answered: list[bytes] = []  # openings on stream links, for `handshake.arrivals`
 
     # Sessions
 
     def connect(
-        self, peer_public: bytes, now: int, suite: int = SUITE_CHACHA_SHA256, psk=None, route=None
-    ):
+        self,
+        peer_public: bytes,
+        now: int,
+        suite: int = SUITE_CHACHA_SHA256,
+        psk: bytes | None = None,
+        route: "Route | None" = None,
+    ) -> "StreamSession":
         """A session to the node whose key is `peer_public`, over a stream link.
 
         `psk`: the token of an invitation. `route` (kind, host, port): where that node was sought;
@@ -52,13 +82,13 @@ class Node(Roster):
         session.route = route
         return self.add(session)
 
-    def accept(self, now: int, path=None):
+    def accept(self, now: int, path: "Address" = None) -> "StreamSession":
         """A session for a stream link that a peer has opened from `path`, the address as the
-        driver has it: who comes from there pays for its handshake. None: nobody has to.
+        driver has it: that address pays for the handshake. None: nobody has to.
 
-        Raises PeerError (SESSION_LIMIT, HALF_OPEN_LIMIT): the driver closes the link. Where too
-        many handshakes are under way another may give way (`evicted`, for the driver to pump): see
-        `arrivals.make_room`.
+        Raises PeerError (SESSION_LIMIT, HALF_OPEN_LIMIT): the driver closes the link. When too
+        many handshakes are under way, another may give way (`evicted`, for the driver to pump):
+        see `arrivals.make_room`.
         """
         if self.crowded:  # and none that lives gives way to one that has no place afterwards
             raise PeerError(SESSION_LIMIT)
@@ -67,31 +97,31 @@ class Node(Roster):
         session.path = path
         return self.add(session)
 
-    def endpoint(self, mtu: int, line: bool = False):
-        """For a datagram link: all sessions on one socket, or on one serial line. `mtu`: its
-        longest datagram."""
+    def endpoint(self, mtu: int, line: bool = False) -> "Endpoint":
+        """The endpoint of a datagram link: all sessions on one socket, or on one serial line.
+        `mtu`: its longest datagram."""
         from dsoftbus.session.endpoint import Endpoint  # only who has such a link pays for it
-        from dsoftbus.session.network import LineNetwork, Network
+        from dsoftbus.session.shared_network import SharedLine, SharedNetwork
 
-        return Endpoint(self, mtu, (LineNetwork if line else Network)(self))
+        return Endpoint(self, mtu, (SharedLine if line else SharedNetwork)(self))
 
-    def forget(self, session) -> None:
+    def forget(self, session: "Session") -> None:
         """`session` has ended, and its link needs it no more."""
         super().forget(session)
         for met in self._met:
             if met[0] is session:
                 self._met.remove(met)
-                self.peers.left(met[1], session.keepalive.heard)
+                self.peers.left(met[1], session.keepalive.heard)  # type: ignore[union-attr] # has met it
                 break
         if self.guard is not None:
             self.guard.leave(session)
 
-    def _evict_half_open(self, path) -> None:
+    def _evict_half_open(self, path: "Address") -> None:
         streams = [s for s in self.sessions if isinstance(s, _over_stream())]
         waiting = [s for s in streams if s.half_open and not s.initiator]
         self.evicted = None
         if len(waiting) >= self.profile.half_open:
-            from dsoftbus.session.arrivals import make_room  # for a while, as `handshake` says
+            from dsoftbus.handshake.arrivals import make_room  # for a while, as `handshake` says
 
             leaving = make_room(waiting, path)
             if leaving is None:
@@ -101,7 +131,7 @@ class Node(Roster):
 
     # Discovery and trust
 
-    def discover(self):
+    def discover(self) -> "Peers":
         """The table of peers, from now on."""
         if self.peers is None:
             from dsoftbus.discovery.peers import Peers
@@ -113,14 +143,14 @@ class Node(Roster):
         """See `Guard.unpair`; the peer is a stranger to discovery again, too."""
         if self.peers is not None:
             self.peers.forget(device)
-        return self.guard.unpair(device)
+        return self.guard.unpair(device)  # type: ignore[union-attr] # who calls this has one
 
-    def admit(self, session, now: int) -> None:
+    def admit(self, session: "Session", now: int) -> None:
         super().admit(session, now)
         if self.guard is not None:
             self.guard.admit(session, now)
 
-    def join(self, session, now: int) -> None:
+    def join(self, session: "Session", now: int) -> None:
         if self.guard is not None:
             self.guard.join(session, now)
         if self.peers is not None:
@@ -128,33 +158,33 @@ class Node(Roster):
             self.peers.joined(session.peer_public, session.route)
 
     def handle_timer(self, now: int) -> None:
-        """What is due apart from sessions."""
+        """Runs the timers that belong to no session."""
         if self.peers is not None:
             self.peers.handle_timer(now)
         if self.guard is not None:
             self.guard.handle_timer(now)
 
-    def poll_timer(self):
+    def poll_timer(self) -> "Deadline":
         """The next deadline apart from sessions in ms, or None."""
         deadline = self.peers.poll_timer() if self.peers is not None else None
         if self.guard is not None:
             deadline = earliest(deadline, self.guard.poll_timer())
         return deadline
 
-    def next_event(self):
+    def next_event(self) -> "NodeEvent | None":
         """The oldest event apart from sessions (a NodeEvent), or None."""
         event = self.guard.next_event() if self.guard is not None else None
         if event is None and self.peers is not None:
             event = self.peers.next_event()
         return event
 
-    def _vouched(self, device: str):
+    def _vouched(self, device: str) -> bytes | None:
         """The key of a trusted peer, or None."""
         entry = self.guard.store.get(device) if self.guard is not None else None
         return None if entry is None else entry.public
 
 
-def _check_keys(allowed) -> None:
+def _check_keys(allowed: "Collection[bytes] | str") -> None:
     """A key by itself, or its digits, would be looked into as a collection, too."""
     if isinstance(allowed, (bytes, bytearray, str)):
         raise LocalError(BAD_ARGUMENT, "allowed: a collection of keys, or ANYONE")
@@ -163,7 +193,9 @@ def _check_keys(allowed) -> None:
             raise LocalError(BAD_ARGUMENT, "a public key of 32 bytes")
 
 
-def _over_stream():
-    from dsoftbus.session.over_stream import StreamSession  # only who has such a link pays for it
+def _over_stream() -> "type[StreamSession]":
+    from dsoftbus.session.stream_session import (
+        StreamSession,  # only who has such a link pays for it
+    )
 
     return StreamSession

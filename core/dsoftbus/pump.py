@@ -5,31 +5,41 @@ A link gives two non-blocking calls:
 - `readinto(view) -> n`: how many bytes it read; 0 at the end of the link; None when there are
   none now;
 - `write(buffer, at, stop) -> n`: how much of `buffer[at:stop]` it took; None when it takes
-  none now. What it took it does not look at again.
+  none now. It does not look again at bytes that it took.
 
-An OSError from `readinto` or `write` is the end of the link. Whoever drives the pump closes it
-once the pump has `finished`, and takes it from what it polls before that.
+An OSError from `readinto` or `write` is the end of the link. The driver of the pump closes the
+link once the pump has `finished`, and stops polling it before that.
 """
 
-from dsoftbus.link.records import SMALL_BUFFER
+from dsoftbus.record.records import SMALL_BUFFER
 from dsoftbus.session.session import CLOSED
+
+if False:  # for types
+    from collections.abc import Callable
+
+    from dsoftbus.contracts import Any, Deadline, StreamLink
+    from dsoftbus.mux.events import Event
+    from dsoftbus.session.stream_session import StreamSession
 
 
 class Pump:
     """Moves a session's bytes, timers and events. `on_event(event)` is the program's."""
 
-    def __init__(self, session, link, on_event):
+    def __init__(
+        self, session: "StreamSession", link: "StreamLink", on_event: "Callable[[Event], object]"
+    ) -> None:
         self.session = session
-        self.link = link
+        self.link: Any = link  # a backend may know more of it
         self._on_event = on_event
         self._out = bytearray(SMALL_BUFFER)  # grows with the first turn that has much to send
         self._at = 0  # out[at:stop] is what the link has not taken yet
         self._stop = 0
         self.blocked = False  # the link took less than it was given: turn again when it can
-        self._linger_until = None  # once the session has ended: how long its last bytes may take
+        # Once the session has ended: how long its last bytes may take
+        self._linger_until: int | None = None
         self._link_ended = False
 
-    def run(self, now: int):
+    def run(self, now: int) -> "Deadline":
         """Read, do what is due, answer. Returns the next deadline in ms, or None."""
         self.read(now)
         self.session.handle_timer(now)
@@ -37,7 +47,10 @@ class Pump:
         return self.poll_timer()
 
     def read(self, now: int) -> int:
-        """Feeds the session what one read gives; returns how many bytes that was."""
+        """Feeds the session what one read gives; returns how many bytes that was. While a session
+        is `stalled` nothing is read, so that its peer waits."""
+        if self.session.stalled is not None and self.session.state != CLOSED:
+            return 0
         try:
             n = self.link.readinto(self.session.space())
         except OSError:
@@ -52,7 +65,7 @@ class Pump:
         return n or 0
 
     def turn(self, now: int, gather: bool = False) -> None:
-        """What follows from an input or a command: events to the program, bytes to the link.
+        """Does all that an input or a command calls for: events to the program, bytes to the link.
 
         With `gather` the bytes wait for a turn without, as long as there is room for more.
         """
@@ -86,7 +99,7 @@ class Pump:
         self._empty()
         self._tell()
 
-    def poll_timer(self):
+    def poll_timer(self) -> "Deadline":
         """The next deadline in ms, or None: then the session's `handle_timer`, and a turn."""
         if self._linger_until is None:
             return self.session.poll_timer()
@@ -144,6 +157,9 @@ class Pump:
     def _empty(self) -> None:
         """After much, there is room for several records, so that fewer writes carry them."""
         if self._stop * 2 > len(self._out) < self.session.local.profile.receive_bytes:
-            self._out = bytearray(self.session.local.profile.receive_bytes)
+            try:
+                self._out = bytearray(self.session.local.profile.receive_bytes)
+            except MemoryError:
+                pass  # more writes do, too
         self._at = self._stop = 0
         self.blocked = False

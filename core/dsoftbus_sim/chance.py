@@ -6,7 +6,7 @@ class Chance:
     2**32 - 1): every step fits a small int of a board.
     """
 
-    def __init__(self, seed: int):
+    def __init__(self, seed: int) -> None:
         self._x = seed & 0xFFFF
         self._y = (seed >> 16 & 0xFFFF) ^ 0x9E37
         if not self._x and not self._y:

@@ -1,4 +1,4 @@
-"""What a path does to datagrams."""
+"""The faults of a path: loss, delay, copies, changed bits."""
 
 
 class Faults:
@@ -16,18 +16,18 @@ class Faults:
 
     def __init__(
         self,
-        latency_ms=1,
-        kilobytes_s=0,
-        queue_bytes=64000,
-        loss=0,
-        burst_begin=0,
-        burst_end=300,
-        duplicate=0,
-        reorder=0,
-        reorder_ms=20,
-        corrupt=0,
-        mtu=1200,
-    ):
+        latency_ms: int = 1,
+        kilobytes_s: int = 0,
+        queue_bytes: int = 64000,
+        loss: int = 0,
+        burst_begin: int = 0,
+        burst_end: int = 300,
+        duplicate: int = 0,
+        reorder: int = 0,
+        reorder_ms: int = 20,
+        corrupt: int = 0,
+        mtu: int = 1200,
+    ) -> None:
         self.latency_ms = latency_ms
         self.kilobytes_s = kilobytes_s
         self.queue_bytes = queue_bytes

@@ -2,13 +2,22 @@
 
 from collections import deque
 
+if False:  # for types
+    from collections.abc import Callable
+
+    from dsoftbus.contracts import Buffer
+    from dsoftbus_sim.chance import Chance
+    from dsoftbus_sim.faults import Faults
+    from dsoftbus_sim.world import World
+
+
 _WAITING = 256  # datagrams that a node has not read: as a socket's buffer, what comes then is lost
 
 
 class Path:
     """One way from one address to another; it keeps what is under way."""
 
-    def __init__(self, world, faults):
+    def __init__(self, world: "World", faults: "Faults") -> None:
         self._world = world
         self.faults = faults
         self.up = True
@@ -17,7 +26,7 @@ class Path:
         self._bad = False
         self._free_us = 0  # when the bandwidth is free for the next datagram
 
-    def send(self, data: bytes, deliver) -> None:
+    def send(self, data: bytes, deliver: "Callable[[bytes], None]") -> None:
         """`deliver(data)` is called once, twice, late or never."""
         faults = self.faults
         chance = self._world.chance
@@ -33,7 +42,7 @@ class Path:
             self._arrive(sent_us, data, deliver)
 
     def _queue(self, n: int) -> int:
-        """When the last byte has left, or -1 where the queue is full."""
+        """Returns when the last byte will have left, in us, or -1 where the queue is full."""
         now_us = self._world.now_us
         rate = self.faults.kilobytes_s
         if not rate:
@@ -55,7 +64,7 @@ class Path:
             return False
         return not chance.happens(faults.loss)
 
-    def _arrive(self, sent_us: int, data: bytes, deliver) -> None:
+    def _arrive(self, sent_us: int, data: bytes, deliver: "Callable[[bytes], None]") -> None:
         faults = self.faults
         late_ms = 0
         if self._world.chance.happens(faults.reorder):
@@ -67,15 +76,15 @@ class Path:
 class Network:
     """Addresses are small ints. Paths are made when they are first used, with `faults`."""
 
-    def __init__(self, world, faults):
+    def __init__(self, world: "World", faults: "Faults") -> None:
         self.world = world
         self._faults = faults
-        self._links = {}
-        self._paths = {}
+        self._links: dict[int, SimLink] = {}
+        self._paths: dict[tuple[int, int], Path] = {}
         self._next = 1
         self.watch = None  # called with (source, destination, data) of all that is sent
 
-    def attach(self, on_datagram) -> "SimLink":
+    def attach(self, on_datagram: "Callable[[], None]") -> "SimLink":
         """A new link with an address of its own; `on_datagram()` says that it can be read."""
         link = SimLink(self, self.fresh_address(), on_datagram)
         self._links[link.address] = link
@@ -85,13 +94,13 @@ class Network:
         self._next += 1
         return self._next - 1
 
-    def move(self, link) -> None:
+    def move(self, link: "SimLink") -> None:
         """The link has a new address from now on; what is under way to the old one is lost."""
         del self._links[link.address]
         link.address = self.fresh_address()
         self._links[link.address] = link
 
-    def detach(self, link) -> None:
+    def detach(self, link: "SimLink") -> None:
         self._links.pop(link.address, None)
 
     def path(self, source: int, destination: int) -> Path:
@@ -101,8 +110,8 @@ class Network:
         return self._paths[key]
 
     @property
-    def totals(self) -> tuple:
-        """Of all paths: (datagrams sent, datagrams lost)."""
+    def totals(self) -> tuple[int, int]:
+        """Returns the sums over all paths: (datagrams sent, datagrams lost)."""
         paths = self._paths.values()
         return sum(path.sent for path in paths), sum(path.lost for path in paths)
 
@@ -115,7 +124,7 @@ class Network:
         if self.watch is not None:
             self.watch(source, destination, data)
 
-        def deliver(arrived):
+        def deliver(arrived: bytes) -> None:
             link = self._links.get(destination)
             if link is not None:
                 link.put(arrived, source)
@@ -124,12 +133,14 @@ class Network:
 
 
 class SimLink:
-    """The datagram link of one node (DESIGN section 3): never blocks, may lose all it is given."""
+    """The datagram link of one node (docs/porting.md): never blocks, may lose all it is given."""
 
-    def __init__(self, network, address: int, on_datagram):
+    def __init__(
+        self, network: "Network", address: int, on_datagram: "Callable[[], None]"
+    ) -> None:
         self._network = network
         self._on_datagram = on_datagram
-        self._waiting = deque((), _WAITING)
+        self._waiting: deque[tuple[bytes, int]] = deque((), _WAITING)
         self.address = address
         self.mtu = 1200
 
@@ -138,7 +149,7 @@ class SimLink:
             self._waiting.append((data, source))
         self._on_datagram()
 
-    def recvfrom_into(self, buffer):
+    def recvfrom_into(self, buffer: "Buffer") -> tuple[int, int] | None:
         if not self._waiting:
             return None
         data, source = self._waiting.popleft()
@@ -146,7 +157,7 @@ class SimLink:
         buffer[:n] = memoryview(data)[:n]
         return n, source
 
-    def sendto(self, buffer, n: int, path: int) -> bool:
+    def sendto(self, buffer: "Buffer", n: int, path: int) -> bool:
         self._network.send(self.address, path, bytes(memoryview(buffer)[:n]))
         return True
 
@@ -154,7 +165,7 @@ class SimLink:
         self._network.detach(self)
 
 
-def _corrupted(data: bytes, chance) -> bytes:
+def _corrupted(data: bytes, chance: "Chance") -> bytes:
     changed = bytearray(data)
     changed[chance.below(len(data))] ^= 1 << chance.below(8)
     return bytes(changed)

@@ -5,15 +5,33 @@ from dsoftbus.datagram_pump import DatagramPump
 from dsoftbus.node import Node
 from dsoftbus_sim.chance import Chance
 
+if False:  # for types
+    from collections.abc import Callable
+
+    from dsoftbus.contracts import Allowed, Profile
+    from dsoftbus.crypto.suite import Suite
+    from dsoftbus.mux.events import Event
+    from dsoftbus.session.datagram_session import DatagramSession
+    from dsoftbus_sim.network import Network
+
 
 class SimNode:
     """Entropy and identity from the world's seed, timers from its clock, one datagram link.
 
-    `suites` as in `Local`; `on_event(node, session, event)` is the program's; `allowed` as in
+    `suites` as in `NodeConfig`; `on_event(node, session, event)` is the program's; `allowed` as in
     `Node`: without it nobody may begin a session here.
     """
 
-    def __init__(self, network, suites, profile, on_event, name="", mtu=1200, allowed=None):
+    def __init__(
+        self,
+        network: "Network",
+        suites: "dict[int, Suite]",
+        profile: "Profile",
+        on_event: "Callable[[SimNode, DatagramSession, Event], object]",
+        name: str = "",
+        mtu: int = 1200,
+        allowed: "Allowed | None" = None,
+    ) -> None:
         self.world = network.world
         random = Chance(self.world.chance.below(1 << 30))
         static = suites[SUITE_CHACHA_SHA256].keypair(random(32))
@@ -29,7 +47,7 @@ class SimNode:
     def address(self) -> int:
         return self.link.address
 
-    def connect(self, other, suite: int = SUITE_CHACHA_SHA256):
+    def connect(self, other: "SimNode", suite: int = SUITE_CHACHA_SHA256) -> "DatagramSession":
         """A session to the node `other`."""
         now = self.world.now_ms
         session = self.endpoint.connect(other.address, other.node.public, now, suite)
@@ -37,13 +55,13 @@ class SimNode:
         return session
 
     def turn(self) -> None:
-        """To be called after every command; the link and the timer call it by themselves."""
+        """It is to be called after every command; the link and the timer call it by themselves."""
         now = self.world.now_ms
         deadline = self._pump.run(now)
         if deadline is not None:
             self._set_timer(max(deadline, now + 1) * 1000)  # as any OS, not within the same ms
 
-    def _tell(self, session, event) -> None:
+    def _tell(self, session: "DatagramSession", event: "Event") -> None:
         self._on_event(self, session, event)
 
     def _set_timer(self, wake_us: int) -> None:

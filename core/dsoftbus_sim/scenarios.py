@@ -19,7 +19,15 @@ class Scenario:
     `faults` are arguments of `Faults`, beside 10 Mbit/s and 25 ms each way.
     """
 
-    def __init__(self, name, says, faults=None, mtu=DATAGRAM_MAX, megabytes=_MEGABYTES, plan=()):
+    def __init__(
+        self,
+        name: str,
+        says: str,
+        faults: dict[str, int] | None = None,
+        mtu: int = DATAGRAM_MAX,
+        megabytes: float = _MEGABYTES,
+        plan: tuple[tuple[int, str], ...] = (),
+    ) -> None:
         self.name = name
         self.says = says
         self.mtu = mtu
@@ -28,7 +36,7 @@ class Scenario:
         self._faults = {"latency_ms": _LATENCY_MS, "kilobytes_s": _KILOBYTES_S}
         self._faults.update(faults or {})
 
-    def faults(self, loss=None) -> Faults:
+    def faults(self, loss: int | None = None) -> Faults:
         """The character of the path; `loss` (permille) instead of the scenario's own."""
         faults = Faults(**self._faults)
         if loss is not None:
@@ -69,7 +77,7 @@ SCENARIOS = (
 )
 
 
-def find(name: str):
+def find(name: str) -> "Scenario | None":
     """The scenario of that name, or None."""
     for scenario in SCENARIOS:
         if scenario.name == name:

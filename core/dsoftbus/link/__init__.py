@@ -1,1 +1,0 @@
-"""Floor 2: records of stream links, serial framing, packet protection, reliability."""
