@@ -1,0 +1,1 @@
+"""Services for programs on asyncio: calls, topics, the directory and the clock."""
