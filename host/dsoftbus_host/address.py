@@ -1,4 +1,4 @@
-"""How a peer is named on the command line: `[tcp://|udp://|auto://]KEY@HOST:PORT`, or
+"""The address of a peer on the command line: `[tcp://|udp://|auto://]KEY@HOST:PORT`, or
 `serial://KEY@PATH` for the node at the other end of a cable."""
 
 from __future__ import annotations
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from dsoftbus.const import KEY_BYTES
 from dsoftbus.errors import BAD_ARGUMENT, LocalError
-from dsoftbus.link.line import NEIGHBOUR
+from dsoftbus.line.line import NEIGHBOUR
 
 LINKS = ("tcp", "udp", "auto")  # auto: tcp, and udp where that leads nowhere
 SERIAL = "serial"
@@ -16,7 +16,7 @@ _PORT_DIGITS = 5
 
 
 class Address(NamedTuple):
-    """Where a peer listens, and the public key (32 bytes) that it has to prove.
+    """The place where a peer listens, and the public key (32 bytes) that it has to prove.
 
     Over a serial line `host` is the path of the port here, and `port` the channel.
     """
@@ -29,9 +29,8 @@ class Address(NamedTuple):
     def __str__(self) -> str:
         if self.link == SERIAL:
             return f"{SERIAL}://{self.public.hex()}@{self.host}"
-        host = f"[{self.host}]" if ":" in self.host else self.host
         scheme = "" if self.link == "tcp" else f"{self.link}://"
-        return f"{scheme}{self.public.hex()}@{host}:{self.port}"
+        return f"{scheme}{self.public.hex()}@{host_port(self.host, self.port)}"
 
 
 def parse(text: str) -> Address:
@@ -53,6 +52,11 @@ def parse(text: str) -> Address:
     if not number:
         raise LocalError(BAD_ARGUMENT, f"no port: {port or text}")
     return Address(public_key(key), host, number, link)
+
+
+def host_port(host: str, port: int) -> str:
+    """`HOST:PORT`, an IPv6 address in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def port_of(text: str) -> int | None:

@@ -1,530 +1,396 @@
-"""The bus for programs on asyncio: listen, connect, and sessions with streams."""
+"""The bus for programs on this host: with the user's key and trust store, and discovery."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
-import ipaddress
 import os
 import socket
-import sys
-from collections.abc import Awaitable, Callable, Collection
-from typing import TYPE_CHECKING, Any
+import time
+from collections.abc import Callable, Collection, Iterable
+from pathlib import Path
 
 from dsoftbus.const import ANYONE as ANYONE
 from dsoftbus.const import (
+    EV_DENIED,
+    EV_KEY_DUE,
+    EV_KEY_MOVED,
     HOST,
     LINK_DATAGRAM,
+    LINK_LINE,
     LINK_STREAM,
-    SUITE_AESGCM_SHA256,
-    SUITE_CHACHA_BLAKE2S,
-    SUITE_CHACHA_SHA256,
+    NODE_NAME_MAX,
 )
+from dsoftbus.discovery.peers import Peer
 from dsoftbus.errors import (
     BAD_ARGUMENT,
     BAD_STATE,
-    END_HANDSHAKE_TIMEOUT,
-    END_LINK_DOWN,
-    STREAM_CANCELLED,
-    UNSUPPORTED_SUITE,
+    OTHER_KEY,
+    STALE_PEER,
     BusError,
     LocalError,
-    PeerError,
+    label,
 )
-from dsoftbus.node import Node
-from dsoftbus_host import crypto, display
-from dsoftbus_host.address import LINKS, PORT_MAX, SERIAL, check_host
-from dsoftbus_host.cable import BAUD
+from dsoftbus.mux.events import NodeEvent
+from dsoftbus.trust import invitation, naming
+from dsoftbus.trust.acl import Rule
+from dsoftbus.trust.guard import Guard
+from dsoftbus.trust.store import TrustStore
+from dsoftbus_aio.connection import Connection
+from dsoftbus_aio.peer import reach
+from dsoftbus_host import display, key_file, other_key
+from dsoftbus_host.address import SERIAL, host_port, port_of
+from dsoftbus_host.bare_bus import BareBus
 from dsoftbus_host.clock import now_ms
-from dsoftbus_host.connection import Connection, StreamConnection
-from dsoftbus_host.contained import Contained
-from dsoftbus_host.datagram_port import DatagramPort
-from dsoftbus_host.serial_port import SerialPort
-from dsoftbus_host.stream import BusStream
-from dsoftbus_host.tcp import TcpLink
-from dsoftbus_host.udp import UdpPort
+from dsoftbus_host.discovery import lookalikes
+from dsoftbus_host.discovery.discovery import Discovery
+from dsoftbus_host.discovery.interfaces import Interface, all_interfaces, listened, of, sources
+from dsoftbus_host.links.reopening_port import BAUD
+from dsoftbus_host.storage import last_routes, settings, trust_file
+from dsoftbus_host.storage.boot_counter import count_start
+from dsoftbus_host.storage.last_routes import Route
+from dsoftbus_host.storage.names_used import NamesUsed
+from dsoftbus_host.storage.trust_file import StoreFile
+from dsoftbus_host.upkeep import next_key
+from dsoftbus_host.upkeep.file_watch import FileWatch
 
-if sys.version_info >= (3, 11):
-    from asyncio import timeout
-else:
-    from async_timeout import timeout
-
-if TYPE_CHECKING:
-    from types import TracebackType
-
-    from dsoftbus.session.session import Session
-    from dsoftbus.trust.guard import Guard
-
-Handler = Callable[[Connection, BusStream], Awaitable[None]]
-SUITES = (SUITE_CHACHA_SHA256, SUITE_CHACHA_BLAKE2S, SUITE_AESGCM_SHA256)
-TCP_SHARE = 2  # of the time that auto is given: the first half
-BACKLOG = 128
-PORT_TRIES = 16  # for any port, until one is free for every link
-ACCEPT_PAUSE_S = 0.1  # after a failed accept: no descriptors or no memory left, for the moment
-SUITES_REMEMBERED = 1024  # one peer more costs it a second attempt, and no memory here
+_LOOK_S = 0.05
+_LISTEN_S = 3  # every node answers the first question: on one network that is milliseconds
+LINK_NAMES = {LINK_STREAM: "tcp", LINK_DATAGRAM: "udp", LINK_LINE: SERIAL}
 log = display.log()
 
 
-class Bus:
-    """One node on this host.
+class Bus(BareBus):
+    """One node of this user, with all that belongs to it: `async with Bus("attic") as bus`.
 
-    `key` is its 32-byte static secret (`keys.load` keeps one on disk). Nobody may begin a session
-    with it but the peers that `allow` names: their public keys, or ANYONE for every peer that
-    proves some key; a stream's handler decides what they may do. With a `guard` its trust store
-    decides (`watch.Watch` keeps one); with both, both have to agree. `psk`: 32 bytes that every
-    peer has to show; without `allow` and `guard` that is enough.
-    `on_error(error)` may be replaced: it is told of what a handler raised; and `on_name(name)`, of
-    the names of streams that are offered or asked for here.
+    Within the block it takes sessions, announces itself and finds others; at its end it says
+    goodbye. **By default it is the node that the commands speak of:** its key, its trust store and
+    its settings (`config.json`) are the user's (`dsoftbus id`, `dsoftbus peers`), so whom
+    `dsoftbus pair` has paired may begin sessions with it, as far as `dsoftbus allow` grants it,
+    and nobody else may; the streams that this program opens go by the same rules. All that
+    `BareBus` has is here, too: `peer`, `on_stream`, `connect`.
+
+    - `name`: what people call it; without one that of the settings, or the host's.
+    - `key`: its secret of 32 bytes, or the file that has it and is made if it does not exist.
+    - `trust`: the file with those whom it trusts. With `allow` (public keys, or ANYONE for every
+      peer that proves some key) or `psk` (32 bytes that every peer has to show) and without
+      `trust` there is no trust store, and these decide; with both, both have to agree.
+    - `grants`: what peers get when they are paired while it runs.
+    - `listen`: whether it takes sessions: by default it does, since a peer that was told of it
+      may only reach it so, and nobody who is not trusted gets in. It does at every address of this
+      host, on any free port, over TCP and UDP, unless `host` and `port` say otherwise. With False
+      it opens no port, offers nobody a link, and only dials: for short programs, and beside
+      another program of this user that listens.
+    - `services`: names that its announcements have; `interfaces`: None for all; it announces
+      itself on those of them that it listens on.
+    - `serial`: paths of ports with a node at the other end, or a bridge, at `baud`.
+    - `on_event`: gets every NodeEvent; without it, the log has refusals and a change of the key.
+    - `keepalive_ms`: how long a session may be silent before it is asked for a sign of life (it
+      ends after nine times that); without it what the `profile` has.
+
+    Arguments go before settings. Raises LocalError (a damaged key or store,
+    wrong settings, a user without a home) and OSError.
     """
 
     def __init__(
         self,
-        key: bytes,
         name: str = "",
-        profile: type[HOST] = HOST,
+        *,
+        key: bytes | Path | None = None,
+        trust: StoreFile | Path | None = None,
         allow: Collection[bytes] | str | None = None,
         psk: bytes | None = None,
-        guard: Guard | None = None,
+        grants: Iterable[Rule] = (),
+        listen: bool = True,
+        host: str | None = None,
+        port: int | None = None,
+        services: Iterable[str] = (),
+        interfaces: list[Interface] | None = None,
+        discovery_port: int | None = None,
+        serial: Iterable[str] | None = None,
+        baud: int | None = None,
+        on_event: Callable[[NodeEvent], object] | None = None,
+        profile: type[HOST] = HOST,
+        keepalive_ms: int | None = None,
     ) -> None:
-        suites = {code: crypto.suite(code) for code in SUITES}
-        static = suites[SUITE_CHACHA_SHA256].keypair(key)
-        self.node = Node(suites, static, os.urandom, profile, name, psk, guard, allow)
-        self.on_error: Callable[[Exception], None] = _log_error
-        self.on_name: Callable[[str], object] = _nothing
-        self._suite_of: dict[bytes, int] = {}  # peers that lack this host's fastest
-        self._handlers: dict[str, Handler] = {}
-        self._listeners: list[socket.socket] = []
-        self._ports: list[DatagramPort] = []
-        self._calling: dict[int, UdpPort] = {}  # by address family: for sessions from here
-        self._connections: dict[Session, Connection] = {}
-        self._incoming: list[Connection] = []  # no more than there are sessions
-        self._arrived = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._closed = False
-
-    @property
-    def id(self) -> str:
-        return str(self.node.id)
-
-    @property
-    def public(self) -> bytes:
-        return bytes(self.node.public)
-
-    # Sessions
-
-    async def listen(self, host: str = "127.0.0.1", port: int = 0, link: str = "tcp") -> int:
-        """Takes sessions on this address from now on, over the link `link` ("tcp", "udp", or
-        "auto" for both); returns the port."""
-        self._check_open()
-        _check_place(link, host, port, 0)
-        for sock in _listening(host, port, link):
-            port = int(sock.getsockname()[1])
-            if sock.type == socket.SOCK_STREAM:
-                self._listeners.append(sock)
-                self._watch(sock)
-            else:
-                self._open_port(sock)
-        return port
-
-    def _open_port(self, sock: socket.socket) -> UdpPort:
-        try:
-            port = UdpPort(self, sock)
-        except BaseException:
-            sock.close()
-            raise
-        self._ports.append(port)
-        return port
-
-    def open_serial(self, path: str, baud: int = BAUD) -> SerialPort:
-        """Takes sessions on a serial line from now on, and makes them: see `SerialPort.connect`.
-        A line that is open already stays as it is.
-
-        Raises OSError where there is no such port, or another program has it.
-        """
-        self._check_open()
-        for port in self._ports:
-            if isinstance(port, SerialPort) and port.path == path:
-                return port
-        opened = SerialPort(self, path, baud)
-        self._ports.append(opened)
-        return opened
-
-    async def connect(
-        self,
-        host: str,
-        port: int,
-        peer_public: bytes,
-        timeout_ms: int = 10000,
-        suite: int | None = None,
-        psk: bytes | None = None,
-        link: str = "tcp",
-    ) -> Connection:
-        """A session with the node whose public key is `peer_public`, or BusError; OSError where
-        the address does not resolve. `psk` is the token of an invitation.
-
-        `link`: "tcp" or "udp" and nothing else, or "auto", which tries TCP first and UDP once;
-        or "serial": then `host` is the path of the port, which is opened if it is not, and `port`
-        a channel (0: the node at the other end).
-
-        Without `suite` the faster one of this host is tried first, and once more with the suite
-        that every node has, where the peer refuses it.
-        """
-        self._check_open()
-        if link == SERIAL:
-            return await self.open_serial(host).connect(peer_public, timeout_ms, psk, port)
-        _check_place(link, host, port, 1)
-        if link != "auto":
-            return await self._connect_over(link, host, port, peer_public, timeout_ms, suite, psk)
-        half_ms = timeout_ms // TCP_SHARE
-        try:
-            return await self._connect_over("tcp", host, port, peer_public, half_ms, suite, psk)
-        except PeerError as error:
-            if error.code not in (END_LINK_DOWN, END_HANDSHAKE_TIMEOUT):
-                raise  # somebody is there, and says no
-            log.info("%s:%d over tcp: %s; falling back to udp", host, port, error)
-        return await self._connect_over("udp", host, port, peer_public, half_ms, suite, psk)
-
-    async def _connect_over(
-        self,
-        link: str,
-        host: str,
-        port: int,
-        public: bytes,
-        timeout_ms: int,
-        suite: int | None,
-        psk: bytes | None,
-    ) -> Connection:
-        try:
-            async with timeout(timeout_ms / 1000):
-                if link == "udp":
-                    code = suite or SUITE_CHACHA_SHA256  # the one that every node has
-                    return await self._connect_udp(host, port, public, code, psk)
-                if suite is not None:
-                    return await self._connect(host, port, public, suite, psk)
-                return await self._connect_any(host, port, public, psk)
-        except (TimeoutError, asyncio.TimeoutError):  # two classes before Python 3.11
-            raise PeerError(END_HANDSHAKE_TIMEOUT, f"{host}:{port}") from None
-
-    async def _connect_udp(
-        self, host: str, port: int, public: bytes, suite: int, psk: bytes | None
-    ) -> Connection:
-        family, address = (await _addresses(host, port))[0]
-        if family == socket.AF_INET6:  # as recvfrom will call it
-            address = (str(ipaddress.ip_address(address[0])), port, 0, 0)
-        if family not in self._calling:
-            self._calling[family] = self._open_port(_bound_datagram(family, ("", 0)))
-        udp = self._calling[family]
-        route = (LINK_DATAGRAM, host, port)
-        session = udp.endpoint.connect(address, public, now_ms(), suite, psk, route)
-        connection = udp.adopt(session)
-        udp.turn()
-        return await _until_ready(connection)
-
-    async def _connect_any(
-        self, host: str, port: int, public: bytes, psk: bytes | None
-    ) -> Connection:
-        suite = self._suite_of.get(public) or crypto.fastest()
-        try:
-            return await self._connect(host, port, public, suite, psk)
-        except PeerError as error:
-            if suite == SUITE_CHACHA_SHA256 or error.peer_code != UNSUPPORTED_SUITE:
-                raise
-        log.info("%s lacks suite %d: falling back to %d", host, suite, SUITE_CHACHA_SHA256)
-        # Who forged that refusal gains nothing: either suite is as strong.
-        connection = await self._connect(host, port, public, SUITE_CHACHA_SHA256, psk)
-        if len(self._suite_of) < SUITES_REMEMBERED:
-            self._suite_of[public] = SUITE_CHACHA_SHA256
-        return connection
-
-    async def _connect(
-        self, host: str, port: int, public: bytes, suite: int, psk: bytes | None
-    ) -> Connection:
-        link = TcpLink(await _connect_socket(host, port))
-        try:
-            self._check_open()
-            route = (LINK_STREAM, host, port)
-            session = self.node.connect(public, now_ms(), suite, psk, route)
-        except BaseException:
-            link.close()
-            raise
-        return await _until_ready(self._drive(session, link))
-
-    def turn(self, session: Session) -> None:
-        """After a command to the core: what can move in `session`, moves."""
-        if session in self._connections:
-            self._connections[session].turn()
-
-    def connections(self, peer_id: str) -> list[Connection]:
-        """The live sessions with a peer."""
-        live = [c for c in self._connections.values() if c.session.mux and not c.session.closed]
-        return [connection for connection in live if connection.peer_id == peer_id]
-
-    async def accept(self) -> Connection:
-        """The next session that a peer has established, and that lives."""
-        while True:
-            while self._incoming:
-                connection = self._incoming.pop(0)
-                if not connection.session.closed:
-                    return connection
-            self._check_open()
-            self._arrived.clear()
-            await self._arrived.wait()
-
-    def __aiter__(self) -> Bus:
-        return self
-
-    async def __anext__(self) -> Connection:
-        try:
-            return await self.accept()
-        except LocalError:
-            raise StopAsyncIteration from None
-
-    def on_stream(self, name: str, handler: Handler) -> None:
-        """`handler(connection, stream)` runs as a task for every stream that a peer opens with
-        this name, or, when it ends with "*", with this beginning.
-
-        A bus with handlers answers its streams itself: names without a handler are refused.
-        """
-        self._handlers[name] = handler
-        self.on_name(name)
-
-    async def close(self) -> None:
-        """Ends every session in order and stops listening."""
-        self._closed = True
-        for listener in self._listeners:
-            asyncio.get_running_loop().remove_reader(listener.fileno())
-            listener.close()
-        self._listeners.clear()
-        ends = [connection.close() for connection in list(self._connections.values())]
-        await asyncio.gather(*ends, return_exceptions=True)
-        for port in self._ports:
-            with Contained("the end of a link"):
-                port.close()
-        self._arrived.set()
-        tasks = self._tasks - {asyncio.current_task()}
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-    def _check_open(self) -> None:
-        if self._closed:
-            raise LocalError(BAD_STATE, "the bus is closed")
+        if not isinstance(name, str):
+            raise LocalError(BAD_ARGUMENT, "the name is a text; a key is given as key=")
+        self._settings = said = settings.load().but(
+            name=name or None,
+            host=host,
+            port=port,
+            discovery=discovery_port,
+            serial=serial,
+            baud=baud,
+            keepalive_ms=keepalive_ms,
+        )
+        self._key_path = None if isinstance(key, bytes) else key or key_file.default_path()
+        file = _store(trust, profile) if trust or (allow is None and psk is None) else None
+        super().__init__(
+            key if isinstance(key, bytes) else next_key.load(self._key_path or Path()),
+            said.name or _host_name(),
+            _with_keepalive(profile, said.keepalive_ms) if said.keepalive_ms else profile,
+            allow,
+            psk,
+            None if file is None else Guard(file.store, os.urandom, _today, grants),
+        )
+        self._listens = listen
+        self._services = services
+        self._spoken = interfaces or [of(text) for text in said.interfaces or ()]
+        self._on_event = on_event or _log_event
+        self._moved: dict[str, str] = {}  # old ids of peers that changed their key since
+        self._discovery: Discovery | None = None  # within the block
+        self.port = 0  # where it listens, within the block
+        self.peers = self.node.discover()
+        self.watch = FileWatch(self, self._tell, file, self._key_path)
+        self._routes = file and last_routes.beside(file.path)
+        if file is not None:
+            self.guard.alike = lookalikes.alike
+            self._names = NamesUsed(file.path)
+            self.on_name = self._note_name
 
     async def __aenter__(self) -> Bus:
+        try:
+            await self._start()
+        except BaseException:
+            await self.close()
+            raise
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.close()
-
-    # Links
-
-    def _watch(self, listener: socket.socket) -> None:
-        if listener in self._listeners:
-            loop = asyncio.get_running_loop()
-            loop.add_reader(listener.fileno(), self._on_incoming, listener)
-
-    def _on_incoming(self, listener: socket.socket) -> None:
+    async def close(self) -> None:
+        """Says goodbye, ends every session in order and stops listening."""
+        discovery, self._discovery = self._discovery, None
+        if discovery is not None:
+            discovery.stop()
         try:
-            for _ in range(BACKLOG):
-                self._take(*listener.accept())
-        except (BlockingIOError, ConnectionAbortedError):
-            return  # nobody waits any more, or this one is gone already
-        except (OSError, MemoryError) as error:
-            log.warning("cannot accept: %s", error)
-            loop = asyncio.get_running_loop()
-            loop.remove_reader(listener.fileno())
-            loop.call_later(ACCEPT_PAUSE_S, self._watch, listener)
+            await super().close()
+        finally:
+            if discovery is not None:
+                self.watch.stop()
 
-    def _take(self, sock: socket.socket, address: Any) -> None:
-        try:
-            self._drive(self.node.accept(now_ms(), address), TcpLink(sock))
-        except Exception as error:
-            # All places are taken: that is a peer's error, and expected.
-            expected = isinstance(error, PeerError)
-            log.warning("connection refused: %s", error, exc_info=None if expected else error)
-            sock.close()
-        self._turn_evicted()
-
-    def _drive(self, session: Session, link: TcpLink) -> Connection:
-        try:
-            connection = StreamConnection(self, session, link)
-        except BaseException:
-            link.close()
-            self.node.forget(session)
-            raise
-        return self.adopt(connection)
-
-    # What connections and ports tell their bus
-
-    def adopt(self, connection: Connection) -> Connection:
-        self._connections[connection.session] = connection
-        connection.start()
-        return connection
-
-    def on_established(self, connection: Connection) -> None:
-        self._turn_evicted()
-        if not connection.session.initiator and not self.serves:
-            self._incoming.append(connection)
-            self._arrived.set()
-
-    def _turn_evicted(self) -> None:
-        """A session that gave its place to another tells its peer so."""
-        evicted: Any = self.node.evicted
-        if evicted is not None:
-            self.node.evicted = None
-            if evicted in self._connections:
-                self._connections[evicted].drive()  # now: it is to be gone when the next one comes
-
-    def on_released(self, connection: Connection) -> None:
-        """Once or more often."""
-        if self._connections.pop(connection.session, None) is None:
-            return
-        if connection in self._incoming:
-            self._incoming.remove(connection)
-        with Contained("the end of a session"):
-            self.node.forget(connection.session)
-
-    def tell(self, error: Exception) -> None:
-        """The program hears of `error`, which is its own; should it raise, the log has that."""
-        with Contained("the bus's on_error"):
-            self.on_error(error)
-
-    # Services
+    # Trust
 
     @property
-    def serves(self) -> bool:
-        """Whether this bus answers the streams of its peers by itself."""
-        return bool(self._handlers)
+    def guard(self) -> Guard:
+        """Its trust. Raises LocalError(BAD_STATE) where `allow` or `psk` alone decide."""
+        guard: Guard | None = self.node.guard
+        if guard is None:
+            raise LocalError(BAD_STATE, "this bus has no trust store")
+        return guard
 
-    def handler(self, name: str) -> Handler | None:
-        """What serves streams of this name, or None."""
-        if name in self._handlers:
-            return self._handlers[name]
-        for pattern, handler in self._handlers.items():
-            if pattern.endswith("*") and name.startswith(pattern[:-1]):
-                return handler
-        return None
+    def take_pairings(self) -> None:
+        """Takes pairings by digits, from now on for five minutes, and everyone may know."""
+        self.guard.desk.open(now_ms())
+        self.discovery.announce_soon()
 
-    def serve(self, handler: Handler, connection: Connection, stream: BusStream) -> None:
-        """Runs `handler` on `stream`, as a task."""
-        connection.serving += 1
-        task = asyncio.ensure_future(self._serve(handler, connection, stream))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def take_token(self, token: bytes) -> None:
+        """Pairs with a peer that shows this token of 16 bytes, and with nobody by digits."""
+        self.guard.desk.close()
+        self.node.local.invite_psk = invitation.psk(token)
+        self.discovery.announce_soon()
 
-    async def _serve(self, handler: Handler, connection: Connection, stream: BusStream) -> None:
-        """A handler's fault ends its stream, and nothing else."""
-        try:
-            if stream.accept():
-                async with stream:
-                    await handler(connection, stream)
-        except asyncio.CancelledError:
-            if self._closed:
-                raise
-            self.tell(LocalError(STREAM_CANCELLED, f"the handler of {stream.name}"))
-        except Exception as error:  # noqa: BLE001 - the program's own, and for its on_error
-            self.tell(error)
-        finally:
-            connection.serving -= 1
+    # Discovery
 
+    @property
+    def discovery(self) -> Discovery:
+        """Its announcements. Raises LocalError(BAD_STATE) outside of the block."""
+        if self._discovery is None:
+            raise LocalError(BAD_STATE, "the bus has not begun, or is closed")
+        return self._discovery
 
-def _nothing(name: str) -> None:
-    """Nobody keeps the names."""
-
-
-def _check_place(link: str, host: str, port: int, least: int) -> None:
-    if link not in LINKS:
-        raise LocalError(BAD_ARGUMENT, f"a link is one of {', '.join(LINKS)}")
-    if not least <= port <= PORT_MAX:
-        raise LocalError(BAD_ARGUMENT, f"{port}: no port")
-    check_host(host)
-
-
-async def _until_ready(connection: Connection) -> Connection:
-    """The connection once it is established; raises the cause when it never will be."""
-    try:
-        await connection.ready.wait()
-    except asyncio.CancelledError:
-        await connection.close()
-        raise
-    if connection.cause:
-        raise connection.cause
-    return connection
-
-
-def _log_error(error: Exception) -> None:
-    """What peers and disks do wrong is expected; of anything else the log has the whole story."""
-    expected = isinstance(error, (BusError, OSError))
-    log.warning("a stream's handler: %s", error, exc_info=None if expected else error)
-
-
-def _listening(host: str, port: int, link: str) -> list[socket.socket]:
-    """A socket for each link, on one port: all of them or none."""
-    tries = 1 if port else PORT_TRIES
-    while True:
-        try:
-            return _bound(host, port, link)
-        except OSError as error:
-            tries -= 1
-            if error.errno != errno.EADDRINUSE or not tries:
-                raise
-
-
-def _bound(host: str, port: int, link: str) -> list[socket.socket]:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sockets = []
-    with contextlib.ExitStack() as unless_all:
-        if link != "udp":
-            sock = socket.create_server((host, port), family=family, backlog=BACKLOG)
-            sockets.append(unless_all.enter_context(sock))
-            port = sock.getsockname()[1]
-        if link != "tcp":
-            sockets.append(unless_all.enter_context(_bound_datagram(family, (host, port))))
-        unless_all.pop_all()
-    for sock in sockets:
-        sock.setblocking(False)
-    return sockets
-
-
-def _bound_datagram(family: int, address: tuple[str, int]) -> socket.socket:
-    sock = socket.socket(family, socket.SOCK_DGRAM)
-    try:
-        sock.bind(address)
-    except BaseException:
-        sock.close()
-        raise
-    return sock
-
-
-async def _connect_socket(host: str, port: int) -> socket.socket:
-    """Tries each address that the name has; PeerError(END_LINK_DOWN) says what the last met."""
-    failure = OSError("no address")
-    for family, address in await _addresses(host, port):
-        sock = socket.socket(family, socket.SOCK_STREAM)
-        sock.setblocking(False)
-        try:
-            await asyncio.get_running_loop().sock_connect(sock, address)
-        except OSError as error:
-            sock.close()
-            failure = error
-        except BaseException:
-            sock.close()
-            raise
+    def ask(self, text: str) -> None:
+        """Asks who is at `HOST` or `HOST:PORT` (by default the port of its own announcements),
+        where multicast is filtered. Raises LocalError(BAD_ARGUMENT) for what is no address."""
+        host, colon, port = text.rpartition(":")
+        if not colon:
+            self.discovery.probe(text)
+        elif number := port_of(port):
+            self.discovery.probe(host, number)
         else:
-            return sock
-    raise PeerError(END_LINK_DOWN, f"{host}:{port}: {failure}") from failure
+            raise LocalError(BAD_ARGUMENT, f"{text}: no port")
+
+    def find(self, text: str) -> str | None:
+        """The id that a person means by an id, a name, or the beginning of an id, of those who
+        are trusted or were heard of; None when it is nobody's.
+
+        Raises LocalError(AMBIGUOUS_NAME), which names those that it could be.
+        """
+        return naming.find(text, self._trusted(), self.peers) or None
+
+    async def heard(self, text: str, timeout_s: float = 10) -> str:
+        """Waits until the peer that a person means has been heard of; returns its id.
+
+        Raises LocalError: STALE_PEER, AMBIGUOUS_NAME; OTHER_KEY where a stranger has the name of a
+        trusted peer that is not heard.
+        """
+        give_up = now_ms() + timeout_s * 1000
+        while now_ms() < give_up:
+            device = self.find(text)
+            peer = self.peers.get(device) if device else None
+            if device is not None and peer is not None and peer.routes():
+                return device
+            await asyncio.sleep(_LOOK_S)
+        device = self.find(text)
+        other = device and other_key.named(self.peers, self._trusted(), device, now_ms())
+        if other:
+            raise other_key.unheard(text, other)
+        raise LocalError(STALE_PEER, f"{text}: nobody by that name or id was heard of")
+
+    async def reach(self, device: str) -> Connection:
+        """A session with the peer of this id, wherever it was heard of; an old one if it lives.
+
+        A peer that announced its next key is sought by that, too, and one that has changed its
+        key by what it changed it to.
+        """
+        device = self._moved.get(device, device)
+        heir = self._heir(device)
+        if heir is None:
+            return await self._reach(device)
+        # Once the next key is announced it is in use; a forged announcement costs an attempt.
+        first, second = (heir.id, device) if heir.online else (device, heir.id)
+        try:
+            return await self._reach(first)
+        except (BusError, OSError):
+            return await self._reach(second)
+
+    # Ours
+
+    async def _start(self) -> None:
+        said = self._settings
+        baud = said.baud or BAUD
+        lines = [self.open_serial(path, baud) for path in said.serial]
+        kinds: tuple[int, ...] = (LINK_STREAM, LINK_DATAGRAM)
+        if self._listens:
+            if said.port == said.discovery:
+                kinds = (LINK_STREAM,)  # announcements have that port of UDP
+            link = "auto" if LINK_DATAGRAM in kinds else "tcp"
+            self.port = await self.listen(said.host, said.port, link=link)
+        discovery = self._announcing(kinds)
+        discovery.start()
+        self.watch.start()
+        self._discovery = discovery
+        for line in lines:
+            discovery.add_line(line)
+        for text in said.ask:
+            self.ask(text)
+
+    def _announcing(self, kinds: tuple[int, ...]) -> Discovery:
+        def around() -> list[Interface]:
+            spoken = self._spoken or all_interfaces()
+            return listened(spoken, self.places) or spoken
+
+        reached = listened(around(), self.places)
+        starts = self._key_path and self._key_path.with_name(self._key_path.name + ".starts")
+        return Discovery(
+            self,
+            self.watch,
+            self.port if reached else 0,
+            self._services,
+            around,
+            self._settings.discovery,
+            kinds,
+            None if starts is None else count_start(starts),
+            sources(self.places) if reached else None,
+        )
+
+    def _note_name(self, name: str) -> None:
+        if self._names.note(name):
+            self._names.save()
+
+    def _trusted(self) -> TrustStore:
+        guard = self.node.guard
+        return TrustStore(self.node.profile) if guard is None else guard.store
+
+    async def _reach(self, device: str) -> Connection:
+        """It is sought where it is heard now, else where it was reached last."""
+        if not self._has_route(device):
+            await self._wait_for_route(device)
+        connection: Connection = await reach(self, device, self._explained)
+        self._remember(connection)
+        return connection
+
+    def _has_route(self, device: str) -> bool:
+        peer = self.peers.get(device)
+        return peer is not None and bool(peer.routes())
+
+    async def _wait_for_route(self, device: str) -> None:
+        try:
+            await self.heard(device, _LISTEN_S)
+        except LocalError as error:
+            route = last_routes.load(self._routes).get(device) if self._routes else None
+            entry = self._trusted().get(device)
+            if error.code not in (STALE_PEER, OTHER_KEY) or route is None or entry is None:
+                raise
+            self.peers.know(entry.public).fixed = route
+
+    def _remember(self, connection: Connection) -> None:
+        route = connection.session.route
+        if self._routes and route is not None and route[0] != LINK_LINE:  # a cable is asked for
+            trusted = [entry.id for entry in self._trusted()]
+            with contextlib.suppress(OSError, LocalError):  # a hint, and no reason to fail
+                last_routes.remember(self._routes, connection.peer_id, route, trusted)
+
+    def _explained(
+        self, error: BusError | OSError, device: str, route: Route
+    ) -> BusError | OSError:
+        other = other_key.at(self.peers, device, route, now_ms())
+        other = other or other_key.named(self.peers, self._trusted(), device, now_ms())
+        kind, host, port = route
+        where = host if kind == LINK_LINE else host_port(host, port)
+        return other_key.explained(error, where, other)
+
+    def _heir(self, device: str) -> Peer | None:
+        """Returns the peer with the next key that a trusted peer has announced; if only its old
+        address is known, it is sought there."""
+        entry = self._trusted().get(device)
+        if entry is None or not entry.next_public:
+            return None
+        old = self.peers.get(device)
+        heir: Peer = self.peers.know(entry.next_public)
+        if not heir.routes() and old is not None and old.routes():
+            heir.fixed = old.routes()[0]
+        return heir
+
+    def _tell(self, event: NodeEvent) -> None:
+        if event.kind == EV_KEY_MOVED:
+            before, now = event.name, event.peer
+            moved = {old: now if new == before else new for old, new in self._moved.items()}
+            moved[before] = now
+            known = self.guard.store.get
+            self._moved = {old: new for old, new in moved.items() if known(new) is not None}
+        self._on_event(event)
 
 
-async def _addresses(host: str, port: int) -> list[tuple[int, Any]]:
-    """(family, address) of `host`; a literal address needs no resolver, and no thread."""
-    with contextlib.suppress(ValueError):
-        version = ipaddress.ip_address(host).version
-        return [(socket.AF_INET if version == 4 else socket.AF_INET6, (host, port))]
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [(entry[0], entry[4]) for entry in found]
+def _store(trust: StoreFile | Path | None, profile: type[HOST]) -> StoreFile:
+    """The trust store; a damaged one is kept aside, and said."""
+    if isinstance(trust, StoreFile):
+        return trust
+    file = StoreFile(trust or trust_file.default_path(), profile)
+    if file.damaged is not None:
+        log.error("%s is damaged and was put aside: nobody is trusted now", file.path)
+    return file
+
+
+def _host_name() -> str:
+    """Returns as much of this host's name as a node's holds."""
+    text = socket.gethostname().encode(errors="ignore")[:NODE_NAME_MAX]
+    return text.decode(errors="ignore").strip()
+
+
+def _with_keepalive(profile: type[HOST], keepalive_ms: int) -> type[HOST]:
+    class Kept(profile):  # type: ignore[misc, valid-type] # whichever it is
+        pass
+
+    Kept.keepalive_ms = keepalive_ms
+    return Kept
+
+
+def _log_event(event: NodeEvent) -> None:
+    if event.kind == EV_DENIED:
+        log.info("denied %s %s: %s", event.peer, event.name or "-", label(event.code))
+    elif event.kind == EV_KEY_DUE:
+        log.warning("this node has a new key, which holds once the program is started again")
+
+
+def _today() -> int:
+    return max(int(time.time()), 0)

@@ -3,6 +3,7 @@
 import time
 
 from dsoftbus.const import U30_MAX
+from dsoftbus.errors import Unsupported
 
 # A command that finds, asks and says goodbye sends some four announcements in less than a second,
 # and the next command may follow at once.
@@ -14,6 +15,18 @@ def now_ms() -> int:
 
 
 def sequence_start() -> int:
-    """Where a node's announcements begin to count: above where they were at its last start, as
-    long as it sends fewer than 16 a second and its clock does not go back."""
+    """Returns the first sequence number of a node's announcements: above those of its last start,
+    as long as it sends fewer than 16 a second and its clock does not go back."""
     return int(time.time() * _SEQUENCE_PER_S) & int(U30_MAX)
+
+
+class WallClock:
+    """This host's: its system keeps it, and no program of a user may set it."""
+
+    @staticmethod
+    def now_us() -> int:
+        return time.time_ns() // 1000
+
+    @staticmethod
+    async def step(offset_us: int) -> None:
+        raise Unsupported("clock: a host's is its system's to set")

@@ -1,20 +1,26 @@
 """The suites through OpenSSL, by `cryptography` (its `encrypt_into` writes to our buffers)."""
 
+from __future__ import annotations
+
 import functools
 import hashlib
 import hmac
 import time
 from collections.abc import Callable
 from struct import Struct
+from typing import TYPE_CHECKING
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 
-from dsoftbus.codec import SLICE_MAX, copy
+from dsoftbus.base.codec import SLICE_MAX, copy
 from dsoftbus.const import SUITE_AESGCM_SHA256, SUITE_CHACHA_BLAKE2S, SUITE_CHACHA_SHA256
 from dsoftbus.crypto.suite import Hash, Suite, digest_sha256
 from dsoftbus.errors import Unsupported
+
+if TYPE_CHECKING:
+    from dsoftbus.contracts import Aead
 
 _TAG = 16
 _PROBE_BYTES = 16384
@@ -26,7 +32,7 @@ Buffer = bytearray | memoryview
 class _Aead:
     """The contract of `dsoftbus.crypto.chachapoly.ChaChaPoly` over one OpenSSL context.
 
-    Little goes by slices and much by views, for the reason given in `dsoftbus.codec.copy`.
+    Little goes by slices and much by views, for the reason given in `dsoftbus.base.codec.copy`.
 
     `nonce(n)` gives the 12 bytes. On small records every attribute and call here shows.
     """
@@ -126,7 +132,7 @@ def fastest() -> int:
     return best
 
 
-def _seal_ns(aead: _Aead) -> int:
+def _seal_ns(aead: Aead) -> int:
     """The shortest of a few seals of 16 KiB."""
     out = bytearray(_PROBE_BYTES + _TAG)
     spent = []

@@ -75,6 +75,12 @@ def _argument(value: object) -> object:
     return value if isinstance(value, (int, float)) else shown(value)
 
 
+def time_log(time: str) -> None:
+    """Every line of the log begins with its time from now on, in this format (`strftime`)."""
+    for handler in logging.getLogger().handlers:
+        handler.setFormatter(logging.Formatter("%(asctime)s  %(message)s", time))
+
+
 def log() -> logging.Logger:
     """The log of the host's backend."""
     found = logging.getLogger("dsoftbus")

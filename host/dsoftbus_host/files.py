@@ -1,148 +1,163 @@
-"""The file streams of the command line (docs/wire-format.md): both ends, and the echo."""
+"""The file streams of the command line on this host: `dsoftbus_aio.files`, and the echo."""
 
 from __future__ import annotations
 
 import asyncio
 import errno
-import hashlib
 import os
-import secrets
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import platformdirs
 
-from dsoftbus.codec import get_u32, put_u32
+from dsoftbus.base.file_names import FILE_NAME_MAX
 from dsoftbus.const import U30_MAX
-from dsoftbus.errors import (
-    BAD_STATE,
-    MALFORMED,
-    NO_SUCH_SERVICE,
-    OVERSIZE,
-    STREAM_REFUSED,
-    LocalError,
-    PeerError,
-)
-from dsoftbus.file_names import allowed
-from dsoftbus_host import folder as folders
-from dsoftbus_host import secret_files
-from dsoftbus_host.bus import Bus
-from dsoftbus_host.connection import Connection
-from dsoftbus_host.stream import BusStream
+from dsoftbus.errors import FILE_EXISTS, OVERSIZE, STREAM_REFUSED, LocalError
+from dsoftbus_aio.connection import Connection
+from dsoftbus_aio.echo import serve_echo as serve_echo
+from dsoftbus_aio.files import FETCH, BaseFileService, read_whole, send_file
+from dsoftbus_aio.stream import BusStream
+from dsoftbus_host.bare_bus import BareBus
+from dsoftbus_host.storage import folder as folders
+from dsoftbus_host.storage import partial_files, secret_files
 
 Progress = Callable[[int, int], None]  # bytes done, bytes in all
-SIZE_BYTES = 4
-HASH_BYTES = 32
-CHUNK_BYTES = 65536
 
 
-def _ignore(_done: int, _total: int) -> None:
-    """For callers who do not want to know."""
+class Transfer(NamedTuple):
+    """A transfer that a peer began here, and that has ended: well (`code` 0), or refused or cut
+    off with that error. `verb` is "file", "replace" or "fetch"."""
+
+    peer_id: str
+    peer_name: str
+    verb: str
+    name: str
+    code: int
 
 
-class FileService:
+class FileService(BaseFileService):
     """Serves `folder` to the peers of `bus`: they may store files there, and fetch them.
 
-    `on_stored(peer id, path)` is called for every file that has arrived whole. Raises
-    LocalError(BAD_ARGUMENT) for a folder in which a secret of this node lies (`secret_files`).
+    `on_transfer(transfer)` hears how each transfer ends. Raises LocalError(BAD_ARGUMENT) for a
+    folder in which a secret of this node lies (`secret_files`).
     """
 
     def __init__(
-        self, bus: Bus, folder: Path, on_stored: Callable[[str, Path], None] | None = None
+        self, bus: BareBus, folder: Path, on_transfer: Callable[[Transfer], None] | None = None
     ) -> None:
         secret_files.keep_apart(folder)
-        self._folder = folder
-        self._on_stored = on_stored
-        self._storing: set[str] = set()  # of two who send one name, the second is refused
-        bus.on_stream("file/*", self._store)
-        bus.on_stream("fetch/*", self._fetch)
+        partial_files.clear_all(folder)
+        self._on_transfer = on_transfer
+        self._tell = bus.tell
+        super().__init__(bus, folder)
 
-    async def _store(self, connection: Connection, stream: BusStream) -> None:
-        name = stream.name.removeprefix("file/")
-        if not allowed(name) or name in self._storing:
-            stream.reset(STREAM_REFUSED)
-            return
-        self._storing.add(name)
+    def _opened(self, name: str) -> tuple[BinaryIO, int]:
+        file = folders.open_file(self._folder, name)
+        return file, os.fstat(file.fileno()).st_size
+
+    def _allowed(self, name: str) -> bool:
+        return folders.allowed(name)
+
+    def _refusal(self, name: str, replaces: bool) -> int:
+        code: int = STREAM_REFUSED
         try:
-            folders.check_place(self._folder, name)
-            digest = await receive_file(stream, self._folder / name)
-        except PeerError as error:
-            stream.reset(error.code)
-            raise
-        except OSError:
-            stream.reset(STREAM_REFUSED)
-            raise
-        finally:
-            self._storing.discard(name)
-        await stream.write(digest)
-        if self._on_stored:
-            self._on_stored(connection.peer_id, self._folder / name)
+            there = folders.check_place(self._folder, name)
+            code = FILE_EXISTS if there and not replaces else 0
+        except OSError as error:
+            self._tell(error)
+        return code
 
-    async def _fetch(self, connection: Connection, stream: BusStream) -> None:
-        name = stream.name.removeprefix("fetch/")
-        if not allowed(name):
-            stream.reset(STREAM_REFUSED)
-            return
-        try:
-            with folders.open_file(self._folder, name) as file:
-                digest = await _write_file(stream, file, name, _ignore)
-        except LocalError as error:
-            stream.reset(error.code)
-            raise
-        except OSError:
-            stream.reset(NO_SUCH_SERVICE)
-            return
-        await stream.write(digest)
+    async def _receive(
+        self, connection: Connection, stream: BusStream, name: str, replaces: bool
+    ) -> bytes:
+        path = folders.make_place(self._folder, name)
+        return await receive_file(connection, stream, path, replace=replaces)
+
+    def _ended(self, connection: Connection, stream_name: str, code: int) -> None:
+        if self._on_transfer:
+            verb, _, name = stream_name.partition("/")
+            who = connection.peer_id, connection.peer_name
+            self._on_transfer(Transfer(*who, verb, name, code))
 
 
-def serve_echo(bus: Bus) -> None:
-    """Answers the stream `echo` with what it brings."""
+def check_name(name: str) -> str:
+    """Returns `name`, which may lead through folders. Raises LocalError(STREAM_REFUSED) for one
+    that no peer takes."""
+    if not folders.allowed(name):
+        long = len(name.encode(errors="replace")) > FILE_NAME_MAX
+        why = f" (at most {FILE_NAME_MAX} bytes, with its folders)" if long else ""
+        raise LocalError(STREAM_REFUSED, f"{name!r} is no name for a peer's file{why}")
+    return name
 
-    async def echo(_connection: Connection, stream: BusStream) -> None:
-        async for chunk in stream:
-            await stream.write(chunk)
 
-    bus.on_stream("echo", echo)
+def check_size(path: Path | str, size: int) -> None:
+    """Raises LocalError(OVERSIZE) for a file that is too big."""
+    if size > U30_MAX:
+        raise LocalError(
+            OVERSIZE, f"{path} has {size / (1 << 30):.1f} GiB, and a file has to be below 1 GiB"
+        )
 
 
-async def send(connection: Connection, path: Path, progress: Progress = _ignore) -> bytes:
-    """Stores the file at `path` with the peer, under its own name; returns its SHA-256.
+async def send(
+    connection: Connection,
+    path: Path,
+    progress: Progress | None = None,
+    *,
+    name: str = "",
+    replace: bool = False,
+) -> bytes:
+    """Stores the file at `path` with the peer, under `name` or else its own, and in place of one
+    that it has only with `replace`; returns its SHA-256.
 
-    Raises PeerError(MALFORMED) when the peer stored something else; LocalError(STREAM_REFUSED)
-    for a file that is this node's own, and for a name that no peer takes; BusError, OSError.
+    A name may have folders in it, `photos/a.jpg`, which hosts make. Raises PeerError: FILE_EXISTS,
+    and MALFORMED when the peer stored something else; LocalError: OVERSIZE, and STREAM_REFUSED for
+    a file that is this node's own, and for a name that no peer takes; BusError, OSError.
     """
-    if not allowed(path.name):
-        raise LocalError(STREAM_REFUSED, f"{path.name!r} is no name for a peer's file")
-    with _opened(path) as file:
-        return await _send(connection, file, path.name, progress)
+    check_name(name or path.name)
+    with opened(path) as file:
+        return await send_open(connection, file, name or path.name, progress, replace)
 
 
-async def _send(connection: Connection, file: BinaryIO, name: str, progress: Progress) -> bytes:
-    async with await connection.open("file/" + name) as stream:
-        digest = await _write_file(stream, file, name, progress)
-        await stream.finish()
-        if await stream.readexactly(HASH_BYTES) != digest:
-            raise PeerError(MALFORMED, "the peer stored something else")
+async def send_open(
+    connection: Connection,
+    file: BinaryIO,
+    name: str,
+    progress: Progress | None = None,
+    replace: bool = False,
+) -> bytes:
+    """Stores as `send` does, from an open file, which is read from its beginning."""
+    size = file.seek(0, os.SEEK_END)
+    check_size(name, size)
+    file.seek(0)
+    digest: bytes = await send_file(connection, file, size, name, progress, replace)
     return digest
 
 
 async def fetch(
-    connection: Connection, name: str, folder: Path, progress: Progress = _ignore
+    connection: Connection,
+    name: str,
+    folder: Path,
+    progress: Progress | None = None,
+    replace: bool = False,
 ) -> bytes:
-    """Fetches the peer's file `name` into `folder`; returns its SHA-256.
+    """Fetches the peer's file `name` into `folder`, in place of one that is there only with
+    `replace`; returns its SHA-256.
 
-    Raises BusError, OSError: PermissionError where it would replace a secret of this node.
+    Raises LocalError(FILE_EXISTS); BusError, OSError: PermissionError where it would replace a
+    secret of this node.
     """
-    if not allowed(name):
-        raise LocalError(STREAM_REFUSED, f"{name!r} is no name for a peer's file")
-    folders.check_place(folder, name)
-    async with await connection.open("fetch/" + name) as stream:
+    check_name(name)
+    if folders.check_place(folder, name) and not replace:
+        raise LocalError(FILE_EXISTS, f"{folder / name} is there already")
+    async with await connection.open(FETCH + name) as stream:
         await stream.finish()
-        return await receive_file(stream, folder / name, progress, hash_follows=True)
+        path = folders.make_place(folder, name)
+        partial_files.clear(path.parent, path.name)
+        return await receive_file(connection, stream, path, progress, True, replace)
 
 
-def _opened(path: Path) -> BinaryIO:
+def opened(path: Path) -> BinaryIO:
     """The file at `path`, unless it is a secret of this node."""
     if not path.is_file():  # opening a pipe would wait for whoever writes to it
         raise FileNotFoundError(errno.ENOENT, "no file", str(path))
@@ -153,72 +168,40 @@ def _opened(path: Path) -> BinaryIO:
     return file
 
 
+def default_folder() -> Path:
+    """This user's folder for files of peers. Raises LocalError(BAD_ARGUMENT) for a user without a
+    home."""
+    return secret_files.at_home(platformdirs.user_data_dir, "XDG_DATA_HOME") / "files"
+
+
 def made_folder() -> Path:
-    """This user's folder for files of peers, which is made if it does not exist."""
-    folder = Path(platformdirs.user_data_dir("dsoftbus")) / "files"
+    """This user's folder for files of peers, which is made if it does not exist.
+
+    Raises OSError, and LocalError(BAD_ARGUMENT) for a user without a home.
+    """
+    folder = default_folder()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder
 
 
 async def receive_file(
-    stream: BusStream, path: Path, progress: Progress = _ignore, hash_follows: bool = False
+    connection: Connection,
+    stream: BusStream,
+    path: Path,
+    progress: Progress | None = None,
+    hash_follows: bool = False,
+    replace: bool = True,
 ) -> bytes:
     """Stores at `path` what `stream` brings; returns its SHA-256. Whole or not at all.
 
-    With `hash_follows` the sender's hash comes after the bytes, and has to agree.
+    With `hash_follows` the sender's hash comes after the bytes, and has to agree. Raises
+    LocalError(FILE_EXISTS) where a file has come meanwhile, but with `replace`.
     """
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")  # another may fetch too
     try:
-        with part.open("xb") as file:
-            digest = await _read_file(stream, file, progress)
-            if hash_follows and await stream.readexactly(HASH_BYTES) != digest:
-                raise PeerError(MALFORMED, "the file and its hash differ")
-            if await stream.read(1):
-                raise PeerError(MALFORMED, "more bytes than announced")
+        with partial_files.arriving(path, replace) as file:
+            digest: bytes = await read_whole(connection, stream, file, hash_follows, progress)
             file.flush()
             await asyncio.to_thread(os.fsync, file.fileno())
-        part.replace(path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
+    except FileExistsError:
+        raise LocalError(FILE_EXISTS, f"{path} is there by now") from None
     return digest
-
-
-async def _read_file(stream: BusStream, file: BinaryIO, progress: Progress) -> bytes:
-    size = get_u32(await stream.readexactly(SIZE_BYTES), 0)
-    if size < 0:
-        raise PeerError(OVERSIZE, "a file of 1 GiB or more")
-    sha = hashlib.sha256()
-    done = 0
-    progress(0, size)
-    while done < size:
-        chunk = await stream.read(min(CHUNK_BYTES, size - done))
-        if not chunk:
-            raise PeerError(MALFORMED, "fewer bytes than announced")
-        sha.update(chunk)
-        file.write(chunk)
-        done += len(chunk)
-        progress(done, size)
-    return sha.digest()
-
-
-async def _write_file(stream: BusStream, file: BinaryIO, name: str, progress: Progress) -> bytes:
-    """Writes size and bytes of the file; returns its SHA-256. Raises LocalError, OSError."""
-    size = os.fstat(file.fileno()).st_size
-    if size > U30_MAX:
-        raise LocalError(OVERSIZE, f"{name}: a file of 1 GiB or more")
-    head = bytearray(SIZE_BYTES)
-    put_u32(head, 0, size)
-    await stream.write(head)
-    sha = hashlib.sha256()
-    done = 0
-    progress(0, size)
-    while done < size:
-        chunk = file.read(min(CHUNK_BYTES, size - done))
-        if not chunk:
-            raise LocalError(BAD_STATE, f"{name} has become shorter")
-        sha.update(chunk)
-        await stream.write(chunk)
-        done += len(chunk)
-        progress(done, size)
-    return sha.digest()

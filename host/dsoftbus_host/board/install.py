@@ -10,14 +10,16 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+import re
 from collections.abc import Callable
-from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from dsoftbus.errors import BAD_STATE, LocalError
-from dsoftbus_host.board import build, partition
-from dsoftbus_host.board.boards import PROFILE, Board
-from dsoftbus_host.board.remote import Remote
+from dsoftbus_host.board import fit, partition
+from dsoftbus_host.board.fit import KIB, kib
+from dsoftbus_host.board.make import boards, compiler
+from dsoftbus_host.board.make.boards import PROFILE, Board
+from dsoftbus_host.board.remote import GROUP, NEW, Remote
 
 MAIN = "main.py"
 CONFIG = "config.json"
@@ -25,14 +27,14 @@ LIB = "lib"
 OURS = f"{LIB}/dsoftbus"  # all of ours begins so
 # What makes this node the one that it is: it outlives every installation.
 KEPT = (
-    CONFIG,
-    *("dsoftbus.key", "dsoftbus.key.next", "dsoftbus.token", "trust.json"),
-    *("dsoftbus.allowed", "dsoftbus.starts", "dsoftbus.seed"),
+    *(CONFIG, "dsoftbus.key", "dsoftbus.token", "trust.json", "dsoftbus.rules"),
+    *("dsoftbus.allowed", "dsoftbus.starts", "dsoftbus.seed", "dsoftbus.lacks"),
 )
-NEW = ".new"  # of a file that is being written
+# Beside them: the next key, counts of starts, what a cut left of a write, what was damaged.
+_BESIDE = r"(\.next|\.starts)?(\.new|\.damaged(-[0-9]+)?)?"
+_IS_KEPT = re.compile(f"({'|'.join(map(re.escape, KEPT))}){_BESIDE}")
 ASIDE = "main.py.before"
 _MARK = b"dsoftbus_mpy"  # in every main.py of ours
-_KIB = 1024
 Progress = Callable[[int, int, str], None]  # bytes done, bytes in all, path
 
 _LOOK = """
@@ -72,17 +74,10 @@ def _all(prefix):
         if name.startswith(prefix):
             path = folder + "/" + name
             _walk(path) if os.stat(path)[0] & 0x4000 else _show(path)
-_all({ours!r})
+if {ours!r}:
+    _all({ours!r})
 for path in {paths!r}:
     _show(path)
-"""
-_FOLDERS = """
-import os
-for folder in {folders!r}:
-    try:
-        os.mkdir(folder)
-    except OSError:
-        pass
 """
 _NO_FOLDERS = """
 import os
@@ -111,7 +106,7 @@ class Held(NamedTuple):
 
 
 class Done(NamedTuple):
-    """How many files were written and how many removed; where a main.py of another's went."""
+    """The numbers of files written and removed; the new place of a main.py of another's."""
 
     written: int
     removed: int
@@ -119,17 +114,22 @@ class Done(NamedTuple):
 
 
 def files_for(board: Board, architecture: str, source: bool = False) -> dict[str, bytes]:
-    """What belongs on a board, by path, `main.py` not among it."""
-    found = build.sources(board.slices) if source else build.files(board.slices, architecture)
+    """Returns the files of a board by path, without `main.py`."""
+    found = (
+        compiler.sources(board.slices) if source else compiler.files(board.slices, architecture)
+    )
     files = {f"{LIB}/{path}": data for path, data in found}
-    return {f"{LIB}/{PROFILE}.py": board.profile_source().encode(), **files}
+    return {f"{LIB}/{PROFILE}.py": _profile(board), **files}
 
 
-def look(remote: Remote, paths: list[str]) -> dict[str, Held]:
-    """The files that are on the board: all in our folders, and these."""
-    said = remote.run(_LOOK.format(ours=OURS, paths=paths))
-    found = (ast.literal_eval(line) for line in said.splitlines())
-    return {path: Held(size, digest) for path, size, digest in found}
+def look(remote: Remote, paths: list[str], ours: str = OURS) -> dict[str, Held]:
+    """The files that are on the board: all whose paths begin with `ours`, and these."""
+    found: dict[str, Held] = {}
+    for at in range(0, max(len(paths), 1), GROUP):
+        program = _LOOK.format(ours="" if at else ours, paths=paths[at : at + GROUP])
+        said = (ast.literal_eval(line) for line in remote.run(program).splitlines())
+        found.update({path: Held(size, digest) for path, size, digest in said})
+    return found
 
 
 def install(remote: Remote, board: Board, progress: Progress, source: bool = False) -> Done:
@@ -141,25 +141,29 @@ def install(remote: Remote, board: Board, progress: Progress, source: bool = Fal
             "the board's node lies in its ROM partition: `dsoftbus board romfs` renews it, and"
             " after `dsoftbus board remove` it can be in the file system",
         )
-    wanted = files_for(board, "" if source else remote.architecture, source)
+    architecture = "" if source else remote.architecture
+    wanted = files_for(board, architecture, source)
     there = look(remote, [MAIN, CONFIG, MAIN + NEW, CONFIG + NEW])
     changed = {path: data for path, data in wanted.items() if not _is(data, there.get(path))}
     stale = [path for path in there if path not in (*wanted, MAIN, CONFIG, CONFIG + NEW)]
     if not changed and not stale and is_complete(board, there):
         return Done(0, 0)
-    _check_room(remote, there, changed, stale)
+    lack = _lack(remote, there, changed, stale)
+    if lack:
+        raise LocalError(BAD_STATE, lack.told(board, architecture, source, rom is not None))
     aside = take_main_away(remote, there)
     for path in stale:
         remote.remove(path)
-    remote.run(_FOLDERS.format(folders=_folders(wanted)))
-    _write_all(remote, changed, progress)
+    remote.make_folders(wanted)
+    sizes = {path: len(data) for path, data in changed.items()}
+    write_all(remote, sizes, changed.__getitem__, progress)
     _verify(remote, wanted)
     finish(remote, board, there)
     return Done(len(changed) + 1, len(stale), aside)
 
 
 def is_complete(board: Board, there: dict[str, Held]) -> bool:
-    """Beside its code, which is elsewhere."""
+    """Returns whether all is there but the code, which is elsewhere."""
     return CONFIG in there and _is(board.main, there.get(MAIN))
 
 
@@ -171,35 +175,74 @@ def finish(remote: Remote, board: Board, there: dict[str, Held]) -> None:
     _verify(remote, {MAIN: board.main})
 
 
-def _check_room(
+class Lack(NamedTuple):
+    """A lack of flash for files: bytes of a block, bytes that are free, bytes that are needed."""
+
+    block: int
+    free: int
+    need: int
+
+    def told(self, board: Board, architecture: str, source: bool, has_rom: bool) -> str:
+        """The refusal, with what helps, and what each slice frees."""
+
+        def size(of: Board) -> int:
+            files = files_for(of, architecture, source).values()
+            return sum(_blocks(len(data), self.block) for data in files)
+
+        fewer = fit.fewer(board, lambda board, name: size(board) - size(board.without((name,))))
+        code = "`dsoftbus board romfs`" if has_rom else "a firmware with the node in it"
+        return (
+            f"the board's flash has room for {self.free // KIB} KiB more, and this takes"
+            f" {kib(self.need)} KiB: remove files of yours; {fewer}"
+            f"{code} takes none of it for code (docs/boards.md)"
+        )
+
+
+def _lack(
     remote: Remote, there: dict[str, Held], changed: dict[str, bytes], stale: list[str]
-) -> None:
-    """Before anything is touched. Raises LocalError."""
+) -> Lack | None:
+    """Before anything is touched; None where there is room, or the board cannot say."""
     room = remote.room
     if room is None:
-        return
+        return None
     block, free = room
-    comes = [_blocks(len(data), block) for data in changed.values()]
-    gone = [_blocks(there[path].size, block) for path in (*stale, *changed) if path in there]
+    goes = [there[path].size for path in (*stale, *changed) if path in there]
+    need = need_bytes(block, [len(data) for data in changed.values()], goes)
+    return Lack(block, free, need) if need > free else None
+
+
+def need_bytes(block: int, comes: list[int], goes: list[int]) -> int:
+    """Returns the flash that files of these sizes take, in blocks, where others go."""
+    sizes = [_blocks(size, block) for size in comes]
     # An old file goes when its successor is whole, so the largest is there twice for a moment.
-    need = sum(comes) - sum(gone) + max(comes, default=0)
-    if need > free:
-        raise LocalError(
-            BAD_STATE,
-            f"the board's flash has room for {free // _KIB} KiB more, and this takes"
-            f" {-(-need // _KIB)} KiB: remove files of yours, or freeze the node (docs/boards.md)",
-        )
+    return sum(sizes) - sum(_blocks(size, block) for size in goes) + max(sizes, default=0)
 
 
 def _blocks(size: int, block: int) -> int:
     return -(-size // block) * block
 
 
+def has_node(remote: Remote) -> bool:
+    """Returns whether the board's main.py is ours."""
+    return _MARK in (remote.read(MAIN) or b"")
+
+
+def installed(remote: Remote) -> Board | None:
+    """Returns the board whose profile lies in the file system, None where none of ours does."""
+    path = f"{LIB}/{PROFILE}.py"
+    held = look(remote, [path], ours="").get(path)
+    return next((each for each in boards.every().values() if _is(_profile(each), held)), None)
+
+
+def _profile(board: Board) -> bytes:
+    return board.profile_source().encode()
+
+
 def take_main_away(remote: Remote, there: dict[str, Held]) -> str:
     """Ours is removed. Another's is renamed; returns to what."""
     if MAIN not in there:
         return ""
-    if _MARK in (remote.read(MAIN) or b""):
+    if has_node(remote):
         remote.remove(MAIN)
         return ""
     taken = look(remote, [ASIDE])
@@ -208,13 +251,19 @@ def take_main_away(remote: Remote, there: dict[str, Held]) -> str:
     return aside
 
 
-def _write_all(remote: Remote, changed: dict[str, bytes], progress: Progress) -> None:
-    total = sum(map(len, changed.values()))
-    done = 0
-    for path, data in changed.items():
-        progress(done, total, path)
-        remote.write(path, data)
-        done += len(data)
+def write_all(
+    remote: Remote, sizes: dict[str, int], read: Callable[[str], bytes], progress: Progress
+) -> None:
+    """Writes the bytes that `read` gives for each path; `sizes` says how many they are."""
+    total, before = sum(sizes.values()), 0
+    for path, size in sizes.items():
+
+        def show(done: int, path: str = path, before: int = before) -> None:
+            progress(before + done, total, path)
+
+        show(0)
+        remote.write(path, read(path), show)
+        before += size
     progress(total, total, "")
 
 
@@ -237,10 +286,21 @@ def _rescue(remote: Remote, there: dict[str, Held]) -> bool:
     return True
 
 
+def is_kept(name: str) -> bool:
+    """Returns whether a file at the top of a board's file system is data of its node."""
+    return _IS_KEPT.fullmatch(name) is not None
+
+
+def kept(remote: Remote) -> list[str]:
+    """Returns the files that an installation leaves alone, as `remove` does unless told
+    otherwise."""
+    return sorted(filter(is_kept, remote.names()))
+
+
 def remove(remote: Remote, everything: bool = False) -> int:
     """Takes the node off the board, and with `everything` its key, trust and configuration, too;
     how many files."""
-    there = look(remote, [MAIN, *(KEPT if everything else ())])
+    there = look(remote, [MAIN, MAIN + NEW, *(kept(remote) if everything else ())])
     drop(remote, sorted(there, key=lambda path: path != MAIN))  # main.py first
     rom = partition.find(remote)
     if rom and rom.has_node and not rom.others:
@@ -253,12 +313,6 @@ def drop(remote: Remote, paths: list[str]) -> None:
     for path in paths:
         remote.remove(path)
     remote.run(_NO_FOLDERS.format(lib=LIB))
-
-
-def _folders(files: dict[str, bytes]) -> list[str]:
-    """Every folder of these files, a parent before its children."""
-    found = {str(parent) for path in files for parent in PurePosixPath(path).parents}
-    return sorted(found - {"."})
 
 
 def _is(data: bytes, held: Held | None) -> bool:

@@ -1,4 +1,4 @@
-"""What a board prints, read from its port without a word to it.
+"""The output of a board, read from its port without a word to it.
 
 A node that has the console for its line goes on with its sessions meanwhile.
 """
@@ -10,13 +10,13 @@ from collections.abc import Iterator
 import serial
 
 from dsoftbus.errors import BAD_STATE, LocalError
-from dsoftbus_host.board.lines import Lines
+from dsoftbus_host.board.console_text import Lines
 from dsoftbus_host.board.remote import read_now, why_not
-from dsoftbus_host.cable import BAUD
+from dsoftbus_host.links.reopening_port import BAUD
 
 
 def listen(path: str) -> Iterator[str]:
-    """What the board at `path` prints, line by line, and "" in moments where it is silent.
+    """Yields the lines that the board at `path` prints, and "" in moments of silence.
 
     Raises LocalError(BAD_STATE) for a port that cannot be opened, or that goes away.
     """

@@ -41,8 +41,8 @@ else:
 
 
 class Partition(NamedTuple):
-    """Of `size` bytes; `digest` is of as many at its start as were asked for, `names` are what an
-    image there has at its top and in `lib`."""
+    """A partition of `size` bytes; `digest` is of as many at its start as were asked for, `names`
+    are those that an image there has at its top and in `lib`."""
 
     size: int
     digest: bytes
@@ -54,7 +54,7 @@ class Partition(NamedTuple):
 
     @property
     def others(self) -> list[str]:
-        """What is not of this project."""
+        """Returns the names that are not of this project."""
         return [name for name in self.names if name != "lib" and not name.startswith(OURS)]
 
     def holds(self, image: bytes) -> bool:

@@ -23,16 +23,16 @@ _CHANGES = ("trust.json", "dsoftbus.allowed", TOKEN)  # the files with what a bo
 _PROGRAM = """
 from binascii import hexlify, unhexlify
 import dsoftbus_profile
-from dsoftbus_mpy import crypto, entropy, keyfile
-_secret = keyfile.load_or_make("dsoftbus.key", entropy.source(adc=dsoftbus_profile.ADC))
+from dsoftbus_mpy import crypto, entropy, key_file
+_secret = key_file.load_or_make("dsoftbus.key", entropy.source(adc=dsoftbus_profile.ADC))
 _said = hexlify(crypto.keypair(_secret).public).decode()  # takes most memory: trust comes after
 _public = unhexlify({public!r})
 try:
-    from dsoftbus_mpy.storefile import StoreFile
+    from dsoftbus_mpy.trust_file import StoreFile
 except ImportError:
     StoreFile = None
 if StoreFile is None:
-    from dsoftbus_mpy.cable import allow
+    from dsoftbus_mpy.board_minimal import allow
     allow(_public)
 else:
     from dsoftbus.trust.acl import grant

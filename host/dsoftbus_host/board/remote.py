@@ -5,19 +5,21 @@ from __future__ import annotations
 import ast
 import contextlib
 import errno
+import functools
 import hashlib
 import io
 import os
 import struct
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import PurePosixPath
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 from serial import SerialException
 
 from dsoftbus.errors import BAD_STATE, LocalError, Unsupported
-from dsoftbus_host.board.lines import Lines
+from dsoftbus_host.board.console_text import Lines
 
 # A node that owns the console gives it back for these (dsoftbus_mpy.serial): no frame has them.
 BREAK = b"\x03" * 16
@@ -36,7 +38,10 @@ ATTEMPTS = 3
 ATTEMPT_SECONDS = 5
 _REBOOT = "MPY: soft reboot"
 PROMPT = b">>> "
+HEAP_MIN = 4096  # with less no interpreter answers
 FULL = (errno.ENOSPC, errno.EFBIG)
+NEW = ".new"  # behind the name of a file that is being written
+GROUP = 32  # paths that one program for a board names: its heap holds the program
 
 _PLACE = """
 import hashlib, os
@@ -73,9 +78,73 @@ import os
 try:
     _s = os.statvfs(".")
     print((_s[0], _s[0] * _s[3]))
-except (AttributeError, OSError):
+except Exception:
     print(None)
 """
+_HEAP = """
+try:
+    import gc, sys
+    gc.collect()
+    print((gc.mem_free(), gc.mem_alloc(), int(sys.maxsize > 0x7FFFFFFF)))
+except Exception:
+    print(None)
+"""
+_FOLDERS = """
+import os
+for _folder in {folders!r}:
+    try:
+        os.mkdir(_folder)
+    except OSError:
+        pass
+"""
+_NAMES = """
+import os
+print([_name for _name in os.listdir() if not os.stat(_name)[0] & 0x4000])
+"""
+_LIST = """
+import os
+for _name in os.listdir({folder!r}):
+    _mode, *_, _size = os.stat(({folder!r} and {folder!r}.rstrip("/") + "/") + _name)[:7]
+    print((_name, _mode, 0 if _mode & 0x4000 else _size))
+"""
+_KINDS = """
+import os
+for _path in {paths!r}:
+    try:
+        print((_path, os.stat(_path)[0]))
+    except OSError:
+        pass
+"""
+_DROP = """
+import os
+def _drop(path):
+    if not os.stat(path)[0] & 0x4000:
+        os.remove(path)
+        return 1
+    count = sum([_drop(path + "/" + name) for name in os.listdir(path)])
+    os.rmdir(path)
+    return count
+print(_drop({path!r}))
+"""
+_IS_FOLDER = 0x4000  # in the mode that `os.stat` gives on a board
+_COUNT_MAX = 1 << 48  # more bytes than any board has of anything
+
+
+class Heap(NamedTuple):
+    """Bytes of a board's heap that are free and that are held, after a collection; `wide`: its
+    words have 64 bits."""
+
+    free: int
+    held: int
+    wide: bool
+
+
+class Entry(NamedTuple):
+    """A line of the list of a folder; `size` in bytes, 0 for a folder."""
+
+    name: str
+    is_folder: bool
+    size: int
 
 
 class Remote:
@@ -103,7 +172,7 @@ class Remote:
 
     @property
     def architecture(self) -> str:
-        """As `mpy-cross -march` names it; "" where the board runs bytecode only, or machine code
+        """Its name for `mpy-cross -march`; "" where the board runs bytecode only, or machine code
         of another version than ours."""
         self.run("import sys")
         number = int(self.ask("getattr(sys.implementation, '_mpy', 0)"))
@@ -123,13 +192,56 @@ class Remote:
     @property
     def room(self) -> tuple[int, int] | None:
         """(bytes of a block, bytes that are free) of the board's flash, None if it cannot say."""
-        said: tuple[int, int] | None = _literal(self.run(_FREE))
-        return said
+        said = _counts(self.run(_FREE))
+        return (said[0], said[1]) if len(said) == 2 and said[0] else None
 
-    def write(self, path: str, data: bytes) -> None:
-        """Puts `data` at `path` in one step: by another name, verified there, and renamed."""
-        new = path + ".new"
-        _answered(self._transport.fs_writefile, new, data)
+    @property
+    def heap(self) -> Heap | None:
+        """None if the board cannot say, or says what no board has."""
+        said = _counts(self.run(_HEAP))
+        known = len(said) == 3 and said[0] + said[1] >= HEAP_MIN and said[2] < 2
+        return Heap(said[0], said[1], bool(said[2])) if known else None
+
+    def names(self) -> list[str]:
+        """The files, no folders, at the top of the board's file system."""
+        said = _literal(self.run(_NAMES))
+        return [name for name in said if isinstance(name, str)] if isinstance(said, list) else []
+
+    def make_folders(self, files: Iterable[str]) -> None:
+        """Makes every folder that these files lie in, where it is not there yet."""
+        parents = {str(parent) for path in files for parent in PurePosixPath(path).parents}
+        folders = sorted(parents - {".", "/"})  # a parent before its children
+        for at in range(0, len(folders), GROUP):
+            self.run(_FOLDERS.format(folders=folders[at : at + GROUP]))
+
+    def entries(self, folder: str) -> list[Entry]:
+        """The files and folders in a folder, "" for the top. Raises LocalError."""
+        said = self.run(_LIST.format(folder=folder))
+        found = map(_literal, said.splitlines())
+        return [Entry(str(name), is_folder(mode), int(size)) for name, mode, size in found]
+
+    def kinds(self, paths: Sequence[str]) -> dict[str, bool]:
+        """Maps each of these paths that is there to whether it is a folder."""
+        found = {}
+        for at in range(0, len(paths), GROUP):
+            said = self.run(_KINDS.format(paths=paths[at : at + GROUP]))
+            found.update(
+                {path: is_folder(mode) for path, mode in map(_literal, said.splitlines())}
+            )
+        return found
+
+    def write(
+        self, path: str, data: bytes, progress: Callable[[int], None] = lambda done: None
+    ) -> None:
+        """Puts `data` at `path` in one step: by another name, verified there, and renamed.
+
+        `progress` is called with the bytes that have been sent.
+        """
+        new = path + NEW
+        send = functools.partial(
+            self._transport.fs_writefile, progress_callback=lambda done, _: progress(done)
+        )
+        _answered(send, new, data)
         digest = hashlib.sha256(data).digest()
         if not _literal(self.run(_PLACE.format(new=new, path=path, digest=digest))):
             raise LocalError(BAD_STATE, f"{path} did not arrive as it was sent")
@@ -140,8 +252,30 @@ class Remote:
     def rename(self, path: str, to: str) -> None:
         self.run(f"import os\nos.rename({path!r}, {to!r})")
 
+    @property
+    def folder(self) -> str:
+        """The folder that relative paths begin in: "/", or "/flash" on some boards."""
+        self.run("import os")
+        return str(self.ask("os.getcwd()"))
+
+    def remove_tree(self, path: str) -> int:
+        """Removes a file, or a folder with all that is in it; returns how many files."""
+        return int(_literal(self.run(_DROP.format(path=path))))
+
+    def fetch(self, path: str, progress: Callable[[int, int], None]) -> bytes:
+        """Returns the bytes of a file; `progress` is called with how many are here, and of how
+        many. Raises LocalError, also for a board that sends more than it has said."""
+
+        def check(done: int, total: int) -> None:
+            if done > total:
+                raise LocalError(BAD_STATE, f"{path}: the board sends more than it has said")
+            progress(done, total)
+
+        read = functools.partial(self._transport.fs_readfile, progress_callback=check)
+        return bytes(_answered(read, path))
+
     def read(self, path: str) -> bytes | None:
-        """What a file holds, None where there is none."""
+        """Returns the bytes of a file, None if there is none."""
         try:
             return bytes(self._transport.fs_readfile(path))
         except FileNotFoundError:
@@ -149,9 +283,13 @@ class Remote:
         except _errors() as error:
             raise _told(error) from None
 
+    def leave(self) -> None:
+        """Leaves the board at its prompt, with no program running."""
+        self._transport.exit_raw_repl()
+
     def reset(self) -> None:
         """A soft reset: the board's own programs run again."""
-        self._transport.exit_raw_repl()
+        self.leave()
         self._transport.serial.write(b"\x04")
 
     def start(self, seconds: float = START_SECONDS) -> str:
@@ -169,6 +307,11 @@ class Remote:
         return "\n".join(said)
 
 
+def is_folder(mode: int) -> bool:
+    """Returns whether a board's `os.stat` means a folder by this mode."""
+    return bool(mode & _IS_FOLDER)
+
+
 def _without_fpu(architecture: str) -> str:
     """Every firmware in Thumb-2 without registers for floats says armv7em, a Cortex-M3 too: its
     instructions are all that may be assumed."""
@@ -176,12 +319,12 @@ def _without_fpu(architecture: str) -> str:
 
 
 def _begun(lines: list[str]) -> bool:
-    """Whether a node has started, or has been told what is wrong with its configuration."""
-    return any(line == "started" or line.startswith("mend it by") for line in lines)
+    """Returns whether a node has started, or has reported a fault in its configuration."""
+    return any(line == "started" or line.startswith("fix it by") for line in lines)
 
 
 def read_now(port: Any) -> bytes:
-    """What a board has printed since; waits for a moment where it is nothing."""
+    """Returns the bytes that a board has printed since; waits for a moment if there are none."""
     port.timeout = QUIET_SECONDS
     return bytes(port.read(port.in_waiting or 1))
 
@@ -193,12 +336,24 @@ def connected(port: str) -> Iterator[Remote]:
     try:
         _enter_raw_repl(transport, port)
         remote = Remote(transport)
-        remote.run(_FEED)
-        yield remote
+        with _reset_after_failure(remote):
+            remote.run(_FEED)
+            yield remote
     except _errors() as error:
         raise LocalError(BAD_STATE, f"{port}: {error}") from None
     finally:
         _close(transport)
+
+
+@contextlib.contextmanager
+def _reset_after_failure(remote: Remote) -> Iterator[None]:
+    """Work that is refused, or cut short, leaves no board behind that stands still."""
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(*_errors()):
+            remote.reset()
+        raise
 
 
 def _close(transport: Any) -> None:
@@ -225,7 +380,7 @@ def _opened(port: str) -> Any:
 
 
 def why_not(port: str) -> str:
-    """Why a port could not be opened, and what to do about it."""
+    """Says why a port could not be opened, and what to do about it."""
     if not os.path.exists(port):
         return f"{port}: there is no such port; `dsoftbus board list` shows those that there are"
     if not os.access(port, os.R_OK | os.W_OK):
@@ -248,7 +403,7 @@ def _enter_raw_repl(transport: Any, port: str) -> None:
 
 
 def _nothing() -> None:
-    """What mpremote's command line does around a command is done here already."""
+    """Does nothing: the work of mpremote's command line around a command is done here already."""
 
 
 def _answered(call: Callable[..., Any], *args: Any) -> Any:
@@ -265,6 +420,17 @@ def _told(error: Exception) -> LocalError:
     return LocalError(BAD_STATE, f"the board says: {text}" if text else "the board went silent")
 
 
+def _counts(said: str) -> tuple[int, ...]:
+    """The whole numbers of a tuple that a board has printed, none for anything else: boards run
+    programs of others."""
+    try:
+        found = ast.literal_eval(said.strip())
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return ()
+    counts = isinstance(found, tuple) and all(type(n) is int for n in found)
+    return found if counts and all(0 <= n < _COUNT_MAX for n in found) else ()
+
+
 def _literal(said: str) -> Any:
     try:
         return ast.literal_eval(said.strip())
@@ -273,7 +439,8 @@ def _literal(said: str) -> Any:
 
 
 def _errors() -> tuple[type[Exception], ...]:
-    """What mpremote raises: struct.error where a board falls silent inside an answer."""
+    """Returns the errors that mpremote raises: struct.error if a board falls silent in an
+    answer."""
     from mpremote.transport import TransportError
 
     return (TransportError, SerialException, OSError, struct.error)

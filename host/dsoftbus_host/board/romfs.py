@@ -8,23 +8,23 @@ go, for a board might find them first.
 from __future__ import annotations
 
 from dsoftbus.errors import BAD_STATE, LocalError, Unsupported
-from dsoftbus_host.board import build, install, partition
-from dsoftbus_host.board.boards import PROFILE, Board
-from dsoftbus_host.board.install import CONFIG, LIB, MAIN, NEW, Done, Progress
-from dsoftbus_host.board.remote import Remote
-
-_KIB = 1024
+from dsoftbus_host.board import install, partition
+from dsoftbus_host.board.fit import KIB, kib
+from dsoftbus_host.board.install import CONFIG, LIB, MAIN, Done, Progress
+from dsoftbus_host.board.make import compiler
+from dsoftbus_host.board.make.boards import PROFILE, Board
+from dsoftbus_host.board.remote import NEW, Remote
 
 
 def image(board: Board, architecture: str) -> bytes:
-    """What belongs on a board, `main.py` and its configuration not among it, as one image.
+    """Returns the files of a board, without `main.py` and its configuration, as one image.
 
     Bytecode runs in place. Machine code MicroPython copies into RAM, here as elsewhere; without it
     (`architecture` "") a node has more heap and slow crypto.
     """
     files = install.files_for(board, architecture)
     source = files.pop(f"{LIB}/{PROFILE}.py").decode()
-    files[f"{LIB}/{PROFILE}.mpy"] = build.compiled(source, PROFILE)
+    files[f"{LIB}/{PROFILE}.mpy"] = compiler.compiled(source, PROFILE)
     return partition.packed(files)
 
 
@@ -67,8 +67,8 @@ def _checked(remote: Remote, wanted: bytes, replace: bool) -> partition.Partitio
     if len(wanted) > found.size:
         raise LocalError(
             BAD_STATE,
-            f"the node takes {-(-len(wanted) // _KIB)} KiB, and the ROM partition has"
-            f" {found.size // _KIB}: take a firmware with more, or `dsoftbus board install`",
+            f"the node takes {kib(len(wanted))} KiB, and the ROM partition has"
+            f" {found.size // KIB}: take a firmware with more, or `dsoftbus board install`",
         )
     if found.others and not replace:
         names = ", ".join(sorted(found.others))

@@ -11,7 +11,7 @@ from dsoftbus_host.board.remote import Remote
 
 _PROBLEMS = """
 try:
-    from dsoftbus_mpy import config
+    from dsoftbus_mpy.device import config
     import json
     for _text in config.problems(json.loads({text!r})):
         print(_text)
@@ -24,7 +24,8 @@ Values = dict[str, Any]
 
 
 def read(remote: Remote) -> Values:
-    """What the file says. Raises LocalError(BAD_STATE) where there is none, or no settings."""
+    """Returns the settings of the file. Raises LocalError(BAD_STATE) if it is absent or holds
+    none."""
     text = remote.read(CONFIG)
     if text is None:
         raise LocalError(BAD_STATE, f"there is no {CONFIG}: `dsoftbus board install` makes one")
@@ -38,7 +39,7 @@ def read(remote: Remote) -> Values:
 
 
 def read_or_begin(remote: Remote) -> Values:
-    """As `read`, for a change: where there are no settings it begins them anew."""
+    """Reads as `read` does, for a change: where there are no settings it begins them anew."""
     try:
         return read(remote)
     except LocalError:
@@ -91,7 +92,7 @@ def write(remote: Remote, values: Values) -> None:
 
 
 def shown(values: Values) -> Values:
-    """For a terminal: without the password."""
+    """The settings for a terminal: without the password."""
     return values | {"wifi": [values["wifi"][0], _HIDDEN]} if has_password(values) else values
 
 

@@ -12,18 +12,18 @@ from typing import Any, NamedTuple
 
 from dsoftbus.const import DISCOVERY_PORT, HOST, SUITE_CHACHA_SHA256
 from dsoftbus.discovery.announce import MAGIC
-from dsoftbus.link.line import NEIGHBOUR
-from dsoftbus.ticks import earliest
+from dsoftbus.line.line import NEIGHBOUR
 from dsoftbus_host import crypto
-from dsoftbus_host.bridge.channels import LIVE
-from dsoftbus_host.bridge.herald import Herald
+from dsoftbus_host.bridge.announcements import Announcements
+from dsoftbus_host.bridge.channel_table import LIVE
 from dsoftbus_host.bridge.relay import Relay
-from dsoftbus_host.cable import BAUD, Cable
 from dsoftbus_host.clock import now_ms, sequence_start
 from dsoftbus_host.contained import Contained
-from dsoftbus_host.ether import Ether
-from dsoftbus_host.interfaces import Interface, all_interfaces
-from dsoftbus_host.udp import UdpLink
+from dsoftbus_host.discovery.interfaces import Interface, all_interfaces
+from dsoftbus_host.discovery.multicast import Multicast
+from dsoftbus_host.event_loop import running_loop
+from dsoftbus_host.links.reopening_port import BAUD, ReopeningPort
+from dsoftbus_host.links.udp import UdpLink
 
 _READS = 64  # datagrams that one turn of the loop takes from a socket
 _TICK_MS = 1000
@@ -32,7 +32,7 @@ _NO_ANNOUNCEMENT = "no announcement"  # the same
 
 
 class Status(NamedTuple):
-    """What a bridge reports: `name` and `id` of the board are "" while there is none."""
+    """The status of a bridge: `name` and `id` of the board are "" while there is none."""
 
     path: str
     port: int
@@ -66,20 +66,20 @@ class Bridge:
         on_change: Callable[[], None] | None = None,
     ) -> None:
         self._on_change = on_change or _nothing
-        self._loop = asyncio.get_running_loop()
+        self._loop = running_loop()
         spoken = all_interfaces() if interfaces is None else interfaces
         with contextlib.ExitStack() as unless_all:
-            self._cable = Cable(path, baud, HOST, self._on_line, self._on_plug)
+            self._cable = ReopeningPort(path, baud, HOST, self._on_line, self._on_plug)
             unless_all.callback(self._cable.close)
             self._udp = UdpLink(_bound(host, port))
             unless_all.callback(self._udp.close)
-            self._ether = Ether(spoken, discovery_port, self._on_announcement, self._turn)
+            self._multicast = Multicast(spoken, discovery_port, self._on_announcement, self._turn)
             unless_all.pop_all()
         self.port = int(self._udp.socket.getsockname()[1])
         mtu = self._cable.link.mtu
         self._buffer = bytearray(self._udp.mtu + 1)  # one more, so that a longer datagram shows
         self._relay = Relay(crypto.suite(SUITE_CHACHA_SHA256), os.urandom, mtu)
-        self._herald = Herald(self.port, mtu, sequence_start(), now_ms())
+        self._announcements = Announcements(self.port, mtu, sequence_start(), now_ms())
         self._contained = Contained(f"the bridge to {path}")
         self._held: tuple[bytes, int] | None = None  # what the line has not taken yet
         self._writing = False
@@ -90,7 +90,7 @@ class Bridge:
 
     @property
     def status(self) -> Status:
-        now, relay, board = now_ms(), self._relay, self._herald.board
+        now, relay, board = now_ms(), self._relay, self._announcements.board
         return Status(
             self._cable.path,
             self.port,
@@ -103,19 +103,19 @@ class Bridge:
             relay.from_board,
             relay.waiting,
             relay.cookies_asked,
-            relay.drops + Counter({_NO_ANNOUNCEMENT: self._herald.dropped}),
+            relay.drops + Counter({_NO_ANNOUNCEMENT: self._announcements.dropped}),
         )
 
     def close(self) -> None:
         """The network hears that the board is out of reach."""
         if self._udp.fileno() < 0:
             return
-        self._say(self._herald.gone(now_ms()))
+        self._say(self._announcements.gone(now_ms()))
         if self._timer is not None:
             self._timer.cancel()
         self._unwatch_writing()
         self._loop.remove_reader(self._udp.fileno())
-        self._ether.close()
+        self._multicast.close()
         self._udp.close()
         self._cable.close()
 
@@ -140,9 +140,9 @@ class Bridge:
             self._send(answer, address)
 
     def _on_announcement(self, data: bytes, source: tuple[str, int]) -> None:
-        answer = self._herald.from_network(data, source, now_ms())
+        answer = self._announcements.from_network(data, source, now_ms())
         if answer is not None:
-            self._ether.send(answer, *source)
+            self._multicast.send(answer, *source)
 
     # From the board
 
@@ -163,8 +163,8 @@ class Bridge:
     def _from_line(self, data: bytes, channel: int, now: int) -> None:
         if data[:1] == MAGIC[:1]:
             if channel == NEIGHBOUR:
-                was = self._herald.board
-                self._say(self._herald.from_board(data, now))
+                was = self._announcements.board
+                self._say(self._announcements.from_board(data, now))
                 self._tell(was)
             return
         address = self._relay.from_line(data, channel, now)
@@ -181,11 +181,11 @@ class Bridge:
 
     def _say(self, packet: bytes | None) -> None:
         if packet is not None:
-            self._ether.say(packet)
+            self._multicast.say(packet)
 
     def _tell(self, was: Any) -> None:
         """Lets the program know when another board is there than before, or none."""
-        board = self._herald.board
+        board = self._announcements.board
         if (board and board.id) != (was and was.id):
             with self._contained:
                 self._on_change()
@@ -193,19 +193,19 @@ class Bridge:
     # The cable
 
     def _on_plug(self, there: bool) -> None:
-        was = self._herald.board
+        was = self._announcements.board
         if there:
-            self._herald.plugged(now_ms())
+            self._announcements.plugged(now_ms())
         else:
             self._unwatch_writing()
             self._relay.clear()
             self._held = None
-            self._say(self._herald.gone(now_ms()))
+            self._say(self._announcements.gone(now_ms()))
         self._tell(was)
         self._loop.call_soon(self._turn)
 
     def _turn(self) -> None:
-        """What can move to the board, moves; then the timer is set."""
+        """Moves to the board all that can move; then sets the timer."""
         now = now_ms()
         with self._contained:
             self._move(now)
@@ -237,10 +237,10 @@ class Bridge:
         return True
 
     def _next(self, now: int) -> tuple[bytes, int] | None:
-        question = self._herald.next_question(now)
+        question = self._announcements.next_question(now)
         if question is not None:
             return question, NEIGHBOUR
-        news = self._herald.next_news(now)
+        news = self._announcements.next_news(now)
         if news is not None:
             channel = self._relay.announced(news.address, news.lifetime_ms, now)
             if channel:
@@ -250,8 +250,8 @@ class Bridge:
     def _tick(self, now: int) -> None:
         self._tick_at = now + _TICK_MS
         self._relay.handle_timer(now)
-        was = self._herald.board
-        self._say(self._herald.handle_timer(now))
+        was = self._announcements.board
+        self._say(self._announcements.handle_timer(now))
         self._tell(was)
 
     def _arm(self, now: int) -> None:
@@ -259,7 +259,8 @@ class Bridge:
             self._timer.cancel()
         at = max(self._tick_at, now + 1)
         with self._contained:
-            at = earliest(at, self._cable.link.poll_timer())
+            line_at = self._cable.link.poll_timer()
+            at = at if line_at is None else min(at, line_at)
         self._timer = self._loop.call_later(max(at - now, 1) / 1000, self._on_line)
 
     def _watch_writing(self) -> None:

@@ -1,11 +1,11 @@
-"""What passes a bridge: datagrams between addresses on the network and channels on a cable.
+"""The relay of a bridge: datagrams between addresses on the network and channels on a cable.
 
 Commands, inputs and outputs as everywhere: `from_network` and `from_line` take a datagram,
 `next_for_line` gives what the cable is to carry next. The relay has no keys. It looks at a
-datagram's type and connection id, and believes neither: they choose a queue and a budget. What
-counts is what the board says: each protected datagram that it sends to an address gives that
-address credit for a few to the board. So whoever floods the bridge does not take the cable from
-those that the board talks with. A cable of 115200 baud carries 24 full datagrams in a second.
+datagram's type and connection id, and believes neither: they choose a queue and a budget. The
+board alone decides: each protected datagram that it sends to an address gives that address credit
+for a few to the board. So a flood of the bridge does not take the cable from those that the board
+talks with. A cable of 115200 baud carries 24 full datagrams in a second.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from __future__ import annotations
 from collections import Counter, deque
 from typing import Any
 
-from dsoftbus.codec import get_u32
+from dsoftbus.base.codec import get_u32
+from dsoftbus.base.shares import Shares
+from dsoftbus.base.token_bucket import TokenBucket
 from dsoftbus.const import (
     COOKIE_BYTES,
     FLIGHT_HEADER,
@@ -23,12 +25,10 @@ from dsoftbus.const import (
     REC_PROTECTED,
     TAG_BYTES,
 )
-from dsoftbus.pace import TokenBucket
-from dsoftbus.session.arrivals import host_of
+from dsoftbus.handshake.arrivals import host_of
 from dsoftbus.session.cookies import Cookies
-from dsoftbus.session.over_datagram import flight
-from dsoftbus.shares import Shares
-from dsoftbus_host.bridge.channels import ANNOUNCED, CALLED, LIVE, STRANGER, Channels, Way
+from dsoftbus.session.datagram_session import flight
+from dsoftbus_host.bridge.channel_table import ANNOUNCED, CALLED, LIVE, STRANGER, Channels, Way
 
 _OFFER = 3  # version, suite, pattern
 _EPHEMERAL = FLIGHT_HEADER + _OFFER
@@ -165,7 +165,7 @@ class Relay:
         return len(self._others) + sum(len(way.waiting) for way in self._live)
 
     def clear(self) -> None:
-        """What waits is lost: there is no cable."""
+        """Drops all that waits, for there is no cable."""
         for way in self._live:
             way.waiting.clear()
         self._live.clear()
@@ -224,7 +224,7 @@ class Relay:
             self._others.append((way, data))
 
     def _has_place(self, host: Any) -> bool:
-        """Whether one datagram more of `host`, which is not live, may wait."""
+        """Returns whether one datagram more of `host`, which is not live, may wait."""
         own = sum(host_of(way.address) == host for way, _ in self._others)
         waiting = len(self._others)
         return waiting < WAITING_OTHERS // 2 or (waiting < WAITING_OTHERS and own < WAITING_HOST)
@@ -232,7 +232,7 @@ class Relay:
     # Handshakes
 
     def _on_init(self, data: bytes, address: Any, now: int) -> bytes | None:
-        """When strangers go past their budget, whoever begins has to show that it receives at its
+        """When strangers go past their budget, an initiator has to show that it receives at its
         address; the bridge asks for that in the board's place, and keeps nothing."""
         if len(data) not in (_INIT_BYTES, _INIT_BYTES + COOKIE_BYTES):
             self.drops[MALFORMED] += 1

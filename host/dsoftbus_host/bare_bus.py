@@ -1,0 +1,243 @@
+"""The bus on this host: `dsoftbus_aio.bus` over TCP, UDP and serial lines."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Awaitable, Callable, Collection
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from dsoftbus.const import ANYONE as ANYONE
+from dsoftbus.const import (
+    HOST,
+    LINK_DATAGRAM,
+    LINK_STREAM,
+    SUITE_AESGCM_SHA256,
+    SUITE_CHACHA_BLAKE2S,
+    SUITE_CHACHA_SHA256,
+)
+from dsoftbus.errors import (
+    END_LINK_DOWN,
+    END_LOCAL,
+    END_PEER,
+    STREAM_CANCELLED,
+    UNSUPPORTED_SUITE,
+    BusError,
+    PeerError,
+)
+from dsoftbus.node import Node
+from dsoftbus_aio.bus import BaseBus
+from dsoftbus_aio.connection import Connection
+from dsoftbus_aio.stream import BusStream
+from dsoftbus_host import crypto, display
+from dsoftbus_host.address import SERIAL, check_host
+from dsoftbus_host.clock import now_ms
+from dsoftbus_host.event_loop import running_loop
+from dsoftbus_host.links.listening import bound_datagram, listening
+from dsoftbus_host.links.race import Race
+from dsoftbus_host.links.reopening_port import BAUD
+from dsoftbus_host.links.serial_port import SerialPort
+from dsoftbus_host.links.tcp import Listener, connected
+from dsoftbus_host.links.udp import CallingPort, UdpPort
+from dsoftbus_host.runtime import Runtime
+
+if TYPE_CHECKING:
+    from dsoftbus.session.session import Session
+    from dsoftbus.trust.guard import Guard
+
+Handler = Callable[[Connection, BusStream], Awaitable[None]]
+AnyUdpPort = TypeVar("AnyUdpPort", bound=UdpPort)
+SUITES = (SUITE_CHACHA_SHA256, SUITE_CHACHA_BLAKE2S, SUITE_AESGCM_SHA256)
+SUITES_REMEMBERED = 1024  # one peer more costs it a second attempt, and no memory here
+_ORDINARY = (END_PEER, END_LOCAL, STREAM_CANCELLED)  # ends that a peer or this side has wanted
+log = display.log()
+
+
+class BareBus(BaseBus):
+    """One node on this host.
+
+    `key` is its 32-byte static secret (`keys.load` keeps one on disk). Nobody may begin a session
+    with it but the peers that `allow` names: their public keys, or ANYONE for every peer that
+    proves some key; a stream's handler decides what they may do. With a `guard` its trust store
+    decides (`storage.file_watch` keeps it); with both, both have to agree. `psk`: 32 bytes that
+    every peer has to show; without `allow` and `guard` that is enough.
+    `on_error(error)` may be replaced: it is told of what a handler raised; and `on_name(name)`, of
+    the names of streams that are offered or asked for here.
+    """
+
+    answers = True
+
+    def __init__(
+        self,
+        key: bytes,
+        name: str = "",
+        profile: type[HOST] = HOST,
+        allow: Collection[bytes] | str | None = None,
+        psk: bytes | None = None,
+        guard: Guard | None = None,
+    ) -> None:
+        suites = {code: crypto.suite(code) for code in SUITES}
+        static = suites[SUITE_CHACHA_SHA256].keypair(key)
+        node = Node(suites, static, os.urandom, profile, name, psk, guard, allow)
+        super().__init__(node, Runtime(self._report_task))
+        self._suite_of: dict[bytes, int] = {}  # peers that lack this host's fastest
+        self._calling: dict[int, CallingPort] = {}  # by address family: for sessions from here
+        self.places: list[Any] = []  # where it listens: addresses of sockets
+
+    # Links
+
+    def open_serial(self, path: str, baud: int = BAUD) -> SerialPort:
+        """Takes sessions on a serial line from now on, and makes them: see `SerialPort.connect`.
+        A line that is open already stays as it is.
+
+        Raises OSError where there is no such port, or another program has it.
+        """
+        self.check_open()
+        port: SerialPort | None = self.line(path)
+        if port is None:
+            port = SerialPort(self, path, baud)
+            self.open_port(port)
+        return port
+
+    async def connect(
+        self,
+        host: str,
+        port: int,
+        peer_public: bytes,
+        timeout_ms: int = 20000,
+        psk: bytes | None = None,
+        link: str = "tcp",
+        suite: int = 0,
+    ) -> Connection:
+        """Connects as on every platform; and over "serial": then `host` is the path of the port,
+        which is opened if it is not, and `port` a channel (0: the node at the other end).
+
+        Without `suite` the faster one of this host is tried first, and once more with the suite
+        that every node has, where the peer refuses it.
+        """
+        if link == SERIAL:
+            return await self.open_serial(host).connect(peer_public, timeout_ms, psk, port)
+        check_host(host)
+        return await super().connect(host, port, peer_public, timeout_ms, psk, link, suite)
+
+    # Ours
+
+    def check_open(self) -> None:
+        """Raises LocalError(BAD_STATE) once the bus is closed, and Unsupported on an event loop
+        that cannot watch links."""
+        super().check_open()
+        running_loop()
+
+    def _listen(self, host: str, port: int, link: str) -> int:
+        """ "0.0.0.0" is every IPv4 address of this host, "::" every IPv6 one, "" all of both."""
+        check_host(host)
+        for sock in listening(host, port, link):
+            self.places.append(sock.getsockname())
+            port = int(sock.getsockname()[1])
+            if sock.type == socket.SOCK_STREAM:
+                self.streams.listen(Listener(sock))
+            else:
+                self._open_udp(UdpPort, sock)
+        return port
+
+    def _open_udp(self, kind: type[AnyUdpPort], sock: socket.socket) -> AnyUdpPort:
+        try:
+            port = kind(self, sock)
+        except BaseException:
+            sock.close()
+            raise
+        self.open_port(port)
+        return port
+
+    async def connect_over(
+        self,
+        link: str,
+        host: str,
+        port: int,
+        public: bytes,
+        timeout_ms: int,
+        psk: bytes | None,
+        suite: int,
+    ) -> Connection:
+        deadline = now_ms() + timeout_ms
+        if link == "udp":
+            code = suite or SUITE_CHACHA_SHA256  # the one that every node has
+            return await self._over_udp(host, port, public, code, psk, deadline)
+        if suite:
+            return await self._over_tcp(host, port, public, suite, psk, deadline)
+        suite = self._suite_of.get(public) or crypto.fastest()
+        try:
+            return await self._over_tcp(host, port, public, suite, psk, deadline)
+        except PeerError as error:
+            if suite == SUITE_CHACHA_SHA256 or error.peer_code != UNSUPPORTED_SUITE:
+                raise
+        log.info("%s lacks suite %d: falling back to %d", host, suite, SUITE_CHACHA_SHA256)
+        # Who forged that refusal gains nothing: either suite is as strong.
+        connection = await self._over_tcp(host, port, public, SUITE_CHACHA_SHA256, psk, deadline)
+        if len(self._suite_of) < SUITES_REMEMBERED:
+            self._suite_of[public] = SUITE_CHACHA_SHA256
+        return connection
+
+    async def _over_tcp(
+        self, host: str, port: int, public: bytes, suite: int, psk: bytes | None, deadline: int
+    ) -> Connection:
+        race = Race(host, port, deadline)
+
+        async def attempt(family: int, address: Any) -> Connection:
+            link = await race.by_deadline(connected(family, address))
+            try:
+                await race.hold()
+                self.check_open()
+            except BaseException:
+                link.close()
+                raise
+            route = (LINK_STREAM, host, port)
+            connection: Connection = self.streams.begin(link, public, suite, psk, route, deadline)
+            return await connection.established()
+
+        return await race.run(attempt)
+
+    async def _over_udp(
+        self, host: str, port: int, public: bytes, suite: int, psk: bytes | None, deadline: int
+    ) -> Connection:
+        async def attempt(family: int, address: Any) -> Connection:
+            self.check_open()
+            if family not in self._calling:
+                sock = bound_datagram(family, ("", 0))
+                self._calling[family] = self._open_udp(CallingPort, sock)
+            route = (LINK_DATAGRAM, host, port)
+            udp = self._calling[family]
+            connection: Connection = udp.begin(address, public, suite, psk, route, deadline)
+            try:
+                return await connection.established()
+            except PeerError as error:
+                if connection not in udp.refused:
+                    raise
+                raise PeerError(END_LINK_DOWN, udp.refused[connection]) from error
+            finally:
+                udp.refused.pop(connection, None)
+
+        return await Race(host, port, deadline).run(attempt)
+
+    # What goes wrong
+
+    def report(self, error: Exception, session: Session | None) -> None:
+        """The log has what peers and this program do wrong; of faults the whole story."""
+        expected = error if not isinstance(error, (BusError, OSError)) else None
+        if session is not None:
+            log.error("session with %s: %s", session.peer_id, error, exc_info=expected)
+        else:
+            log.warning("%s", error, exc_info=expected)
+
+    def _report_task(self, error: Exception) -> None:
+        self.tell(error)
+
+    def _log_error(self, error: Exception) -> None:
+        """An end that somebody has asked for is no trouble. Logs an error: faults of peers and
+        disks are expected; others are logged with their traceback."""
+        ended = self.closed and isinstance(error, BusError)
+        if ended or getattr(error, "code", 0) in _ORDINARY:
+            log.info("a stream's handler: %s", error)
+            return
+        expected = isinstance(error, (BusError, OSError))
+        log.warning("a stream's handler: %s", error, exc_info=None if expected else error)

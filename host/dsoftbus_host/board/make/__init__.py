@@ -1,0 +1,1 @@
+"""The way from the project's sources to what a board loads."""

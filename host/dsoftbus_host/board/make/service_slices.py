@@ -1,0 +1,111 @@
+"""The slices of services: `slices` has them among all."""
+
+from __future__ import annotations
+
+from dsoftbus_host.board.make.slice import Slice, of
+
+_AIO = "dsoftbus_aio.services"
+_MPY = "dsoftbus_mpy.services"
+# Those of a node with the Bus, which are loaded when a program asks for them.
+ON_BOARDS = (
+    *("answering", "calls", "topics", "subscriptions"),
+    *("directory", "presence", "clock"),
+)
+SERVICES = {
+    "values": Slice(
+        "values of services, in CBOR", ("core",), of("dsoftbus.service", "__init__ values")
+    ),
+    "pieces": Slice(
+        "messages of services, in as many pieces as they need",
+        ("messages", "values"),
+        (*of("dsoftbus.service", "pieces"), _AIO, _MPY),
+    ),
+    "call-labels": Slice(
+        "what people see of a call's status", ("call-words",), ("dsoftbus.service.call_labels",)
+    ),
+    "call-words": Slice(
+        "what callers and callees share",
+        ("pieces",),
+        (
+            *of("dsoftbus.service", "status call_messages call_side"),
+            f"{_MPY}.call_error",
+        ),
+        ("call-labels",),
+    ),
+    "callee": Slice("calls that are answered", ("call-words",), ("dsoftbus.service.callee",)),
+    "bus-services": Slice(
+        "what carries a service, for the Bus",
+        ("asyncio", "pieces"),
+        (f"{_AIO}.service_line",),
+    ),
+    "call-lines": Slice(
+        "streams of calls, for the Bus",
+        ("bus-services", "call-words"),
+        (f"{_AIO}.call_line",),
+    ),
+    "answering": Slice(
+        "calls that the Bus answers",
+        ("call-lines", "callee"),
+        (f"{_AIO}.answering",),
+    ),
+    "calls": Slice(
+        "calls that the Bus makes",
+        ("call-lines",),
+        ("dsoftbus.service.caller", f"{_AIO}.calls"),
+    ),
+    "loop-services": Slice(
+        "what carries a service in a bare loop",
+        ("pieces",),
+        (f"{_MPY}.service_line",),
+    ),
+    "answers": Slice(
+        "calls that a bare loop answers",
+        ("loop-services", "callee"),
+        (f"{_MPY}.answers",),
+    ),
+    "directory": Slice(
+        "what a node offers, and what its peers do",
+        ("call-words",),
+        ("dsoftbus.service.directory", f"{_AIO}.directory"),
+    ),
+    "clock": Slice(
+        "time of peers, and the board's own clock",
+        ("call-words", "needs"),
+        ("dsoftbus.service.clock", f"{_AIO}.clock", "dsoftbus_mpy.wall_clock"),
+    ),
+    "peer-names": Slice(
+        "names of peers, as programs show them", ("asyncio",), ("dsoftbus_aio.naming",)
+    ),
+    "presence": Slice("who comes and leaves", ("peer-names",), ("dsoftbus_aio.presence",)),
+    "topic-words": Slice(
+        "what publishers and subscribers share",
+        ("pieces",),
+        of("dsoftbus.service", "filters topic_status topic_messages"),
+        ("topic-labels",),
+    ),
+    "topic-labels": Slice(
+        "what people see of a subscription's end",
+        ("topic-words",),
+        ("dsoftbus.service.topic_labels",),
+    ),
+    "publisher": Slice(
+        "topics, and who subscribes",
+        ("topic-words",),
+        of("dsoftbus.service", "topics publisher"),
+    ),
+    "topics": Slice(
+        "topics that the Bus publishes",
+        ("bus-services", "publisher"),
+        (f"{_AIO}.topics",),
+    ),
+    "publications": Slice(
+        "topics that a bare loop publishes",
+        ("loop-services", "publisher"),
+        (f"{_MPY}.publications",),
+    ),
+    "subscriptions": Slice(
+        "subscriptions of programs to topics of others",
+        ("bus-services", "topic-words", "peer-names"),
+        ("dsoftbus.service.subscriber", f"{_AIO}.subscriptions"),
+    ),
+}

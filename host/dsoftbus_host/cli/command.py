@@ -1,0 +1,215 @@
+"""The command `dsoftbus`."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+import socket
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+from rich.logging import RichHandler
+
+from dsoftbus.const import EV_DENIED, EV_KEY_DUE
+from dsoftbus.mux.events import NodeEvent
+from dsoftbus_host import address, event_loop, files
+from dsoftbus_host.bare_bus import ANYONE, BareBus
+from dsoftbus_host.cli import (
+    bridge,
+    call,
+    discover,
+    offers,
+    pair,
+    peer_time,
+    ping,
+    publish,
+    serve_log,
+    status,
+    transfer,
+    trust,
+    watch,
+)
+from dsoftbus_host.cli.board import board
+from dsoftbus_host.cli.board import files as board_files
+from dsoftbus_host.cli.board import rom as board_rom
+from dsoftbus_host.cli.common import (
+    HELP,
+    PORT,
+    Commands,
+    command,
+    console,
+    errors,
+    json_option,
+    key_option,
+    node_name,
+    say_json,
+    short_id,
+)
+from dsoftbus_host.cli.demo import sim
+from dsoftbus_host.cli.demo.demo import run_demo
+from dsoftbus_host.cli.reach import Place, place_options
+from dsoftbus_host.cli.service_manager import serve_until
+from dsoftbus_host.discovery import interfaces
+from dsoftbus_host.display import time_log
+from dsoftbus_host.links.listening import EVERYWHERE
+from dsoftbus_host.storage import secret_files, serving_note
+from dsoftbus_host.upkeep import next_key
+
+
+@click.group(cls=Commands, context_settings=HELP)
+@click.version_option(package_name="dsoftbus")
+@click.option("-v", "--verbose", is_flag=True, help="Print more details.")
+def main(verbose: bool) -> None:
+    """A secure bus between hosts and MicroPython boards, without a broker."""
+    level = logging.DEBUG if verbose else logging.WARNING
+    handler = RichHandler(console=errors, show_path=False, show_time=False)
+    logging.basicConfig(level=level, format="%(message)s", handlers=[handler])
+
+
+@main.command("id")
+@key_option
+@json_option
+@command
+def show_id(key_path: Path, as_json: bool) -> None:
+    """Show this node's device id and public key."""
+    bus = BareBus(next_key.load(key_path))
+    if as_json:
+        say_json({"id": bus.id, "short": short_id(bus.id), "key": bus.public.hex()})
+        return
+    console.print(f"id   {bus.id}   ({short_id(bus.id)} for short)")
+    console.print(f"key  {bus.public.hex()}")
+
+
+@main.command()
+@place_options
+@click.option("--host", show_default="every one", help="Address to listen on.")
+@click.option(
+    "--port", type=PORT, default=37020, show_default=True, help="Port to listen on; 0 for any."
+)
+@click.option("--name", default="", show_default="the host's name")
+@click.option(
+    "--dir",
+    "folder",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    show_default="this user's folder for it",
+    help="Where peers store and fetch files: a folder for that and nothing else.",
+)
+@click.option(
+    "--allow",
+    multiple=True,
+    metavar="KEY",
+    help="Let this peer connect, and not those that are paired; repeatable.",
+)
+@click.option("--anyone", is_flag=True, help="Let every peer connect that proves some key.")
+@command
+def serve(
+    place: Place,
+    host: str | None,
+    port: int,
+    name: str,
+    folder: Path | None,
+    allow: tuple[str, ...],
+    anyone: bool,
+) -> None:
+    """Store and serve files for paired peers.
+
+    It prints a line with its time for every file that a peer stores or fetches, and for all that
+    is refused.
+    """
+    time_log(serve_log.TIME)
+    folder = folder or files.made_folder()
+    secret_files.keep_apart(folder)
+    allowed = [address.public_key(text) for text in allow]
+    key = next_key.load(place.key_path)
+    with serving_note.held(place.key_path) as note:
+        serving = _Serving(folder, note)
+        if not allowed and not anyone:
+            event_loop.run(_serve_paired(place, name, host, port, serving))
+            return
+        own_name = node_name(name or socket.gethostname())
+        bus = BareBus(key, own_name, allow=ANYONE if anyone else allowed)
+        event_loop.run(_serve(bus, host or EVERYWHERE, port, serving))
+
+
+class _Serving(NamedTuple):
+    """The folder that is served, and the note of it for `dsoftbus status`."""
+
+    folder: Path
+    note: serving_note.ServingNote
+
+    def begin(self, bus: BareBus, port: int) -> None:
+        log = functools.partial(serve_log.say_transfer, self.folder)
+        files.FileService(bus, self.folder, log)
+        files.serve_echo(bus)
+        folder = str(self.folder.resolve())
+        console.print(f"{bus.id} serves {folder}")
+        hosts = interfaces.reachable(bus.places)
+        addresses = [str(address.Address(bus.public, host, port)) for host in hosts]
+        for there in addresses:
+            console.print(f"peers reach it as  {there}")
+        self.note.write(since=time.strftime(serve_log.TIME), folder=folder, addresses=addresses)
+
+
+async def _serve(bus: BareBus, host: str, port: int, serving: _Serving) -> None:
+    async with bus:
+        serving.begin(bus, await bus.listen(host, port, "auto"))
+        await serve_until(asyncio.Event())
+
+
+async def _serve_paired(
+    place: Place, name: str, host: str | None, port: int, serving: _Serving
+) -> None:
+    """Serves by the trust store, and is found by discovery; anew whenever the node has a new
+    key."""
+    while True:
+        rotated = asyncio.Event()
+
+        def on_event(event: NodeEvent, rotated: asyncio.Event = rotated) -> None:
+            if event.kind == EV_KEY_DUE:
+                rotated.set()
+            elif event.kind == EV_DENIED:
+                serve_log.say_denied(event, bus.guard.store)
+
+        services = ("file", "fetch", "echo")
+        async with place.bus(on_event, name, host=host, port=port, services=services) as bus:
+            place.ask(bus)
+            serving.begin(bus, bus.port)
+            if not len(bus.guard.store):
+                console.print("nobody is paired, so nobody may connect; `dsoftbus pair` pairs")
+            await serve_until(rotated)
+        serve_log.say("this node has a new key")
+
+
+@main.command()
+@command
+def demo() -> None:
+    """Start a MicroPython node and show a session with it, and three refusals."""
+    event_loop.run(run_demo(console))
+
+
+for added in (*board_rom.COMMANDS, *board_files.COMMANDS):
+    board.board.add_command(added)
+_OTHERS = (
+    status.status,
+    discover.discover,
+    ping.ping,
+    call.call,
+    offers.offers,
+    peer_time.time,
+    watch.watch,
+    publish.publish,
+    transfer.send,
+    transfer.fetch,
+    sim.sim,
+    board.board,
+    bridge.bridge,
+)
+for group in (pair.COMMANDS, trust.COMMANDS, _OTHERS):
+    for added in group:
+        main.add_command(added)
+
+if __name__ == "__main__":
+    main()

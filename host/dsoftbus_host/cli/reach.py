@@ -1,0 +1,153 @@
+"""The commands reach the peer that a person names: by its address, its name or its id."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import socket
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+
+from dsoftbus.const import DISCOVERY_PORT, LINK_STREAM
+from dsoftbus.errors import BAD_ARGUMENT, LocalError
+from dsoftbus.mux.events import NodeEvent
+from dsoftbus_aio.bus import BaseBus
+from dsoftbus_aio.connection import Connection
+from dsoftbus_aio.peer import Peer
+from dsoftbus_host import address
+from dsoftbus_host.address import SERIAL
+from dsoftbus_host.bare_bus import BareBus
+from dsoftbus_host.bus import LINK_NAMES, Bus
+from dsoftbus_host.cli.common import PORT, key_option, node_name, open_store, trust_option
+from dsoftbus_host.discovery import interfaces
+from dsoftbus_host.links.reopening_port import BAUD
+from dsoftbus_host.storage import secret_files
+from dsoftbus_host.upkeep import next_key
+
+_KINDS = {name: kind for kind, name in LINK_NAMES.items()}
+
+
+class Place(NamedTuple):
+    """The files of this node, and where it looks for others."""
+
+    key_path: Path
+    trust_path: Path
+    interface: tuple[str, ...]
+    discovery_port: int | None
+    ask_hosts: tuple[str, ...]  # HOST[:PORT] to probe, too
+    serial: tuple[str, ...]  # ports with a node, or a bridge, at the other end
+    baud: int | None
+
+    def bus(self, on_event: Callable[[NodeEvent], None], name: str = "", **more: Any) -> Bus:
+        return Bus(
+            node_name(name),
+            key=self.key_path,
+            trust=open_store(self.trust_path),
+            on_event=on_event,
+            interfaces=[interfaces.of(text) for text in self.interface] or None,
+            discovery_port=self.discovery_port,
+            serial=self.serial or None,
+            baud=self.baud,
+            **more,
+        )
+
+    def ask(self, bus: Bus) -> None:
+        """Probes the addresses that were given."""
+        for text in self.ask_hosts:
+            bus.ask(text)
+
+
+def place_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of a Place, which the command gets as `place`."""
+
+    @functools.wraps(function)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        fields = {name: kwargs.pop(name) for name in Place._fields}
+        for path in (fields["key_path"], fields["trust_path"]):
+            secret_files.note(path)  # also where the command does not read it
+        return function(*args, place=Place(**fields), **kwargs)
+
+    for option in (
+        click.option("--interface", "interface", multiple=True, metavar="ADDRESS/PREFIX"),
+        click.option("--discovery-port", type=PORT, show_default=str(DISCOVERY_PORT)),
+        click.option(
+            "--peer",
+            "--probe",
+            "ask_hosts",
+            multiple=True,
+            metavar="HOST[:PORT]",
+            help="Ask this address, too, where multicast is filtered; PORT is that of discovery.",
+        ),
+        click.option(
+            "--baud", type=int, show_default=str(BAUD), help="Speed of the serial ports."
+        ),
+        click.option(
+            "--serial", multiple=True, metavar="PORT", help="Look on this serial port, too."
+        ),
+        trust_option,
+        key_option,
+    ):
+        run = option(run)
+    return run
+
+
+@contextlib.asynccontextmanager
+async def reached(place: Place, peer: str) -> AsyncIterator[Connection]:
+    """Gives one command a session with `peer`: KEY@HOST:PORT, or a paired one's name or id."""
+    if _is_address(peer):
+        there = address.parse(peer)
+        async with (
+            BareBus(next_key.load(place.key_path), node_name(socket.gethostname())) as bus,
+            await bus.connect(there.host, there.port, there.public, link=there.link) as session,
+        ):
+            yield session
+        return
+    bus = place.bus(ignore, listen=False)
+    device = _paired(bus, peer)
+    async with bus:
+        place.ask(bus)
+        async with await bus.reach(device) as session:
+            yield session
+
+
+@contextlib.asynccontextmanager
+async def lasting(place: Place, peer: str) -> AsyncIterator[tuple[BaseBus, Peer]]:
+    """Gives a command that goes on a bus, and `peer` as it comes and goes; see `reached`."""
+    if _is_address(peer):
+        there = address.parse(peer)
+        bare = BareBus(next_key.load(place.key_path), node_name(socket.gethostname()))
+        known = bare.node.discover().know(there.public)
+        known.fixed = (_KINDS.get(there.link, LINK_STREAM), there.host, there.port)
+        async with bare:
+            if there.link == SERIAL:
+                bare.open_serial(there.host)
+            yield bare, bare.peer(known.id)
+        return
+    bus = place.bus(ignore, listen=False)
+    _paired(bus, peer)
+    async with bus:
+        place.ask(bus)
+        yield bus, bus.peer(peer)
+
+
+def _is_address(peer: str) -> bool:
+    return "@" in peer or "://" in peer or not peer
+
+
+def _paired(bus: Bus, peer: str) -> str:
+    entry = bus.guard.store.find(peer)
+    if entry is None:
+        raise LocalError(
+            BAD_ARGUMENT,
+            f"{peer}: no such peer. `dsoftbus peers` lists those that are paired, "
+            "`dsoftbus discover` those that are there; `dsoftbus pair` pairs. "
+            "KEY@HOST:PORT needs no pairing here",
+        )
+    return entry.id
+
+
+def ignore(event: NodeEvent) -> None:
+    """Ignores the event: a command reports its result at its end."""

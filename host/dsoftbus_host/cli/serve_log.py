@@ -1,0 +1,45 @@
+"""The log of `dsoftbus serve`: a line with its time for all that peers do, or try to."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from dsoftbus.errors import NOT_PAIRED, OUTSIDE_ACL, label
+from dsoftbus.mux.events import NodeEvent
+from dsoftbus.trust.store import TrustStore
+from dsoftbus_host.cli.common import console, short_id
+from dsoftbus_host.cli.terminal import words
+from dsoftbus_host.files import Transfer
+
+TIME = "%Y-%m-%d %H:%M:%S"
+_DONE = {"file": "stored {} from {}", "replace": "replaced {} from {}", "fetch": "sent {} to {}"}
+_TRIED = {"file": "store", "replace": "replace", "fetch": "fetch"}
+# As seen from here; the peer reads `words`.
+_DENIED = {NOT_PAIRED: "is not paired with this node", OUTSIDE_ACL: "no rule grants it that"}
+
+
+def say(text: str) -> None:
+    """A line of the log."""
+    console.print(f"{time.strftime(TIME)}  {text}")
+
+
+def say_transfer(folder: Path, transfer: Transfer) -> None:
+    """Says how a transfer ended that a peer began. Its files lie in `folder`."""
+    who = f"{transfer.peer_name or '-'} ({short_id(transfer.peer_id)})"
+    if transfer.code:
+        verb = _TRIED[transfer.verb]
+        why = words.reason(transfer.code, "this node")
+        say(f"refused {who}, who wanted to {verb} {transfer.name}: {why}")
+        return
+    size = (folder / transfer.name).stat().st_size
+    say(_DONE[transfer.verb].format(f"{transfer.name} ({size} bytes)", who))
+
+
+def say_denied(event: NodeEvent, store: TrustStore) -> None:
+    """Somebody may not connect, or not open a stream."""
+    entry = store.get(event.peer)
+    who = f"{entry.name} ({short_id(event.peer)})" if entry is not None else short_id(event.peer)
+    stream = f", stream {event.name}" if event.name else ""
+    why = _DENIED.get(event.code) or words.WORDS[event.code].format(peer="it")
+    say(f"denied {who}{stream}: {why} ({label(event.code)})")

@@ -1,0 +1,1 @@
+"""The terminal of the commands: what they print, and what a person types."""

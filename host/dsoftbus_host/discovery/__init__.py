@@ -1,0 +1,1 @@
+"""Announcements on several interfaces, their sockets, and names that look alike."""

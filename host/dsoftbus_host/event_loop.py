@@ -1,0 +1,69 @@
+"""The event loop that links need: one that tells when a socket or a port can be read.
+
+asyncio's selector loops can; its proactor loop, the usual one on Windows, cannot.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from dsoftbus.errors import Unsupported
+from dsoftbus_host.interrupt import KILLED, interruptible
+
+Result = TypeVar("Result")
+_ADVICE = (
+    "{} cannot watch sockets; start the program with dsoftbus_host.run(main())"
+    " or on an asyncio.SelectorEventLoop"
+)
+
+
+def run(main: Coroutine[Any, Any, Result]) -> Result:
+    """Runs as `asyncio.run(main)` does, on a loop that links can use; returns what `main` returns.
+
+    Ctrl-C cancels `main` first and raises KeyboardInterrupt at its end, on every CPython, which
+    ends a program without a traceback. SIGTERM and SIGHUP do the same, and raise SystemExit of
+    128 + signal, unless the program has a meaning of its own for them, or ignores them.
+    """
+    whole = interruptible(main)
+    try:
+        return run_on_selector(whole) if sys.platform == "win32" else asyncio.run(whole)
+    except KeyboardInterrupt:
+        raise _Interrupted(KILLED + signal.SIGINT) from None
+
+
+class _Interrupted(SystemExit, KeyboardInterrupt):
+    """The KeyboardInterrupt of a program that has ended in order. As a SystemExit, too, it has the
+    status that shells know, and shows no traceback."""
+
+
+def run_on_selector(main: Coroutine[Any, Any, Result]) -> Result:
+    """Runs as `asyncio.run(main)` does, on a selector loop whatever the platform's own is."""
+    if sys.version_info >= (3, 11):
+        with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+            return runner.run(main)
+    else:  # asyncio.run of 3.10 asks the policy, and nothing else, for its loop
+        before = asyncio.get_event_loop_policy()
+        asyncio.set_event_loop_policy(_SelectorPolicy())
+        try:
+            return asyncio.run(main)
+        finally:
+            asyncio.set_event_loop_policy(before)
+
+
+if sys.version_info < (3, 11):  # policies are deprecated from 3.14 on
+
+    class _SelectorPolicy(asyncio.DefaultEventLoopPolicy):
+        def new_event_loop(self) -> asyncio.AbstractEventLoop:
+            return asyncio.SelectorEventLoop()
+
+
+def running_loop() -> asyncio.AbstractEventLoop:
+    """The running loop. Raises Unsupported where it cannot watch sockets, with what to do."""
+    loop = asyncio.get_running_loop()
+    if type(loop).add_reader is asyncio.AbstractEventLoop.add_reader:  # it was left out
+        raise Unsupported(_ADVICE.format(type(loop).__name__))
+    return loop

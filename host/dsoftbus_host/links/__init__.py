@@ -1,0 +1,1 @@
+"""Links on asyncio's loop: TCP, UDP, serial lines."""

@@ -1,0 +1,106 @@
+"""UDP on asyncio's loop: several sessions on one socket."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from typing import TYPE_CHECKING, Any
+
+from dsoftbus.const import DATAGRAM_MAX
+from dsoftbus_aio.datagram_port import DatagramConnection, DatagramPort
+from dsoftbus_host.links.refusals import Refusals
+
+if TYPE_CHECKING:
+    from dsoftbus.session.datagram_session import DatagramSession
+    from dsoftbus_aio.bus import BaseBus
+    from dsoftbus_aio.connection import Connection
+
+BUFFER_BYTES = 4 << 20  # asked of the OS, which may give less: a turn's delay must not lose much
+
+
+class UdpLink:
+    """A datagram socket as a link. Owns the socket."""
+
+    mtu = DATAGRAM_MAX
+
+    def __init__(self, sock: socket.socket) -> None:
+        sock.setblocking(False)
+        for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
+            with contextlib.suppress(OSError):  # some refuse what is more than they give
+                sock.setsockopt(socket.SOL_SOCKET, option, BUFFER_BYTES)
+        self.socket = sock
+        self.waits_for = sock.fileno()
+        self._recvfrom_into = sock.recvfrom_into
+        self._sendto = sock.sendto
+
+    def recvfrom_into(self, buffer: bytearray) -> tuple[int, Any] | None:
+        try:
+            return self._recvfrom_into(buffer)
+        except BlockingIOError:
+            return None
+
+    def sendto(self, buffer: bytearray, n: int, path: Any) -> bool:
+        try:
+            self._sendto(memoryview(buffer)[:n], path)
+        except BlockingIOError:
+            return False
+        return True
+
+    def fileno(self) -> int:
+        return self.socket.fileno()
+
+    def close(self) -> None:
+        self.socket.close()
+
+
+class UdpPort(DatagramPort):
+    """One socket of a bus, and the sessions on it."""
+
+    READS = 64
+
+    def __init__(self, bus: BaseBus, sock: socket.socket) -> None:
+        super().__init__(bus, UdpLink(sock))
+
+    @property
+    def port(self) -> int:
+        return int(self._link.socket.getsockname()[1])
+
+    def rebind(self, sock: socket.socket) -> None:
+        """Goes on with another socket: the sessions move with it, and their peers follow."""
+        if self._watch is not None:
+            self._watch.close()
+        self._link.close()
+        self._link = self._pump.link = UdpLink(sock)
+        self._writing = False
+        self.watch()
+
+
+class CallingPort(UdpPort):
+    """A socket for sessions that begin here. A call that the network refuses ends at once."""
+
+    def __init__(self, bus: BaseBus, sock: socket.socket) -> None:
+        super().__init__(bus, sock)
+        self._refusals = Refusals(sock)
+        self.refused: dict[Connection, str] = {}  # why, until the caller has taken it
+
+    def adopt(self, session: DatagramSession) -> DatagramConnection:
+        self._refusals.watch(True)
+        connection: DatagramConnection = super().adopt(session)
+        return connection
+
+    def rebind(self, sock: socket.socket) -> None:
+        super().rebind(sock)
+        self._refusals = Refusals(sock)
+
+    def turn(self) -> None:
+        super().turn()
+        if self._refusals.watched and not any(s.half_open for s in self.connections):
+            self._refusals.watch(False)
+
+    def _read(self) -> None:
+        super()._read()
+        for address, reason in self._refusals.take():
+            for session, connection in self.connections.items():
+                if session.half_open and session.path == address:
+                    self.refused[connection] = reason
+                    session.link_lost()

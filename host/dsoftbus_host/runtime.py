@@ -1,0 +1,171 @@
+"""The port of `dsoftbus_aio` to CPython's asyncio: see `dsoftbus_aio.runtime`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Generator
+from typing import Any
+
+from dsoftbus_aio import runtime as contract
+from dsoftbus_host import clock, display
+from dsoftbus_host.event_loop import running_loop
+
+PAUSE_MS = 100  # after a callback that raised: no memory or descriptors, for the moment
+log = display.log()
+
+Callback = Callable[[], object]
+
+
+class Signal(contract.Signal):
+    __slots__ = ("_others", "_waiter")
+
+    def __init__(self) -> None:
+        self._waiter: asyncio.Future[None] | None = None  # most signals have one at a time
+        self._others: list[asyncio.Future[None]] = []
+
+    def set(self) -> None:
+        waiter = self._waiter
+        if waiter is not None:
+            self._waiter = None
+            if not waiter.done():
+                waiter.set_result(None)
+            if self._others:
+                self._set_others()
+
+    def _set_others(self) -> None:
+        for waiter in self._others:
+            if not waiter.done():
+                waiter.set_result(None)
+        self._others.clear()
+
+    def change(self) -> asyncio.Future[None]:
+        before = self._waiter
+        if before is not None and not before.done():  # those that were cancelled leave no trace
+            self._others = [waiter for waiter in self._others if not waiter.done()]
+            self._others.append(before)
+        waiter: asyncio.Future[None] = asyncio.Future()
+        self._waiter = waiter
+        return waiter
+
+
+class Timer(contract.Timer):
+    __slots__ = ("_callback", "_handle", "_runtime")
+
+    def __init__(self, runtime: Runtime, callback: Callback) -> None:
+        self._runtime = runtime
+        self._callback = callback
+        self._handle: asyncio.Handle | None = None
+
+    def at(self, deadline: int | None) -> None:
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+        if deadline == 0:
+            self._handle = asyncio.get_running_loop().call_soon(self._call)
+        elif deadline is not None:
+            delay = max(deadline - clock.now_ms(), 0) / 1000
+            self._handle = asyncio.get_running_loop().call_later(delay, self._call)
+
+    def close(self) -> None:
+        self.at(None)
+
+    def _call(self) -> None:
+        self._handle = None
+        try:
+            self._callback()
+        except Exception as error:  # noqa: BLE001 - whatever it is: the contract has it
+            self._runtime.report(error)
+            self.at(clock.now_ms() + PAUSE_MS)
+
+
+class Watch(contract.Watch):
+    """A watch on a file descriptor. Raises Unsupported if the loop cannot watch any."""
+
+    def __init__(
+        self, runtime: Runtime, fd: int, on_readable: Callback, on_writable: Callback | None
+    ) -> None:
+        self._runtime = runtime
+        self._loop = running_loop()
+        self.fd = fd
+        self._on_readable = on_readable
+        self._on_writable = on_writable
+        self._pause: asyncio.TimerHandle | None = None
+        self._look()
+
+    def _look(self) -> None:
+        self._pause = None
+        self._loop.add_reader(self.fd, self._read)
+
+    def want_write(self, on: bool) -> None:
+        if on and self._on_writable is not None:
+            self._loop.add_writer(self.fd, self._on_writable)
+        else:
+            self._loop.remove_writer(self.fd)
+
+    def close(self) -> None:
+        if self._pause is not None:
+            self._pause.cancel()
+        self._loop.remove_reader(self.fd)
+        self._loop.remove_writer(self.fd)
+
+    def _read(self) -> None:
+        try:
+            self._on_readable()
+        except Exception as error:  # noqa: BLE001 - as in Timer
+            self._runtime.report(error)
+            self._loop.remove_reader(self.fd)
+            self._pause = self._loop.call_later(PAUSE_MS / 1000, self._look)
+
+
+class _Nothing:
+    def __await__(self) -> Generator[None, None, None]:
+        return iter(())  # type: ignore[return-value] # ends at once, so nothing is ever sent
+
+
+class Runtime(contract.Runtime):
+    """`report(error)` is told of what a callback or a task has raised."""
+
+    def __init__(self, report: Callable[[Exception], None]) -> None:
+        self.report = report
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._nothing = _Nothing()
+
+    now = staticmethod(clock.now_ms)
+
+    def sleep(self, ms: float) -> Coroutine[Any, Any, None]:
+        return asyncio.sleep(ms / 1000)
+
+    def nothing(self) -> _Nothing:
+        return self._nothing
+
+    def signal(self) -> Signal:
+        return Signal()
+
+    def timer(self, callback: Callback) -> Timer:
+        return Timer(self, callback)
+
+    def watch(
+        self, waits_for: int, on_readable: Callback, on_writable: Callback | None = None
+    ) -> Watch:
+        return Watch(self, waits_for, on_readable, on_writable)
+
+    def spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.ensure_future(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._on_done)
+        return task
+
+    def _on_done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, Exception):
+            self.report(error)
+
+    def wall_clock(self) -> type[clock.WallClock]:
+        return clock.WallClock
+
+    async def close(self) -> None:
+        tasks = self._tasks - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
