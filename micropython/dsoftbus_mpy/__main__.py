@@ -4,11 +4,12 @@ import asyncio
 import binascii
 import sys
 
-from dsoftbus.errors import BAD_ARGUMENT, BusError, LocalError
-from dsoftbus_mpy import entropy, files, folder, keyfile, profiles
-from dsoftbus_mpy.bus import ANYONE, Bus
-from dsoftbus_mpy.display import shown
-from dsoftbus_mpy.secret_files import noted
+import dsoftbus_mpy.base.collector  # noqa: F401 - first, as it says
+from dsoftbus.errors import BAD_ARGUMENT, BusError, LocalError, Unsupported
+from dsoftbus_mpy import entropy, files, folder, key_file, profiles
+from dsoftbus_mpy.bare_bus import ANYONE, BareBus
+from dsoftbus_mpy.base.display import shown
+from dsoftbus_mpy.base.secret_files import noted
 
 _USAGE = """\
 id [--key FILE]                                  this node's id and public key
@@ -18,13 +19,15 @@ serve --allow HEXKEY [--port N] [--host HOST] [--key FILE] [--name NAME] [--dir 
                                                  that and nothing else; without --dir: `files`
 send FILE HOST:PORT HEXKEY [--key FILE]          stores a file with a node that serves
 fetch NAME HOST:PORT HEXKEY [--key FILE] [--dir DIR]
+                                                 neither replaces a file, but with --replace
 node [--trust FILE] [--host HOST] [--port N] [--key FILE] [--name NAME]
      [--broadcast HOST] [--discovery N]           a node that takes commands in lines
 
 `--link tcp|udp|auto` goes with serve, send and fetch.
 `serve` and `node` print `listening PORT HEXKEY ID` when ready. `serve` runs until it
-is interrupted, `node` until `quit`; dsoftbus_mpy/console.py lists its commands."""
+is interrupted, `node` until `quit`; its line `help` lists its commands."""
 _FOLDER = "files"
+_FLAGS = ("--anyone", "--replace")
 _DEFAULTS = {
     "--key": "dsoftbus.key",
     "--name": "",
@@ -32,22 +35,23 @@ _DEFAULTS = {
     "--port": "0",
     "--allow": "",
     "--anyone": "",
+    "--replace": "",
     "--dir": "",  # serve: a folder of its own; fetch: the current one
     "--link": "tcp",
-    "--trust": "dsoftbus.trust",
+    "--trust": "trust.json",
     "--broadcast": "255.255.255.255",
     "--discovery": "37020",
 }
 
 
 def parse(arguments) -> tuple:
-    """(positional arguments, options by name); every option but `--anyone` takes a value."""
+    """(positional arguments, options by name); every option but `_FLAGS` takes a value."""
     options = dict(_DEFAULTS)
     words = []
     at = 0
     while at < len(arguments):
         word = arguments[at]
-        if word == "--anyone":
+        if word in _FLAGS:
             options[word] = word
         elif word.startswith("--"):
             if word not in options or at + 1 == len(arguments):
@@ -77,13 +81,22 @@ def number(text: str) -> int:
     return int(text)
 
 
-def make_bus(options) -> Bus:
-    secret = keyfile.load_or_make(options["--key"], entropy.source())
-    return Bus(secret, options["--name"], profiles.fitting(), allowed(options))
+def place(text: str) -> tuple:
+    """(host, port) of `HOST:PORT`. Raises Unsupported for an IPv6 address, `[::1]:PORT`."""
+    host, _, port = text.rpartition(":")
+    if ":" in host or host[:1] == "[":
+        raise Unsupported("IPv6: links here are IPv4, and " + host + " is not")
+    return host, number(port)
+
+
+def make_bus(options) -> BareBus:
+    secret = key_file.load_or_make(options["--key"], entropy.source())
+    return BareBus(secret, options["--name"], profiles.fitting(), allowed(options))
 
 
 def allowed(options):
-    """Who may begin sessions with this node, or None where nothing was said of it."""
+    """Returns the keys of peers that may begin sessions with this node, or None if no option
+    says."""
     if options["--anyone"]:
         return ANYONE
     return (public_key(options["--allow"]),) if options["--allow"] else None
@@ -102,13 +115,13 @@ async def serve(options) -> None:
 
 async def run_node(options) -> bool:
     """A node with discovery and a trust store, on the standard input; True when it has a new key
-    and is to start anew."""
+    and is to restart."""
     from dsoftbus.trust.acl import grant
     from dsoftbus.trust.guard import Guard
-    from dsoftbus_mpy.console import Console
-    from dsoftbus_mpy.nextkey import load
-    from dsoftbus_mpy.starts import count_start
-    from dsoftbus_mpy.storefile import StoreFile
+    from dsoftbus_mpy.device.boot_counter import count_start
+    from dsoftbus_mpy.device.console import Console
+    from dsoftbus_mpy.device.next_key_file import load
+    from dsoftbus_mpy.trust_file import StoreFile
 
     random = entropy.source()
     profile = profiles.fitting()
@@ -117,7 +130,7 @@ async def run_node(options) -> bool:
         print("damaged", shown(file.damaged))
     guard = Guard(file.store, random, None, [grant("allow both *")])
     secret = load(options["--key"], random)
-    async with Bus(secret, options["--name"], profile, guard=guard) as bus:
+    async with BareBus(secret, options["--name"], profile, guard=guard) as bus:
         files.serve_echo(bus)
         port = await bus.listen(options["--host"], number(options["--port"]))
         console = Console(
@@ -136,17 +149,20 @@ async def run_node(options) -> bool:
 
 async def send(path: str, address: str, key: str, options) -> None:
     async with make_bus(options) as bus, await connect(bus, address, key, options) as connection:
-        print(hex_of(await files.send(connection, path)), shown(path))
+        digest = await files.send(connection, path, bool(options["--replace"]))
+        print(hex_of(digest), shown(path))
 
 
 async def fetch(name: str, address: str, key: str, options) -> None:
     async with make_bus(options) as bus, await connect(bus, address, key, options) as connection:
-        print(hex_of(await files.fetch(connection, name, options["--dir"] or ".")), shown(name))
+        into = options["--dir"] or "."
+        digest = await files.fetch(connection, name, into, bool(options["--replace"]))
+        print(hex_of(digest), shown(name))
 
 
-async def connect(bus: Bus, address: str, key: str, options):
-    host, _, port = address.rpartition(":")
-    return await bus.connect(host, number(port), public_key(key), link=options["--link"])
+async def connect(bus: BareBus, address: str, key: str, options):
+    host, port = place(address)
+    return await bus.connect(host, port, public_key(key), link=options["--link"])
 
 
 def show_id(options) -> None:

@@ -1,6 +1,6 @@
 """A board's node, as its `config.json` says: what every `main.py` of `boards/` runs."""
 
-from dsoftbus_mpy import startup
+from dsoftbus_mpy.device import startup
 
 
 def run() -> None:
@@ -9,6 +9,6 @@ def run() -> None:
 
 
 def _node() -> None:
-    from dsoftbus_mpy.board_node import run
+    from dsoftbus_mpy.device.board_node import run
 
     run()

@@ -1,19 +1,23 @@
 """The console, which the REPL has otherwise, as the byte port of a serial line.
 
 While a node owns the console, Ctrl-C is a byte of noise: no frame has one. Eight of them in a row,
-which noise does not make, interrupt the program, so that tools come back in; `close()` gives
-Ctrl-C back its meaning. **Nothing may be printed meanwhile that must not be lost:** what a program
-prints goes to the same line, where the host drops it as noise.
+which noise does not make, interrupt the program, so that tools come back in; while no session is
+on the line, two are enough, and other keys are answered with a sentence (`base.console_keys`).
+`close()` gives Ctrl-C back its meaning. **Nothing may be printed meanwhile that must not be
+lost:** what a program prints goes to the same line, where the host drops it as noise.
 """
 
 import select
 import sys
+import time
 
 import micropython
 from dsoftbus.errors import Unsupported
 
 _CTRL_C = 3
 _BREAK = 8
+_ENTER = 13  # no key that is looked at is above it
+_LONG_MS = 10000  # a silence, where ticks have wrapped meanwhile
 
 
 class ConsolePort:
@@ -29,6 +33,10 @@ class ConsolePort:
         self._poll.register(sys.stdin, select.POLLIN)
         self._byte = memoryview(bytearray(1))
         self._breaks = 0  # Ctrl-C in a row
+        self.sessions = ()  # those on the line: while there are some, no key means anything
+        self.key = 0  # the last one, where it was one by itself
+        self.said = None  # when a key was answered, in ticks
+        self._heard = time.ticks_add(time.ticks_ms(), -_LONG_MS)  # in ticks
         micropython.kbd_intr(-1)
         self._terminal = _make_raw()
 
@@ -38,7 +46,8 @@ class ConsolePort:
         ipoll = self._poll.ipoll
         read = self._in.readinto
         byte = self._byte
-        n = 0
+        breaks = self._breaks
+        n = value = 0
         room = len(view)
         while n < room:
             for _ in ipoll(0):
@@ -50,18 +59,38 @@ class ConsolePort:
             view[n] = value = byte[0]
             n += 1
             if value == _CTRL_C:
-                self._breaks += 1
-                if self._breaks == _BREAK:
-                    self.close()
-                    raise KeyboardInterrupt
-            elif self._breaks:
-                self._breaks = 0
+                breaks += 1
+                break  # what follows may be for the REPL
+            breaks = 0
+        self._breaks = breaks
+        if not self.sessions and n and self._asked_back(view[0], value, n):
+            breaks = _BREAK
+        if breaks == _BREAK:
+            self.close()
+            raise KeyboardInterrupt
         return n or None
 
+    def _asked_back(self, first: int, last: int, n: int) -> bool:
+        """Returns whether keys have come that give the console back."""
+        now = time.ticks_ms()
+        silent_ms = time.ticks_diff(now, self._heard)
+        self._heard = now
+        if not (first and 0 < last <= _ENTER):
+            self.key = 0
+            return False
+        try:
+            from dsoftbus_mpy.base.console_keys import pressed
+
+            return pressed(self, first, last, n, silent_ms if silent_ms >= 0 else _LONG_MS)
+        except (ImportError, MemoryError):  # it is an offer, and the line goes on without
+            return False
+
     def write(self, buffer, at: int, stop: int):
+        """Writes `buffer[at:stop]`; returns how many bytes the console took, None for none."""
         return self._out.write(memoryview(buffer)[at:stop])
 
     def close(self) -> None:
+        """Gives the console back to the REPL."""
         self._poll.unregister(sys.stdin)
         if self._terminal is not None:
             import termios

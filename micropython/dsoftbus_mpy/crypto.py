@@ -33,13 +33,13 @@ def keypair(secret) -> KeyPair:
 
 def _cipher():
     try:
-        from dsoftbus_mpy.thumb_chachapoly import ChaChaPoly as Thumb
+        from dsoftbus_mpy.kernels.thumb_chachapoly import ChaChaPoly as Thumb
 
         return Thumb
     except _CANNOT_RUN:
         pass
     try:
-        from dsoftbus_mpy.chachapoly import ChaChaPoly as Kernel
+        from dsoftbus_mpy.kernels.chachapoly import ChaChaPoly as Kernel
 
         return Kernel
     except _CANNOT_RUN:
@@ -51,7 +51,7 @@ def _cipher():
 def _exchange(secret, public) -> bytes:
     """Asked for with each product, for the twin's memory is given back when no more is needed."""
     try:
-        from dsoftbus_mpy.x25519 import exchange
+        from dsoftbus_mpy.kernels.x25519 import exchange
     except _CANNOT_RUN:
         from dsoftbus.crypto.x25519 import exchange
     return exchange(secret, public)
@@ -59,7 +59,7 @@ def _exchange(secret, public) -> bytes:
 
 def _blake2s():
     try:
-        from dsoftbus_mpy.blake2s import digest
+        from dsoftbus_mpy.kernels.blake2s import digest
     except _CANNOT_RUN:
         from dsoftbus.crypto.blake2s import digest
     return digest
@@ -67,7 +67,7 @@ def _blake2s():
 
 def _copy():
     try:
-        from dsoftbus_mpy.copy import copy
+        from dsoftbus_mpy.kernels.copy import copy
     except _CANNOT_RUN:
-        from dsoftbus.codec import copy
+        from dsoftbus.base.codec import copy
     return copy

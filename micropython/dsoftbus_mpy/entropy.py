@@ -23,7 +23,7 @@ def source(seed_path: str = "dsoftbus.seed", adc=None):
     if sys.platform in _SYSTEMS:
         return _system()
     if not _conditioned:
-        from dsoftbus_mpy.hardware import generator  # an operating system does without
+        from dsoftbus_mpy.noise_source.sources import generator  # an operating system does without
 
         _conditioned.append(generator(seed_path, adc))
     _conditioned[0].check()

@@ -2,17 +2,17 @@
 
 A file system may take many names for one file: without regard to case, in an old short form, with
 a device's or a stream's name. A link may lead out of the folder. So a name stands for the regular
-file that the folder's own list has under exactly that name. Where the list has no such name, and
-yet something answers to it, the name is another's.
+file that the folder's own list has under exactly that name. If the list has no such name, and yet
+something answers to it, the name is another's.
 """
 
 import errno
 import os
 import sys
 
-from dsoftbus import file_names
+from dsoftbus.base import file_names
 from dsoftbus.errors import BAD_ARGUMENT, LocalError
-from dsoftbus_mpy.secret_files import noted
+from dsoftbus_mpy.base.secret_files import noted
 
 _REGULAR = 0x8000  # of what os.ilistdir says; a link is another kind
 _BESIDE = ("", ".next", ".new", ".starts")  # what the node keeps beside such a file
@@ -47,19 +47,20 @@ def open_file(folder: str, name: str):
     return open(path, "rb")
 
 
-def check_place(folder: str, name: str) -> None:
-    """Raises OSError where no file of a peer's may be put: EACCES over a file of this node's own,
-    EEXIST over what is no file, or has another name."""
+def check_place(folder: str, name: str) -> bool:
+    """Returns whether a file is there. Raises OSError where no file of a peer's may be put: EACCES
+    over a file of this node's own, EEXIST over what is no file, or has another name."""
     path = folder + "/" + name
     if is_secret(path) or _would_be_secret(folder, name):
         raise OSError(errno.EACCES)
     kind = _kind(folder, name)
     if kind != _REGULAR and (kind or _is_there(path)):
         raise OSError(errno.EEXIST)
+    return kind != 0
 
 
 def is_secret(path: str) -> bool:
-    """Whether the file at `path` is one of this node's own, whatever its name."""
+    """Returns whether the file at `path` is one of this node's own, whatever its name."""
     names = [known + suffix for known in noted for suffix in _BESIDE]
     own = _identity(path)
     if own is None:
@@ -68,7 +69,7 @@ def is_secret(path: str) -> bool:
 
 
 def _kind(folder: str, name: str) -> int:
-    """What the folder's list has under exactly this name, 0 for nothing."""
+    """Returns the kind that the folder's list has under exactly this name, 0 for nothing."""
     for entry in os.ilistdir(folder):
         if entry[0] == name:
             return entry[1]
@@ -76,7 +77,7 @@ def _kind(folder: str, name: str) -> int:
 
 
 def _would_be_secret(folder: str, name: str) -> bool:
-    """Whether the node would take a file of this name for one of its own."""
+    """Returns whether the node would take a file of this name for one of its own."""
     name = file_names.folded(name)
     for known in noted:
         parent, last = _parted(known)
@@ -98,7 +99,7 @@ def _has_programs(folder: str, path: str) -> bool:
 
 
 def _holds(folder: str, path: str) -> bool:
-    """Whether the file at `path` lies in `folder`, at any depth."""
+    """Returns whether the file at `path` lies in `folder`, at any depth."""
     own = _identity(folder)
     if own is None:
         return _whole(path).startswith(_whole(folder) + "/")

@@ -7,13 +7,13 @@ of memory in `on_event` ends the session that it was told of.
 
 import select
 
+from dsoftbus.base.ticks import earliest
 from dsoftbus.errors import BAD_ARGUMENT, END_NO_MEMORY, LocalError, PeerError
 from dsoftbus.pump import Pump
-from dsoftbus.ticks import earliest
-from dsoftbus_mpy import tcp
+from dsoftbus_mpy.base.overlay import unload
 from dsoftbus_mpy.clock import clock
-from dsoftbus_mpy.overlay import give_back
-from dsoftbus_mpy.sockets import reserve, resolve
+from dsoftbus_mpy.links import tcp
+from dsoftbus_mpy.links.sockets import reserve, resolve
 
 _IN = select.POLLIN
 _OUT = select.POLLOUT
@@ -25,17 +25,16 @@ _NO_PLACE = (PeerError, MemoryError)
 class _Driven:
     """A session on its link, and what poll() is to tell of it."""
 
-    def __init__(self, node, session, link, on_event, connecting: bool):
+    def __init__(self, node, session, link, on_event):
         self.session = session
         self._node = node
         self.pump = Pump(session, link, lambda event: on_event(session, event))
-        self.socket = link.socket
-        self.connecting = connecting  # nothing may be written yet
-        self.mask = _OUT if connecting else _IN
+        self.socket = link.waits_for
+        self.mask = self.wanted
 
     def on_ready(self, flags: int, now: int) -> None:
-        if self.connecting:
-            self.connecting = False
+        if self.pump.link.connecting:
+            self.pump.link.connecting = False
         elif flags & (_IN | _FAILED):
             self.pump.read(now)
 
@@ -43,7 +42,7 @@ class _Driven:
         """The next deadline in ms, or None."""
         try:
             self.session.handle_timer(now)
-            if not self.connecting or self.session.closed:
+            if not self.pump.link.connecting or self.session.closed:
                 self.pump.turn(now)
         except MemoryError:
             self.session.refuse(END_NO_MEMORY)
@@ -52,9 +51,10 @@ class _Driven:
 
     @property
     def wanted(self) -> int:
-        if self.connecting:
+        if self.pump.link.connecting:
             return _OUT
-        return _IN | _OUT if self.pump.blocked else _IN
+        reading = _IN if self.session.stalled is None else 0  # its timer tries again
+        return reading | _OUT if self.pump.blocked else reading
 
     @property
     def finished(self) -> bool:
@@ -86,7 +86,7 @@ class Loop:
         if _is_udp(link):
             return self._open_port(host, port).port
         self._listener = tcp.Listener(host, port)
-        self._poll.register(self._listener.socket, _IN)
+        self._poll.register(self._listener.waits_for, _IN)
         return self._listener.port
 
     def connect(self, host: str, port: int, peer_public: bytes, link: str = "tcp"):
@@ -108,7 +108,7 @@ class Loop:
         finally:
             if session is None:
                 link.close()
-        self._drive(session, link, True)
+        self._drive(session, link)
         return session
 
     def run_once(self, timeout_ms: int = -1) -> None:
@@ -125,12 +125,12 @@ class Loop:
             idle = False
         self._turn_all()
         if idle:
-            give_back(self.node)
+            unload(self.node)
 
     def close(self) -> None:
         """Ends every session in order, within the profile's close_ms, and stops listening."""
         if self._listener is not None:
-            self._poll.unregister(self._listener.socket)
+            self._poll.unregister(self._listener.waits_for)
             self._listener.close()
             self._listener = None
         for driven in self._driven:
@@ -140,7 +140,7 @@ class Loop:
         self._calling = None
 
     def _on_ready(self, sock, flags: int) -> None:
-        if self._listener is not None and sock is self._listener.socket:
+        if self._listener is not None and sock is self._listener.waits_for:
             self._accept()
             return
         for driven in self._driven:
@@ -149,9 +149,12 @@ class Loop:
 
     def _accept(self) -> None:
         try:
-            link, address = self._listener.accept()
+            got = self._listener.accept()
         except _NO_LINK:
             return  # the peer is gone already, or comes again when there is memory
+        if got is None:
+            return
+        link, address = got
         session = None
         try:
             session = self.node.accept(self.now(), address)
@@ -159,21 +162,21 @@ class Loop:
             link.close()
             return
         try:
-            self._drive(session, link, False)
+            self._drive(session, link)
         except MemoryError:
             pass  # it has ended
 
-    def _drive(self, session, link, connecting: bool) -> None:
+    def _drive(self, session, link) -> None:
         """Takes `session` and its `link`; where there is no memory for that, both end."""
         try:
-            self._add(_Driven(self.node, session, link, self._tell, connecting))
+            self._add(_Driven(self.node, session, link, self._tell))
         except MemoryError:
             link.close()
             self.node.forget(session)
             raise
 
     def _open_port(self, host: str, port: int):
-        from dsoftbus_mpy.loop_udp import DrivenPort  # only who has such a link pays for it
+        from dsoftbus_mpy.links.loop_udp import DrivenPort  # only who has such a link pays for it
 
         return self._add(DrivenPort(self.node, host, port, self._tell))
 

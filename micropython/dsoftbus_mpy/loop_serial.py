@@ -8,14 +8,14 @@ the core's sessions and streams; what it does outside of `on_event` goes out wit
 import select
 import time
 
+from dsoftbus.base.ticks import earliest
 from dsoftbus.datagram_pump import DatagramPump
-from dsoftbus.line_link import BLOCKED_MS, LineLink
-from dsoftbus.link.line import NEIGHBOUR
-from dsoftbus.session.cable import Cable
+from dsoftbus.line.line import NEIGHBOUR
+from dsoftbus.line.line_link import BLOCKED_MS, LineLink
 from dsoftbus.session.endpoint import Endpoint
-from dsoftbus.ticks import earliest
+from dsoftbus.session.point_to_point import PointToPoint
+from dsoftbus_mpy.base.overlay import unload
 from dsoftbus_mpy.clock import clock
-from dsoftbus_mpy.overlay import give_back
 
 _READS = 16  # datagrams in one turn; then the program has its own
 
@@ -28,7 +28,8 @@ class SerialLoop:
         self.now = clock()
         random = node.local.random(2)
         self._line = LineLink(byte_port, random[0] << 8 | random[1], node.profile)
-        self._endpoint = Endpoint(node, self._line.mtu, Cable(node))
+        self._endpoint = Endpoint(node, self._line.mtu, PointToPoint(node))
+        byte_port.sessions = self._endpoint.sessions
         self._pump = DatagramPump(self._endpoint, self._line, on_event)
         self._poll = select.poll()
         self._poll.register(byte_port.waits_for, select.POLLIN)
@@ -38,7 +39,7 @@ class SerialLoop:
         it; its events tell how that goes. Raises LocalError."""
         return self._endpoint.connect(channel, peer_public, self.now())
 
-    def overhear(self, make):
+    def wrap_link(self, make):
         """`make(link)` gives a link that stands before the line from now on, and is returned: an
         `OnLine`, whose `handle_timer` the program calls about once a second."""
         self._pump.link = before = make(self._line)
@@ -47,7 +48,7 @@ class SerialLoop:
     def run_once(self, timeout_ms: int = -1) -> None:
         """Waits for the next thing to do, at most `timeout_ms` (-1: for ever), and does it.
 
-        Raises KeyboardInterrupt for eight times Ctrl-C on the console.
+        Raises KeyboardInterrupt for eight times Ctrl-C on the console, for two without a session.
         """
         deadline = self._turn()  # what the program has done
         if deadline is not None:
@@ -56,7 +57,7 @@ class SerialLoop:
         idle = self._waited(timeout_ms)
         self._turn()
         if idle:
-            give_back(self.node)
+            unload(self.node)
 
     def close(self) -> None:
         """Ends every session in order, as far as the line carries it within the profile's
@@ -70,7 +71,7 @@ class SerialLoop:
         self._line.close()
 
     def _waited(self, timeout_ms: int) -> bool:
-        """Whether the time has passed and nothing has come."""
+        """Waits; returns whether the time has passed and nothing has come."""
         if self._line.ended:  # a poll would return at once, for ever
             time.sleep_ms(max(timeout_ms, BLOCKED_MS))
             return True

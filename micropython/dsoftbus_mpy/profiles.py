@@ -31,6 +31,11 @@ class ROOMY:
     messages = 16
     handshakes = 16  # answered in a second
     addresses = 32  # whose share of these is kept apart
+    calls = 32
+    value_bytes = 65536
+    subscriptions = 16
+    topics = 128
+    events = 64
     line_slots = 16
     peer_services = 8
     peers = 64

@@ -1,8 +1,8 @@
 """The board's watchdog, fed by a node that shows that it is alive, and by nothing else.
 
-What starves it: a loop that is stuck or dead (nobody comes to feed), timers that come late, a
-task of a link that has ended. Once started, `machine.WDT` cannot be stopped on most ports: a
-program that ends is reset, too.
+It starves when a loop is stuck or dead (nobody comes to feed), when timers come late, or when a
+task of a link has ended. Once started, `machine.WDT` cannot be stopped on most ports: a program
+that ends is reset, too.
 """
 
 import sys
@@ -35,7 +35,7 @@ class Watchdog:
                 self._dog.feed()
 
     def poll_timer(self) -> int:
-        """When `handle_timer` is due, in ms."""
+        """Returns when `handle_timer` is due, in ms."""
         return self._due
 
 
@@ -52,6 +52,18 @@ def start(bus, config: dict, make=None):
     dog = Watchdog(timeout_ms, lambda: bus.alive(late_ms), make)
     bus.drive(lambda: _step(dog, bus))
     return dog
+
+
+def alive(bus, late_ms: int) -> bool:
+    """See `BareBus.alive`."""
+    runtime = bus.runtime
+    if bus.closed:
+        return False
+    # What is always due (a link that takes nothing) is not late while it is looked at.
+    if runtime.due is not None and bus.now() - max(runtime.due, runtime.looked) > late_ms:
+        return False
+    links = [watch.tasks for watch in runtime.watches]
+    return not any(task.done() for tasks in [runtime.runners] + links for task in tasks)
 
 
 async def _step(dog: Watchdog, bus) -> None:
@@ -72,6 +84,6 @@ def _started(timeout_ms: int, make):
 
 
 def _hardware(timeout_ms: int):
-    from dsoftbus_mpy.needs import machine
+    from dsoftbus_mpy.capabilities import machine
 
     return machine("WDT", "watchdog")(timeout=timeout_ms)

@@ -1,12 +1,12 @@
 """A board's Wi-Fi: brought up, watched and brought back, while sessions on other links go on.
 
 `Wifi` is a table of states over an interface that it is given (a `network.WLAN`, or what looks
-like one). A step makes one call of the driver at most, so that whoever else has something to do
-waits for one call, never for a connection. `start` runs it beside a Bus on asyncio; a bare loop
-calls `handle_timer` after each `run_once` and takes what `next_event` has.
+like one). A step makes one call of the driver at most, so that other tasks wait for one call,
+never for a connection. `start` runs it beside a Bus on asyncio; a bare loop calls `handle_timer`
+after each `run_once` and takes what `next_event` has.
 """
 
-from dsoftbus.backoff import Backoff
+from dsoftbus.base.backoff import Backoff
 from dsoftbus.errors import (
     BAD_ARGUMENT,
     WIFI_DRIVER,
@@ -39,7 +39,7 @@ LEARN = const(0x70)  # ifconfig(): which address this is now
 UP = const(0x80)  # isconnected(), from time to time
 LEAVE = const(0x90)  # disconnect(): some drivers take no connect() before it
 PAUSE = const(0xA0)  # until the next attempt
-DROP = const(0xB0)  # active(False): the driver raised, so it begins anew
+DROP = const(0xB0)  # active(False): the driver raised, so it restarts
 COLD = const(0xC0)  # until it does
 
 DONE = const(0)  # the call returned; for isconnected() and ifconfig(): and said yes
@@ -146,7 +146,7 @@ class Wifi:
         self._enter(TABLE[self.state + trigger], trigger, now)
 
     def poll_timer(self) -> int:
-        """When `handle_timer` is due, in ms."""
+        """Returns when `handle_timer` is due, in ms."""
         return self._due
 
     def stop(self) -> None:
@@ -154,7 +154,7 @@ class Wifi:
         self.stopped = True
 
     def next_event(self):
-        """What has happened, or None."""
+        """Returns the next event, or None."""
         event = self.event
         self.event = None
         return event
@@ -273,8 +273,8 @@ def _failure_of(status: int) -> int:
 
 
 def configured(config: dict, random, make=None) -> Wifi:
-    """What `config` asks for: "wifi": [name, password], and "address": [address, mask, gateway,
-    name server] unless DHCP gives them.
+    """Returns the Wi-Fi that `config` asks for: "wifi": [name, password], and "address": [address,
+    mask, gateway, name server] unless DHCP gives them.
 
     Raises LocalError(BAD_ARGUMENT), and Unsupported where the port has no Wi-Fi.
     """
@@ -287,7 +287,7 @@ def configured(config: dict, random, make=None) -> Wifi:
 
 
 def _station():
-    from dsoftbus_mpy.needs import network
+    from dsoftbus_mpy.capabilities import network
 
     port = network()
     return lambda: port.WLAN(port.STA_IF)

@@ -1,0 +1,1 @@
+"""The ground of all rooms: code for a while, secret files, damage, text of others."""

@@ -1,0 +1,1 @@
+"""Crypto in machine code: viper's and the Thumb assembler's."""

@@ -1,0 +1,1 @@
+"""Links and their sockets: TCP and UDP."""

@@ -1,0 +1,1 @@
+"""Random bytes out of hardware noise."""

@@ -1,0 +1,3 @@
+"""The error of a call, for programs: who has no calls does not load it."""
+
+from dsoftbus.service.status import CallError as CallError
