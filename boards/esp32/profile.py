@@ -15,7 +15,10 @@ SLICES = (
     "wifi",
     "watchdog",
     "noise",
+    "peer",
+    "own-bus",
     "names",
+    "services",
     "board",
 )
 FIRMWARE = "$(PORT_DIR)/boards/manifest.py"  # what is frozen in anyway

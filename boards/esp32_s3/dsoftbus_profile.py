@@ -26,6 +26,11 @@ class PROFILE:
     segments = 8
     replay_window = 256
     messages = 4
+    calls = 4
+    value_bytes = 4096
+    subscriptions = 8
+    topics = 16
+    events = 16
     handshakes = 2
     addresses = 8
 

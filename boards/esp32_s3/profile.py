@@ -15,7 +15,10 @@ SLICES = (
     "wifi",
     "watchdog",
     "noise",
+    "peer",
+    "own-bus",
     "names",
+    "services",
     "board",
 )
 FIRMWARE = "$(PORT_DIR)/boards/manifest.py"  # what is frozen in anyway
@@ -24,7 +27,8 @@ MACHINE = ("esp32", "with ESP32S3")  # sys.platform, the end of sys.implementati
 
 
 class PROFILE(SMALL):
-    """Without PSRAM. Where there is some, take more: this is a class as any other."""
+    """The profile for a board without PSRAM. With PSRAM, take more: this is a class as any
+    other."""
 
     sessions = 4
     peers = 16

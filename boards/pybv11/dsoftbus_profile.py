@@ -26,6 +26,11 @@ class PROFILE:
     segments = 4
     replay_window = 256
     messages = 2
+    calls = 1
+    value_bytes = 1024
+    subscriptions = 2
+    topics = 4
+    events = 4
     handshakes = 1
     addresses = 4
 

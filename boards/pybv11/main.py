@@ -4,6 +4,6 @@
 `on_event(session, event)` gets the core's events.
 """
 
-from dsoftbus_mpy import cable
+from dsoftbus_mpy import board_minimal
 
-cable.run()
+board_minimal.run()

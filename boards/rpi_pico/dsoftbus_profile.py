@@ -8,7 +8,7 @@ class PROFILE:
     receive_bytes = 1107
     stream_credit = 2048
     stream_buffer = 2048
-    spare_rings = 2
+    spare_rings = 1
     session_credit = 18432
     max_message = 1020
     sessions = 2
@@ -26,6 +26,11 @@ class PROFILE:
     segments = 8
     replay_window = 256
     messages = 4
+    calls = 4
+    value_bytes = 4096
+    subscriptions = 8
+    topics = 16
+    events = 16
     handshakes = 1
     addresses = 8
 

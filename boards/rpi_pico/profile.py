@@ -13,6 +13,7 @@ SLICES = (
     "watchdog",
     "noise",
     "names",
+    "services",
     "board",
 )
 FIRMWARE = "$(PORT_DIR)/boards/manifest.py"  # what is frozen in anyway
@@ -25,6 +26,7 @@ class PROFILE(SMALL):
 
     sessions = 2  # who sits at the cable, and one more that a bridge lets in
     half_open = 1
+    spare_rings = 1  # what a transfer leaves, up to 2 KB each
     peers = 4  # nobody is discovered here
     peer_services = 1
     handshakes = 1  # answered in a second: four products of some 90 ms each at 125 MHz

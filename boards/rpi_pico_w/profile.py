@@ -15,7 +15,10 @@ SLICES = (
     "wifi",
     "watchdog",
     "noise",
+    "peer",
+    "own-bus",
     "names",
+    "services",
     "board",
 )
 FIRMWARE = "$(BOARD_DIR)/manifest.py"  # what is frozen in anyway
@@ -28,6 +31,7 @@ class PROFILE(SMALL):
 
     sessions = 2  # 10 to 20 KB each
     half_open = 1
+    spare_rings = 1  # what a transfer leaves, up to 2 KB each
     peers = 8
     handshakes = 1  # answered in a second: four products of some 90 ms each at 125 MHz
 

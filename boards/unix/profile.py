@@ -14,7 +14,10 @@ SLICES = (
     "discovery",
     "wifi",
     "watchdog",
+    "peer",
+    "own-bus",
     "names",
+    "services",
     "board",
 )
 FIRMWARE = "$(PORT_DIR)/variants/standard/manifest.py"  # what is frozen in anyway
