@@ -1,8 +1,9 @@
 """`make bench`: the host's sessions beside asyncio's TLS 1.3, on loopback, in one run.
 
 Both ends run in one process, writes are of 32 KiB. The two take turns, round by round, and each
-figure is the median over the rounds, each ratio the median of the rounds' ratios: a machine that
-slows down for a moment slows both.
+figure is the median over the rounds, each ratio the median of the rounds' ratios with the lowest
+and the highest: a machine that slows down for a moment slows both. Ratios are of wall time and of
+this process's CPU time, which other programs disturb less.
 """
 
 from __future__ import annotations
@@ -10,18 +11,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import click
 import table
 import tls_peer
+from stopwatch import Figure, Spent, Stopwatch, row
 
 from dsoftbus.const import HOST, SUITE_AESGCM_SHA256, SUITE_CHACHA_SHA256
-from dsoftbus_host.bus import ANYONE, Bus
-from dsoftbus_host.connection import Connection
-from dsoftbus_host.stream import BusStream
+from dsoftbus_aio.connection import Connection
+from dsoftbus_aio.stream import BusStream
+from dsoftbus_host.bare_bus import ANYONE, BareBus
 
 WRITE_BYTES = 32768
 ECHO_BYTES = 32
@@ -40,59 +41,59 @@ class BusPair:
 
     def __init__(self, suite: int) -> None:
         self._suite = suite
-        self._client = Bus(os.urandom(32))
-        self._server = Bus(os.urandom(32), profile=Unhurried, allow=ANYONE)
+        self._client = BareBus(os.urandom(32))
+        self.server = BareBus(os.urandom(32), profile=Unhurried, allow=ANYONE)
 
     async def __aenter__(self) -> BusPair:
-        self._port = await self._server.listen()
+        self._port = await self.server.listen()
         self.near, self.far = await self._session()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self._client.close()
-        await self._server.close()
+        await self.server.close()
 
     async def _session(self) -> tuple[Connection, Connection]:
-        near = await self._client.connect(
-            "127.0.0.1", self._port, self._server.public, suite=self._suite
-        )
-        return near, await self._server.accept()
+        return await self._reached(self._client), await self.server.accept()
+
+    async def _reached(self, client: BareBus) -> Connection:
+        """A session of `client` with the server."""
+        return await client.connect("127.0.0.1", self._port, self.server.public, suite=self._suite)
 
     async def _stream(self, name: str) -> tuple[BusStream, BusStream]:
         near = await self.near.open(name)
         return near, await self.far.accept()
 
-    async def bulk(self, total: int, streams: int = 1) -> float:
-        """MB/s of `total` bytes, spread over `streams` concurrent streams."""
+    async def bulk(self, total: int, streams: int = 1) -> Spent:
+        """`total` bytes, spread over `streams` concurrent streams."""
         pairs = [await self._stream(f"bulk{i}") for i in range(streams)]
         share = total // streams
-        start = time.perf_counter()
-        await asyncio.gather(
-            *[_send(near, share) for near, _ in pairs], *[_drain(far) for _, far in pairs]
-        )
-        return share * streams / 1e6 / (time.perf_counter() - start)
+        with Stopwatch() as watch:
+            await asyncio.gather(
+                *[_send(near, share) for near, _ in pairs], *[_drain(far) for _, far in pairs]
+            )
+        return watch.spent
 
-    async def round_trip(self, count: int) -> float:
-        """us from a write of 32 bytes to its echo."""
+    async def round_trip(self, count: int, size: int = ECHO_BYTES) -> Spent:
+        """So many times a write of `size` bytes, and its echo."""
         near, far = await self._stream("echo")
         echo = asyncio.ensure_future(_echo(far))
-        data = bytes(ECHO_BYTES)
-        start = time.perf_counter()
-        for _ in range(count):
-            await near.write(data)
-            await near.readexactly(ECHO_BYTES)
-        spent = time.perf_counter() - start
+        data = bytes(size)
+        with Stopwatch() as watch:
+            for _ in range(count):
+                await near.write(data)
+                await near.readexactly(size)
         await near.finish()
         await echo
-        return spent / count * 1e6
+        return watch.spent
 
-    async def connects(self, count: int) -> float:
-        """Sessions opened, authenticated and closed, a second."""
-        start = time.perf_counter()
-        for _ in range(count):
-            near, _far = await self._session()
-            await near.close()
-        return count / (time.perf_counter() - start)
+    async def connects(self, count: int) -> Spent:
+        """So many sessions, opened, authenticated and closed."""
+        with Stopwatch() as watch:
+            for _ in range(count):
+                near, _far = await self._session()
+                await near.close()
+        return watch.spent
 
 
 async def _send(stream: BusStream, total: int) -> None:
@@ -114,56 +115,49 @@ async def _echo(stream: BusStream) -> None:
     await stream.finish()
 
 
-Measure = Callable[[], Awaitable[float]]
+Measure = Callable[[], Awaitable[Spent]]
 
 
-async def _compare(rounds: int, measures: list[Measure]) -> list[list[float]]:
-    """For each round the values of all measures, taken in turn, after one round to warm up."""
-    values = [[await measure() for measure in measures] for _ in range(rounds + 1)]
-    return values[1:]
+async def compared(rounds: int, measures: list[Measure]) -> list[list[Spent]]:
+    """Returns for each round what all measures have spent, in turn, after one round to warm up."""
+    spent = [[await measure() for measure in measures] for _ in range(rounds + 1)]
+    return spent[1:]
 
 
-def _rows(values: list[list[float]], names: list[str], unit: str, reference: str) -> list[dict]:
+def rows(spent: list[list[Spent]], names: list[str], figure: Figure, reference: str) -> list[dict]:
     """A row per measure, against the last one."""
-    rows = []
-    for i, name in enumerate(names):
-        row = table.row(
-            name,
-            table.median([v[i] for v in values]),
-            unit,
-            reference,
-            table.median([v[-1] for v in values]),
-        )
-        row["ratio"] = table.median([v[i] / v[-1] for v in values])
-        rows.append(row)
-    return rows
+    taken = list(zip(*spent, strict=True))
+    pairs = zip(names, taken, strict=False)
+    return [row(name, figure, list(each), reference, list(taken[-1])) for name, each in pairs]
 
 
 async def _against_tls(rounds: int, bulk_bytes: int, trips: int, connects: int) -> list[dict]:
-    rows = []
+    found = []
     async with contextlib.AsyncExitStack() as stack:
         pairs = [await stack.enter_async_context(BusPair(code)) for code in SUITES.values()]
         tls = await stack.enter_async_context(tls_peer.TlsPair())
-        for label, unit, method, amount in (
-            ("bulk", "MB/s", "bulk", bulk_bytes),
-            ("round trip", "us", "round_trip", trips),
-            ("connects", "1/s", "connects", connects),
+        for label, method, amount, figure in (
+            ("bulk", "bulk", bulk_bytes, Figure("MB/s", bulk_bytes / 1e6, True)),
+            ("round trip", "round_trip", trips, Figure("us", trips, False)),
+            ("connects", "connects", connects, Figure("1/s", connects, True)),
         ):
             measures = [
                 lambda end=end, method=method, amount=amount: getattr(end, method)(amount)
                 for end in (*pairs, tls)
             ]
             names = [f"{label}, {suite}" for suite in SUITES]
-            rows += _rows(await _compare(rounds, measures), names, unit, "asyncio TLS 1.3")
-    return rows
+            spent = await compared(rounds, measures)
+            found += rows(spent, names, figure, "asyncio TLS 1.3")
+    return found
 
 
 async def _many_streams(rounds: int, bulk_bytes: int) -> list[dict]:
     async with BusPair(SUITE_AESGCM_SHA256) as pair:
         counts = (64, 8, 1)
         measures = [lambda n=n: pair.bulk(bulk_bytes, n) for n in counts]
-        values = await _compare(rounds, measures)
-    return _rows(values, [f"bulk, {n} streams" for n in counts[:-1]], "MB/s", "1 stream")
+        spent = await compared(rounds, measures)
+    figure = Figure("MB/s", bulk_bytes / 1e6, True)
+    return rows(spent, [f"bulk, {n} streams" for n in counts[:-1]], figure, "1 stream")
 
 
 @click.command()
@@ -172,11 +166,11 @@ async def _many_streams(rounds: int, bulk_bytes: int) -> list[dict]:
 def main(rounds: int, mb: int) -> None:
     """Compares the host's sessions with asyncio's TLS 1.3 on loopback."""
     bulk_bytes = mb * 1024 * 1024
-    rows = asyncio.run(_against_tls(rounds, bulk_bytes, 2000, 100))
-    rows += asyncio.run(_many_streams(rounds, bulk_bytes))
-    table.show(rows)
+    found = asyncio.run(_against_tls(rounds, bulk_bytes, 2000, 100))
+    found += asyncio.run(_many_streams(rounds, bulk_bytes))
+    table.show(found)
     OUTPUT.parent.mkdir(parents=True, exist_ok=True)
-    table.write(rows, OUTPUT)
+    table.write(found, OUTPUT)
 
 
 if __name__ == "__main__":

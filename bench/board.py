@@ -1,9 +1,10 @@
 """`make bench-board`: what one echoed message costs a board, in instructions.
 
 A node runs on MicroPython's unix port under callgrind, and a host sends it messages of 10 bytes
-that come back, over each kind of link. Two runs of different length; the difference is what their
-messages cost. Instructions in user space of x86-64, not a board's: their ratios are what carries
-over. Machine code is the crypto kernels, all else is the interpreter and what it runs.
+that come back, over each kind of link. Callgrind is told when to count (`vgdb`): the start of the
+node and of the session costs no time of it. Instructions in user space of x86-64, not a board's:
+their ratios are what carries over. Machine code is the crypto kernels, all else is the interpreter
+and what it runs.
 """
 
 from __future__ import annotations
@@ -29,8 +30,9 @@ import table
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
-from dsoftbus_host.bus import Bus  # noqa: E402
-from dsoftbus_host.connection import Connection  # noqa: E402
+from dsoftbus_aio.connection import Connection  # noqa: E402
+from dsoftbus_aio.stream import BusStream  # noqa: E402
+from dsoftbus_host.bare_bus import BareBus  # noqa: E402
 from portable import micropython  # noqa: E402 - after the path
 
 OUTPUT = Path("build/bench/board.json")
@@ -39,6 +41,7 @@ MESSAGE = b"0123456789"
 SECRET = bytes(range(1, 33))
 BOARD = bytes(range(32))
 START_S = 120  # under callgrind, on a busy machine
+TOOL = ("valgrind", "--tool=callgrind", "-q", "--instr-atstart=no")
 HEAD = f"""
 import asyncio, sys
 sys.path[:0] = ["{ROOT}/core", "{ROOT}/micropython"]
@@ -46,11 +49,11 @@ sys.path[:0] = ["{ROOT}/core", "{ROOT}/micropython"]
 NETWORK = (
     HEAD
     + """
-from dsoftbus_mpy import echo
-from dsoftbus_mpy.bus import ANYONE, Bus
+from dsoftbus_aio import echo
+from dsoftbus_mpy.bare_bus import ANYONE, BareBus
 
 async def main():
-    bus = Bus(bytes(range(32)), "board", allow=ANYONE)
+    bus = BareBus(bytes(range(32)), "board", allow=ANYONE)
     echo.serve_echo(bus)
     print("port", await bus.listen("127.0.0.1", 0, "LINK"))
     await asyncio.Event().wait()
@@ -61,12 +64,12 @@ asyncio.run(main())
 SERIAL = (
     HEAD
     + """
-from dsoftbus_mpy import echo
-from dsoftbus_mpy.bus import ANYONE, Bus
+from dsoftbus_aio import echo
+from dsoftbus_mpy.bare_bus import ANYONE, BareBus
 from dsoftbus_mpy.console_port import ConsolePort
 
 async def main():
-    bus = Bus(bytes(range(32)), "board", allow=ANYONE)
+    bus = BareBus(bytes(range(32)), "board", allow=ANYONE)
     echo.serve_echo(bus)
     bus.open_serial(ConsolePort())
     print("ready")
@@ -105,17 +108,18 @@ LINKS = {
 
 
 class Board:
-    """A node under callgrind; its console is a pseudo-terminal. `cost()` ends it."""
+    """A node under callgrind, which counts when told; its console is a pseudo-terminal. `cost()`
+    ends it."""
 
     def __init__(self, program: str, folder: Path) -> None:
         self._costs = folder / "costs"
         script = folder / "board.py"
-        script.write_text(program.replace("ALLOWED", repr([Bus(SECRET).public])))
+        script.write_text(program.replace("ALLOWED", repr([BareBus(SECRET).public])))
         self._outer, console = pty.openpty()
         tty.setraw(console)
-        tool = ("valgrind", "--tool=callgrind", f"--callgrind-out-file={self._costs}", "-q")
+        tool = (*TOOL, f"--callgrind-out-file={self._costs}")
         pipes = {"stdin": console, "stdout": console, "stderr": subprocess.DEVNULL}
-        self._process = subprocess.Popen((*tool, micropython(), str(script)), **pipes)
+        self._process = subprocess.Popen((*tool, *micropython(), str(script)), **pipes)
         self._ends = [self._outer, console]
         self._carrier: threading.Thread | None = None
 
@@ -138,8 +142,15 @@ class Board:
         self._carrier.start()
         return os.ttyname(port)
 
+    async def count(self, on: bool) -> None:
+        """Has callgrind count from now on, or no longer."""
+        words = ("vgdb", f"--pid={self._process.pid}", "instrumentation", "on" if on else "off")
+        done = await asyncio.create_subprocess_exec(*words, stderr=subprocess.DEVNULL)
+        if await done.wait():
+            raise RuntimeError(f"{' '.join(words)} has failed")
+
     def cost(self) -> tuple[int, int]:
-        """Instructions of the whole run: (all but machine code, machine code)."""
+        """Instructions that were counted: (all but machine code, machine code)."""
         self._process.send_signal(signal.SIGTERM)
         self._process.wait()
         if self._carrier is not None:
@@ -182,17 +193,24 @@ def _self_costs(path: Path) -> Iterator[tuple[str, int]]:
             called = False
 
 
-async def _echo(connection: Connection, count: int) -> None:
+async def _echo(board: Board, connection: Connection, count: int) -> None:
     async with await connection.open("echo") as stream:
-        for _ in range(count):
-            await stream.write(MESSAGE)
-            if await stream.readexactly(len(MESSAGE)) != MESSAGE:
-                raise ValueError("another message came back")
+        await _messages(stream, WARM)
+        await board.count(True)
+        await _messages(stream, count)
+        await board.count(False)
+
+
+async def _messages(stream: BusStream, count: int) -> None:
+    for _ in range(count):
+        await stream.write(MESSAGE)
+        if await stream.readexactly(len(MESSAGE)) != MESSAGE:
+            raise ValueError("another message came back")
 
 
 async def _talk(board: Board, link: str, count: int) -> None:
-    async with Bus(SECRET) as bus:
-        public = Bus(BOARD).public
+    async with BareBus(SECRET) as bus:
+        public = BareBus(BOARD).public
         if link.startswith("cable"):
             board.said(b"ready")
             connection = await bus.open_serial(board.cable()).connect(public, START_S * 1000)
@@ -201,7 +219,7 @@ async def _talk(board: Board, link: str, count: int) -> None:
             kind = link[:3].lower()
             connection = await bus.connect("127.0.0.1", port, public, link=kind)
         async with connection:
-            await _echo(connection, count)
+            await _echo(board, connection, count)
 
 
 def _measured(link: str, count: int) -> tuple[int, int]:
@@ -213,14 +231,20 @@ def _measured(link: str, count: int) -> tuple[int, int]:
 
 @click.command()
 @click.option("--messages", default=100, show_default=True, help="Messages that count.")
-def main(messages: int) -> None:
+@click.option(
+    *("--link", "links"),
+    type=click.Choice(list(LINKS)),
+    multiple=True,
+    default=LINKS,
+    help="Only over this one; may be given more than once.",
+)
+def main(messages: int, links: tuple[str, ...]) -> None:
     """Counts what one echoed message of 10 bytes costs a node, over each kind of link."""
     if not shutil.which("valgrind"):
         raise click.ClickException("valgrind is not installed: it counts the instructions")
     rows = []
-    for link in LINKS:
-        few, many = _measured(link, WARM), _measured(link, WARM + messages)
-        others, machine = ((b - a) // messages for a, b in zip(few, many, strict=True))
+    for link in links:
+        others, machine = (cost // messages for cost in _measured(link, messages))
         rows.append(table.row(link, others / 1000, "1000 i.", "kernels", machine / 1000))
     table.show(rows)
     OUTPUT.parent.mkdir(parents=True, exist_ok=True)

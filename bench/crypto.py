@@ -16,7 +16,7 @@ import time
 import table
 
 from dsoftbus.crypto import provider as portable
-from dsoftbus.noise import HandshakeState
+from dsoftbus.noise.handshake_state import HandshakeState
 from dsoftbus_mpy import crypto
 
 rounds = 5  # the last argument, if it is given

@@ -25,7 +25,7 @@ from dsoftbus.identity import device_id
 
 COUNTS = (10, 30, 100, 300, 1000)
 LIFETIME_MS = 60_000
-LOOK_MS = 2000  # as dsoftbus_host.watch
+LOOK_MS = 2000  # as dsoftbus_host.upkeep.file_watch
 START_MS = 100_000  # over which the nodes are switched on: strangers are heard 51 a second
 JOINED_MS = START_MS + LIFETIME_MS
 FULL_PACKETS = 1000
@@ -74,11 +74,12 @@ def hear(peers: Peers, heard: Iterable[Packet]) -> float:
     return (time.perf_counter() - start) * 1e6 / count
 
 
-def measure(count: int, sent: list[Packet]) -> tuple[float, float]:
-    """(us to join, us to refresh) for an announcement among `count` nodes."""
+def measure(count: int, sent: list[Packet], tables: int) -> tuple[float, float]:
+    """(us to join, us to refresh) for an announcement among `count` nodes, which join so many
+    tables one after the other."""
     first = [packet for packet in sent if packet[0] < JOINED_MS]
     joining = []
-    for _ in range(max(COUNTS) // count):
+    for _ in range(tables):
         peers = Peers(HOST, "own")
         joining.append(hear(peers, first))
     refreshing = hear(peers, sent[len(first) :])
@@ -97,7 +98,7 @@ def measure_full() -> float:
     return hear(peers, [(n * 100, data, ("10.9.9.9", 1)) for n, data in enumerate(strangers)])
 
 
-def chart(joining: list[float], refreshing: list[float]) -> str:
+def chart(counts: list[int], joining: list[float], refreshing: list[float]) -> str:
     """An SVG of both costs (us) over the number of nodes, on a logarithmic scale."""
     top = 10 * (int(max(joining + refreshing) * 1.2) // 10 + 1)
     parts = ['<svg xmlns="http://www.w3.org/2000/svg" width="520" height="300" font-size="13">']
@@ -105,8 +106,8 @@ def chart(joining: list[float], refreshing: list[float]) -> str:
         y, value = 250 - 50 * n, top * n / 4
         parts.append(f'<line x1="50" y1="{y}" x2="490" y2="{y}" stroke="#dddddd"/>')
         parts.append(f'<text x="44" y="{y + 4}" text-anchor="end">{value:g}</text>')
-    xs = [60 + 105 * n for n in range(len(COUNTS))]
-    for x, count in zip(xs, COUNTS, strict=True):
+    xs = [60 + 105 * n for n in range(len(counts))]
+    for x, count in zip(xs, counts, strict=True):
         parts.append(f'<text x="{x}" y="268" text-anchor="middle">{count}</text>')
     parts.append('<text x="270" y="290" text-anchor="middle">nodes; us an announcement</text>')
     series = (("joining", "#cc7722", joining), ("refreshing", "#2266aa", refreshing))
@@ -125,22 +126,24 @@ def chart(joining: list[float], refreshing: list[float]) -> str:
 @click.command()
 @click.option("--rounds", default=7, show_default=True, help="Rounds of each measurement.")
 @click.option("--svg", type=click.Path(path_type=Path), help="Where to write the chart.")
-def main(rounds: int, svg: Path | None) -> None:
+@click.option("--most", default=max(COUNTS), show_default=True, help="No more nodes than these.")
+def main(rounds: int, svg: Path | None, most: int) -> None:
     """Measures what an announcement costs among 10 to 1000 nodes."""
+    counts = [count for count in COUNTS if count <= most]
     sent = {
-        count: packets(count, JOINED_MS + LIFETIME_MS * max(COUNTS) // count) for count in COUNTS
+        count: packets(count, JOINED_MS + LIFETIME_MS * max(counts) // count) for count in counts
     }
-    found: dict[int, list[tuple[float, float]]] = {count: [] for count in COUNTS}
+    found: dict[int, list[tuple[float, float]]] = {count: [] for count in counts}
     for _ in range(rounds):  # in turns: a machine that slows down for a moment slows all
-        for count in COUNTS:
-            found[count].append(measure(count, sent[count]))
+        for count in counts:
+            found[count].append(measure(count, sent[count], max(counts) // count))
     joining, refreshing = (
-        [table.median([values[kind] for values in found[count]]) for count in COUNTS]
+        [table.median([values[kind] for values in found[count]]) for count in counts]
         for kind in (0, 1)
     )
     rows = []
     for name, values in (("joining", joining), ("refreshing", refreshing)):
-        for count, value in zip(COUNTS, values, strict=True):
+        for count, value in zip(counts, values, strict=True):
             rows.append(table.row(f"{name}, {count} nodes", value, "us", "10 nodes", values[0]))
     full = table.median([measure_full() for _ in range(rounds)])
     rows.append(table.row("a stranger, table full", full, "us", "refreshing", refreshing[-1]))
@@ -148,7 +151,7 @@ def main(rounds: int, svg: Path | None) -> None:
     OUTPUT.parent.mkdir(parents=True, exist_ok=True)
     table.write(rows, OUTPUT)
     if svg is not None:
-        svg.write_text(chart(joining, refreshing))
+        svg.write_text(chart(counts, joining, refreshing))
 
 
 if __name__ == "__main__":

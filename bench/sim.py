@@ -33,7 +33,7 @@ from dsoftbus.const import (  # noqa: E402
     HOST,
 )
 from dsoftbus_host import crypto  # noqa: E402
-from dsoftbus_host.svg import Drawing  # noqa: E402
+from dsoftbus_host.cli.demo.svg import Drawing  # noqa: E402
 from dsoftbus_sim.faults import Faults  # noqa: E402
 from dsoftbus_sim.network import Network  # noqa: E402
 from dsoftbus_sim.node import SimNode  # noqa: E402

@@ -19,13 +19,29 @@ def row(name, value, unit, reference, reference_value):
     }
 
 
+def spread(values):
+    """(median, lowest, highest)"""
+    return median(values), min(values), max(values)
+
+
 def show(rows):
     """Prints the rows."""
     print(_line("", "value", "unit", "ratio", "to"))
     for r in rows:
+        if "cpu" in r:
+            _show_spread(r)
+            continue
         ratio = "" if r["ratio"] is None else f"{r['ratio']:.2f}"
         to = f"{r['reference']} ({number(r['reference_value'])})" if r["reference"] else ""
         print(_line(r["name"], number(r["value"]), r["unit"], ratio, to))
+
+
+def _show_spread(r):
+    """Prints a row whose ratios are known of both times."""
+    to = f"{r['reference']} ({number(r['reference_value'])})"
+    ratios = ["{:.2f} ({:.2f} to {:.2f})".format(*r[time]) for time in ("wall", "cpu")]
+    wide = f"{ratios[0]}; CPU time {ratios[1]}"
+    print(_line(r["name"], number(r["value"]), r["unit"], wide, to))
 
 
 def _line(name, value, unit, ratio, to):

@@ -17,7 +17,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 from thumb import Assembled, Machine, load  # noqa: E402 - a module of the tests
 
-KERNELS = ROOT / "micropython" / "dsoftbus_mpy"
+KERNELS = ROOT / "micropython" / "dsoftbus_mpy" / "kernels"
 ELEMENT_BYTES = 80
 MEMORY_BYTES = 12 * ELEMENT_BYTES + 320
 END = 5  # of a program for the field
@@ -37,7 +37,7 @@ class Counted:
 
 
 def seal(size: int, offset: int) -> int:
-    """A message without associated data, as dsoftbus_mpy.chachapoly seals it."""
+    """A message without associated data, as dsoftbus_mpy.kernels.chachapoly seals it."""
     chacha, poly = Counted("chacha20"), Counted("poly1305")
     init, stream, state = bytearray(64), bytearray(64), bytearray(96)
     src, dst = os.urandom(offset + size), bytearray(offset + size)
@@ -55,7 +55,7 @@ def seal(size: int, offset: int) -> int:
 
 
 def thumb_seal(size: int, offset: int) -> int:
-    """The same message, as dsoftbus_mpy.thumb_chachapoly seals it."""
+    """The same message, as dsoftbus_mpy.kernels.thumb_chachapoly seals it."""
     chacha, poly = Counted("thumb_chacha20"), Counted("thumb_poly1305")
     work, init = bytearray(332), bytearray(64)
     src, dst = os.urandom(offset + size), bytearray(offset + size + 16)
@@ -115,8 +115,8 @@ def counts_of(kernel: str, run: Run, sealed: Callable[[int, int], int]) -> dict[
 
 
 def main() -> None:
-    viper = counts_of("field", run_by_viper, seal)
-    thumb = counts_of("thumb_field", run_by_thumb, thumb_seal)
+    viper = counts_of("field25519", run_by_viper, seal)
+    thumb = counts_of("thumb_field25519", run_by_thumb, thumb_seal)
     print(f"{'':<34} {'viper':>10} {'Thumb':>10} {'ratio':>6}")
     for name, count in viper.items():
         print(f"{name:<34} {count:>10} {thumb[name]:>10} {thumb[name] / count:>6.2f}")

@@ -7,13 +7,13 @@ import contextlib
 import datetime
 import ssl
 import tempfile
-import time
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from stopwatch import Spent, Stopwatch
 
 WRITE_BYTES = 32768
 ECHO_BYTES = 32
@@ -84,8 +84,8 @@ class TlsPair:
     async def _open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         return await asyncio.open_connection("127.0.0.1", self._port, ssl=self._client_context)
 
-    async def bulk(self, total: int) -> float:
-        """MB/s of `total` bytes on one connection."""
+    async def bulk(self, total: int) -> Spent:
+        """`total` bytes on one connection."""
         _, writer = await self._open()
         reader, back = await self._accepted.get()
         data = bytes(WRITE_BYTES)
@@ -100,14 +100,13 @@ class TlsPair:
             while left > 0:
                 left -= len(await reader.read(65536))
 
-        start = time.perf_counter()
-        await asyncio.gather(send(), drain())
-        spent = time.perf_counter() - start
+        with Stopwatch() as watch:
+            await asyncio.gather(send(), drain())
         await _close(writer, back)
-        return total / 1e6 / spent
+        return watch.spent
 
-    async def round_trip(self, count: int) -> float:
-        """us from a write of 32 bytes to its echo."""
+    async def round_trip(self, count: int) -> Spent:
+        """So many times a write of 32 bytes, and its echo."""
         reader, writer = await self._open()
         far_reader, far_writer = await self._accepted.get()
 
@@ -117,23 +116,22 @@ class TlsPair:
 
         task = asyncio.ensure_future(echo())
         data = bytes(ECHO_BYTES)
-        start = time.perf_counter()
-        for _ in range(count):
-            writer.write(data)
-            await reader.readexactly(ECHO_BYTES)
-        spent = time.perf_counter() - start
+        with Stopwatch() as watch:
+            for _ in range(count):
+                writer.write(data)
+                await reader.readexactly(ECHO_BYTES)
         task.cancel()
         await _close(writer, far_writer)
-        return spent / count * 1e6
+        return watch.spent
 
-    async def connects(self, count: int) -> float:
-        """Connections opened and closed, a second."""
-        start = time.perf_counter()
-        for _ in range(count):
-            _, writer = await self._open()
-            _, back = await self._accepted.get()
-            await _close(writer, back)
-        return count / (time.perf_counter() - start)
+    async def connects(self, count: int) -> Spent:
+        """So many connections, opened and closed."""
+        with Stopwatch() as watch:
+            for _ in range(count):
+                _, writer = await self._open()
+                _, back = await self._accepted.get()
+                await _close(writer, back)
+        return watch.spent
 
 
 async def _close(*writers: asyncio.StreamWriter) -> None:
