@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
-from dsoftbus_host.board import boards, slices
-from dsoftbus_host.board.boards import Board
+from dsoftbus_host.board.make import boards, slices
+from dsoftbus_host.board.make.boards import Board
 
 ROOT = Path(__file__).parent.parent
 HEAD = "# Written by `make boards`.\n"
@@ -41,7 +41,8 @@ def profile(board: Board) -> str:
 
 
 def manifest(board: Board, names: tuple[str, ...]) -> str:
-    """For `FROZEN_MANIFEST`: modules of this checkout, with paths from the manifest's folder."""
+    """The text for `FROZEN_MANIFEST`: modules of this checkout, with paths from the manifest's
+    folder."""
     text = HEAD + f'include("{board.firmware}")\nmodule("{boards.PROFILE}.py")\n'
     for package_name, files in by_package(names).items():
         listed = "".join(f'        "{file}",\n' for file in files)
@@ -61,7 +62,7 @@ def by_package(names: Iterable[str]) -> dict[str, list[str]]:
 
 
 def package(board: Board, names: tuple[str, ...], up: str) -> str:
-    """For `mip`: each target with its URL, from the folder that this file is for."""
+    """The text for `mip`: each target with its URL, from the folder that this file is for."""
     targets = [(f"{boards.PROFILE}.py", f"boards/{board.name}/{boards.PROFILE}.py")]
     paths = sorted(slices.path_of(module) for module in slices.unfolded(names))
     targets += [(path.split("/", 1)[1], path) for path in paths]

@@ -1,23 +1,16 @@
 """Write docs/memory.md: what a node costs on a board, in bytes of heap and of `.mpy`."""
 
-import json
-import os
-import signal
-import subprocess
-import sys
-import tempfile
-from pathlib import Path
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from dsoftbus.const import SMALL
-from dsoftbus_host.board import build, partition, slices
+from dsoftbus_host.board.make import compiler, slices
+from memory_port import HERE, ROOT, port
 
-ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "memory.md"
 LIMITS = ROOT / "docs" / "limits.md"
 MARK = "<!-- written by make memory -->\n"
-HERE = Path(__file__).parent / "memory"
-PORT = ROOT / "build/node/node_modules/@micropython/micropython-webassembly-pyscript"
+HOLDERS = "<!-- written by make memory: holders -->\n"  # between two of them (`memory_heap`)
 
 
 class Kind(NamedTuple):
@@ -27,14 +20,32 @@ class Kind(NamedTuple):
     slices: tuple[str, ...]
     links: str  # what scenario.py gives it
     aim: int  # bytes with one live session; 0: none
+    in_flash: int  # the same, with the code there
+    services: tuple[str, ...] = ()  # streams of a session, instead of one of bytes
 
 
 WIFI = ("portable", "tcp", "discovery", "noise", "wifi")
 MINIMAL = ("portable", "loop-serial")
 KINDS = (
-    Kind("Wi-Fi sensor: Bus, TCP, trust, discovery", WIFI, "tcp", 96 * 1024),
-    Kind("a UART only, minimal: a bare loop, a list of keys", MINIMAL, "loop", 64 * 1024),
-    Kind("cable only: Bus", ("portable", "serial"), "serial", 0),
+    Kind("Wi-Fi sensor: Bus, TCP, trust, discovery", WIFI, "tcp", 96 * 1024, 96 * 1024),
+    Kind(
+        "the same that publishes a state and answers a call",
+        (*WIFI, "topics", "answering"),
+        "tcp",
+        104 * 1024,
+        60 * 1024,
+        ("topics", "calls"),
+    ),
+    Kind("a UART only, minimal: a bare loop, a list of keys", MINIMAL, "loop", 65536, 65536),
+    Kind(
+        "the same that publishes a state",
+        (*MINIMAL, "publications"),
+        "loop",
+        70 * 1024,
+        70 * 1024,
+        ("topics",),
+    ),
+    Kind("a line and Bus alone: no trust, no discovery", ("portable", "serial"), "serial", 0, 0),
 )
 
 HEAD = """\
@@ -44,6 +55,9 @@ Heap in use on MicroPython's 32-bit port (WebAssembly), by `gc.mem_alloc()` afte
 with `.mpy` files as a board has them: each slice linked into one module, constants folded in,
 names short. The profile is SMALL, the crypto is the portable one, since that port runs no machine
 code. Written by `make memory`.
+
+These are kinds of nodes, for comparison. **A board holds more**: trust, machine code, noise and
+announcements; [boards](boards.md#memory) has what each one holds as it is installed.
 """
 NODES = """
 ## Nodes, with the code in {place}
@@ -70,14 +84,37 @@ flash that is their tables, classes and names. A program of one's own comes on t
 `idle` when it exists and has its links, its trust store and its table of peers. A session has one
 stream open, on which bytes have been sent and read; its share is half of what a pair of sessions
 in one heap adds. Buffers grow to what is sent and received: many bytes at once need more than
-these few, up to what docs/limits.md says. What only handshakes need (`handshake`, `openings`,
-`x25519`) leaves the heap when none is under way; while one is, it is {handshake} bytes more.
+these few, up to what docs/limits.md says. A node with services has their streams instead, one
+subscription and one topic, and has answered one call; its peer, which asks, is not counted. What
+only handshakes need (`handshake`, `openings`, `x25519`) leaves the heap when none is under way;
+while one is, it is {handshake} bytes more.
 **Where a figure is above its aim, the aim is missed:** such a node needs a board with more heap,
 or its code in flash, by ROMFS or frozen into the firmware.
 """
 IN_LIMITS = """\
 | node | idle | one session | four | one, code in flash | aim, with one |
 |---|---:|---:|---:|---:|---:|
+"""
+FAST_PEER = """
+## A fast peer
+
+Credit is promised beforehand, and memory is taken when bytes come, so that many streams need the
+memory of those few that hold bytes. Where there is none, nothing is lost and no session ends for
+it: a record of TCP stays where it is, and the link is not read; a segment of UDP or of a serial
+line is not acknowledged, and comes again. A stream whose bytes had to wait gets half of its window
+back when its program has read, down to a quarter of the first, and the whole again once there is
+room for it. Buffers are not kept for later meanwhile, and 1,280 bytes are left to the program.
+After 30 s without a byte that could be taken the session ends with `session.end.no_memory`.
+
+100 KB as fast as the peer can, to MicroPython's unix port with the slices of a board
+(`tests/board/test_fast_peer.py`): the least that has to be free once the node has started, before
+the session and its handshake, in 64-bit words, where objects take twice the room.
+
+| link | ended before, with | held now, from | below that |
+|---|---:|---:|---|
+| TCP | | 37 KB | the handshake may find no piece of 1,280 bytes, and is refused |
+| serial line | 37, 38 and 42 KB | 33 KB | not measured |
+| UDP | 37 and 40 KB | 40 KB | the session may stall: [limits](limits.md) |
 """
 SLICES = """
 ## Slices
@@ -90,17 +127,32 @@ The heap of a slice is what it adds when those that it needs are there: tables o
 doubling, and whoever comes when one is full pays for the next. `kernels` are counted for ARMv6-M;
 machine code lies in RAM, also when it comes from an image in flash, so a board with `kernels`
 instead of `portable` needs about their `.mpy` bytes more.
-"""
+
+A rare method (`board/make/rare_methods.py`) costs its first call a load of the module: that of
+`trust` 10080 bytes of heap and 944,000 instructions of x86-64 on the unix port, that of `asyncio`
+3792 and 671,000, that of `core` 3088 and 488,000. By a Pico's 70 us for what were 5,700 of them,
+that is **an estimate of 12, 8 and 6 ms**, beside what its flash takes to read 2 to 5 KB. `unload`
+gives the heap back in the next turn in which no handshake is under way.
+
+## Holders
+
+The whole heap of a board's node, its code from files, at three moments: idle, with one session,
+and in a transfer whose far end does not read. Each piece is counted where it is reached first, in
+whole blocks of 16 bytes. `bytecode` is one piece for each function, `functions` are their objects,
+`classes` types with their tables of methods, `tables` globals, names in use and constants. What an
+object alone points at is its own. `portable` stands for the board's machine code.
+
+{holders}{holders}"""
 
 
 def main() -> None:
     in_heap = {kind: measured(kind) for kind in KINDS}
     in_flash = {kind: measured(kind, rom=True) for kind in KINDS}
-    text = HEAD + IN_HEAP + "".join(row(kind, held) for kind, held in in_heap.items())
-    text += IN_FLASH + "".join(row(kind, held) for kind, held in in_flash.items())
+    text = HEAD + IN_HEAP + "".join(row(kind, held, kind.aim) for kind, held in in_heap.items())
+    text += IN_FLASH + "".join(row(kind, held, kind.in_flash) for kind, held in in_flash.items())
     loaded = [held["handshake"] - held["idle"] for held in in_heap.values()]
-    text += NOTE.format(handshake=max(loaded)) + SLICES + slice_rows(in_heap)
-    PAGE.write_text(text + TAIL)
+    text += NOTE.format(handshake=max(loaded)) + FAST_PEER + SLICES + slice_rows(in_heap)
+    PAGE.write_text(text + TAIL.format(holders=HOLDERS))
     show_in_limits(in_heap, in_flash)
     print(f"wrote {PAGE.relative_to(ROOT)}, and its table in {LIMITS.relative_to(ROOT)}")
 
@@ -108,8 +160,8 @@ def main() -> None:
 Held = dict[str, int]  # bytes of heap in use, by step
 
 
-def row(kind: Kind, held: Held) -> str:
-    cells = " | ".join(str(n) for n in (*node_bytes(kind, held), kind.aim or ""))
+def row(kind: Kind, held: Held, aim: int) -> str:
+    cells = " | ".join(str(n) for n in (*node_bytes(kind, held), aim or ""))
     return f"| {kind.name} | {cells} |\n"
 
 
@@ -117,10 +169,9 @@ def node_bytes(kind: Kind, held: Held) -> list[int]:
     """Code, and one node that is idle, has one session, and has four."""
     code = held[slices.closure(kind.slices, late=False)[-1]]
     idle = code + (held["idle"] - held["program"]) // 2
-    return [code, idle, *(idle + (held[step] - held["idle"]) // 2 for step in SESSIONS)]
-
-
-SESSIONS = ("one-session", "four-sessions")
+    services = held["services"] - held["one-session"]  # of the one that has them
+    one = idle + (held["one-session"] - held["idle"]) // 2 + services
+    return [code, idle, one, one + (held["four-sessions"] - held["services"]) // 2]
 
 
 def slice_rows(in_heap: dict[Kind, Held]) -> str:
@@ -149,49 +200,33 @@ def show_in_limits(in_heap: dict[Kind, Held], in_flash: dict[Kind, Held]) -> Non
 
 
 def mpy_bytes(name: str) -> int:
-    """Of the slice's linked module, and of those of its modules that stay by themselves."""
+    """Returns the bytes of the slice's linked module, and of its modules that stay by
+    themselves."""
     architecture = "armv6m" if name in slices.MACHINE_CODE else ""
-    files = dict(build.files((name,), architecture))
-    loose = [build.on_board(m)[:-3] for m in slices.modules_of(name) if m in slices.LOOSE]
-    return sum(len(files.get(f"{path}.mpy", b"")) for path in [build.unit(name), *loose])
+    files = dict(compiler.files((name,), architecture))
+    loose = [compiler.on_board(m)[:-3] for m in slices.modules_of(name) if m in slices.LOOSE]
+    return sum(len(files.get(f"{path}.mpy", b"")) for path in [compiler.unit(name), *loose])
 
 
 def measured(kind: Kind, rom: bool = False) -> Held:
     """Bytes of heap in use after every step, with the code in the heap or in ROM."""
-    files = {f"lib/{path}": data for path, data in build.files(kind.slices, "")}
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        for path, data in ({"image": partition.packed(files)} if rom else files).items():
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            (folder / path).write_bytes(data)
-        (folder / "plan.json").write_text(json.dumps(plan(kind)))
-        port = os.environ.get("DSOFTBUS_WASM_PORT") or str(PORT)
-        code = folder / ("image" if rom else "lib")
-        command = (
-            "node",
-            "--no-wasm-tier-up",
-            str(HERE / "run.mjs"),
-            port,
-            str(code),
-            f"{folder}/plan.json",
-        )
-        run = subprocess.run(command, capture_output=True, text=True, check=False)
-    if run.returncode != -signal.SIGTERM:
-        sys.exit(run.stdout + run.stderr)
-    return dict(json.loads(run.stdout))
+    files = {f"lib/{path}": data for path, data in compiler.files(kind.slices, "")}
+    plan = f"LINKS = {kind.links!r}\nSERVICES = {kind.services!r}\n\n\n{profile()}"
+    with port(files, rom) as board:
+        prepare = (HERE / "prepare.py").read_text()
+        held = {"base": board.run(prepare, files={"/lib/plan.py": plan.encode()}).held}
+        for name, program in steps(kind):
+            held[name] = board.run(program).held
+    return held
 
 
-def plan(kind: Kind) -> dict:
-    steps = [
-        [name, f"import {build.unit(name)}\n" if build.linked_source(name) else ""]
-        for name in slices.closure(kind.slices, late=False)
-    ]
-    scenario = (HERE / "scenario.py").read_text().split("# step ")[1:]
-    for part in scenario:
+def steps(kind: Kind) -> Iterator[tuple[str, str]]:
+    """Yields the programs to run, one by one: the slices, then the parts of the scenario."""
+    for name in slices.closure(kind.slices, late=False):
+        yield name, f"import {compiler.unit(name)}\n" if compiler.linked_source(name) else ""
+    for part in (HERE / "scenario.py").read_text().split("# step ")[1:]:
         name, text = part.split("\n", 1)
-        steps.append([name, build.program_source(text)])
-    plan = f"LINKS = {kind.links!r}\n\n\n{profile()}"
-    return {"prepare": (HERE / "prepare.py").read_text(), "plan": plan, "steps": steps}
+        yield name, compiler.program_source(text)
 
 
 def profile() -> str:

@@ -4,8 +4,8 @@ them no test sees.
 cosmic-ray finds the places and makes the mutants; `Dropped` adds one kind that it lacks, a
 statement that is left out. A draw chooses lines first, and then one of the faults that fit there,
 so that a line with many operators is not drawn more often. Each mutant is tried in a copy of the
-tree, with the tests of its room, those first that import what has changed. What cannot be seen by
-any test stands with its reason in tests/mutants/equivalent.toml.
+tree, with the tests of its room, those first that import what has changed. Faults that no test can
+see stand with their reasons in tests/mutants/equivalent.toml.
 """
 
 from __future__ import annotations
@@ -73,6 +73,10 @@ class Room(NamedTuple):
     tests: tuple[str, ...]
 
 
+def _core(folders: str) -> tuple[str, ...]:
+    return tuple(f"core/dsoftbus/{name}/*.py" for name in folders.split())
+
+
 _PROPERTIES = tuple(
     f"tests/host/test_{name}.py"
     for name in ("mux_stateful", "datagram_stateful", "fuzz_datagram", "fuzz_trust", "limits")
@@ -93,15 +97,15 @@ _PORTABLE = (
 )
 ROOMS = (
     Room("trust", ("core/dsoftbus/trust/*.py",), _CORE),
-    Room("session", ("core/dsoftbus/session/*.py", "core/dsoftbus/*pump.py"), _CORE),
-    Room("link", ("core/dsoftbus/link/*.py", "core/dsoftbus/line_link.py"), _CORE),
-    Room("discovery", ("core/dsoftbus/discovery/*.py", "core/dsoftbus/backoff.py"), _CORE),
+    Room("session", (*_core("mux handshake session"), "core/dsoftbus/*pump.py"), _CORE),
+    Room("link", _core("record packet line"), _CORE),
+    Room("discovery", ("core/dsoftbus/discovery/*.py", "core/dsoftbus/base/backoff.py"), _CORE),
+    Room("asyncio", ("core/dsoftbus_aio/*.py",), _HOST),
     Room(
         "host",
         tuple(
             f"host/dsoftbus_host/{name}.py"
-            for name in ("bus", "connection", "datagram_port", "keeper", "watch", "store_file",
-                         "stream", "udp", "tcp")
+            for name in ("bus", "runtime", "storage/trust_file", "links/udp", "links/tcp")
         ),
         _HOST,
     ),
@@ -109,8 +113,7 @@ ROOMS = (
         "micropython",
         tuple(
             f"micropython/dsoftbus_mpy/{name}.py"
-            for name in ("bus", "connection", "datagram_port", "keeper", "watch", "storefile",
-                         "stream", "udp", "tcp")
+            for name in ("bus", "runtime", "trust_file", "links/udp", "links/tcp")
         ),
         _PORTABLE,
     ),
@@ -135,12 +138,12 @@ class Dropped(Operator):  # type: ignore[misc] # that package has no types
         return node
 
     @classmethod
-    def examples(cls) -> tuple:
+    def examples(cls) -> tuple[object, ...]:
         return ()
 
 
 class Place(NamedTuple):
-    """Where a fault can be put: the `occurrence`-th of `operator` in `file`."""
+    """The place for a fault: the `occurrence`-th of `operator` in `file`."""
 
     room: Room
     file: str
@@ -160,7 +163,7 @@ class Mutant(NamedTuple):
 
     @property
     def key(self) -> tuple[str, str, str, str]:
-        """What names it though lines come and go."""
+        """Returns a name that stays though lines come and go."""
         return self.place.file, self.function, self.before, self.after
 
     def __str__(self) -> str:
@@ -278,7 +281,7 @@ class Copy:
                 shutil.copyfile(ROOT / name, target)
 
     def trial(self, found: Mutant, timeout_s: float) -> bool:
-        """Whether a test sees it."""
+        """Returns whether a test sees the mutant."""
         path = self.root / found.place.file
         before = path.read_text()
         path.write_text(found.text)
@@ -345,7 +348,7 @@ def tests_of(place: Place, quick: bool = False) -> list[str]:
 
 
 def _on_unix(test: Path) -> str:
-    """What pytest calls this file's tests on MicroPython; some are pytest's own."""
+    """Returns pytest's name for this file's tests on MicroPython; some are pytest's own."""
     own = test.parent.name == "micropython" and test.stem.startswith("test_")
     return str(test.relative_to(ROOT)) if own else f"{UNIX}[{test.parent.name}-{test.stem}]"
 
@@ -364,7 +367,7 @@ def base_times(copy: Copy, drawn: list[Mutant]) -> dict[tuple[str, ...], float]:
 
 
 def try_all(drawn: list[Mutant], jobs: int, quick: bool = False) -> list[bool]:
-    """For each whether it was seen."""
+    """Returns for each whether it was seen."""
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         copies: SimpleQueue[Copy] = SimpleQueue()
         for n in range(jobs):
@@ -427,7 +430,7 @@ def stale(entries: list[Explained]) -> list[Explained]:
 # Telling
 
 
-def report(drawn: list[Mutant], seen: list[bool], known: set[tuple]) -> float:
+def report(drawn: list[Mutant], seen: list[bool], known: set[tuple[object, ...]]) -> float:
     """Prints what survived; the share that was seen, of those that can be."""
     survived = [found for found, was in zip(drawn, seen, strict=True) if not was]
     unexplained = [found for found in survived if found.key not in known]

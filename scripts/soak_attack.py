@@ -2,8 +2,8 @@
 honest peers must be served: `soak_attack.py SECONDS [SEED]`. Prints what each attack cost the
 victims; the exit status is 1 where an honest peer was not served, or an attack had an effect.
 
-What is measured is the victim's: scalar multiplications, places (the most at once) and CPU time
-meanwhile, with what ran beside the attack.
+All figures are the victim's: scalar multiplications, places (the most at once) and CPU time,
+including the work that ran beside the attack.
 """
 
 import os

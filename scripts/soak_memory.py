@@ -2,7 +2,7 @@
 
     python scripts/soak_memory.py [STEP [SCENE ...]]
 
-STEP 1, the default, leaves one block of memory more each time (tests/micropython/scarce.py).
+STEP 1, the default, leaves one block more each time: tests/micropython/alloc_failures.py.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ TESTS = Path(__file__).parent.parent / "tests"
 sys.path[:0] = [str(TESTS), str(TESTS / "core"), str(TESTS / "micropython")]
 
 # A helper of the tests, after the path:
-from test_scarce import SCENES, start  # type: ignore[import-not-found]  # noqa: E402
+from test_alloc_failures import SCENES, start  # type: ignore[import-not-found]  # noqa: E402
 
 SHARDS = 6 * (os.cpu_count() or 1)  # they wait most of the time
 
 
 def shard(folder: Path, scene: str, first: int, step: int) -> str:
-    """What went wrong, or nothing."""
+    """Returns a report of what went wrong, or ""."""
     process = start(folder, scene, first, SHARDS * step)
     output: str = process.communicate()[0]
     return "" if process.returncode == 0 else f"{scene}, from {first}:\n{output}"

@@ -18,7 +18,7 @@ sys.path[:0] = [str(TESTS), str(TESTS / "core")]
 
 from board import power_on  # type: ignore[import-not-found]  # noqa: E402 - after the path
 from board.conftest import put  # type: ignore[import-not-found]  # noqa: E402
-from dsoftbus_host.board import boards  # noqa: E402
+from dsoftbus_host.board.make import boards  # noqa: E402
 
 BOARDS = ("rpi_pico", "rpi_pico_w", "pybv11")
 HEAPS_KIB = (120, 140, 184, 246)  # of 32-bit words
@@ -26,7 +26,7 @@ STARTS = 1000
 
 
 def campaign(name: str, heap_kib: int, starts: int) -> int:
-    """How many failed: neither started nor refused."""
+    """Returns how many starts failed: neither started nor refused."""
     with tempfile.TemporaryDirectory() as folder:
         done = power_on.campaign(put(name, Path(folder)), boards.find(name), heap_kib, starts)
     how = collections.Counter(start.how for start in done)

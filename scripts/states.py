@@ -11,7 +11,8 @@ PAGE = ROOT / "docs" / "states.md"
 sys.path[:0] = [str(ROOT / "core"), str(ROOT / "micropython")]
 
 from dsoftbus import const  # noqa: E402 - the import root stands above
-from dsoftbus.session import session, states  # noqa: E402
+from dsoftbus.mux import stream_states  # noqa: E402
+from dsoftbus.session import session  # noqa: E402
 
 wifi = importlib.import_module("dsoftbus_mpy.wifi")  # of a backend that mypy sees on its own
 STEP = 16  # states are multiples of it, triggers are below it
@@ -96,10 +97,10 @@ def meanings(module: ModuleType) -> list[str]:
 def page() -> str:
     messages = triggers_of(const, ("REC_",)) | {session.SHUT: "SHUT"}
     of_session = transitions(session, messages)
-    of_stream = transitions(states, triggers_of(states, ("SEND_", "RECV_")))
+    of_stream = transitions(stream_states, triggers_of(stream_states, ("SEND_", "RECV_")))
     lines = [HEAD, SESSION, *meanings(session)]
     lines += diagram(of_session, ["AWAIT_INIT", "AWAIT_REPLY"]) + table(of_session)
-    lines += [STREAM, *meanings(states), *diagram(of_stream, ["IDLE"]), *table(of_stream)]
+    lines += [STREAM, *meanings(stream_states), *diagram(of_stream, ["IDLE"]), *table(of_stream)]
     of_wifi = transitions(wifi, triggers_of(wifi, ("DONE", "NO", "FAILED", "REFUSED", "LATE")))
     lines += [WIFI, *meanings(wifi), *diagram(of_wifi, ["MAKE"]), *table(of_wifi)]
     return "\n".join(lines).rstrip() + "\n"
