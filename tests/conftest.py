@@ -1,22 +1,93 @@
 """For all tests: hypothesis without a clock, and what each interpreter ran, said at the end."""
 
+import ast
+import functools
+import gc
 import os
+import signal
+import sys
 from collections import Counter
 
-from hypothesis import settings
-
+import draws
+import linked_once
 import portable
 
-# No deadline: no test is held to a time. CI draws the same examples at every run; `make soak`
-# is where new ones are looked for.
-settings.register_profile("house", deadline=None, derandomize=os.environ.get("CI") == "true")
-settings.register_profile("soak", deadline=None, print_blob=True)
-settings.load_profile("house")
+# Compiled once, whatever the environment says of that: some tests start hundreds of commands.
+# Not beside the sources, which stay as they were.
+sys.dont_write_bytecode = False
+sys.pycache_prefix = str(portable.ROOT / "build" / "pycache")
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
+
+draws.register()
+linked_once.share()
+
+# A shell's background ignores Ctrl-C, as would the commands that tests start and end by it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def pytest_collection_modifyitems(items):
-    """What takes longest begins first, so that nobody waits for it alone at the end."""
-    items.sort(key=lambda item: item.path.name != "test_story.py")
+def without_collection(parse):
+    """CPython 3.11 fails in `ast.parse` where a collection in its midst runs code that parses,
+    too, as the report of a resource does that a test before has left open."""
+
+    @functools.wraps(parse)
+    def whole(*arguments, **options):
+        gc.disable()
+        try:
+            return parse(*arguments, **options)
+        finally:
+            gc.enable()
+
+    return whole
+
+
+ast.parse = without_collection(ast.parse)
+
+
+# What takes longest, or waits longest.
+LONG = (
+    "test_story.py",
+    "test_benches.py",
+    "test_mux_stateful.py",
+    "test_slow_board.py",
+    "test_bridge.py",
+    "test_line_faults.py",
+    "test_trouble.py",
+    "test_alloc_failures.py",
+    "core-test_arrivals",
+    "core-test_datagram",
+    "core-test_forged_announcements",
+    "core-test_line",
+    "core-test_serial_sessions",
+    "attack-test_sim_udp",
+    "test_wheel.py",
+    "test_memory_on_wasm.py",
+    "test_heap.py",
+)
+
+
+def pytest_collection_modifyitems(config, items):
+    """Puts the longest tests first, so that nobody waits for one alone at the end.
+
+    Each worker begins with a part of its own of equal length, and steals from the ends of others'.
+    """
+    workers = getattr(config, "workerinput", {}).get("workercount", 1)
+    long = [item for item in items if any(name in item.nodeid for name in LONG)]
+    others = [item for item in items if item not in set(long)]
+    part = -(-len(items) // workers)
+    items.clear()
+    for worker in range(workers):
+        own = long[worker::workers]
+        room = max(part - len(own), 0)
+        items += own + others[:room]
+        del others[:room]
+
+
+def pytest_collection_finish():
+    """The tests collect garbage often, and what has been imported by now is none."""
+    gc.collect()
+    gc.freeze()
 
 
 def portable_counts(terminalreporter) -> dict:

@@ -1,8 +1,8 @@
 """Two whole sessions on a network with faults, for the stateful test; time moves when told to."""
 
 from dsoftbus.const import ANYONE, EV_ESTABLISHED, EV_MESSAGE
-from dsoftbus.link.acks import RANGES_MAX
 from dsoftbus.node import Node
+from dsoftbus.packet.acks import RANGES_MAX
 from dsoftbus_sim.chance import Chance
 from dsoftbus_sim.faults import Faults
 from dsoftbus_sim.network import Network
@@ -112,7 +112,8 @@ class DatagramWorld(World):
         self.network.part(*ends, False)
 
     def copy(self, side: int) -> None:
-        """What that side sends next is at the other first, from an address that is nobody's."""
+        """Delivers the next datagram of that side first as a copy from an address that is
+        nobody's."""
         self._copies = side
 
     def move(self) -> None:
@@ -155,7 +156,7 @@ class DatagramWorld(World):
         assert 0 <= outbox._next - outbox.base <= segments
         assert inbox.held == sum(buffer is not None for buffer in inbox._buffers)
         buffers = [b for b in (*outbox._buffers, *inbox._buffers) if b is not None]
-        spare = list(outbox._pool._spare)
+        spare = list(outbox._pool.kept)
         assert len({id(b) for b in buffers + spare}) == len(buffers) + len(spare), "shared"
         assert len(buffers) + len(spare) <= profile.segments + segments
         assert outbox._lost_count == sum(outbox._lost) <= outbox._next - outbox.base
@@ -198,7 +199,7 @@ class DatagramWorld(World):
         )
 
     def due_ms(self) -> int:
-        """From now to the next thing that happens by itself; a ms at least."""
+        """Runs from now to the next thing that happens by itself; a ms at least."""
         due = [endpoint.poll_timer() for endpoint in self.endpoints]
         if self.clock._queue:
             due.append(self.clock._queue[0][0] // 1000 + 1)

@@ -41,5 +41,5 @@ OURS = re.compile("\x1b\\[(\\d+(;\\d+)*)?m|\x1b\\[\\?25[lh]|\x1b\\[1A|\x1b\\[2K|
 
 
 def is_harmless(text: str) -> bool:
-    """Whether no character of `text` acts on a terminal, and none is invisible."""
+    """Returns whether no character of `text` acts on a terminal, and none is invisible."""
     return not _ACTIVE.search(text)

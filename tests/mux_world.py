@@ -7,7 +7,7 @@ event, so that a wake-up which never comes shows as a deadlock.
 
 import os
 
-from dsoftbus.codec import copy
+from dsoftbus.base.codec import copy
 from dsoftbus.const import (
     ANYONE,
     EV_ACCEPTED,
@@ -21,15 +21,15 @@ from dsoftbus.const import (
     SMALL,
 )
 from dsoftbus.errors import LocalError
-from dsoftbus.node import Node
-from dsoftbus.session.mux import Mux
-from dsoftbus.session.states import (
+from dsoftbus.mux.mux import Mux
+from dsoftbus.mux.stream_states import (
     CLOSED,
     ESTABLISHED,
     LOCAL_FINISHED,
     OFFERED,
     OFFERED_FINISHED,
 )
+from dsoftbus.node import Node
 from dsoftbus_host import crypto
 from pairs import Muxes
 
@@ -40,7 +40,7 @@ KEYS = [SUITE.keypair(bytes([i]) * 32) for i in (1, 2)]
 
 
 class Program:
-    """What one side does with one stream."""
+    """The actions of one side on one stream."""
 
     def __init__(self, stream) -> None:
         self.stream = stream
@@ -253,7 +253,7 @@ class World:
             live = list(mux._streams.values())
             held = sum(stream.ring.used for stream in live)
             assert mux._receive_credit + mux._released + held == profile.session_credit
-            assert mux._windows == sum(stream.window for stream in live)
+            assert mux.windows == sum(stream.window for stream in live)
             assert len(live) <= 2 * profile.streams
             assert _events(mux) <= 4 * len(live)
             debtors = list(mux._debtors)
@@ -405,7 +405,7 @@ def profile_of(credit: int, payload: int, streams: int, growth: int) -> type[SMA
 
 
 def _events(mux) -> int:
-    """How many events wait."""
+    """Returns how many events wait."""
     count = 0
     event = mux.first_event
     while event is not None:

@@ -8,17 +8,18 @@ import subprocess
 from pathlib import Path
 from types import TracebackType
 
-from dsoftbus_host.bus import ANYONE, Bus
-from dsoftbus_host.interfaces import LOOPBACK
+from dsoftbus_host.bare_bus import ANYONE, BareBus
+from dsoftbus_host.discovery.interfaces import LOOPBACK
 from portable import ROOT, TIMEOUT_S, micropython
 
 MB = 1 << 20
 KEY = bytes(range(32))
+NODE = ("-m", "dsoftbus_mpy")
 HEAP = "2M"  # what the unix port has unless it is told otherwise
 
 
-def command(*arguments: object, heap: str = HEAP) -> list:
-    return [micropython(), "-X", f"heapsize={heap}", "-m", "dsoftbus_mpy", *map(str, arguments)]
+def command(*arguments: object, heap: str = HEAP, program: tuple = NODE) -> list:
+    return [*micropython(), "-X", f"heapsize={heap}", *program, *map(str, arguments)]
 
 
 def environment() -> dict:
@@ -45,7 +46,12 @@ class ServingNode:
     """
 
     def __init__(
-        self, folder: Path | None, *options: object, heap: str = HEAP, cwd: Path | None = None
+        self,
+        folder: Path | None,
+        *options: object,
+        heap: str = HEAP,
+        cwd: Path | None = None,
+        program: tuple = NODE,
     ) -> None:
         self.folder = folder
         self._cwd = cwd
@@ -55,7 +61,7 @@ class ServingNode:
             own = ("--key", folder.with_suffix(".key"), "--dir", folder)
         who = () if "--allow" in options else ("--anyone",)
         arguments = ("serve", *who, "--host", "127.0.0.1", *own, *options)
-        self._command = command(*arguments, heap=heap)
+        self._command = command(*arguments, heap=heap, program=program)
 
     def __enter__(self) -> "ServingNode":
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
@@ -150,7 +156,7 @@ def with_host(test) -> None:
     """Runs `test(bus)` with a bus of the host."""
 
     async def main():
-        async with Bus(KEY, "host", allow=ANYONE) as bus:
+        async with BareBus(KEY, "host", allow=ANYONE) as bus:
             await test(bus)
 
     asyncio.run(asyncio.wait_for(main(), TIMEOUT_S))

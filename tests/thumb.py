@@ -155,7 +155,7 @@ class Machine:
         return result
 
     def _registers(self, values: list[int]) -> list[int]:
-        """What the function finds in r0 to r3."""
+        """Returns the values that the function finds in r0 to r3."""
         self._uc.mem_write(ARGS, struct.pack(f"<{len(values)}I", *values))
         return [TABLES, len(values), 0, ARGS]  # 0: no keyword arguments
 

@@ -25,7 +25,8 @@ def stored(stream: int, name: str, content: bytes = b"pwned") -> tuple:
 
 
 class Stranger(Attacker):
-    """Whatever handler ran, and whatever message a program got, the stranger achieved."""
+    """Every handler that ran, and every message that a program got, counts as the stranger's
+    success."""
 
     link: type = TcpPeer
 
@@ -40,7 +41,7 @@ class Stranger(Attacker):
         return cost
 
     def settle(self, peer) -> None:
-        """Until the victim has said what it has to say."""
+        """Waits until the victim has said what it has to say."""
         if isinstance(peer, TcpPeer):
             peer.socket.settimeout(QUIET_S)
             peer.heard_until_closed()

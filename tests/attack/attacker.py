@@ -16,8 +16,8 @@ from typing import Any
 
 @dataclass
 class Cost:
-    """What an attack came to. Bytes on the wire, scalar multiplications, places (the most that
-    were held at once), ms of the victim's CPU, and bytes that its memory grew by."""
+    """The cost of an attack to its victim. Bytes on the wire, scalar multiplications, places (the
+    most that were held at once), ms of the victim's CPU, and bytes that its memory grew by."""
 
     name: str
     victim: str
@@ -111,7 +111,8 @@ class Attacker:
                 self.effect(f"the file {name} was changed")
 
     def forbids(self, name: str) -> bool:
-        """Whether a change of this file is the attacker's doing; honest peers store `honest*`."""
+        """Returns whether a change of this file is the attacker's doing; honest peers store
+        `honest*`."""
         return not name.lstrip(".").startswith("honest")
 
 

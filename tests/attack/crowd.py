@@ -155,10 +155,22 @@ class FirstAnswers(Attacker):
     promise = "first answers to an opening stay within twice its length"
 
     def attack(self) -> None:
-        peer = self.peer(UdpPeer)
-        (opening,) = peer.taken()
-        for data in (opening, opening[:40], fresh_init(7), opening + bytes(16), opening):
+        first = self.peer(UdpPeer)
+        (opening,) = first.taken()
+        asked = {first: opening}  # each from a port of its own: an answer may come late
+        for data in (opening[:40], fresh_init(7), opening + bytes(16)):
+            asked[self.peer(UdpPeer)] = data
+        for peer, data in asked.items():
             peer.send(data)
+        self._weigh(asked)
+        first.send(opening)
+        self._weigh({first: opening})
+
+    def _weigh(self, asked: dict) -> None:
+        """Compares what has come to each, once the victim has had its turn with all of them."""
+        for _ in range(2):  # what came before the first question it has read before the second
+            self.look()
+        for peer, data in asked.items():
             answers = sum(map(len, pending(peer.socket)))
             peer.received += answers
             if answers > 2 * len(data):

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from dsoftbus.errors import BusError, PeerError
+from dsoftbus_aio.connection import Connection
 from dsoftbus_host import files
-from dsoftbus_host.bus import Bus
-from dsoftbus_host.connection import Connection
+from dsoftbus_host.bare_bus import BareBus
 from support import Random
 
 SECRET = Random(200)(32)
@@ -47,7 +47,7 @@ class Honest:
         fetched = self.folder / "fetched"
         fetched.mkdir(exist_ok=True)
         async with (
-            Bus(self.secret, "honest") as bus,
+            BareBus(self.secret, "honest") as bus,
             await self._dial(bus, link) as session,
         ):
             async with await session.open("echo") as stream:
@@ -59,7 +59,7 @@ class Honest:
             assert (fetched / name).read_bytes() == sent.read_bytes()
         self.served += 1
 
-    async def _dial(self, bus: Bus, link: str) -> Connection:
+    async def _dial(self, bus: BareBus, link: str) -> Connection:
         """A session within the ordinary time of one: where it is refused it dials again, as a
         keeper does, for a place among handshakes may be another's at the moment."""
         host, port = self.victim.at
@@ -104,7 +104,7 @@ class Honest:
         return results[0]
 
     async def throughout(self, over: Callable[[], bool], links: tuple = ("tcp", "udp")) -> None:
-        """Until `over()`; what fails is kept in `failures`."""
+        """Runs until `over()`; what fails is kept in `failures`."""
         for link in itertools.cycle(links):
             if over():
                 return

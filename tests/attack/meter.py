@@ -1,4 +1,4 @@
-"""What is measured from outside: files that change, CPU time and memory of a process."""
+"""Measurements from outside: files that change, CPU time and memory of a process."""
 
 from __future__ import annotations
 

@@ -11,14 +11,14 @@ import contextlib
 from attack.attacker import Attacker
 from attack.crowd import BIG
 from attack.wire import UdpPeer, bound, pending
-from dsoftbus.codec import get_u32
+from dsoftbus.base.codec import get_u32
 from dsoftbus.const import BODY_NONE, BODY_PROBE, PACKET_HEADER, WINDOW_UPDATE
 from pairs import frame, u32
 
 TARGET = "127.0.0.66"
 BIG_BYTES = 2_000_000
 WARM_BYTES = 20_000
-TIMES = 3  # DESIGN section 12: at most three times what came from there
+TIMES = 3  # at most three times what came from there: docs/security.md
 
 
 class Moved(Attacker):
@@ -38,7 +38,7 @@ class Moved(Attacker):
         stream.finish()
         peer.exchange(lambda: stream.readable > WARM_BYTES)
         with contextlib.closing(bound(TARGET)) as target:
-            self.seen = peer.session._protect._window.largest
+            self.seen = peer.session.protection._window.largest
             said = self.say(peer, target, self.credit(peer))
             arrived = self.arrivals(target, 0.05)
             for i in range(self.count):

@@ -8,25 +8,23 @@ from __future__ import annotations
 
 import random
 import subprocess
-import sys
 import threading
 from pathlib import Path
 from typing import Any
 
 from attack.victim import LIMIT_S, HostVictim, MicroPythonVictim, Victim
+from command import quick_command
 from dsoftbus.const import HOST
 from dsoftbus.identity import device_id
 from dsoftbus.trust.acl import grant, rule
 from dsoftbus.trust.store import Entry, TrustStore
-from dsoftbus_host.interfaces import LOOPBACK
-
-COMMAND = (sys.executable, "-m", "dsoftbus_host.cli")
+from dsoftbus_host.discovery.interfaces import LOOPBACK
 
 
 def run(*words: object, fails: bool = False, text: str | None = None) -> str:
     """A whole `dsoftbus` command, to its end; what it printed."""
     done = subprocess.run(
-        [*COMMAND, *map(str, words)],
+        [*quick_command(), *map(str, words)],
         input=text,
         capture_output=True,
         text=True,

@@ -8,7 +8,7 @@ from attack.attacker import Attacker
 from attack.wire import TcpPeer
 from dsoftbus.const import KIND_MESSAGES, PAIR_STREAM
 from dsoftbus.errors import BusError
-from dsoftbus.session.states import RESET
+from dsoftbus.mux.stream_states import RESET
 from dsoftbus.trust.pairing import CANCEL, COMMIT, CONFIRM, NONCE, REVEAL, VERSION, commitment
 
 ELSEWHERE = "127.0.0.77"  # another host than that of the peer that is waited for

@@ -70,7 +70,8 @@ def garbage(link: socket.socket) -> None:
 
 
 def refusal(link: socket.socket) -> None:
-    """What anyone can say: not authenticated, and with a code that nobody knows."""
+    """Returns a refusal that anyone can send: not authenticated, and with a code that nobody
+    knows."""
     link.recv(100)
     link.sendall(b"\x00\x02\x05\xee")
 

@@ -10,7 +10,7 @@ from attack.wire import SUITE, TcpPeer
 from dsoftbus.const import KEYS_STREAM, KIND_MESSAGES
 from dsoftbus.errors import BusError
 from dsoftbus.identity import device_id
-from dsoftbus.session.states import RESET
+from dsoftbus.mux.stream_states import RESET
 from dsoftbus.trust.rotation import TAKEN, announce
 
 GRACE_S = 3600

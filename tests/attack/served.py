@@ -1,4 +1,4 @@
-"""What a served folder gives away, and what a peer may put there: never the node's own secrets."""
+"""A served folder neither gives away nor takes files of the node's own secrets."""
 
 from __future__ import annotations
 
@@ -21,7 +21,19 @@ OWN = (
     "config.json",
 )
 # Names that no file system gives a file, or that lead elsewhere on some.
-DEVICES = ("NUL", "nul.txt", "CON", "aux", "COM1", "LPT1.log", "C:x", "x:y", "...", "a/b", "a\\b")
+DEVICES = (
+    "NUL",
+    "nul.txt",
+    "CON",
+    "aux",
+    "COM1",
+    "LPT1.log",
+    "C:x",
+    "x:y",
+    "...",
+    "a/NUL",
+    "a\\b",
+)
 _STREAM_NAME_MAX = 64
 
 
@@ -85,10 +97,11 @@ class OwnFiles(Attacker):
             self.effect(f"{name!r} was read")
 
     def store(self, peer: TcpPeer, name: str) -> None:
-        if len(name.encode()) + len("file/") > _STREAM_NAME_MAX:
-            return
-        if peer.service("file/" + name, u32(5) + b"pwned"):
-            self.effect(f"{name!r} was stored")
+        for verb in ("file/", "replace/"):
+            if len((verb + name).encode()) > _STREAM_NAME_MAX:
+                return
+            if peer.service(verb + name, u32(5) + b"pwned"):
+                self.effect(f"{name!r} was stored")
 
 
 class Links(Attacker):
@@ -97,7 +110,7 @@ class Links(Attacker):
     name = "links out of the folder"
     promise = OwnFiles.promise
     role = "honest"
-    links = ("link", "chain", "folder")
+    links = ("link", "chain", "folder", "folder/node.key", "folder/new", "folder/served/new")
 
     def attack(self) -> None:
         home = self.victim.folder.parent
@@ -107,7 +120,8 @@ class Links(Attacker):
                 got = peer.service("fetch/" + name)
                 if got is not None and len(got) > 36:
                     self.effect(f"what {name} leads to was read")
-                peer.service("file/" + name, u32(5) + b"pwned")
+                for verb in ("file/", "replace/"):
+                    peer.service(verb + name, u32(5) + b"pwned")
         if contents_of(home) != before:
             self.effect("what a link leads to was changed")
 

@@ -18,6 +18,7 @@ from attack.honest import SECRET, Honest
 from attack.owner import store_with
 from attack.victim import BOTH, Victim
 from attack.wire import public_of
+from dsoftbus.errors import HALF_OPEN_LIMIT
 from support import Random
 
 INSIDER = Random(201)(32)
@@ -71,7 +72,8 @@ class Siege:
         self.honest.beside = lambda: " and ".join(self._under_way)
 
     def threads(self, over: Callable[[], bool]) -> list[threading.Thread]:
-        """Of the honest peer and of the attackers; each ends soon after `over()`."""
+        """Returns the threads of the honest peer and of the attackers; each ends soon after
+        `over()`."""
         honest = threading.Thread(target=lambda: asyncio.run(self.honest.throughout(over)))
         attackers = [threading.Thread(target=self._attack, args=(over,)) for _ in range(AT_ONCE)]
         return [honest, *attackers]
@@ -83,6 +85,8 @@ class Siege:
             try:
                 self._note(attacker.run())
             except Exception as error:  # noqa: BLE001 - told with all else
+                if getattr(error, "peer_code", 0) == HALF_OPEN_LIMIT:
+                    continue  # another attacker has the places among handshakes: that is an answer
                 self.failures.append(f"{attacker.name}: {type(error).__name__}: {error}")
                 return
             finally:

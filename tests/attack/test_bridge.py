@@ -22,7 +22,7 @@ EVERY_MS = 1500
 
 
 class Wire:
-    """What the board has for a link: datagrams with a channel, and a pace each way."""
+    """The board's link: datagrams with a channel, and a pace each way."""
 
     mtu = MTU
 
@@ -136,7 +136,7 @@ class Scene:
     # The honest peer
 
     def serves(self):
-        """How many of its attempts go well."""
+        """Returns how many of its attempts go well."""
         served = 0
         for _ in range(ATTEMPTS):
             self.world.run(EVERY_MS)
@@ -153,7 +153,7 @@ class Scene:
 
 
 class Cabled:
-    """What SimNode asks of a network, for a node with another link."""
+    """The interface that SimNode asks of a network, for a node with another link."""
 
     def __init__(self, network, wire):
         self.world = network.world

@@ -7,7 +7,7 @@ import pytest
 from attack import pairing
 from attack.owner import at_once, run, store_with
 from attack.victim import BOTH, HostVictim, MicroPythonVictim
-from dsoftbus_host.interfaces import LOOPBACK
+from dsoftbus_host.discovery.interfaces import LOOPBACK
 
 
 def waiting(kind, folder, port: int):
@@ -60,7 +60,7 @@ def test_strangers_leave_when_pairings_are_taken_no_more(victim_of, tmp_path):
 
 @pytest.mark.parametrize("kind", BOTH, ids=lambda kind: kind.kind)
 def test_no_stranger_pairs_by_itself(kind, tmp_path):
-    """Whatever they say, the node waits on and trusts nobody."""
+    """The node waits on and trusts nobody, whatever they say."""
     folder = tmp_path / "node"
     folder.mkdir()
     with waiting(kind, folder, random.randrange(20000, 30000)) as victim:

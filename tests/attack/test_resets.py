@@ -5,11 +5,11 @@ import contextlib
 
 from attack import resets
 from dsoftbus_host import files
-from dsoftbus_host.bus import ANYONE, Bus
+from dsoftbus_host.bare_bus import ANYONE, BareBus
 from support import Random
 
 PEER = Random(400)(32)
-PUBLIC = Bus(PEER).public.hex()
+PUBLIC = BareBus(PEER).public.hex()
 DIALS = 40
 ATTEMPTS = 3  # of each keeper, before its peer is there
 LIMIT_S = 60
@@ -30,7 +30,7 @@ def test_a_peer_that_resets_is_an_error_of_the_bus(victim_of):
 
 async def come(victim, ports: list) -> None:
     """The peers are there at last; the streams of their keepers are served."""
-    async with Bus(PEER, "peer", allow=ANYONE) as bus:
+    async with BareBus(PEER, "peer", allow=ANYONE) as bus:
         files.serve_echo(bus)
         for port in ports:
             await bus.listen("127.0.0.1", port)

@@ -1,4 +1,4 @@
-"""What an owner grants, denies and revokes holds, whatever the peer does meanwhile."""
+"""An owner's grants, denials and revocations hold, whatever the peer does meanwhile."""
 
 import pytest
 

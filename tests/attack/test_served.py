@@ -1,4 +1,4 @@
-"""Whatever folder is served, the node's own files are neither read nor replaced by a peer."""
+"""The node's own files are neither read nor replaced by a peer, whatever folder is served."""
 
 import os
 
@@ -10,17 +10,20 @@ from attack.honest import SECRET
 from attack.owner import run
 from attack.victim import BOTH, HostVictim
 from attack.wire import public_of
-from dsoftbus_host import keys
-from dsoftbus_host.store_file import StoreFile
+from dsoftbus_host import key_file
+from dsoftbus_host.storage.trust_file import StoreFile
 
 ALLOWED = public_of(SECRET).hex()
 both = pytest.mark.parametrize("kind", BOTH, ids=lambda kind: kind.kind)
 
 
+LOOPBACK = ("--host", "127.0.0.1")
+
+
 def make_secrets(home) -> None:
     """The files of a node."""
     for name in ("node.key", "dsoftbus.key"):
-        keys.load_or_make(home / name)
+        key_file.load_or_make(home / name)
     own = StoreFile(home / "trust.json")
     own.store.touch()
     own.save()
@@ -31,9 +34,9 @@ def words(kind, home, folder) -> list:
     """The command `serve` of either kind."""
     if kind is HostVictim:
         files = ("--key", home / "node.key", "--trust", home / "trust.json")
-        return ["serve", "--port", 0, *files, "--dir", folder, "--allow", ALLOWED]
-    where = ("--host", "127.0.0.1", "--key", home / "dsoftbus.key")
-    return ["serve", *where, "--dir", folder, "--allow", ALLOWED]
+        return ["serve", *LOOPBACK, "--port", 0, *files, "--dir", folder, "--allow", ALLOWED]
+    key = ("--key", home / "dsoftbus.key")
+    return ["serve", *LOOPBACK, *key, "--dir", folder, "--allow", ALLOWED]
 
 
 @both

@@ -1,4 +1,4 @@
-"""What forged announcements do to a table of peers, in virtual time. Runs on every interpreter.
+"""Forged announcements against a table of peers, in virtual time. Runs on every interpreter.
 
 The victim knows one peer, with which it has had a session. An attacker may say anything, as
 anybody, from anywhere; the peer must still be heard.
@@ -72,7 +72,7 @@ def test_junk_in_the_name_of_a_known_peer_does_not_use_up_its_budget():
 
 
 def test_old_announcements_of_a_known_peer_do_not_use_up_its_budget():
-    """Whoever heard one can repeat it."""
+    """A host that heard one can repeat it."""
     for scene in profiles():
         copy = said(KNOWN, FIRST + 1, name="p%d" % (FIRST + 1)).encode()
         scene.forge(lambda i, copy=copy: copy)
@@ -128,7 +128,7 @@ def test_strangers_with_as_much_to_say_as_fits_do_not_grow_the_table():
 
 
 def test_an_answer_is_no_longer_than_its_question():
-    """Whoever asks, and however shortly."""
+    """This holds for every asker, and for questions of every length."""
     many = tuple(["%02d" % i + "s" * 62 for i in range(16)])
     for services in ((), many):
         announcer = Announcer(said(bytes(32), 1, name="n" * 32, services=services), 0)

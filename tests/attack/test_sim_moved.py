@@ -4,7 +4,7 @@ at most three times what was sent from there. Runs on every interpreter.
 
 import sys
 
-from dsoftbus.codec import get_u32, put_u32
+from dsoftbus.base.codec import get_u32, put_u32
 from dsoftbus.const import (
     BODY_CLOSE,
     BODY_MESSAGE,
@@ -19,8 +19,8 @@ from dsoftbus.const import (
     SMALL,
     WINDOW_UPDATE,
 )
-from dsoftbus.link.packets import PACKET_OVERHEAD
-from dsoftbus.session.states import CLOSED
+from dsoftbus.mux.stream_states import CLOSED
+from dsoftbus.packet.packets import PACKET_OVERHEAD
 from dsoftbus_sim.faults import Faults
 from dsoftbus_sim.network import Network
 from dsoftbus_sim.node import SimNode
@@ -90,7 +90,7 @@ class Moving:
         """One packet from the target's address; then a round trip."""
         out = bytearray(PACKET_OVERHEAD + len(text))
         out[PACKET_HEADER : PACKET_HEADER + len(text)] = text
-        self.session._protect.seal(out, PACKET_HEADER, PACKET_HEADER + len(text), out)
+        self.session.protection.seal(out, PACKET_HEADER, PACKET_HEADER + len(text), out)
         self.sent[target.address] = self.sent.get(target.address, 0) + len(out)
         self.network.send(target.address, self.victim.address, bytes(out))
         self.world.run(latency_ms)
@@ -104,7 +104,7 @@ class Moving:
 
     def acknowledged(self, target):
         """An acknowledgement of all that has been seen, of which the attacker has to guess."""
-        largest = max(target.largest, self.session._protect._window.largest)
+        largest = max(target.largest, self.session.protection._window.largest)
         out = bytearray(11)
         out[0] = BODY_NONE | 1 << 3
         put_u32(out, 1, largest)
@@ -199,7 +199,7 @@ def test_acknowledgements_of_what_was_never_sent_end_the_session():
         (target,) = scene.targets(1)
         scene.still()
         scene.say(target, scene.credit())
-        target.largest = scene.session._protect._window.largest
+        target.largest = scene.session.protection._window.largest
         for _ in range(50):
             target.largest += 32
             scene.say(target, scene.acknowledged(target))

@@ -6,7 +6,7 @@ import sys
 
 from counting import CountingSuite
 from dsoftbus.const import EV_ESTABLISHED, FLIGHT_HEADER, HOST, PKT_COOKIE, REC_INIT, SMALL
-from dsoftbus.session.over_datagram import flight
+from dsoftbus.session.datagram_session import flight
 from dsoftbus_sim.chance import Chance
 from dsoftbus_sim.faults import Faults
 from dsoftbus_sim.network import Network
@@ -71,7 +71,7 @@ class Scene:
         return served
 
     def serves(self):
-        """How many of the honest attempts go well, while whatever was begun goes on."""
+        """Returns how many of the honest attempts go well, while all that was begun goes on."""
         served = 0
         for _ in range(ATTEMPTS):
             self.world.run(EVERY_MS)

@@ -1,4 +1,4 @@
-"""What others call themselves and their streams does nothing to a terminal, a log or a table."""
+"""Names of peers and of streams do nothing to a terminal, a log or a table."""
 
 import random
 import re
@@ -8,9 +8,10 @@ import time
 import pytest
 
 from attack import text
-from attack.owner import COMMAND, Owner, run, store_with
+from attack.owner import Owner, run, store_with
 from attack.victim import BOTH, HostVictim, MicroPythonVictim
 from attack.wire import public_of
+from command import quick_command
 from support import Random
 
 SECRET = Random(301)(32)
@@ -27,7 +28,7 @@ def discover(folder, port: int) -> tuple:
 @pytest.mark.parametrize("environment", [{}, {"NO_COLOR": "1"}, {"TERM": "dumb"}], ids=str)
 def test_the_table_of_nodes_on_a_terminal(tmp_path, environment):
     port = random.randrange(20000, 30000)
-    command = [*COMMAND, *map(str, discover(tmp_path, port))]
+    command = [*quick_command(), *map(str, discover(tmp_path, port))]
     more = {"COLUMNS": "250", **environment}
     shown = text.on_a_terminal(command, more, lambda: text.shout(port))
     assert text.HARMLESS in shown  # they were heard
@@ -62,7 +63,8 @@ def printing(kind, tmp_path):
     if kind is MicroPythonVictim:
         return Owner(kind, tmp_path / "served", trust).victim
     files = ("--key", folder / "own.key", "--trust", trust, "--dir", tmp_path / "served")
-    where = ("--interface", "127.0.0.1/8", "--discovery-port", random.randrange(20000, 30000))
+    loopback = ("--host", "127.0.0.1", "--interface", "127.0.0.1/8")
+    where = (*loopback, "--discovery-port", random.randrange(20000, 30000))
     return HostVictim.running(tmp_path / "served", "serve", "--port", 0, *files, *where)
 
 

@@ -42,7 +42,7 @@ RAW = ("\x1b", "\x9b", "\x07", "\b", "\u202e", "\u2066", "\u2069", "\u200b", "\u
 
 
 def found_in(shown: str, allowed: tuple = ()) -> list:
-    """What of the attackers' characters and lines is in what a command showed."""
+    """Returns the attackers' characters and lines that are in the output of a command."""
     raw = [repr(char) for char in RAW if char in shown and char not in allowed]
     lines = [line for line in shown.splitlines() if line.lstrip().startswith(FORGED)]
     return raw + lines
@@ -92,7 +92,7 @@ class Named(TcpPeer):
 
 
 def on_a_terminal(command: list, environment: dict, while_: Any) -> str:
-    """What the command shows on a terminal; `while_()` is called again and again meanwhile."""
+    """Returns the command's output on a terminal; calls `while_()` again and again meanwhile."""
     master, slave = pty.openpty()
     process = subprocess.Popen(
         command, env={**os.environ, **environment}, stdin=slave, stdout=slave, stderr=slave

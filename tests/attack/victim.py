@@ -197,8 +197,8 @@ class MicroPythonVictim(Victim):
     heap = "4M"
 
     def command(self) -> list:
-        file = str(VICTIMS / "mpy.py")
-        return [*nodes.command(heap=self.heap)[:3], file, *self.arguments()]
+        program = (str(VICTIMS / "mpy.py"),)
+        return nodes.command(*self.arguments(), heap=self.heap, program=program)
 
     def environment(self) -> dict:
         return nodes.environment()

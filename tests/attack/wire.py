@@ -24,10 +24,10 @@ from dsoftbus.const import (
     SUITE_CHACHA_SHA256,
 )
 from dsoftbus.errors import BusError
-from dsoftbus.link.packets import PACKET_OVERHEAD
+from dsoftbus.mux.stream_states import RESET as STREAM_RESET
 from dsoftbus.node import Node
-from dsoftbus.session.over_stream import StreamSession
-from dsoftbus.session.states import RESET as STREAM_RESET
+from dsoftbus.packet.packets import PACKET_OVERHEAD
+from dsoftbus.session.stream_session import StreamSession
 from dsoftbus_host import crypto
 from pairs import TAG
 
@@ -74,7 +74,7 @@ class Name(str):
 
 
 class Peer:
-    """What peers have in common; a subclass has a link."""
+    """The common part of peers; a subclass has a link."""
 
     def __init__(self, secret: bytes | None, psk: bytes | None, name: str) -> None:
         self.sent = 0
@@ -100,7 +100,7 @@ class Peer:
         return stream
 
     def service(self, name: str | bytes, data: bytes = b"") -> bytes | None:
-        """What a stream of this name brings for `data`; None where it is refused."""
+        """Returns the answer of a stream of this name to `data`; None if it is refused."""
         try:
             stream = self.open(name)
             if data:
@@ -119,7 +119,7 @@ class Peer:
         return bytes(got) if stream.at_end and stream.state < STREAM_RESET else None
 
     def echo(self, name: str = "echo") -> bool:
-        """Whether the victim serves an echo to this peer."""
+        """Returns whether the victim serves an echo to this peer."""
         return self.service(name, b"mine") == b"mine"
 
 
@@ -141,7 +141,7 @@ class TcpPeer(Peer):
         self.socket.close()
 
     def taken(self) -> bytes:
-        """What the session has to send now."""
+        """Returns the bytes that the session has to send now."""
         out = bytearray(HOST.receive_bytes)
         while self.session.next_event():
             pass
@@ -184,7 +184,7 @@ class TcpPeer(Peer):
         text = b"".join(frames)
         out = bytearray(RECORD_HEADER + len(text) + TAG)
         out[RECORD_HEADER : RECORD_HEADER + len(text)] = text
-        self.session._protect.seal(out, 0, RECORD_HEADER + len(text))
+        self.session.protection.seal(out, 0, RECORD_HEADER + len(text))
         return bytes(out)
 
     def connect(self) -> TcpPeer:
@@ -285,7 +285,7 @@ class UdpPeer(Peer):
         """A packet with this plaintext: kinds, body, acknowledgement."""
         out = bytearray(PACKET_OVERHEAD + len(text))
         out[PACKET_HEADER : PACKET_HEADER + len(text)] = text
-        self.session._protect.seal(out, PACKET_HEADER, PACKET_HEADER + len(text), out)
+        self.session.protection.seal(out, PACKET_HEADER, PACKET_HEADER + len(text), out)
         return bytes(out)
 
     def segment(self, number: int, *frames: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""The backend of this interpreter, and what tests of both need beside its Bus."""
+"""The backend of this interpreter, and what tests of both need beside its bus."""
 
 import asyncio
 import gc
@@ -18,9 +18,9 @@ _SO_LINGER = 13  # MicroPython has no name for it
 LIMIT_MS = 60000  # ends what hangs; nothing is held to a time
 
 if sys.implementation.name == "micropython":
-    from dsoftbus_mpy.bus import ANYONE as ANYONE
-    from dsoftbus_mpy.bus import Bus as Bus
-    from dsoftbus_mpy.keeper import Keeper as Keeper
+    from dsoftbus_aio.reconnecting_session import ReconnectingSession as ReconnectingSession
+    from dsoftbus_mpy.bare_bus import ANYONE as ANYONE
+    from dsoftbus_mpy.bare_bus import BareBus as BareBus
 
     sleep_ms = asyncio.sleep_ms
 
@@ -28,7 +28,7 @@ if sys.implementation.name == "micropython":
         return bus.now()
 
     def held() -> int:
-        """How many pieces the heap holds, about: the smallest has 32 bytes on this port."""
+        """Returns about how many pieces the heap holds: the smallest has 32 bytes on this port."""
         return gc.mem_alloc() // 32
 
     def run(coroutine):
@@ -36,19 +36,14 @@ if sys.implementation.name == "micropython":
         return virtual_time.run(coroutine, LIMIT_MS)
 
     def received(sock):
-        """What has come: None for nothing yet, b"" for the end."""
+        """Returns the bytes that have come: None for nothing yet, b"" for the end."""
         return sock.read(512)
 
-    def silence(bus, connection) -> None:
-        """The node stays connected, and does nothing any more."""
-        for task in bus._tasks + [connection._reader, connection._writer]:
-            task.cancel()
-
 else:
-    from dsoftbus_host.bus import ANYONE as ANYONE
-    from dsoftbus_host.bus import Bus as Bus
+    from dsoftbus_aio.reconnecting_session import ReconnectingSession as ReconnectingSession
+    from dsoftbus_host.bare_bus import ANYONE as ANYONE
+    from dsoftbus_host.bare_bus import BareBus as BareBus
     from dsoftbus_host.clock import now_ms as host_now_ms
-    from dsoftbus_host.keeper import Keeper as Keeper
 
     def sleep_ms(ms: int):
         return asyncio.sleep(ms / 1000)
@@ -57,7 +52,7 @@ else:
         return host_now_ms()
 
     def held() -> int:
-        """How many pieces the heap holds: objects that the collector knows."""
+        """Returns how many pieces the heap holds: objects that the collector knows."""
         return len(gc.get_objects())
 
     def run(coroutine):
@@ -76,20 +71,28 @@ else:
         return result
 
     def received(sock):
-        """What has come: None for nothing yet, b"" for the end."""
+        """Returns the bytes that have come: None for nothing yet, b"" for the end."""
         try:
             return sock.recv(512)
         except BlockingIOError:
             return None
 
-    def silence(bus, connection) -> None:
-        """The node stays connected, and does nothing any more."""
-        connection.loop.remove_reader(connection._fd)
-        connection._disarm()
+    def stop_reading(connection) -> None:
+        """Leaves incoming bytes with the system."""
+        asyncio.get_running_loop().remove_reader(connection._watch.fd)
+
+    def read_again(connection) -> None:
+        asyncio.get_running_loop().add_reader(connection._watch.fd, connection._on_readable)
 
     def narrow(connection, buffer: int = socket.SO_SNDBUF) -> None:
         """The smallest buffer that the system has."""
         connection._pump.link.socket.setsockopt(socket.SOL_SOCKET, buffer, 1)
+
+
+def silence(connection) -> None:
+    """The node stays connected, and does nothing any more."""
+    connection._watch.close()
+    connection._timer.close()
 
 
 def raw_peer(host: str, port: int):
@@ -103,9 +106,13 @@ def raw_peer(host: str, port: int):
 def deaf_listener(host: str, port: int):
     """A socket that lets peers connect, and never answers."""
     sock = socket.socket()
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    sock.bind(socket.getaddrinfo(host, port)[0][-1])
-    sock.listen(1)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(socket.getaddrinfo(host, port)[0][-1])
+        sock.listen(1)
+    except OSError:  # another worker has the port
+        sock.close()
+        raise
     return sock
 
 
@@ -128,7 +135,7 @@ def raw_listener(host: str) -> tuple:
 
 
 async def drained(sock) -> bytes:
-    """What the other side sends until it closes the link."""
+    """Returns the bytes that the other side sends until it closes the link."""
     got = b""
     while True:
         try:

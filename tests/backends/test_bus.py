@@ -4,7 +4,6 @@ import asyncio
 import gc
 
 from backend import cut, deaf_listener, drained, held, raw_peer, run, silence, sleep_ms
-from couple import HOST, A, B, C, Hasty, Open, Pair, bus, refused, until
 from dsoftbus.const import SMALL
 from dsoftbus.errors import (
     BAD_STATE,
@@ -20,6 +19,7 @@ from dsoftbus.errors import (
     PEER_SHARE,
     SESSION_LIMIT,
 )
+from node_pair import HOST, A, B, C, Hasty, Open, Pair, bus, refused, until
 from support import Random
 
 
@@ -104,6 +104,17 @@ def test_a_wrong_key_is_refused():
         async with bus(A) as server, bus(B) as client, bus(C) as stranger:
             port = await server.listen(HOST)
             error = await refused(END_REFUSED, client.connect(HOST, port, stranger.public))
+            assert "noise.reject.decrypt_failed" in str(error)
+
+    run(test())
+
+
+def test_a_wrong_key_over_datagrams_ends_with_the_time_and_says_why():
+    async def test():
+        async with bus(A) as server, bus(B) as client, bus(C) as stranger:
+            port = await server.listen(HOST, 0, "udp")
+            dialled = client.connect(HOST, port, stranger.public, timeout_ms=2000, link="udp")
+            error = await refused(END_HANDSHAKE_TIMEOUT, dialled)
             assert "noise.reject.decrypt_failed" in str(error)
 
     run(test())
@@ -238,7 +249,7 @@ def test_a_peer_that_begins_more_than_its_share_gives_up_its_own():
 def test_a_peer_that_falls_silent_is_noticed():
     async def test():
         async with Pair(Hasty) as pair:
-            silence(pair.client_bus, pair.client)
+            silence(pair.client)
             await refused(END_KEEPALIVE, pair.server.accept())
             await until(lambda: not pair.server_bus.node.sessions)
             pair.client.abort(END_LOCAL)

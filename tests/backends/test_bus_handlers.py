@@ -3,15 +3,15 @@
 import asyncio
 
 from backend import run, sleep_ms
-from couple import HOST, A, B, Pair, bus, refused, until
 from dsoftbus.const import SMALL
 from dsoftbus.errors import (
     END_LINK_DOWN,
     END_PEER,
+    HANDLER_FAILED,
     NO_SUCH_SERVICE,
-    STREAM_CANCELLED,
     STREAM_REFUSED,
 )
+from node_pair import HOST, A, B, Pair, bus, refused, until
 
 
 def test_handlers_serve_and_unknown_names_are_refused():
@@ -68,7 +68,7 @@ def test_a_handler_that_raises_ends_its_stream_alone():
             server.on_stream("echo", echo)
             port = await server.listen(HOST)
             session = await client.connect(HOST, port, server.public)
-            await refused(STREAM_CANCELLED, (await session.open("faulty")).read())
+            await refused(HANDLER_FAILED, (await session.open("faulty")).read())
             stream = await session.open("echo")
             await stream.write(b"still here")
             await stream.finish()

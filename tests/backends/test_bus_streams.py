@@ -3,17 +3,16 @@
 import asyncio
 
 from backend import run, sleep_ms
-from couple import HOST, A, B, Pair, bus, refused
 from dsoftbus.const import KIND_MESSAGES, SMALL
 from dsoftbus.errors import (
     BAD_ARGUMENT,
-    DUPLICATE_STREAM_NAME,
     INVALID_STREAM_NAME,
     MALFORMED,
     NO_SUCH_SERVICE,
     STREAM_CANCELLED,
     STREAM_LIMIT,
 )
+from node_pair import HOST, A, B, Pair, bus, refused
 from support import Random
 
 
@@ -47,6 +46,32 @@ def test_much_more_than_the_credit():
             async with await pair.client.open("much") as stream:
                 await stream.write(data)
             assert await received == data
+
+    run(test())
+
+
+async def give_back(session, stream):
+    await stream.write(await stream.read())
+
+
+async def ask(session, n: int) -> None:
+    """One request and its answer, on a stream of its own."""
+    question = str(n).encode()
+    async with await session.open("answer") as stream:
+        await stream.write(question)
+        await stream.finish()
+        assert await stream.read() == question
+
+
+def test_one_service_is_asked_again_and_again_and_by_several_at_once():
+    async def test():
+        async with Pair() as pair:
+            pair.server_bus.on_stream("answer", give_back)
+            for n in range(100):
+                await ask(pair.client, n)
+            for _ in range(10):
+                asking = [ask(pair.client, n) for n in range(SMALL.streams // 2)]
+                await asyncio.gather(*asking)
 
     run(test())
 
@@ -125,9 +150,7 @@ def test_names_and_priorities_that_do_not_exist():
             for name in ("", "x" * 65):
                 await refused(INVALID_STREAM_NAME, pair.client.open(name))
             await refused(BAD_ARGUMENT, pair.client.open("x", 8))
-            await pair.client.open("twice")
-            await refused(DUPLICATE_STREAM_NAME, pair.client.open("twice"))
-            for n in range(SMALL.streams - 1):
+            for n in range(SMALL.streams):
                 await pair.client.open(str(n))
             await refused(STREAM_LIMIT, pair.client.open("one too many"))
 
@@ -221,6 +244,63 @@ def test_a_write_that_is_cancelled_leaves_the_buffer_to_its_owner():
             for i in range(len(buffer)):
                 buffer[i] = 0
             assert await theirs.readexactly(SMALL.stream_credit) == b"x" * SMALL.stream_credit
+
+    run(test())
+
+
+async def cut(reading) -> None:
+    """Begins to read, takes what is there, and is cancelled."""
+    task = asyncio.create_task(reading)
+    await sleep_ms(5)
+    assert not task.done()
+    task.cancel()
+    try:
+        await task
+    except asyncio.CancelledError:
+        return
+    raise AssertionError("it was not cancelled")
+
+
+def test_a_read_that_is_cancelled_leaves_what_had_come():
+    """At each suspension: after no byte, after one, ... and in whichever way it is read then."""
+
+    async def test():
+        async with Pair() as pair:
+            ours = await pair.client.open("pieces")
+            theirs = await pair.server.accept()
+            data = Random(9)(12)
+            buffer = bytearray(12)
+            for arrived in range(12):
+                for begin in (theirs.read, lambda: theirs.readexactly(12)):
+                    for n in range(arrived):
+                        await ours.write(data[n : n + 1])
+                        if n % 4 == 0:
+                            await cut(begin())
+                    await cut(begin())
+                    await ours.write(data[arrived:])
+                    assert await theirs.readexactly(12) == data
+                await ours.write(data[:3])
+                await cut(theirs.readexactly(12))
+                assert await theirs.read(2) == data[:2]
+                assert await theirs.readinto(buffer, 2) == 1 and buffer[2] == data[2]
+            await ours.write(data)
+            await cut(theirs.read())
+            await ours.finish()
+            assert await theirs.read() == data
+
+    run(test())
+
+
+def test_a_message_that_is_not_awaited_any_more_is_there_for_the_next():
+    async def test():
+        async with Pair() as pair:
+            ours = await pair.client.open("words", 3, KIND_MESSAGES)
+            theirs = await pair.server.accept()
+            for n in range(3):
+                await cut(theirs.receive())
+                await ours.send(b"%d" % n)
+                assert await theirs.receive() == b"%d" % n
+            await refused(BAD_ARGUMENT, (await pair.client.open("bytes")).receive())
 
     run(test())
 

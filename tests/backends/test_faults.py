@@ -1,18 +1,19 @@
-"""What the other side, the network or the program does wrong ends nothing that it should not."""
+"""A fault of the other side, the network or the program ends nothing that it should not."""
 
 import asyncio
 
-from backend import Keeper, now_ms, raw_listener, reset, run, sleep_ms
-from couple import HOST, A, B, Hasty, Pair, bus, refused, until
+from backend import ReconnectingSession, now_ms, raw_listener, reset, run, sleep_ms
 from dsoftbus.errors import (
     END_INTERNAL,
     END_KEEPALIVE,
     END_LINK_DOWN,
     END_PEER,
+    HANDLER_FAILED,
     STREAM_CANCELLED,
     BusError,
     LocalError,
 )
+from node_pair import HOST, A, B, Hasty, Pair, bus, refused, until
 
 
 class Resetting:
@@ -62,7 +63,7 @@ def test_a_keeper_outlives_a_peer_that_resets():
                 dialled.append(client.node)
                 return client.connect(HOST, server.port, client.public)
 
-            async with Keeper(client, dial) as keeper:
+            async with ReconnectingSession(client, dial) as keeper:
                 await until(lambda: len(dialled) == 3)
                 assert keeper.failure.code == END_LINK_DOWN
                 assert not keeper._task.done()
@@ -111,7 +112,7 @@ def test_whatever_a_dial_raises_is_a_failed_attempt_and_told():
                 times.append(len(told))
                 return attempts.pop(0)()
 
-            async with Keeper(client, dial) as keeper:
+            async with ReconnectingSession(client, dial) as keeper:
                 await keeper.connected()
                 kinds = [type(error) for error in told]
                 assert kinds == [ValueError, TypeError, KeyError], kinds
@@ -131,7 +132,7 @@ def test_a_keeper_outlives_what_its_program_raises():
             def dial():
                 return client.connect(HOST, pair.port, pair.server_bus.public)
 
-            async with Keeper(client, dial, fails, fails, fails) as keeper:
+            async with ReconnectingSession(client, dial, fails, fails, fails) as keeper:
                 first = await keeper.connected()
                 await until(lambda: len(told) == 1)  # on_up
                 first.abort(END_INTERNAL)
@@ -152,7 +153,7 @@ def test_a_refusing_peer_is_not_dialled_in_a_tight_loop():
                 times.append(now_ms(client))
                 return client.connect(HOST, port, server.public)
 
-            async with Keeper(client, dial):
+            async with ReconnectingSession(client, dial):
                 await until(lambda: len(times) == 4)
             for n, least in enumerate((1000, 2000, 4000)):
                 assert times[n + 1] - times[n] >= least, times
@@ -190,9 +191,9 @@ def test_a_handler_and_an_on_error_that_raise_end_nothing_else():
             server.on_stream("echo", echo)
             server.on_stream("fails", handler)
             server.on_stream("cancelled", cancelled)
-            for name in ("fails", "cancelled"):
+            for name, code in (("fails", HANDLER_FAILED), ("cancelled", STREAM_CANCELLED)):
                 stream = await pair.client.open(name)
-                await refused(STREAM_CANCELLED, stream.read(1))
+                await refused(code, stream.read(1))
                 assert await echoes(pair.client)
             await until(lambda: len(told) == 2)
             assert [type(error) for error in told] == [KeyError, LocalError]

@@ -1,10 +1,9 @@
-"""Who is let in, on the backend of this interpreter: a raw attacker, over TCP and UDP."""
+"""The gate on the backend of this interpreter: a raw attacker, over TCP and UDP."""
 
 import asyncio
 
 from attacker import PAYLOAD, OverDatagrams, OverStream, attacker
-from backend import ANYONE, Bus, drained, raw_peer, received, run, sleep_ms
-from couple import HOST, A, B, Open, bus, refused, until
+from backend import ANYONE, BareBus, drained, raw_peer, received, run, sleep_ms
 from dsoftbus.const import SMALL
 from dsoftbus.errors import (
     BAD_STATE,
@@ -17,6 +16,7 @@ from dsoftbus.errors import (
 from dsoftbus.trust.acl import grant, rule
 from dsoftbus.trust.guard import Guard
 from dsoftbus.trust.store import Entry, TrustStore
+from node_pair import HOST, A, B, Open, bus, refused, until
 from support import Random, Skip
 
 try:
@@ -28,7 +28,7 @@ TOKEN = b"t" * 32
 
 
 class Quick(Open):
-    """What ends, ends soon."""
+    """A profile with which sessions end soon."""
 
     close_ms = 50
 
@@ -44,7 +44,7 @@ def guard(*rules) -> Guard:
 
 
 def closed_doors():
-    """What a node may be made with that lets no stranger in, and the code that it is told."""
+    """Returns the arguments of a node that lets no stranger in, and the code that it is told."""
     friend = bus(B).public
     return (
         ({}, PEER_NOT_ALLOWED),
@@ -104,9 +104,9 @@ class Served:
     """A node with handlers for all that the attacker may want; `started` names those that ran."""
 
     def __init__(self, **options):
-        self.bus = Bus(A, "server", Quick, **options)
+        self.bus = BareBus(A, "server", Quick, **options)
         self.started = []
-        for name in ("file/*", "echo", "keep", "*"):
+        for name in ("replace/*", "echo", "keep", "*"):
             self.bus.on_stream(name, self._on_stream)
 
     async def _on_stream(self, connection, stream):
@@ -155,7 +155,11 @@ def test_the_same_bytes_are_served_to_whom_the_node_lets_in():
                 task = asyncio.create_task(strike(served.port, attack))
                 await until(lambda served=served: len(served.started) == 3)
                 names = [name for name, data in served.started if data == PAYLOAD]
-                assert sorted(names) == ["echo", "file/owned", "keep"]  # and none of the bus's own
+                assert sorted(names) == [
+                    "echo",
+                    "keep",
+                    "replace/owned",
+                ]  # and none of the bus's own
                 await served.bus.close()
                 await task
 
@@ -180,7 +184,7 @@ def test_accept_gives_no_session_of_a_stranger():
 
 def test_whom_a_node_dials_it_lets_in():
     async def test():
-        async with Bus(B, "client", SMALL) as client, bus(A) as server:
+        async with BareBus(B, "client", SMALL) as client, bus(A) as server:
             port = await server.listen(HOST)
             connection = await client.connect(HOST, port, server.public)
             theirs = await server.accept()

@@ -2,8 +2,8 @@
 side, and nothing of it gets through."""
 
 from backend import run
-from couple import HOST, A, B, Hasty, Pair, bus, refused, until
 from dsoftbus.errors import END_HANDSHAKE_TIMEOUT, INVALID_NAME, INVALID_STREAM_NAME, BusError
+from node_pair import HOST, A, B, Hasty, Pair, bus, refused, until
 from support import NO_NAMES
 
 NAMES = (NO_NAMES[0], NO_NAMES[1], NO_NAMES[9], NO_NAMES[-1])
@@ -16,7 +16,7 @@ def named(node, name: str):
 
 
 async def end_of(connecting):
-    """Why a session ends that may have begun on this side."""
+    """Returns why a session ends that may have begun on this side."""
     try:
         connection = await connecting
     except BusError as error:

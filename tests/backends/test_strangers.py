@@ -1,20 +1,20 @@
-"""What strangers do to a node that listens: connections from this machine, over real sockets."""
+"""Strangers against a node that listens: connections from this machine, over real sockets."""
 
 from backend import drained, raw_peer, run, sleep_ms
 from counting import counted
-from couple import HOST, A, B, C, bus, until
 from dsoftbus.const import SMALL
 from dsoftbus.session.session import AWAIT_FINISH
+from node_pair import HOST, A, B, C, bus, until
 
 
 class Patient(SMALL):
-    """Whose places are held for as long as a test may last."""
+    """A profile whose places are held for as long as a test may last."""
 
     handshake_ms = 100000
 
 
 async def recorded_init(server) -> bytes:
-    """What an honest peer sends first, as somebody on the way sees it."""
+    """Returns the first message of an honest peer, as somebody on the way sees it."""
     client = bus(B)
     session = client.node.connect(server.public, 0)
     out = bytearray(512)

@@ -7,8 +7,9 @@ import pytest
 from click.testing import CliRunner
 
 from board.supervisor import Supervisor
-from dsoftbus_host.board import boards, install
-from dsoftbus_host.cli import main
+from dsoftbus_host.board import install
+from dsoftbus_host.board.make import boards
+from dsoftbus_host.cli.command import main
 
 HEAP = "320k"  # of 64-bit words: about what 160 KB are to a board
 
@@ -23,7 +24,7 @@ def bare(tmp_path):
 
 
 def put(name: str, folder: Path) -> Path:
-    """What an installation for the board `name` leaves on the flash."""
+    """Writes the files that an installation for the board `name` leaves on the flash."""
     board = boards.find(name)
     files = install.files_for(board, "x64") | {"main.py": board.main, "config.json": board.config}
     for path, data in files.items():

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import re
+import socket
 import subprocess
 import tty
 from pathlib import Path
@@ -13,21 +15,20 @@ from typing import NamedTuple
 from dsoftbus.const import KEY_BYTES
 from dsoftbus.trust.acl import grant
 from dsoftbus.trust.store import Entry, TrustStore
-from dsoftbus_host.board import build, slices
-from dsoftbus_host.board.boards import Board
+from dsoftbus_host.board import fit
+from dsoftbus_host.board.make import compiler, slices
+from dsoftbus_host.board.make.boards import Board
 from portable import micropython
 
 PROGRAM = Path(__file__).with_name("in_pieces.py")
 KIB = 1024
 BLOCK = 32  # bytes of the unix port's heap
-# What the same node holds on the 64-bit unix port, over what it holds on the 32-bit port.
-WORDS = 1.45
 HELD = 40  # blocks that stay where they are
 TIMEOUT_S = 120
 
 
 class Start(NamedTuple):
-    """How one start ended: "started", "refused" (it says what it lacks) or "failed"; the largest
+    """The end of one start: "started", "refused" (it says what it lacks) or "failed"; the largest
     free run before and afterwards, in bytes of the unix port; what was printed."""
 
     how: str
@@ -37,13 +38,14 @@ class Start(NamedTuple):
 
 
 def first(folder: Path) -> None:
-    """What a start finds that is the first one: no key, no trust store."""
+    """Prepares the files of a first start: no key, no trust store."""
     for path in (*folder.glob("dsoftbus.*"), folder / "trust.json"):
         path.unlink(missing_ok=True)
 
 
 def trusted(folder: Path, board: Board) -> None:
-    """What a later start finds: a key, and as many peers as the profile lets in, with a grant."""
+    """Prepares the files of a later start: a key, and as many peers as the profile lets in, with a
+    grant."""
     store = TrustStore(board.profile)
     for n in range(board.profile.trusted):
         store.add(Entry(bytes((n,)) * KEY_BYTES, f"peer {n}", [grant("allow both *")], n))
@@ -55,12 +57,13 @@ def machine_code(board: Board) -> int:
     own for it (ESP32)."""
     if not slices.is_cortex_m(board.architecture):
         return 0
-    files = dict(build.files(board.slices, board.architecture))
+    files = dict(compiler.files(board.slices, board.architecture))
     return len(files["dsoftbus_thumb.mpy"])
 
 
 def campaign(folder: Path, board: Board, heap_kib: int, starts: int) -> list[Start]:
     """So many starts, by turns first ones and later ones."""
+    _own_port(folder)
     done, code = [], machine_code(board)
     for seed in range(starts):
         if seed % 2 == 0:
@@ -71,14 +74,24 @@ def campaign(folder: Path, board: Board, heap_kib: int, starts: int) -> list[Sta
     return done
 
 
+def _own_port(folder: Path) -> None:
+    """Gives a node that listens a port that no other board of this machine has."""
+    settings = json.loads((folder / "config.json").read_text())
+    if "port" in settings:
+        with socket.socket() as sock:
+            sock.bind(("", 0))
+            settings["port"] = sock.getsockname()[1]
+        (folder / "config.json").write_text(json.dumps(settings))
+
+
 def start(folder: Path, heap_kib: int, seed: int, code: int, largest: int = 0) -> Start:
     """One start with a heap of so many KiB of 32-bit words; see `in_pieces.py`."""
     outer, console = pty.openpty()
     tty.setraw(console)
-    heap = int(heap_kib * KIB * WORDS)
-    args = (str(seed), str(HELD), str(int(code * WORDS)), *([str(largest)] if largest else []))
+    heap = int(heap_kib * KIB * fit.WIDE)
+    args = (str(seed), str(HELD), str(int(code * fit.WIDE)), *([str(largest)] if largest else []))
     done = subprocess.run(
-        (micropython(), "-X", f"heapsize={heap}", str(PROGRAM), *args),
+        (*micropython(), "-X", f"heapsize={heap}", str(PROGRAM), *args),
         cwd=folder,
         stdin=console,
         stdout=subprocess.PIPE,

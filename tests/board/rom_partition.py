@@ -1,4 +1,5 @@
-"""A ROM partition for the board in CI: MicroPython's unix port has none. For its boot.py.
+"""A ROM partition for the board in CI: MicroPython's unix port has none. The lines for its
+boot.py.
 
 The partition is the file `rom.bin`, with a copy in the heap where boards have it mapped. It is
 flash: erasing sets every bit of a block, writing can only clear bits, and a power cut leaves what

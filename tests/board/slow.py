@@ -55,7 +55,7 @@ class SlowBoard(Supervisor):
         return True
 
     def _answer(self) -> None:
-        """What the board says leaves at the end of its turn, all of it."""
+        """Sends all that the board says at the end of its turn."""
         if self._answer_at is None:
             self.turns += 1
             busy_s = self._turn_s

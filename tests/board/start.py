@@ -1,4 +1,4 @@
-"""What a board does at every start, for the unix port: boot.py, and then main.py."""
+"""The start of a board, for the unix port: boot.py, and then main.py."""
 
 import os
 import sys
@@ -18,6 +18,7 @@ def run(path):
         sys.print_exception(error)
 
 
+sys.stdout.write("\x06")  # the supervisor waits for it
 run("boot.py")
 if sys.argv[1:] != ["raw"]:
     run("main.py")

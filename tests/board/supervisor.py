@@ -7,12 +7,13 @@ HEAP its heap (`256k`). As on a board, `boot.py` and `main.py` run at every star
 follows; Ctrl-D there is a soft reset, and one in the raw REPL leaves `main.py` out. Ctrl-C
 interrupts a program, unless that has turned it off (`micropython.kbd_intr(-1)`).
 
-The interpreter has the inner pseudo-terminal as its console; the outer one is the port. What
-passes between them passes `Supervisor.pump`, where a test may put a noisy line.
+The interpreter has the inner pseudo-terminal as its console; the outer one is the port. All bytes
+between them pass `Supervisor.pump`, where a test may put a noisy line.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pty
 import select
@@ -33,11 +34,12 @@ from portable import micropython  # noqa: E402 - after the path
 
 START = HERE / "start.py"
 CHUNK = 4096
-WAIT_S = 20
+WAIT_S = 120  # ends what hangs; nothing is held to a time
 UNREAD_S = 0.5
 RAW_REPL = b"\x01"
 RAW_SAYS = b"raw REPL; CTRL-B to exit"
 FRIENDLY_SAYS = b'Type "help()" for more information'
+POWER_ON = b"\x06"  # the first byte of the start: before, a Ctrl-C would end the interpreter
 SOFT_RESET = b"\r\nMPY: soft reboot\r\n"
 
 Noise = Callable[[bytes], bytes]
@@ -100,7 +102,7 @@ class Supervisor:
         return True
 
     def wait_for(self, text: bytes) -> None:
-        """Until the board has printed `text` since its last start."""
+        """Waits until the board has printed `text` since its last start."""
         end = time.monotonic() + WAIT_S
         while text not in self._said:
             if time.monotonic() > end:
@@ -109,15 +111,17 @@ class Supervisor:
 
     def _from_board(self) -> None:
         try:
-            data = os.read(self._inner, CHUNK)
-            self._said = (self._said + data)[-CHUNK:]
-            self._note_mode()
-            self._to_port(self.to_host(data))
+            self._heard(os.read(self._inner, CHUNK))
         except OSError:  # the interpreter has closed its console: a reset
             os.close(self._inner)
             self._process.wait()
             self._to_port(SOFT_RESET)
             self._start()
+
+    def _heard(self, data: bytes) -> None:
+        self._said = (self._said + data)[-CHUNK:]
+        self._note_mode()
+        self._to_port(self.to_host(data))
 
     def _to_port(self, data: bytes) -> None:
         """As over USB: what nobody reads is lost after a moment, and the board goes on."""
@@ -144,7 +148,7 @@ class Supervisor:
         self._cut = False
         mode = "raw" if self._raw else "friendly"
         self._process = subprocess.Popen(
-            (micropython(), "-X", f"heapsize={self.heap}", "-i", str(START), mode),
+            (*micropython(), "-X", f"heapsize={self.heap}", "-i", str(START), mode),
             cwd=self.folder,
             stdin=console,
             stdout=console,
@@ -154,8 +158,17 @@ class Supervisor:
             env={**os.environ, "MICROPYPATH": ".:lib:.frozen"},
         )
         os.close(console)
+        self._await_start()
         if self._raw:
             os.write(self._inner, b"\r" + RAW_REPL)
+
+    def _await_start(self) -> None:
+        """All that comes for the board meanwhile waits at its port, as for a real one."""
+        select.select((self._inner,), (), (), WAIT_S)
+        with contextlib.suppress(OSError):  # it has ended already, as the next read says, too
+            first = os.read(self._inner, 1)
+            if first != POWER_ON:
+                self._heard(first)
 
     def _run(self) -> None:
         while self.pump():

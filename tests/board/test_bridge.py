@@ -10,7 +10,6 @@ import random
 import re
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -18,31 +17,34 @@ from click.testing import CliRunner
 
 from board.conftest import HEAP
 from board.supervisor import Supervisor
+from command import quick_command
+from commands import environment
 from dsoftbus.const import LINK_DATAGRAM
 from dsoftbus.errors import END_LOCAL
 from dsoftbus.identity import device_id
 from dsoftbus.trust.acl import grant
 from dsoftbus.trust.store import Entry
+from dsoftbus_host.bare_bus import BareBus
 from dsoftbus_host.bus import Bus
-from dsoftbus_host.cli import main
-from dsoftbus_host.interfaces import LOOPBACK
-from dsoftbus_host.nearby import Nearby
-from dsoftbus_host.store_file import StoreFile
+from dsoftbus_host.cli.command import main
+from dsoftbus_host.discovery.interfaces import LOOPBACK
+from dsoftbus_host.storage.trust_file import StoreFile
 from host.test_bridge import flood
 from nodes import KEY, digest, echoed, make_file
 from nodes import run as micropython
 from portable import ROOT
 
 WAIT_S = 60
-MB = 1 << 20
+SIZE = 250_000
 # Serves, greets the nodes `host` and `desk-9` when it hears of them, and notes who greets it.
 MAIN = f"""
 import asyncio, sys
 sys.path[:0] = ["{ROOT}/core", "{ROOT}/micropython"]
-from dsoftbus_mpy import console_port, files, folder
-from dsoftbus_mpy.bus import ANYONE, Bus
-from dsoftbus_mpy.line_discovery import LineDiscovery
-from dsoftbus_mpy.starts import count_start
+from dsoftbus_mpy import console_port, files
+from dsoftbus_mpy import folder
+from dsoftbus_mpy.bare_bus import ANYONE, BareBus
+from dsoftbus_aio.line_discovery import LineDiscovery
+from dsoftbus_mpy.device.boot_counter import count_start
 
 
 async def greet(bus, line, peer):
@@ -64,7 +66,7 @@ async def note(connection, stream):
 async def main():
     with open("key", "rb") as file:
         key = file.read()
-    bus = Bus(key, "desk-%d" % key[0], allow=ANYONE)
+    bus = BareBus(key, "desk-%d" % key[0], allow=ANYONE)
     files.serve_echo(bus)
     files.FileService(bus, folder.make("files"))
     bus.on_stream("greeting", note)
@@ -83,7 +85,7 @@ async def main():
 
 asyncio.run(main())
 """
-BOARD = Bus(KEY).public
+BOARD = BareBus(KEY).public
 _ports = itertools.count(random.Random().randrange(30000, 50000))
 
 
@@ -114,13 +116,12 @@ class Bridge:
     def __init__(self, discovery_port: int, *paths: str, port: int = 0) -> None:
         words = ("bridge", *paths, "--host", "127.0.0.1", "--interface", "127.0.0.1/8")
         numbers = ("--discovery-port", str(discovery_port), "--port", str(port))
-        self._command = (sys.executable, "-m", "dsoftbus_host.cli", *words, *numbers)
+        self._command = (*quick_command(), *words, *numbers)
 
     def __enter__(self) -> "Bridge":
-        paths = f"{ROOT / 'core'}:{ROOT / 'host'}"
-        environment = {**os.environ, "PYTHONPATH": paths, "PYTHONUNBUFFERED": "1"}
+        unbuffered = environment(PYTHONUNBUFFERED="1")
         self._process = subprocess.Popen(
-            self._command, env=environment, stdout=subprocess.PIPE, stderr=None, text=True
+            self._command, env=unbuffered, stdout=subprocess.PIPE, stderr=None, text=True
         )
         line = self.until("waiting for a board")
         self.port = int(line.split("UDP")[1])
@@ -137,18 +138,21 @@ class Bridge:
         self._process.kill()
 
     def __exit__(self, *exc: object) -> None:
-        """What it said at its end is `summary`."""
+        """Its last words are `summary`."""
         self._process.send_signal(signal.SIGINT)
-        self.summary, _ = self._process.communicate(timeout=WAIT_S)
+        try:
+            self.summary, _ = self._process.communicate(timeout=WAIT_S)
+        finally:
+            self._process.kill()  # one that stays would take the terminals of other tests
 
 
-def nearby(tmp_path: Path, discovery_port: int, name: str = "laptop") -> Nearby:
-    node = Nearby(
-        os.urandom(32),
+def nearby(tmp_path: Path, discovery_port: int, name: str = "laptop") -> Bus:
+    node = Bus(
         name,
-        StoreFile(tmp_path / "trust.json"),
-        lambda event: None,
-        listen=("127.0.0.1", 0),
+        key=os.urandom(32),
+        trust=StoreFile(tmp_path / "trust.json"),
+        on_event=lambda event: None,
+        host="127.0.0.1",
         interfaces=[LOOPBACK],
         discovery_port=discovery_port,
     )
@@ -175,10 +179,10 @@ def test_the_board_is_found_and_reached_by_name(board, tmp_path, discovery_port)
         async with nearby(tmp_path, discovery_port) as node:
             device = await node.heard("desk-0", 20)
             assert device == device_id(BOARD)
-            connection = await node.connect(device)
+            connection = await node.reach(device)
             assert connection.session.route[0] == LINK_DATAGRAM
             assert await echoed(connection) == b"hello"
-            await both_ways(connection, MB)
+            await both_ways(connection, SIZE)
 
     with Bridge(discovery_port, board.port) as bridge:
         bridge.until("desk-0")
@@ -187,7 +191,7 @@ def test_the_board_is_found_and_reached_by_name(board, tmp_path, discovery_port)
 
 
 def test_a_micropython_node_stores_and_fetches_a_file_over_udp(board, tmp_path, discovery_port):
-    path = make_file(tmp_path / "file", MB)
+    path = make_file(tmp_path / "file", SIZE)
     with Bridge(discovery_port, board.port) as bridge:
         bridge.until("desk-0")
         place = (f"127.0.0.1:{bridge.port}", BOARD.hex(), "--link", "udp")
@@ -210,7 +214,7 @@ def test_the_board_begins_a_session_with_a_node_that_it_hears_of(board, tmp_path
             await stream.write(b"ok")
 
         async with nearby(tmp_path, discovery_port, "host") as node:
-            node.bus.on_stream("greeting", greeted)
+            node.on_stream("greeting", greeted)
             assert await greetings.get() == (device_id(BOARD), b"hello, host")
 
     with Bridge(discovery_port, board.port) as bridge:
@@ -234,7 +238,7 @@ def test_what_passes_the_cable_is_not_readable(board, tmp_path, discovery_port):
 
     async def scenario():
         async with nearby(tmp_path, discovery_port) as node:
-            connection = await node.connect(await node.heard("desk-0", 20))
+            connection = await node.reach(await node.heard("desk-0", 20))
             async with await connection.open("echo") as stream:
                 await stream.write(secret * 20)
                 assert await stream.readexactly(len(secret) * 20) == secret * 20
@@ -248,18 +252,23 @@ def test_what_passes_the_cable_is_not_readable(board, tmp_path, discovery_port):
 
 
 def test_a_bridge_that_is_killed_and_started_again(board, tmp_path, discovery_port):
+    passed = bytearray()
+    board.to_board = lambda data: passed.extend(data) or data
+
     async def scenario():
         first = stack.enter_context(Bridge(discovery_port, board.port))
         first.until("desk-0")
         async with nearby(tmp_path, discovery_port) as node:
             device = await node.heard("desk-0", 20)
-            connection = await node.connect(device)
-            echoing = asyncio.create_task(both_ways(connection, MB))
-            await asyncio.sleep(0.5)
+            connection = await node.reach(device)
+            echoing = asyncio.create_task(both_ways(connection, SIZE))
+            while len(passed) < SIZE // 4:
+                await asyncio.sleep(0.01)
+            assert not echoing.done()
             first.kill()
             stack.enter_context(Bridge(discovery_port, board.port, port=first.port))
             await echoing
-            assert node.bus.connections(device) == [connection]
+            assert node.connections(device) == [connection]
 
     with contextlib.ExitStack() as stack:
         run(scenario())
@@ -269,7 +278,7 @@ def test_a_board_that_is_reset_behind_the_bridge_is_reached_again(board, tmp_pat
     async def scenario():
         async with nearby(tmp_path, discovery_port) as node:
             device = await node.heard("desk-0", 20)
-            connection = await node.connect(device)
+            connection = await node.reach(device)
             assert await echoed(connection) == b"hello"
             starts = board.starts
             board.reset()
@@ -280,7 +289,7 @@ def test_a_board_that_is_reset_behind_the_bridge_is_reached_again(board, tmp_pat
             while node.peers.get(device).heard == heard:
                 await asyncio.sleep(0.02)
             connection.abort(END_LOCAL)
-            again = await node.connect(device)
+            again = await node.reach(device)
             assert await echoed(again) == b"hello"
 
     with Bridge(discovery_port, board.port) as bridge:
@@ -291,10 +300,10 @@ def test_a_board_that_is_reset_behind_the_bridge_is_reached_again(board, tmp_pat
 def test_one_process_for_two_boards(board, tmp_path, discovery_port):
     async def scenario():
         async with nearby(tmp_path, discovery_port) as node:
-            other_public = Bus(other_key).public
+            other_public = BareBus(other_key).public
             node.guard.store.add(Entry(other_public, "desk-9", [grant("allow both *")]))
             for name in ("desk-0", "desk-9"):
-                connection = await node.connect(await node.heard(name, 20))
+                connection = await node.reach(await node.heard(name, 20))
                 assert await echoed(connection) == b"hello"
 
     other_key = b"\x09" * 32
@@ -353,11 +362,11 @@ def test_the_commands_reach_an_installed_board_through_the_bridge(
 def test_a_transfer_goes_on_through_a_flood(board, tmp_path, discovery_port):
     async def scenario(port: int):
         async with nearby(tmp_path, discovery_port) as node:
-            connection = await node.connect(await node.heard("desk-0", 20))
+            connection = await node.reach(await node.heard("desk-0", 20))
             flooding = asyncio.create_task(flood(port))
-            await both_ways(connection, MB // 4)
+            await both_ways(connection, SIZE)
             # Another one comes in meanwhile: it shows a cookie.
-            async with Bus(os.urandom(32)) as guest:
+            async with BareBus(os.urandom(32)) as guest:
                 other = await guest.connect("127.0.0.1", port, BOARD, 20000, link="udp")
                 assert await echoed(other) == b"hello"
             flooding.cancel()

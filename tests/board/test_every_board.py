@@ -9,15 +9,17 @@ import pytest
 
 from board.supervisor import Supervisor
 from dsoftbus.errors import PEER_NOT_ALLOWED, PeerError
-from dsoftbus_host.board import boards, provision, remote
-from dsoftbus_host.bus import Bus
+from dsoftbus_host.bare_bus import BareBus
+from dsoftbus_host.board import provision, remote
+from dsoftbus_host.board.make import boards
+from portable import TIMEOUT_S
 
 NO_SOCKETS = "raise ImportError(\"no module named 'socket'\")\n"
 HEAP = "320k"
 
 
 async def echoed(board, secret: bytes, public: bytes, data: bytes) -> bytes:
-    async with Bus(secret) as bus:
+    async with BareBus(secret) as bus:
         connection = await bus.open_serial(board.port).connect(public)
         async with connection, await connection.open("echo") as stream:
             _, back = await asyncio.gather(stream.write(data), stream.readexactly(len(data)))
@@ -31,11 +33,11 @@ def test_a_board_starts_as_a_node(name, flash_of):
         (folder / "lib/socket.py").write_text(NO_SOCKETS)
     with Supervisor(folder, heap=HEAP) as board:
         with remote.connected(board.port) as there:
-            public = provision.provision(there, Bus(secret).public, "laptop").public
+            public = provision.provision(there, BareBus(secret).public, "laptop").public
             said = there.start()
         assert said.startswith("dsoftbus ") and "line on the console" in said, said
         talk = echoed(board, secret, public, b"hello")
-        assert asyncio.run(asyncio.wait_for(talk, 30)) == b"hello"
+        assert asyncio.run(asyncio.wait_for(talk, TIMEOUT_S)) == b"hello"
 
 
 def test_what_a_board_has_not_is_named(flash_of):
@@ -62,7 +64,7 @@ def test_a_second_start_needs_no_more_heap_than_the_first(flash_of):
     with Supervisor(folder, heap="240k") as board:
         for _ in range(2):
             with remote.connected(board.port) as there:
-                provision.provision(there, Bus(os.urandom(32)).public, "laptop")
+                provision.provision(there, BareBus(os.urandom(32)).public, "laptop")
                 assert "line on the console" in there.start()
 
 
@@ -75,17 +77,19 @@ def test_the_least_node_lets_in_whom_it_was_told_of_and_nobody_else(flash_of, co
         assert "failed: files: this board's node has a cable and nothing else" in said
         public = bytes.fromhex(re.search(r"\b[0-9a-f]{64}\b", said)[0])
         with pytest.raises(PeerError) as refused:
-            asyncio.run(asyncio.wait_for(echoed(board, os.urandom(32), public, b"hello"), 30))
+            asyncio.run(
+                asyncio.wait_for(echoed(board, os.urandom(32), public, b"hello"), TIMEOUT_S)
+            )
         assert refused.value.peer_code == PEER_NOT_ALLOWED
         for _ in range(3):  # of two that it holds, the newest stay
             with remote.connected(board.port) as there:
                 secret = os.urandom(32)
-                provision.provision(there, Bus(secret).public, "laptop")
+                provision.provision(there, BareBus(secret).public, "laptop")
                 there.start()
         assert len((folder / "dsoftbus.allowed").read_bytes()) == 64
         data = os.urandom(5000)
         talk = echoed(board, secret, public, data)
-        assert asyncio.run(asyncio.wait_for(talk, 30)) == data
+        assert asyncio.run(asyncio.wait_for(talk, TIMEOUT_S)) == data
 
 
 def test_a_program_on_the_least_node(flash_of):
@@ -110,14 +114,14 @@ def turn(loop):
     secret = os.urandom(32)
     with Supervisor(folder, heap="200k") as board:
         with remote.connected(board.port) as there:
-            public = provision.provision(there, Bus(secret).public, "laptop").public
+            public = provision.provision(there, BareBus(secret).public, "laptop").public
             there.start()
         board.wait_for(b"first turn")
 
         async def ask() -> bytes:
-            async with Bus(secret) as bus:
+            async with BareBus(secret) as bus:
                 connection = await bus.open_serial(board.port).connect(public)
                 async with connection, await connection.open("temperature") as stream:
                     return await stream.read()
 
-        assert asyncio.run(asyncio.wait_for(ask(), 30)) == b"21.5"
+        assert asyncio.run(asyncio.wait_for(ask(), TIMEOUT_S)) == b"21.5"

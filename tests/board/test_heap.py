@@ -1,10 +1,11 @@
-"""What a board's heap has to stand: on the unix port, whose words are twice as long."""
+"""Tests of small heaps on the unix port, whose words are twice as long as a board's."""
 
 import os
 import subprocess
 from pathlib import Path
 
-from dsoftbus_host.board import boards, install
+from dsoftbus_host.board import install
+from dsoftbus_host.board.make import boards
 from portable import TIMEOUT_S, micropython
 
 PROGRAM = Path(__file__).parent / "five_hundred.py"
@@ -16,7 +17,7 @@ def test_five_hundred_sessions_leave_no_growth_in_256k(tmp_path):
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(data)
     done = subprocess.run(
-        (micropython(), "-X", "heapsize=256k", str(PROGRAM)),
+        (*micropython(), "-X", "heapsize=256k", str(PROGRAM)),
         cwd=tmp_path,
         env={**os.environ, "MICROPYPATH": "lib:.frozen"},
         capture_output=True,

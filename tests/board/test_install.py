@@ -2,15 +2,18 @@
 
 import asyncio
 import os
+import shutil
 
 import pytest
 from click.testing import CliRunner
 
 from board.supervisor import Supervisor
 from dsoftbus.errors import BAD_STATE, NOT_PAIRED, LocalError
-from dsoftbus_host.board import boards, install, provision, remote
-from dsoftbus_host.bus import Bus
-from dsoftbus_host.cli import main
+from dsoftbus_host.bare_bus import BareBus
+from dsoftbus_host.board import install, provision, remote
+from dsoftbus_host.board.make import boards
+from dsoftbus_host.cli.command import main
+from portable import TIMEOUT_S
 from support import raises
 
 
@@ -18,6 +21,13 @@ from support import raises
 def board(tmp_path):
     with Supervisor(tmp_path, heap="1M") as supervisor:
         yield supervisor
+
+
+@pytest.fixture
+def node(board, image):
+    """The board as `put` leaves it."""
+    shutil.copytree(image, board.folder, dirs_exist_ok=True)
+    return board
 
 
 def put(board, **options):
@@ -39,19 +49,18 @@ def test_install_writes_what_changed_and_main_last(board):
     assert put(board)[0][:2] == (0, 0)
 
 
-def test_a_cut_leaves_no_main(board, monkeypatch):
-    put(board)
-    (board.folder / "lib/dsoftbus_core.mpy").write_bytes(b"damaged")
+def test_a_cut_leaves_no_main(node, monkeypatch):
+    (node.folder / "lib/dsoftbus_core.mpy").write_bytes(b"damaged")
 
     def cut(*_):
         raise LocalError(BAD_STATE, "the cable is out")
 
     monkeypatch.setattr(remote.Remote, "write", cut)
-    raises("local.bad_state", put, board)
-    assert not (board.folder / "main.py").exists()
+    raises("local.bad_state", put, node)
+    assert not (node.folder / "main.py").exists()
     monkeypatch.undo()
-    assert put(board)[0][:2] == (2, 0)
-    assert (board.folder / "main.py").exists()
+    assert put(node)[0][:2] == (2, 0)
+    assert (node.folder / "main.py").exists()
 
 
 async def echo(bus, board, public, data):
@@ -66,43 +75,63 @@ def test_an_installed_and_provisioned_board_is_a_node_after_every_reset(board):
     put(board)
     secret, data = os.urandom(32), os.urandom(30_000)
     with remote.connected(board.port) as there:
-        public = provision.provision(there, Bus(secret).public, "laptop").public
+        public = provision.provision(there, BareBus(secret).public, "laptop").public
         there.reset()
 
     async def talk():
-        async with Bus(secret) as bus:
+        async with BareBus(secret) as bus:
             assert await echo(bus, board, public, data) == data
 
     for _ in range(2):
         board.wait_for(b"dsoftbus ")
-        asyncio.run(asyncio.wait_for(talk(), 30))
+        asyncio.run(asyncio.wait_for(talk(), TIMEOUT_S))
         with remote.connected(board.port) as there:  # the node gives the console back
             assert there.ask("1 + 1") == 2
             there.reset()
 
 
-def test_a_stranger_may_do_nothing(board):
-    put(board)
-    with remote.connected(board.port) as there:
-        public = provision.provision(there, Bus(os.urandom(32)).public, "laptop").public
+def test_a_stranger_may_do_nothing(node):
+    with remote.connected(node.port) as there:
+        public = provision.provision(there, BareBus(os.urandom(32)).public, "laptop").public
         there.reset()
-    board.wait_for(b"dsoftbus ")
+    node.wait_for(b"dsoftbus ")
 
     async def talk():
-        async with Bus(os.urandom(32)) as bus:
-            await echo(bus, board, public, b"let me in")
+        async with BareBus(os.urandom(32)) as bus:
+            await echo(bus, node, public, b"let me in")
 
-    refused = raises("session.end.peer", asyncio.run, asyncio.wait_for(talk(), 30))
+    refused = raises("session.end.peer", asyncio.run, asyncio.wait_for(talk(), TIMEOUT_S))
     assert refused.peer_code == NOT_PAIRED
 
 
-def test_removing_leaves_the_key_and_the_trust(board):
-    put(board)
-    with remote.connected(board.port) as there:
-        provision.provision(there, Bus(os.urandom(32)).public, "laptop")
+def test_removing_leaves_the_key_and_the_trust(node):
+    with remote.connected(node.port) as there:
+        provision.provision(there, BareBus(os.urandom(32)).public, "laptop")
         assert install.remove(there) > 30
-    left = sorted(path.name for path in board.folder.rglob("*") if path.is_file())
+    left = sorted(path.name for path in node.folder.rglob("*") if path.is_file())
     assert left == ["config.json", "dsoftbus.key", "trust.json"]
+
+
+def test_removing_all_leaves_what_is_of_others(node):
+    theirs = {"app.py", "main.py.before", "dsoftbus.txt", "notes/dsoftbus.key", "lib/theirs.py"}
+    (node.folder / "notes").mkdir()
+    (node.folder / "trust.json.new").mkdir()  # a folder is no file of a node
+    beside = (
+        "trust.json.damaged-1",
+        "dsoftbus.key.next.new",
+        "config.json.damaged",
+        "main.py.new",
+    )
+    for name in (*theirs, *install.KEPT, *beside):
+        (node.folder / name).write_text("{}")
+    with remote.connected(node.port) as there:
+        kept = {*install.KEPT, *beside[:3]}
+        assert set(install.kept(there)) == kept
+        install.remove(there)
+        assert kept <= {path.name for path in node.folder.iterdir()}
+        assert install.remove(there, everything=True) == len(kept)
+    left = (path for path in node.folder.rglob("*") if path.is_file())
+    assert {str(path.relative_to(node.folder)) for path in left} == theirs
 
 
 def test_the_commands(board, tmp_path_factory):

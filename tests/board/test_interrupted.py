@@ -11,7 +11,8 @@ from mpremote.transport_serial import SerialTransport
 
 from board.supervisor import Supervisor
 from dsoftbus.errors import BAD_STATE, LocalError
-from dsoftbus_host.board import boards, build, install, remote, settings
+from dsoftbus_host.board import install, remote, settings
+from dsoftbus_host.board.make import boards, compiler
 from support import raises
 
 UNIX = boards.find("unix")
@@ -53,7 +54,13 @@ class Disk:
         self._step()
         return Path(path).read_bytes() if Path(path).exists() else None
 
-    def write(self, path: str, data: bytes) -> None:
+    def make_folders(self, files) -> None:
+        self._step()
+        for path in files:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+        self._step()
+
+    def write(self, path: str, data: bytes, progress=lambda done: None) -> None:
         for part in (data[: len(data) // 2], data):
             self._step()
             Path(path + ".new").write_bytes(part)
@@ -75,7 +82,7 @@ def held() -> dict[str, bytes]:
 
 
 def put(files: dict[str, bytes], steps: int, monkeypatch) -> bool:
-    """Whether the installation came to its end."""
+    """Returns whether the installation came to its end."""
     monkeypatch.setattr(install, "files_for", lambda *_: files)
     try:
         install.install(Disk(steps), UNIX, lambda *_: None)
@@ -134,7 +141,7 @@ def test_a_configuration_that_fat_left_half_renamed_is_kept(tmp_path, monkeypatc
 
 def age(board) -> None:
     """Makes the node an older one: whole, with a file that differs, and one that is no more."""
-    older = build.compiled(build.linked_source("core"), "dsoftbus_core", "x64")
+    older = compiler.compiled(compiler.linked_source("core"), "dsoftbus_core", "x64")
     (board.folder / "lib/dsoftbus_core.mpy").write_bytes(older)
     (board.folder / "lib/dsoftbus_old.mpy").write_bytes(b"stale")
 
@@ -298,7 +305,8 @@ def test_a_flash_without_room_is_refused(tmp_path, command, monkeypatch):
 
 
 def answering(mpy: int):
-    """What a board answers whose machine code is of this kind, as `sys.implementation` says it."""
+    """Returns the answer of a board whose machine code is of this kind, as `sys.implementation`
+    says it."""
     return lambda _, what: mpy if "'_mpy'" in what else ("linux", "")
 
 
@@ -314,7 +322,9 @@ def test_another_mpy_version_is_told_what_to_do(board, command, monkeypatch):
 
 def test_a_file_that_arrives_changed_is_not_put_in_place(board):
     with remote.connected(board.port) as there:
-        there._transport.fs_writefile = lambda path, data: (board.folder / path).write_bytes(b"?")
+        there._transport.fs_writefile = lambda path, data, **_: (board.folder / path).write_bytes(
+            b"?"
+        )
         raises("local.bad_state", there.write, "config.json", b"{}")
     assert json.loads((board.folder / "config.json").read_text())["name"] == "board"
 
@@ -325,6 +335,8 @@ def test_sources_make_the_same_node(tmp_path, command):
     with Supervisor(folder, heap="2M") as board:
         said, status = command("install", board.port, "--board", "unix", "--source")
         assert status == 0 and "line on the console" in said
-        assert (folder / "lib/dsoftbus/noise.py").exists() and not [*folder.rglob("*.mpy")]
+        assert (folder / "lib/dsoftbus/noise/handshake_state.py").exists() and not [
+            *folder.rglob("*.mpy")
+        ]
         said, status = command("install", board.port, "--board", "unix")  # and back
         assert status == 0 and not [*folder.rglob("lib/**/noise.py")]

@@ -11,15 +11,17 @@ from click.testing import CliRunner
 from board.conftest import HEAP
 from board.supervisor import Supervisor
 from dsoftbus.const import LINK_LINE
+from dsoftbus.errors import OTHER_KEY, LocalError
 from dsoftbus.identity import device_id
 from dsoftbus.trust.acl import grant
 from dsoftbus.trust.store import Entry
-from dsoftbus_host.board import boards, install, provision, remote
+from dsoftbus_host.bare_bus import BareBus
+from dsoftbus_host.board import install, provision, remote
+from dsoftbus_host.board.make import boards
 from dsoftbus_host.bus import Bus
-from dsoftbus_host.cli import main
-from dsoftbus_host.interfaces import LOOPBACK
-from dsoftbus_host.nearby import Nearby
-from dsoftbus_host.store_file import StoreFile
+from dsoftbus_host.cli.command import main
+from dsoftbus_host.discovery.interfaces import LOOPBACK
+from dsoftbus_host.storage.trust_file import StoreFile
 from nodes import KEY, echoed
 from portable import ROOT, TIMEOUT_S
 
@@ -30,13 +32,13 @@ micropython.kbd_intr(-1)  # what the host still sends must not interrupt the sta
 import asyncio, sys
 sys.path[:0] = ["{ROOT}/core", "{ROOT}/micropython"]
 from dsoftbus_mpy import console_port, files
-from dsoftbus_mpy.bus import ANYONE, Bus
-from dsoftbus_mpy.starts import count_start
-from dsoftbus_mpy.line_discovery import LineDiscovery
+from dsoftbus_mpy.bare_bus import ANYONE, BareBus
+from dsoftbus_mpy.device.boot_counter import count_start
+from dsoftbus_aio.line_discovery import LineDiscovery
 
 
 async def main():
-    bus = Bus(bytes(range(32)), "desk", allow=ANYONE)
+    bus = BareBus(bytes(range(32)), "desk", allow=ANYONE)
     files.serve_echo(bus)
     port = bus.open_serial(console_port.ConsolePort())
     LineDiscovery(bus, port, count_start("starts"), ("echo",))
@@ -46,7 +48,7 @@ async def main():
 
 asyncio.run(main())
 """
-BOARD_ID = device_id(Bus(KEY).public)
+BOARD_ID = device_id(BareBus(KEY).public)
 _ports = itertools.count(random.Random().randrange(30000, 50000))
 
 
@@ -75,29 +77,52 @@ def test_discover_lists_the_board_with_its_port(board, tmp_path):
 def test_a_paired_peer_is_reached_by_name_and_after_a_reset(board, tmp_path):
     async def scenario():
         file = StoreFile(tmp_path / "trust.json")
-        nearby = Nearby(
-            os.urandom(32),
+        nearby = Bus(
             "laptop",
-            file,
-            lambda event: None,
-            listen=None,
+            key=os.urandom(32),
+            trust=file,
+            on_event=lambda event: None,
+            listen=False,
             interfaces=[LOOPBACK],
             discovery_port=next(_ports),
             serial=[board.port],
         )
-        nearby.guard.store.add(Entry(Bus(KEY).public, "desk", [grant("allow both *")]))
+        nearby.guard.store.add(Entry(BareBus(KEY).public, "desk", [grant("allow both *")]))
         async with nearby:
             device = await nearby.heard("desk")
-            connection = await nearby.connect(device)
+            connection = await nearby.reach(device)
             assert connection.session.route == (LINK_LINE, board.port, 0)
             assert await echoed(connection) == b"hello"
             heard = nearby.peers.get(device).heard
             board.reset()
             await until(lambda: nearby.peers.get(device).heard > heard)
             connection.abort(0)
-            again = await nearby.connect(device)
+            again = await nearby.reach(device)
             assert again is not connection
             assert await echoed(again) == b"hello"
+
+    asyncio.run(asyncio.wait_for(scenario(), TIMEOUT_S))
+
+
+def test_a_board_that_has_a_new_key_is_named_with_it(board, tmp_path):
+    async def scenario():
+        file = StoreFile(tmp_path / "trust.json")
+        place = {"interfaces": [LOOPBACK], "discovery_port": next(_ports), "serial": [board.port]}
+        nearby = Bus(
+            "laptop",
+            key=os.urandom(32),
+            trust=file,
+            on_event=lambda event: None,
+            listen=False,
+            **place,
+        )
+        before = BareBus(os.urandom(32)).public  # what the board had when it was trusted
+        nearby.guard.store.add(Entry(before, "desk", [grant("allow both *")]))
+        async with nearby:
+            await until(lambda: nearby.peers.get(BOARD_ID) is not None)
+            with pytest.raises(LocalError) as unheard:
+                await nearby.heard("desk", 0.1)
+            assert unheard.value.code == OTHER_KEY and BOARD_ID in str(unheard.value)
 
     asyncio.run(asyncio.wait_for(scenario(), TIMEOUT_S))
 
@@ -116,15 +141,17 @@ def test_the_least_node_is_found_too_where_it_has_the_slice(tmp_path):
         file = StoreFile(tmp_path / "trust.json")
         file.store.add(Entry(public, "least", [grant("allow both *")]))
         place = {"interfaces": [LOOPBACK], "discovery_port": next(_ports), "serial": [port]}
-        nearby = Nearby(secret, "laptop", file, lambda event: None, listen=None, **place)
+        nearby = Bus(
+            "laptop", key=secret, trust=file, on_event=lambda event: None, listen=False, **place
+        )
         async with nearby:
-            assert await echoed(await nearby.connect(await nearby.heard("least"))) == b"hello"
+            assert await echoed(await nearby.reach(await nearby.heard("least"))) == b"hello"
 
     with Supervisor(folder, heap=HEAP) as board:
         with remote.connected(board.port) as there:
-            public = provision.provision(there, Bus(secret).public, "laptop").public
+            public = provision.provision(there, BareBus(secret).public, "laptop").public
             there.start()
-        asyncio.run(asyncio.wait_for(scenario(board.port, public), 30))
+        asyncio.run(asyncio.wait_for(scenario(board.port, public), TIMEOUT_S))
 
 
 async def until(condition) -> None:

@@ -4,9 +4,9 @@ import asyncio
 import os
 
 from board.supervisor import Supervisor
+from dsoftbus_host.bare_bus import BareBus
 from dsoftbus_host.board import provision, remote
-from dsoftbus_host.board.lines import Lines
-from dsoftbus_host.bus import Bus
+from dsoftbus_host.board.console_text import Lines
 
 TICKING = """
 import asyncio
@@ -52,7 +52,7 @@ def test_a_port_that_is_busy_or_not_there(board, command):
     board.wait_for(b"dsoftbus ")
 
     async def busy():
-        async with Bus(os.urandom(32)) as bus:
+        async with BareBus(os.urandom(32)) as bus:
             bus.open_serial(board.port)
             return [await asyncio.to_thread(command, word, board.port) for word in ("logs", "run")]
 
@@ -79,6 +79,6 @@ def test_a_board_without_a_program_has_not_started(bare, command):
 
 def test_the_key_of_a_token_stays_where_it_is_made(board):
     with remote.connected(board.port) as there:
-        public = provision.provision(there, Bus(os.urandom(32)).public, "laptop").public
+        public = provision.provision(there, BareBus(os.urandom(32)).public, "laptop").public
     secret = (board.folder / "dsoftbus.key").read_bytes()
     assert public not in secret and len(public) == 32

@@ -10,7 +10,8 @@ import threading
 import pytest
 
 from board.supervisor import Supervisor
-from dsoftbus_host.board import boards, remote
+from dsoftbus_host.board import remote
+from dsoftbus_host.board.make import boards
 from portable import ROOT, TIMEOUT_S, micropython
 
 UNIX = boards.find("unix")
@@ -70,7 +71,7 @@ def test_mip_installs_a_node_on_micropython(handler, package, served, tmp_path):
     (tmp_path / "lib").mkdir()
     program = f"import mip; mip.install({url!r}, target={str(tmp_path / 'lib')!r})"
     done = subprocess.run(
-        (micropython(), "-c", program),
+        (*micropython(), "-c", program),
         capture_output=True,
         text=True,
         timeout=TIMEOUT_S,

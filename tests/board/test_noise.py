@@ -1,9 +1,9 @@
-"""What a board is installed with makes random bytes out of noise: the linked slice itself."""
+"""The installed slice itself makes random bytes out of noise."""
 
 import time
 
 from board.supervisor import Supervisor
-from dsoftbus_host.board import build
+from dsoftbus_host.board.make import compiler
 
 # As a board's module `machine`: this port's own has no converter.
 MACHINE = """
@@ -22,7 +22,7 @@ def unique_id():
     return b"board"
 """
 MAIN = """
-from dsoftbus_mpy.hardware import generator
+from dsoftbus_mpy.noise_source.sources import generator
 
 random = generator("dsoftbus.seed", 4)
 print("random", len(random(32)), random(32) != random(32))
@@ -36,7 +36,7 @@ DEAD = MACHINE.replace("(os.urandom(1)[0] & 7) << 4", "64")
 def test_random_bytes_out_of_noise_on_a_board(flash_of):
     folder = flash_of("rpi_pico")
     (folder / "lib/machine.py").write_text(MACHINE)
-    (folder / "main.py").write_text(build.program_source(MAIN))
+    (folder / "main.py").write_text(compiler.program_source(MAIN))
     with Supervisor(folder, heap="320k") as board:
         board.wait_for(b"channel 4")
         board.wait_for(b"random 32 True")
@@ -52,7 +52,7 @@ def test_random_bytes_out_of_noise_on_a_board(flash_of):
 def test_a_dead_converter_on_a_board(flash_of):
     folder = flash_of("rpi_pico")
     (folder / "lib/machine.py").write_text(DEAD)
-    (folder / "main.py").write_text(build.program_source(MAIN))
+    (folder / "main.py").write_text(compiler.program_source(MAIN))
     with Supervisor(folder, heap="320k") as board:
         board.wait_for(b"converter: repetition count")
     assert not (folder / "dsoftbus.seed").exists()

@@ -1,5 +1,6 @@
-"""Sessions with a board of real speed over its console: nothing stalls, nothing is given up. What
-it takes is for `tests/core/test_slow_board.py`, in virtual time: nothing is held to a time."""
+"""Sessions with a board of real speed over its console: nothing stalls, nothing is given up. The
+time it takes is for `tests/core/test_slow_board.py`, in virtual time: nothing here is held to a
+time."""
 
 import asyncio
 import random
@@ -8,17 +9,17 @@ import pytest
 
 from board.slow import SlowBoard
 from board.test_serial import HOST_SECRET, MAIN, MINIMAL, SECRET, Noise
-from dsoftbus_host.bus import Bus
+from dsoftbus_host.bare_bus import BareBus
 
 LIMIT_S = 120  # ends what hangs
 SIZES = (10, 300, 1000, 3000)
 
 
 async def echoes(board, sizes, noise=None) -> None:
-    async with Bus(HOST_SECRET) as bus:
+    async with BareBus(HOST_SECRET) as bus:
         port = bus.open_serial(board.port)
         board.keys = 2
-        connection = await port.connect(Bus(SECRET).public, LIMIT_S * 1000)
+        connection = await port.connect(BareBus(SECRET).public, LIMIT_S * 1000)
         if noise is not None:
             noise.on = True
         async with await connection.open("echo") as stream:

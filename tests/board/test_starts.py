@@ -4,7 +4,7 @@ does many more."""
 import pytest
 
 from board import power_on
-from dsoftbus_host.board import boards
+from dsoftbus_host.board.make import boards
 
 STARTS = 6
 LARGEST = 2048  # bytes of the unix port, whose words are twice as long

@@ -1,5 +1,6 @@
 """The board in CI behaves as a board does to mpremote, and to whoever opens its port."""
 
+import contextlib
 import subprocess
 import sys
 import time
@@ -38,6 +39,16 @@ def read_until(port: serial.Serial, text: bytes) -> bytes:
     return seen
 
 
+@contextlib.contextmanager
+def at_prompt(board):
+    """The board's port. Opening it drops what the board has said before."""
+    board.wait_for(PROMPT)
+    with serial.Serial(board.port, timeout=0.1) as port:
+        port.write(b"\r")
+        read_until(port, PROMPT)
+        yield port
+
+
 def test_mpremote_runs_programs_and_copies_files(board, tmp_path):
     assert mpremote(board, "resume", "exec", "import sys; print(sys.platform)") == "linux\n"
     (tmp_path / "file").write_text("contents")
@@ -56,8 +67,7 @@ def test_a_soft_reset_keeps_files_and_nothing_else(board):
 def test_main_runs_at_every_start_but_one_into_the_raw_repl(board):
     (board.folder / "boot.py").write_text("print('booting')\n")
     (board.folder / "main.py").write_text("print('main runs')\n")
-    with serial.Serial(board.port, timeout=0.1) as port:
-        read_until(port, PROMPT)
+    with at_prompt(board) as port:
         port.write(b"\x04")
         seen = read_until(port, PROMPT)
         assert b"soft reboot\r\nbooting" in seen and b"main runs" in seen
@@ -69,8 +79,7 @@ def test_main_runs_at_every_start_but_one_into_the_raw_repl(board):
 
 
 def test_ctrl_c_interrupts_a_program_unless_it_owns_the_line(board):
-    with serial.Serial(board.port, timeout=0.1) as port:
-        read_until(port, PROMPT)
+    with at_prompt(board) as port:
         port.write(b"while True: pass\r\r")
         read_until(port, b"... ")
         time.sleep(0.1)  # the REPL gives Ctrl-C its meaning as it starts the program

@@ -13,16 +13,15 @@ import pytest
 from click.testing import CliRunner
 
 from board.supervisor import Supervisor
+from dsoftbus.base.key_file import decode_secret
 from dsoftbus.errors import BAD_STATE, NOT_PAIRED, LocalError
-from dsoftbus.secret import decode_secret
 from dsoftbus.trust import invitation
-from dsoftbus_host import keys
+from dsoftbus_host import key_file
+from dsoftbus_host.bare_bus import BareBus
 from dsoftbus_host.board import remote
-from dsoftbus_host.bus import Bus
-from dsoftbus_host.cli import main
-from dsoftbus_host.store_file import StoreFile
-
-TIMEOUT_S = 30
+from dsoftbus_host.cli.command import main
+from dsoftbus_host.storage.trust_file import StoreFile
+from portable import TIMEOUT_S
 
 
 def free_port(kind: int = socket.SOCK_STREAM) -> int:
@@ -47,9 +46,9 @@ class Laptop:
         return result.output
 
     async def echoed(self, link: str, port: int, public: bytes) -> bytes:
-        """What the board's echo says over its network: no pairing, no token."""
+        """Returns the answer of the board's echo over its network: no pairing, no token."""
         async with (
-            Bus(keys.load_or_make(self.key)) as bus,
+            BareBus(key_file.load_or_make(self.key)) as bus,
             await bus.connect("127.0.0.1", port, public, link=link) as connection,
             await connection.open("echo") as stream,
         ):
@@ -156,7 +155,7 @@ def test_no_secret_of_the_board_passes_the_cable(flash, tmp_path):
         laptop.run("board", "token", board.port)
     secret = decode_secret((flash / "dsoftbus.key").read_bytes())
     everything = b"".join(passed)
-    assert Bus(secret).public.hex().encode() in everything
+    assert BareBus(secret).public.hex().encode() in everything
     for shape in (secret, secret.hex().encode(), repr(secret)[2:-1].encode()):
         assert shape not in everything
     assert decode_secret(laptop.key.read_bytes()).hex().encode() not in everything
@@ -209,10 +208,12 @@ class Failing:
 
 
 def trusting(flash: Path, laptop: Laptop) -> tuple[bool, bool]:
-    """Whether the board trusts the laptop, and the laptop the board."""
+    """Returns whether the board trusts the laptop, and the laptop the board."""
     held = flash / "trust.json"
-    board = Bus(decode_secret((flash / "dsoftbus.key").read_bytes())) if held.exists() else None
-    public = Bus(decode_secret(laptop.key.read_bytes())).public.hex()
+    board = (
+        BareBus(decode_secret((flash / "dsoftbus.key").read_bytes())) if held.exists() else None
+    )
+    public = BareBus(decode_secret(laptop.key.read_bytes())).public.hex()
     known = laptop.trust.exists() and len(StoreFile(laptop.trust).store) > 0
     return board is not None and public in held.read_text(), known
 

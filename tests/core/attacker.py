@@ -4,18 +4,17 @@ It has a key of its own, proves it, and sends all that is worth having together 
 """
 
 from dsoftbus.const import SMALL
-from dsoftbus.crypto.provider import suite as portable
 from dsoftbus.node import Node
+from provided import SUITE
 from support import Random
 
-NAMES = ("file/owned", "echo", "keep", "dsoftbus.pair", "dsoftbus.keys")
+NAMES = ("replace/owned", "echo", "keep", "dsoftbus.pair", "dsoftbus.keys")
 PAYLOAD = b"\0\0\0\5owned"  # as a file: its size, and itself
-_SUITE = portable()
 _DIGEST_BYTES = 32
 
 
 def attacker(seed: int = 66) -> Node:
-    return Node({1: _SUITE}, _SUITE.keypair(Random(seed)(32)), Random(seed + 1), SMALL, "stranger")
+    return Node({1: SUITE}, SUITE.keypair(Random(seed)(32)), Random(seed + 1), SMALL, "stranger")
 
 
 class OverStream:

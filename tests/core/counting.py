@@ -31,7 +31,7 @@ class CountingPair:
 
 
 def counted(node) -> CountingSuite:
-    """From now on the scalar multiplications of `node`, under its first suite, are counted."""
+    """Counts the scalar multiplications of `node` from now on, under its first suite."""
     local = node.local
     counter = CountingSuite(local.suites[1])
     local.suites = {1: counter}

@@ -1,4 +1,5 @@
-"""What tests of changing addresses share: a talk that is over, and what went where in it."""
+"""The common part of tests of changing addresses: a talk that is over, and what went where in
+it."""
 
 from dsoftbus.const import REC_PROTECTED
 from dsoftbus.session.path_validation import PROOF_PACKET
@@ -44,13 +45,13 @@ def say(talk, node):
 
 
 def raw_packet(session, plain):
-    """What `session` might send, were it not so well-behaved."""
+    """Returns a packet that `session` might send, were it not so well-behaved."""
     out = bytearray(len(plain) + 25)
-    return bytes(out[: session._protect.seal(plain, 0, len(plain), out)])
+    return bytes(out[: session.protection.seal(plain, 0, len(plain), out)])
 
 
 def answers_as(talk, address):
-    """From now on `a` sends under `address`, which it does not have."""
+    """Has `a` send under `address`, which it does not have, from now on."""
     talk.a.link.sendto = lambda buffer, n, path: (
         talk.network.send(address, path, bytes(memoryview(buffer)[:n])) or True
     )

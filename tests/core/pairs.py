@@ -3,14 +3,15 @@
 from hashlib import sha256
 
 from dsoftbus import errors
-from dsoftbus.codec import copy
+from dsoftbus.base.codec import copy
 from dsoftbus.const import ANYONE, DATA, EV_CLOSED, OPEN, SMALL
 from dsoftbus.crypto.suite import SHA256
+from dsoftbus.handshake.hello import own
+from dsoftbus.mux.frames import put_header
+from dsoftbus.mux.keepalive import Keepalive
+from dsoftbus.mux.mux import Mux
+from dsoftbus.mux.windows import resize
 from dsoftbus.node import Node
-from dsoftbus.session.frames import put_header
-from dsoftbus.session.hello import own
-from dsoftbus.session.keepalive import Keepalive
-from dsoftbus.session.mux import Mux
 from dsoftbus.session.session import (
     AWAIT_FINISH,
     AWAIT_INIT,
@@ -130,7 +131,7 @@ class Sessions:
         return self
 
     def drive(self) -> int:
-        """Until neither has more to say; returns how many bytes went both ways."""
+        """Runs until neither has more to say; returns how many bytes went both ways."""
         total = 0
         for _ in range(10000):
             moved = self.move(self.a, self.b) + self.move(self.b, self.a)
@@ -202,6 +203,7 @@ class Muxes:
         self.keep_b = Keepalive(other.keepalive_ms, 0)
         self.a = Mux(True, profile, copy, self.keep_a)
         self.b = Mux(False, other, copy, self.keep_b)
+        self.a.resize = self.b.resize = resize
         self.a.start(own(other, ""))
         self.b.start(own(profile, ""))
         self.room = min(profile.record_bytes, other.record_bytes) - 1 - TAG
@@ -257,5 +259,5 @@ def seal(session, frames: bytes) -> bytes:
     """A record of `frames` from `session`, sealed as it would, whatever they are."""
     out = bytearray(3 + len(frames) + TAG)
     out[3 : 3 + len(frames)] = frames
-    session._protect.seal(out, 0, 3 + len(frames))
+    session.protection.seal(out, 0, 3 + len(frames))
     return bytes(out)

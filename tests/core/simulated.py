@@ -1,5 +1,8 @@
 """Two nodes in a simulated network that send each other bytes: what the datagram tests share."""
 
+import sys
+
+import provided
 from dsoftbus.const import (
     ANYONE,
     EV_ACCEPTED,
@@ -13,21 +16,17 @@ from dsoftbus.const import (
     HOST,
     SUITE_CHACHA_SHA256,
 )
-from dsoftbus.link.drop_labels import labelled
+from dsoftbus.packet.drop_labels import labelled
 from dsoftbus_sim.faults import Faults
 from dsoftbus_sim.network import Network
 from dsoftbus_sim.node import SimNode
 from dsoftbus_sim.world import World
+from pairs import ToySuite
 
-try:
-    from dsoftbus_host.crypto import suite
-except ImportError:
-    try:
-        from dsoftbus_mpy.crypto import suite
-    except ImportError:
-        from dsoftbus.crypto.provider import suite
-
-SUITES = {SUITE_CHACHA_SHA256: suite(SUITE_CHACHA_SHA256)}
+# On the WebAssembly port portable crypto takes longer than all else. It has its own tests there,
+# and whole sessions in test_session and test_golden.
+SUITE = ToySuite() if sys.platform == "webassembly" else provided.SUITE
+SUITES = {SUITE_CHACHA_SHA256: SUITE}
 LONG_MS = 3600000  # of virtual time: a bound for what ends long before
 
 
@@ -130,7 +129,7 @@ class Talk:
     # Checks
 
     def run(self, ms=LONG_MS):
-        """Until both have all; asserts that it is the same bytes."""
+        """Runs until both have all; asserts that it is the same bytes."""
         done = self.world.run(ms, self.is_done)
         assert done, "%s: after %d ms %d and %d bytes, %d ends, closed %s" % (
             self.what,

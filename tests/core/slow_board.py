@@ -4,6 +4,7 @@ each byte, a turn of its loop, a key, sealing and opening cost it time, and so d
 The costs are those of a Pico at 125 MHz, whose console is USB or a UART.
 """
 
+from dsoftbus.base.ticks import earliest
 from dsoftbus.const import (
     ANYONE,
     EV_ACCEPTED,
@@ -15,15 +16,15 @@ from dsoftbus.const import (
 )
 from dsoftbus.crypto.suite import Suite
 from dsoftbus.datagram_pump import DatagramPump
-from dsoftbus.line_link import LineLink
-from dsoftbus.link.line import NEIGHBOUR
+from dsoftbus.line.line import NEIGHBOUR
+from dsoftbus.line.line_link import LineLink
 from dsoftbus.node import Node
-from dsoftbus.ticks import earliest
 from simulated import SUITES, pattern
 from support import Random
 from wires import BITS_A_BYTE, Way
 
 BYTE_US = 70  # to read a byte from the console
+UART_BYTE_US = 2  # and from a UART, of which one call takes what is there
 SENT_BYTE_US = 4  # to hand one to it
 CRYPTO_BYTE_NS = 2140
 KEY_US = 120000  # an X25519
@@ -111,7 +112,8 @@ class Bounded(Way):
         self._arrived = bytearray()
 
     def _arrive(self, now_us: int) -> None:
-        self._arrived += self.get(now_us)
+        if self._under_way and self._under_way[0][0] <= now_us:
+            self._arrived += self.get(now_us)
 
     def free(self, now_us: int) -> bool:
         self._arrive(now_us)
@@ -121,7 +123,7 @@ class Bounded(Way):
         return max(self._free_us, now_us)
 
     def waits(self, now_us: int) -> bool:
-        """Whether there is something to read."""
+        """Tells whether there is something to read."""
         self._arrive(now_us)
         return len(self._arrived) > 0
 
@@ -130,6 +132,23 @@ class Bounded(Way):
         data = bytes(self._arrived[:most])
         self._arrived = self._arrived[most:]
         return data
+
+
+class Uart(Bounded):
+    """A way without flow control, to a UART whose driver keeps `rxbuf` bytes until they are read:
+    what comes beyond is lost."""
+
+    def __init__(self, baud, random, noise, rxbuf):
+        super().__init__(baud, random, noise)
+        self.rxbuf = rxbuf
+        self.overrun = 0  # bytes that were lost so
+        self.most = 0  # that have waited
+
+    def _arrive(self, now_us: int) -> None:
+        self._arrived += self.get(now_us)
+        self.overrun += max(len(self._arrived) - self.rxbuf, 0)
+        self._arrived = self._arrived[: self.rxbuf]
+        self.most = max(self.most, len(self._arrived))
 
 
 class Side:
@@ -142,7 +161,7 @@ class Side:
         random = Random(desk.random.bits16())
         self.desk = desk
         self.clock_us = 0
-        self.turns = 0
+        self.turns = self.pauses = 0
         static = suite.keypair(random(32))
         suites = {SUITE_CHACHA_SHA256: suite}
         self.node = Node(suites, static, random, profile, allowed=ANYONE)
@@ -205,6 +224,7 @@ class Side:
         self.turns += 1
         self.spend(us)
         if self.turn_us and not self.turns % GARBAGE_TURNS:
+            self.pauses += 1
             self.spend(GARBAGE_US)
 
     def has_work(self, now_us: int) -> bool:
@@ -219,6 +239,8 @@ class Side:
     def deadline(self):
         """In ms, or None."""
         due = self.link.poll_timer()
+        if self.link.blocked and due is not None:  # it waits for the port, and does not try it
+            due = max(due, self.out.free_at(self.clock_us) // 1000 + 1)
         if self.pump.blocked:  # what is due waits for the line, and would be due again at once
             return due
         return earliest(due, self.endpoint.poll_timer())
@@ -244,9 +266,9 @@ class Board(Side):
     sent = 0
     waits_to_write = True
 
-    def __init__(self, desk, ways, profile, turn_ms):
+    def __init__(self, desk, ways, profile, turn_ms, byte_us):
         super().__init__(desk, ways, profile, costly(SUITES[SUITE_CHACHA_SHA256], self.spend))
-        self.byte_us = BYTE_US
+        self.byte_us = byte_us
         self.sent_byte_us = SENT_BYTE_US
         self.turn_us = turn_ms * 1000
         self.clock_us = 0  # its own key it has made before
@@ -326,18 +348,24 @@ class Laptop(Side):
 
 
 class Desk:
-    """`laptop` and `board` on a cable of `baud`, of whose bytes `noise` of 65536 are spoilt."""
+    """`laptop` and `board` on a cable of `baud`, of whose bytes `noise` of 65536 are spoilt.
 
-    def __init__(self, baud=115200, turn_ms=20, noise=0, profile=SMALL, seed=1):
+    The board has it at its console, or with `rxbuf` at a UART that keeps so many bytes.
+    """
+
+    def __init__(self, baud=115200, turn_ms=20, noise=0, profile=SMALL, seed=1, rxbuf=0):
         self.what = "%d baud, turns of %d ms, noise %d, seed %d" % (baud, turn_ms, noise, seed)
         self.random = Random(seed)
         self.now_us = 0
         self.baud = baud
         self.turn_ms = turn_ms
         there = Bounded(baud, self.random, noise, UNREAD_MAX)
+        if rxbuf:
+            there = Uart(baud, self.random, noise, rxbuf)
         back = Bounded(baud, self.random, noise)
         self.laptop = Laptop(self, (there, back))
-        self.board = Board(self, (back, there), profile, turn_ms)
+        self.byte_us = UART_BYTE_US if rxbuf else BYTE_US
+        self.board = Board(self, (back, there), profile, turn_ms, self.byte_us)
         self.ways = (there, back)
 
     def run(self, until, seconds: int) -> int:

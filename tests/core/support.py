@@ -1,4 +1,5 @@
-"""What the portable tests share; it runs on every interpreter, so it uses the core's subset."""
+"""The common part of the portable tests; it runs on every interpreter, so it uses the core's
+subset."""
 
 import hashlib
 import json
@@ -16,6 +17,14 @@ except ImportError:
 from dsoftbus.errors import BusError
 
 
+def _setting(name: str) -> str:
+    getenv = getattr(os, "getenv", None)  # absent where there is no environment (WebAssembly)
+    return (getenv and getenv(name)) or ""
+
+
+WHOLE = bool(_setting("DSOFTBUS_WHOLE"))  # campaigns of which `make test` walks a sample
+
+
 def vectors(name: str):
     """The published vectors in the JSON file `name`, or None where the files are not present.
 
@@ -29,9 +38,8 @@ def vectors(name: str):
 
 
 def _vectors_folder() -> str:
-    getenv = getattr(os, "getenv", None)  # absent where there is no environment (WebAssembly)
     here = __file__.rsplit("/", 1)[0] if "/" in __file__ else "."
-    return (getenv and getenv("DSOFTBUS_VECTORS")) or here + "/../../../shared/vectors"
+    return _setting("DSOFTBUS_VECTORS") or here + "/../../../shared/vectors"
 
 
 def raises(expected, call, *args) -> BusError:

@@ -1,7 +1,7 @@
 """Acknowledgement ranges: what the receiver writes is what it has, newest first."""
 
-from dsoftbus.link.acks import ACK_EVERY, RANGES_MAX, AckRanges, AckReader, ack_bytes
-from dsoftbus.link.rtt import ACK_DELAY_MS
+from dsoftbus.packet.acks import ACK_EVERY, RANGES_MAX, AckRanges, AckReader, ack_bytes
+from dsoftbus.packet.rtt import ACK_DELAY_MS
 from support import Random, raises
 
 

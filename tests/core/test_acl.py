@@ -2,11 +2,11 @@
 
 from dsoftbus.const import DATA, EV_DENIED, EV_OPENED, RST, SMALL
 from dsoftbus.errors import BAD_ARGUMENT, NOT_PAIRED, OUTSIDE_ACL, label
+from dsoftbus.handshake.hello import own
 from dsoftbus.identity import device_id
-from dsoftbus.session.frames import put_header, put_open
-from dsoftbus.session.hello import own
-from dsoftbus.session.keepalive import Keepalive
-from dsoftbus.session.mux import Mux
+from dsoftbus.mux.frames import put_header, put_open
+from dsoftbus.mux.keepalive import Keepalive
+from dsoftbus.mux.mux import Mux
 from dsoftbus.trust.acl import IN, OUT, Acl, grant, rule
 from dsoftbus.trust.store import Entry, TrustStore
 from support import raises
@@ -44,7 +44,7 @@ def copy(dst, at, src, start, n):
 
 
 class Wanted:
-    """As much of a stream as its OPEN shows."""
+    """It has as much of a stream as its OPEN shows."""
 
     priority = 3
     kind = 0
@@ -66,7 +66,7 @@ def data_frame(number: int, payload: bytes) -> bytes:
 
 
 def feed(to: Mux, frames: bytes) -> bytes:
-    """What `to` answers to `frames`."""
+    """Returns the answer of `to` to `frames`."""
     to.receive(frames, 0, len(frames), 0)
     out = bytearray(1000)
     return bytes(out[: to.fill(out, 0, len(out))])

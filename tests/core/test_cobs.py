@@ -1,6 +1,6 @@
 """COBS frames, and finding them again in whatever a line brings."""
 
-from dsoftbus.link.cobs import ENCODED_MAX, FRAME_MAX, HEAD, Deframer, decode, encode
+from dsoftbus.line.cobs import ENCODED_MAX, FRAME_MAX, HEAD, Deframer, decode, encode
 from support import Random
 
 

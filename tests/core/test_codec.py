@@ -1,6 +1,6 @@
 """Bounded reading and writing: total, and never past the end."""
 
-from dsoftbus.codec import Reader, copy, get_u32, put_u16, put_u32, text
+from dsoftbus.base.codec import Reader, copy, get_u32, put_u16, put_u32, text
 from dsoftbus.const import U30_MAX
 from support import Random, raises
 

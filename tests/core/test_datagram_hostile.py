@@ -1,12 +1,12 @@
-"""What an attacker on the network can do to datagram sessions: be dropped, and counted."""
+"""Attackers on the network against datagram sessions: their packets are dropped, and counted."""
 
 import sys
 
 from counting import counted
 from dsoftbus.const import DATAGRAM_MAX, HOST, PKT_COOKIE, REC_INIT, REC_REFUSE, REC_REPLY, SMALL
-from dsoftbus.link.drop_labels import labelled
-from dsoftbus.session.offers import DatagramHandshake
-from dsoftbus.session.over_datagram import flight
+from dsoftbus.handshake.datagram_handshake import DatagramHandshake
+from dsoftbus.packet.drop_labels import labelled
+from dsoftbus.session.datagram_session import flight
 from dsoftbus_sim.chance import Chance
 from simulated import Talk, pattern
 
@@ -123,7 +123,7 @@ def test_a_forged_finish_leaves_the_responder_waiting_for_the_true_one():
 
 
 def test_changed_openings_are_dropped():
-    """Whatever is changed in an INIT on its way, no session comes of it."""
+    """No session comes of an INIT that was changed on its way."""
     talk = Talk(4, 0, {"latency_ms": 5}, lose=lambda kind, n: True)
     init = talk.wire[0][2]
     for at in range(1, len(init)):

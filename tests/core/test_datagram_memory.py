@@ -61,7 +61,7 @@ class Lack:
         return call
 
     def without_memory(self, method, args):
-        """What a driver does about it: nothing, but to go on."""
+        """Goes on, as a driver does without memory."""
         self.now = True
         if heap_lock is not None:
             heap_lock()

@@ -38,7 +38,7 @@ def test_keys_change_on_the_way():
     talk = Talk(1, 8000, {"latency_ms": 5, "loss": 50, "reorder": 100}, mtu=300)
     talk.world.run(3600000, lambda: talk.sessions[talk.b] is not None)
     for node in (talk.a, talk.b):  # the same on both sides, so that 16384 packets need not go
-        shield = talk.sessions[node]._protect
+        shield = talk.sessions[node].protection
         shield._rekey, shield._rekey_mask = 16, 15
     talk.run().finish()
-    assert talk.sessions[talk.a]._protect._phase >= 2
+    assert talk.sessions[talk.a].protection._phase >= 2

@@ -1,11 +1,11 @@
 """Protection of datagrams: any order, each once, across changes of the key; nothing forged."""
 
-from dsoftbus.cipher import CipherState
-from dsoftbus.codec import get_u32
+from dsoftbus.base.codec import get_u32
 from dsoftbus.const import PACKET_HEADER
 from dsoftbus.crypto.provider import suite as portable
-from dsoftbus.link.drops import FORGED, REPLAYED, STALE, TRUNCATED
-from dsoftbus.link.packets import DatagramProtect
+from dsoftbus.noise.cipher_state import CipherState
+from dsoftbus.packet.drops import FORGED, REPLAYED, STALE, TRUNCATED
+from dsoftbus.packet.packets import DatagramProtect
 from support import Random, raises
 
 SUITE = portable()
@@ -97,7 +97,7 @@ def test_a_forged_packet_changes_nothing():
 
 
 def refusal(protect, packet):
-    """Why a packet that is not authentic is dropped: its number alone says."""
+    """Returns why a packet that is not authentic is dropped: its number alone says."""
     number = get_u32(packet, 5)
     if number < 0 or number > 8 * (protect._phase + 2) - 1 or number < 8 * (protect._phase - 1):
         return STALE

@@ -76,7 +76,7 @@ def test_nobody_sends_more_than_the_other_takes():
 
 
 def test_a_small_receiver_is_never_overrun():
-    """What the sender may have under way is what the receiver can hold."""
+    """A sender has no more under way than the receiver can hold."""
     talk = Talk(1, 20000, {"latency_ms": 50, "loss": 100}, HOST, 1200, SMALL)
     b = talk.b
     most = 0

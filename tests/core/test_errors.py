@@ -1,7 +1,7 @@
 """Errors: every code has a label of its own, and the parents tell whose fault it was."""
 
 from dsoftbus import errors
-from dsoftbus.labels import LABELS
+from dsoftbus.base.labels import LABELS
 from support import raises
 
 

@@ -12,7 +12,8 @@ from dsoftbus.identity import device_id
 
 
 def deaf_for(peers, forged, now: int = 100) -> int:
-    """How many announcements of the true peer 1, HERE, are lost after these (packet, source)."""
+    """Returns how many announcements of the true peer 1, HERE, are lost after these (packet,
+    source)."""
     for n in range(1, 4):
         assert peers.receive_datagram(packet(1, n), HERE, now)
     for data, source in forged:
@@ -91,13 +92,14 @@ def test_true_copies_from_elsewhere_cost_a_peer_nothing():
 
 def test_a_flood_in_its_name_does_not_starve_a_trusted_peer_that_returns():
     trusted = device_id(key(2))
+    flood = [packet(2, 900000 + 70000 * n % 1000000) for n in range(100)]  # then they come again
     for source in (HERE, ("192.0.2.99", 1)):  # in the table, at its old place or a new one; or not
         for before in (True, False):
             peers = table({trusted: key(2)}.get)
             if before:
                 assert peers.receive_datagram(packet(2, 1), HERE, 0)
             for now in range(10000):
-                peers.receive_datagram(packet(2, 900000 + 70000 * now % 1000000), THERE, now)
+                peers.receive_datagram(flood[now % 100], THERE, now)
             assert peers.receive_datagram(packet(2, 2), source, 10000) or peers.receive_datagram(
                 packet(2, 3), source, 10001
             )

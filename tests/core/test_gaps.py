@@ -1,18 +1,16 @@
 """Numbers that are left out: nobody can foresee them, nobody honest acknowledges them."""
 
-from dsoftbus.cipher import CipherState
-from dsoftbus.codec import put_u16, put_u32
+from dsoftbus.base.codec import put_u16, put_u32
 from dsoftbus.const import HOST, PACKET_HEADER, REKEY_RECORDS
-from dsoftbus.crypto.provider import suite as portable
 from dsoftbus.errors import ENTROPY_UNAVAILABLE, STALE_REPLY, LocalError
-from dsoftbus.link.acks import HORIZON, AckRanges, AckReader
-from dsoftbus.link.gaps import FIRST_SPAN, LAST_SPAN, LEAST, GappedProtect
-from dsoftbus.link.packets import DatagramProtect
-from dsoftbus.session.cable import Cable
-from simulated import Talk
+from dsoftbus.noise.cipher_state import CipherState
+from dsoftbus.packet.acks import HORIZON, AckRanges, AckReader
+from dsoftbus.packet.gaps import FIRST_SPAN, LAST_SPAN, LEAST, GappedProtect
+from dsoftbus.packet.packets import DatagramProtect
+from dsoftbus.session.point_to_point import PointToPoint
+from simulated import SUITE, Talk
 from support import Random, raises
 
-SUITE = portable()
 KEYS = bytes(range(32)), bytes(range(32, 64))
 
 
@@ -101,7 +99,7 @@ def test_both_ends_agree_on_keys_and_numbers_across_gaps():
 
 
 def judged(shield, largest, ranges):
-    """What `shield` says of an acknowledgement; `ranges`: (gap, count) downward."""
+    """Returns the judgement of `shield` on an acknowledgement; `ranges`: (gap, count) downward."""
     raw = bytearray(6 + 4 * len(ranges))
     at = put_u16(raw, put_u32(raw, 0, largest), 0)
     for gap, count in ranges:
@@ -171,7 +169,7 @@ def test_whole_sessions_leave_numbers_out_and_lose_nothing():
         talk = Talk(seed, 12000, faults, HOST, mtu=200)
         talk.run()
         for node in (talk.a, talk.b):
-            shield = talk.sessions[node]._protect
+            shield = talk.sessions[node].protection
             assert shield._gaps[3] >= 0
         talk.finish()
 
@@ -215,7 +213,7 @@ def test_who_acknowledges_what_has_not_arrived_is_found_out():
 
 def test_a_cable_leaves_nothing_out():
     """Nobody else is there, and the least node need not hold the code."""
-    protect = Cable(HOST).protect(Unsealed(), None, 7, 64)
+    protect = PointToPoint(HOST).protect(Unsealed(), None, 7, 64)
     assert type(protect) is DatagramProtect
     assert type(Talk(1, 0).a.endpoint.medium.protect(Unsealed(), None, 7, 64)) is GappedProtect
 
@@ -224,11 +222,11 @@ def test_a_false_acknowledgement_of_a_gap_names_itself():
     talk = Talk(1, 0, {"latency_ms": 1})
     talk.run()
     a, b = talk.sessions[talk.a], talk.sessions[talk.b]
-    while b._protect._gaps[3] < 0:
+    while b.protection._gaps[3] < 0:
         assert b.send_datagram(b"x")
         talk.b.turn()
         talk.world.run(20)
-    gap = b._protect._gaps[3]
+    gap = b.protection._gaps[3]
     raw = bytearray(10)
     put_u16(raw, put_u16(raw, put_u16(raw, put_u32(raw, 0, gap), 0), 0), 1)
     acks = AckReader()
@@ -239,7 +237,7 @@ def test_a_false_acknowledgement_of_a_gap_names_itself():
         raw,
         0,
         1,
-        b._protect,
+        b.protection,
         talk.world.now_ms,
     )
     assert not a.closed

@@ -1,4 +1,4 @@
-"""Who may have a session, decided before anything else of a peer has an effect.
+"""The gate decides who may have a session, before anything else of a peer has an effect.
 
 The attacker here has a key of its own and speaks the protocol well; it sends its streams, its data
 and its messages together with the last message of the handshake, in one piece.
@@ -25,12 +25,12 @@ from dsoftbus.errors import (
     TOKEN_REQUIRED,
     UNSUPPORTED_SUITE,
 )
-from dsoftbus.link.drops import UNSUPPORTED
 from dsoftbus.node import Node
-from dsoftbus.session.cable import Cable
+from dsoftbus.packet.drops import UNSUPPORTED
 from dsoftbus.session.endpoint import Endpoint
-from dsoftbus.session.local import Local
-from dsoftbus.session.roster import Roster
+from dsoftbus.session.node_config import NodeConfig
+from dsoftbus.session.point_to_point import PointToPoint
+from dsoftbus.session.session_table import SessionTable
 from dsoftbus.trust.acl import rule
 from dsoftbus.trust.guard import Guard
 from dsoftbus.trust.store import Entry, TrustStore
@@ -87,7 +87,7 @@ class Streams:
 
     def attack(self) -> bytes:
         """FINISH and all that is worth having, in one piece."""
-        for name in ("file/owned", "dsoftbus.pair", "dsoftbus.keys", "echo"):
+        for name in ("replace/owned", "dsoftbus.pair", "dsoftbus.keys", "echo"):
             stream = self.a.mux.open(name, 3)
             stream.send(b"owned")
             stream.finish()
@@ -122,7 +122,7 @@ class Datagrams:
             self.there.receive_datagram(bytearray(packet), "a", 0)
 
     def attack(self) -> list:
-        for name in ("file/owned", "dsoftbus.pair", "dsoftbus.keys", "echo"):
+        for name in ("replace/owned", "dsoftbus.pair", "dsoftbus.keys", "echo"):
             stream = self.a.mux.open(name, 3)
             stream.send(b"owned")
             stream.finish()
@@ -198,7 +198,7 @@ def test_who_is_let_in_is_served_with_the_same_bytes():
         feed(both.b, both.attack())
         found = all_events(both.b)
         assert found[0].kind == EV_ESTABLISHED
-        assert "file/owned" in [e.stream.name for e in found if e.kind == EV_OPENED]
+        assert "replace/owned" in [e.stream.name for e in found if e.kind == EV_OPENED]
         both = Datagrams(node(3, **options))
         both.to_b(both.attack())
         found = all_events(both.there)
@@ -209,9 +209,9 @@ def test_who_is_let_in_is_served_with_the_same_bytes():
 def test_the_least_node_lets_in_whom_it_lists():
     for allowed in (None, (), [FRIEND], [STRANGER.public], ANYONE):
         random = Random(4)
-        local = Local({1: SUITE}, SUITE.keypair(random(32)), random, TINY, "least")
-        roster = Roster(local, allowed)
-        cable = Endpoint(roster, 1200, Cable(roster))
+        local = NodeConfig({1: SUITE}, SUITE.keypair(random(32)), random, TINY, "least")
+        roster = SessionTable(local, allowed)
+        cable = Endpoint(roster, 1200, PointToPoint(roster))
         both = Datagrams(roster, there=cable)
         both.to_b(both.attack())
         if allowed in ([STRANGER.public], ANYONE):
@@ -219,7 +219,7 @@ def test_the_least_node_lets_in_whom_it_lists():
         else:
             assert both.b.cause == PEER_NOT_ALLOWED and both.there.next_event() is None
             assert both.b.recv_datagram() is None and both.b.mux is None
-    assert Roster(local).allowed == ()
+    assert SessionTable(local).allowed == ()
 
 
 def test_a_list_may_change_while_the_node_runs():

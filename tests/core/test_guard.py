@@ -1,6 +1,7 @@
 """Trust in whole nodes: strangers, pairing, grants, revocation, tokens and the move of a key."""
 
 from dsoftbus.const import (
+    CALLS_STREAM,
     EV_CLOSED,
     EV_DENIED,
     EV_ESTABLISHED,
@@ -11,11 +12,13 @@ from dsoftbus.const import (
     EV_PAIRED,
     EV_RESET,
     EV_UNPAIRED,
+    EV_WRITABLE,
     KEYS_STREAM,
     KIND_MESSAGES,
     PAIR_STREAM,
     SMALL,
     TINY,
+    TOPICS_STREAM,
 )
 from dsoftbus.discovery.announce import Announcement
 from dsoftbus.errors import (
@@ -113,7 +116,7 @@ def test_reject_pair_accept_with_wrong_code():
     both.run()
     shown = digits(a)
     raises(WRONG_CODE, a.guard.confirm, "%06d" % ((int(shown) + 1) % 10**6))
-    assert a.guard.restless() is both.ends[0]
+    assert a.guard.pending_session() is both.ends[0]
     both.run()
     assert [e.code for e in all_events(a)] == [WRONG_CODE]
     assert [e.code for e in all_events(b) if e.kind == EV_PAIR_FAILED] == [WRONG_CODE]
@@ -260,7 +263,7 @@ def test_unpairing_ends_live_sessions_at_once():
     assert b.unpair(a.id)
     assert both.ends[1].closed
     assert both.ends[1].cause == TRUST_REVOKED
-    assert b.guard.restless() is both.ends[1]
+    assert b.guard.pending_session() is both.ends[1]
     both.run()
     assert (both.ends[0].closed, both.ends[0].peer_code) == (True, TRUST_REVOKED)
     assert stream.code
@@ -276,9 +279,24 @@ def test_a_new_rule_takes_effect_on_live_streams():
     both.run()
     b.guard.store.add_rule(rule("deny in %s files" % a.id))
     b.guard.recheck()
-    assert b.guard.restless() is both.ends[1]
+    assert b.guard.pending_session() is both.ends[1]
     both.run()
     assert (kept.code, lost.code) == (0, OUTSIDE_ACL)
+
+
+def test_streams_of_services_outlive_new_rules_and_their_drivers_look_again():
+    a, b = node(1, "a"), node(2, "b", ("allow in call/*", "allow in echo"))
+    both = paired(a, b)
+    kept = [both.ends[0].open(name, 3, KIND_MESSAGES) for name in (CALLS_STREAM, TOPICS_STREAM)]
+    both.run()
+    for number in (1, 2):
+        b.guard.store.add_rule(rule("deny in * other%d" % number))
+        b.guard.recheck()
+        assert b.guard.pending_session() is both.ends[1]
+        both.run()
+        assert [stream.code for stream in kept] == [0, 0]
+        kinds = [event.kind for event in both.events[1]]
+        assert kinds.count(EV_WRITABLE) == 2 * number
 
 
 def test_a_token_pairs_both_without_digits():
@@ -449,3 +467,62 @@ def test_the_code_of_a_lost_stream_is_why_the_pairing_failed():
     both.run()
     (failed,) = all_events(a)
     assert (failed.kind, failed.code) == (EV_PAIR_FAILED, STREAM_CANCELLED)
+
+
+def agree(a, b, *sessions) -> None:
+    """Both show the same digits, agree, and trust each other."""
+    shown = digits(a)
+    assert digits(b) == shown
+    for at in (a, b):
+        at.guard.confirm(shown)
+    for _ in range(2):
+        for both in sessions:
+            both.run()
+    assert told(a) == told(b) == [EV_PAIRED]
+
+
+def test_two_that_ask_at_once_in_two_sessions_meet_in_that_of_the_smaller_hash():
+    stood = set()
+    for seed in range(2, 12):
+        for ask in ((0, 1), (1, 0)):
+            a, b = node(1, "a"), node(seed, "b")
+            for at in (a, b):
+                at.guard.desk.open(0)
+            sessions = Pair(a, b), Pair(b, a)
+            for at, both in zip((a, b), sessions):
+                at.guard.pair(both.ends[0], 0)
+            for n in ask + ask + ask:
+                sessions[n].run()
+            hashes = [bytes(both.ends[0].handshake_hash) for both in sessions]
+            attempts = [at.guard.under_way().session for at in (a, b)]
+            first = hashes[0] < hashes[1]
+            winner = sessions[0] if first else sessions[1]
+            assert attempts == list(winner.ends if first else reversed(winner.ends))
+            stood.add(first)
+            agree(a, b, *sessions)
+    assert stood == {True, False}
+
+
+def test_an_attempt_with_another_does_not_give_way():
+    a, b, c = node(1, "a"), node(2, "b"), node(3, "c")
+    for at in (a, b, c):
+        at.guard.desk.open(0)
+    own, others = Pair(a, b), Pair(c, a)
+    a.guard.pair(own.ends[0], 0)
+    c.guard.pair(others.ends[0], 0)
+    others.run()
+    assert [event.code for event in all_events(c)] == [PAIRING_LIMIT]
+    own.run()
+    agree(a, b, own)
+
+
+def test_an_attempt_that_shows_digits_does_not_give_way():
+    a, b = node(1, "a"), node(2, "b")
+    for at in (a, b):
+        at.guard.desk.open(0)
+    first, second = Pair(a, b), Pair(b, a)
+    a.guard.pair(first.ends[0], 0)
+    first.run()
+    raises(PAIRING_LIMIT, b.guard.pair, second.ends[0], 0)
+    second.run()
+    agree(a, b, first, second)

@@ -1,9 +1,9 @@
 """HELLO: exact, bounded, and no name that poses as another node."""
 
 from dsoftbus.const import HOST, NODE_NAME_MAX, SMALL, TINY, U30_MAX
+from dsoftbus.handshake.hello import Hello, decode, own
 from dsoftbus.identity import device_id
-from dsoftbus.session.hello import Hello, decode, own
-from dsoftbus.session.local import Local
+from dsoftbus.session.node_config import NodeConfig
 from support import NO_NAMES, raises
 
 KEY = b"\x11" * 32
@@ -78,14 +78,14 @@ def test_other_versions_and_bad_names_are_malformed():
     raises(MALFORMED, decode, bytes(wire[:17]) + b"\x21" + b"x" * 33, KEY)
     for name in (b"\xff", b"\xc3", b"\xc0\xaf"):
         raises(MALFORMED, decode, bytes(wire[:17]) + bytes((len(name),)) + name, KEY)
-    raises("local.bad_argument", Local, {}, None, None, None, "x" * 33)
+    raises("local.bad_argument", NodeConfig, {}, None, None, None, "x" * 33)
 
 
 def test_a_name_that_would_not_show_is_refused():
     for name in NO_NAMES:
         wire = Hello(256, 1, 64, 64, 0, name).encode()
         raises("core.reject.invalid_name", decode, wire, KEY)
-        raises("local.bad_argument", Local, {}, None, None, None, name)
+        raises("local.bad_argument", NodeConfig, {}, None, None, None, name)
     assert decode(Hello(256, 1, 64, 64, 0, "").encode(), KEY).name == ""
 
 

@@ -1,4 +1,4 @@
-"""What a person hears of a rule that matches no stream."""
+"""The advice on a rule that matches no stream."""
 
 from dsoftbus.trust.hints import advice, heard_of
 
@@ -49,11 +49,26 @@ def test_a_rule_that_matches_nothing_says_so_and_what_it_could_have_meant():
         assert text.endswith("did you mean %s?" % meant), text
 
 
+def test_the_names_of_calls_and_topics_are_meant_without_what_stands_before_them():
+    own = ("call/light/set", "topic/heat")
+    for pattern, meant in (
+        ("light/set", "`call/light/set`"),
+        ("light/*", "`call/light/set`"),
+        ("call/lihgt/set", "`call/light/set`"),
+        ("topic/light/set", "`call/light/set`"),
+        ("heat", "`topic/heat`"),
+        ("call/heat", "`topic/heat`"),
+    ):
+        assert advice(pattern, own).endswith("did you mean %s?" % meant), advice(pattern, own)
+    for pattern in ("call/*", "call/light/set", "topic/*", "topic/heat", "call/dsoftbus/time"):
+        assert advice(pattern, own) == "", pattern
+
+
 def test_what_is_like_nothing_lists_what_there_is():
     for pattern in ("clock", "x", "tmp/*", "dsoftbus.pair"):
         text = advice(pattern, OWN)
         assert "did you mean" not in text, text
-        known = "`datagrams`, `echo`, `fetch/*`, `file/*`, `lamp`, `sensor/*`"
+        known = "`datagrams`, `echo`, `fetch/*`, `file/*`, `lamp`, `replace/*`, `sensor/*`"
         assert text.endswith("it knows " + known), text
 
 

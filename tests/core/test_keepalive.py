@@ -2,7 +2,7 @@
 
 from dsoftbus import errors
 from dsoftbus.const import PING, PONG, REC_REFUSE, SMALL
-from dsoftbus.link.records import record
+from dsoftbus.record.records import record
 from pairs import AWAITING, Sessions, drain, ended, feed, frame, limits, seal, session_in, u32
 
 

@@ -1,6 +1,6 @@
 """A serial line that carries datagrams: noise, half frames, restarts, and what it costs."""
 
-from dsoftbus.link.line import CHANNEL_MAX, FRAME_ROOM, NEIGHBOUR, Line
+from dsoftbus.line.line import CHANNEL_MAX, FRAME_ROOM, NEIGHBOUR, Line
 from support import Random
 from wires import Cable
 
@@ -144,7 +144,7 @@ def test_frames_with_a_good_check_and_nonsense_inside():
     """The check keeps noise out, not people: the line has to stand whatever a frame says."""
     from binascii import crc32
 
-    from dsoftbus.link.cobs import encode
+    from dsoftbus.line.cobs import encode
 
     random = Random(10)
     cable = Cable(random)

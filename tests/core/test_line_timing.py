@@ -1,9 +1,9 @@
-"""When a line sends again, and how often: slow answers, spoilt frames, other formats."""
+"""The times at which a line sends again: slow answers, spoilt frames, other formats."""
 
 from binascii import crc32
 
-from dsoftbus.link.cobs import encode
-from dsoftbus.link.line import FRAME_ROOM, NEIGHBOUR, Line
+from dsoftbus.line.cobs import encode
+from dsoftbus.line.line import FRAME_ROOM, NEIGHBOUR, Line
 from support import Random
 
 LONG_MS = 60000
@@ -19,7 +19,7 @@ class Ends:
         self._datagram = bytearray(1200)
 
     def frames(self, line) -> list:
-        """What `line` has to say now."""
+        """Returns the frames that `line` has to send now."""
         found = []
         n = line.poll_transmit(self._out, self.now)
         while n:
@@ -78,7 +78,7 @@ def test_slow_answers_are_waited_for_from_the_first_on():
 
 
 def test_answers_that_become_slow_are_learnt_from_though_all_was_sent_again():
-    """Where only fragments that are sent once are measured, this never ends."""
+    """It never ends if only fragments that are sent once are measured."""
     ends = Ends()
     ends.settle(1)
     ends.settle(4000, 3)

@@ -8,9 +8,14 @@ import gc
 
 from dsoftbus import errors
 from dsoftbus.const import EV_CLOSED, EV_OPENED, SMALL, TINY
-from dsoftbus.session.states import RESET
+from dsoftbus.mux.stream_states import RESET
+from dsoftbus.service.callee import Callee
+from dsoftbus.service.caller import Caller
+from dsoftbus.service.publisher import Publisher
+from dsoftbus.service.subscriber import Subscriber
+from dsoftbus.service.topics import Topics
 from pairs import Muxes, Sessions, ToySuite, all_events, drain, events, feed
-from support import Skip
+from support import Random, Skip
 
 try:
     from micropython import heap_lock, heap_unlock
@@ -57,7 +62,8 @@ def steady(pair, mine, theirs, block, sink, record, rounds: int) -> None:
 
 
 def collects() -> bool:
-    """Whether gc.collect() collects at once (the WebAssembly port waits for the call's end)."""
+    """Returns whether gc.collect() collects at once (the WebAssembly port waits for the call's
+    end)."""
     if not hasattr(gc, "mem_alloc"):
         return False
     before = in_use()
@@ -163,6 +169,15 @@ def test_a_thousand_streams_leave_no_growth():
 
 def test_two_hundred_sessions_leave_no_growth():
     check_growth(cycle_sessions, 200, 2000)  # less than one session
+
+
+def test_a_service_that_is_idle_takes_little():
+    if not collects():
+        raise Skip("the heap cannot be measured from inside")
+    topics = Topics(SMALL, Random(1))
+    before = in_use()
+    kept = [Callee(SMALL, len), Caller(SMALL), Publisher(topics, max), Subscriber(SMALL)]
+    assert (in_use() - before) // len(kept) < 3000  # of the 64-bit port
 
 
 # A lack of memory, wherever it comes

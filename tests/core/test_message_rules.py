@@ -2,8 +2,8 @@
 
 from dsoftbus.const import ANYONE, EV_DENIED, EV_MESSAGE, SMALL
 from dsoftbus.errors import NOT_PAIRED, OUTSIDE_ACL
-from dsoftbus.link.unreliable import queue
 from dsoftbus.node import Node
+from dsoftbus.packet.unreliable import queue
 from dsoftbus.trust.acl import IN, OUT, grant, rule
 from dsoftbus.trust.guard import Guard
 from dsoftbus.trust.store import Entry, TrustStore

@@ -1,7 +1,7 @@
 """Streams of whole messages: ordered, bounded, and never stuck."""
 
 from dsoftbus import errors
-from dsoftbus.codec import put_u32
+from dsoftbus.base.codec import put_u32
 from dsoftbus.const import EV_RESET, EV_WRITABLE, FLAG_FIN, KIND_MESSAGES, SMALL, TINY
 from pairs import Muxes, all_events, data_frame, events, limits, take, u32
 from support import Random, raises

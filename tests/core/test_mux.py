@@ -23,16 +23,16 @@ from dsoftbus.const import (
     U30_MAX,
     WINDOW_UPDATE,
 )
-from dsoftbus.session.hello import Hello
-from dsoftbus.session.keepalive import Keepalive
-from dsoftbus.session.mux import Mux
-from dsoftbus.session.states import CLOSED, ESTABLISHED, OFFERED, RESET
+from dsoftbus.handshake.hello import Hello
+from dsoftbus.mux.keepalive import Keepalive
+from dsoftbus.mux.mux import Mux
+from dsoftbus.mux.stream_states import CLOSED, ESTABLISHED, OFFERED, RESET
 from pairs import Muxes, all_events, data_frame, events, frame, limits, open_frame, take, u32
 from support import NO_NAMES, raises
 
 
 def sent(mux) -> bytes:
-    """What `mux` would put in its next record."""
+    """Returns the frames that `mux` would put in its next record."""
     out = bytearray(1024)
     return bytes(out[: mux.fill(out, 0, len(out))])
 
@@ -164,22 +164,51 @@ def test_reject_invalid_stream_name():
     assert events(mux) == [EV_OPENED]
 
 
+class Admits:
+    """Stands for trust: it lets the bus's own streams pass, and has no use for them."""
+
+    def gate(self, outgoing, name):
+        return 0
+
+    def on_event(self, event):
+        pass
+
+
 def test_reject_duplicate_stream_name():
     mux = peer_of_initiator()
-    take(mux, open_frame(1, b"twin"))
-    assert events(mux) == [EV_OPENED]
-    assert refusal(mux, open_frame(3, b"twin")) == errors.DUPLICATE_STREAM_NAME
+    mux.control = Admits()
+    take(mux, open_frame(1, b"dsoftbus.one"))
+    assert refusal(mux, open_frame(3, b"dsoftbus.one")) == errors.DUPLICATE_STREAM_NAME
     assert mux._streams[1].state == OFFERED  # the first is untouched
-    raises("mux.reject.duplicate_stream_name", open_twice, Muxes().a)
+    ours = Muxes().a
+    ours.control = Admits()
+    raises("mux.reject.duplicate_stream_name", open_twice, ours)
     take(mux, frame(RST, 1, b"\x40"))
-    events(mux)
-    take(mux, open_frame(5, b"twin"))  # free again
-    assert events(mux) == [EV_OPENED]
+    take(mux, open_frame(5, b"dsoftbus.one"))  # free again
+    assert mux._streams[5].state == OFFERED
 
 
 def open_twice(mux):
-    mux.open("twin", 3)
-    mux.open("twin", 3)
+    mux.open("dsoftbus.one", 3)
+    mux.open("dsoftbus.one", 3)
+
+
+def test_one_service_is_asked_several_times_at_once():
+    mux = peer_of_initiator()
+    take(mux, open_frame(1, b"echo"))
+    take(mux, open_frame(3, b"echo"))
+    assert events(mux) == [EV_OPENED, EV_OPENED]
+    ours = Muxes().a
+    assert ours.open("echo", 3).id != ours.open("echo", 3).id
+
+
+def test_one_service_has_no_more_streams_than_all_services():
+    mux = peer_of_initiator()
+    last = 2 * mux.profile.streams
+    for number in range(1, last, 2):
+        take(mux, open_frame(number, b"echo"))
+    events(mux)
+    assert refusal(mux, open_frame(last + 1, b"echo")) == errors.STREAM_LIMIT
 
 
 def test_both_sides_may_open_the_same_name():
@@ -490,7 +519,7 @@ def test_a_thousand_streams_come_and_go_without_a_trace():
         events(pair.b)
         for mux in (pair.a, pair.b):
             assert not mux._streams and not mux._debtors and not mux.first_event
-            assert not mux.has_output and mux.idle and mux._windows == 0
+            assert not mux.has_output and mux.idle and mux.windows == 0
     assert mine.state in (CLOSED, RESET)
 
 

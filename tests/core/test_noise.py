@@ -3,11 +3,16 @@
 from binascii import hexlify, unhexlify
 
 from crypto_checks import LOW_ORDER
-from dsoftbus.cipher import MAX_NONCE, CipherState
 from dsoftbus.const import SUITE_CHACHA_BLAKE2S, SUITE_CHACHA_SHA256
 from dsoftbus.crypto.provider import suite as portable
 from dsoftbus.errors import ENTROPY_UNAVAILABLE, LocalError
-from dsoftbus.noise import PATTERNS, HandshakeState, decrypt_with_ad, encrypt_with_ad
+from dsoftbus.noise.cipher_state import MAX_NONCE, CipherState
+from dsoftbus.noise.handshake_state import (
+    PATTERNS,
+    HandshakeState,
+    decrypt_with_ad,
+    encrypt_with_ad,
+)
 from pairs import ToyPair, ToySuite
 from support import Random, Skip, raises, vectors
 

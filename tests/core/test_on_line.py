@@ -2,8 +2,8 @@
 
 from dsoftbus.const import EV_ONLINE, LINK_LINE, SMALL
 from dsoftbus.discovery.announce import FLAG_QUERY, Announcement, decode
-from dsoftbus.discovery.on_line import OnLine
 from dsoftbus.discovery.peers import Peers
+from dsoftbus.discovery.serial_discovery import OnLine
 from dsoftbus.errors import BAD_ARGUMENT
 from dsoftbus.identity import device_id
 from support import Random, raises

@@ -15,9 +15,9 @@ from dsoftbus.errors import (
     label,
 )
 from dsoftbus.trust import invitation
-from dsoftbus.trust.desk import Desk
 from dsoftbus.trust.invitation import Invitation
 from dsoftbus.trust.pairing import CANCEL, CONFIRM, REVEAL, Pairing
+from dsoftbus.trust.pairing_window import PairingWindow
 from support import NO_NAMES, Random, raises
 
 HASH = b"h" * 32
@@ -174,7 +174,7 @@ def test_either_side_may_say_no():
 
 
 def test_a_closed_desk_takes_no_pairings():
-    desk = Desk(Random(1))
+    desk = PairingWindow(Random(1))
     raises(PAIRING_CLOSED, desk.begin, False, HASH, 0)
     desk.open(0, 1000)
     assert desk.refusal(999) == 0
@@ -187,7 +187,7 @@ def test_a_closed_desk_takes_no_pairings():
 
 
 def test_a_desk_takes_one_pairing_at_a_time():
-    desk = Desk(Random(1))
+    desk = PairingWindow(Random(1))
     desk.open(0)
     first = desk.begin(False, HASH, 0)
     raises(PAIRING_LIMIT, desk.begin, False, HASH, 0)
@@ -207,7 +207,7 @@ def failed(desk, now: int, host=None, shown: bool = True) -> None:
 
 
 def test_a_desk_takes_so_many_attempts_and_no_more():
-    desk = Desk(Random(1))
+    desk = PairingWindow(Random(1))
     desk.open(0)
     now = 0
     for n in range(5):
@@ -221,7 +221,7 @@ def test_a_desk_takes_so_many_attempts_and_no_more():
 
 
 def test_attempts_that_show_no_digits_do_not_close_a_desk():
-    desk = Desk(Random(1))
+    desk = PairingWindow(Random(1))
     desk.open(0)
     for n in range(14):
         failed(desk, 20000 * n, None, False)
@@ -230,7 +230,7 @@ def test_attempts_that_show_no_digits_do_not_close_a_desk():
 
 def test_one_host_does_not_close_a_desk_to_others():
     for shown in (True, False):
-        desk = Desk(Random(1))
+        desk = PairingWindow(Random(1))
         desk.open(0)
         for n in range(3):
             failed(desk, 20000 * n, "192.0.2.66", shown)
@@ -242,7 +242,7 @@ def test_one_host_does_not_close_a_desk_to_others():
 
 
 def test_one_host_does_not_use_up_the_attempts_of_a_minute():
-    desk = Desk(Random(1))
+    desk = PairingWindow(Random(1))
     desk.open(0)
     for _ in range(3):
         failed(desk, 0, "192.0.2.66")
@@ -251,7 +251,7 @@ def test_one_host_does_not_use_up_the_attempts_of_a_minute():
 
 
 def test_a_success_closes_the_desk():
-    desk = Desk(Random(1))
+    desk = PairingWindow(Random(1))
     desk.open(0)
     attempt = desk.begin(False, HASH, 0)
     one = Pairing(True, HASH, Random(2), 0)

@@ -8,13 +8,12 @@ a few hundred attempts; the victims are the real state machines, the hashes are 
 
 from hashlib import sha256
 
-from dsoftbus.crypto.provider import suite as portable
 from dsoftbus.errors import COMMITMENT_MISMATCH
-from dsoftbus.noise import HandshakeState
+from dsoftbus.noise.handshake_state import HandshakeState
 from dsoftbus.trust.pairing import COMMIT, NONCE, REVEAL, VERSION, Pairing, commitment, digits_of
+from simulated import SUITE
 from support import Random
 
-SUITE = portable()
 SPACE = 16
 TRIALS = 800
 FIVE_SIGMA = 35  # of a binomial with n = 800, p = 1/16: 5 * sqrt(n * p * (1 - p))
@@ -22,7 +21,7 @@ GRIND = 4 * SPACE  # candidates: with one free choice at the right moment 98 % w
 
 
 def naive_digits(handshake_hash: bytes, space: int) -> int:
-    """What the digits would be if the handshake hash were all that made them."""
+    """Returns the digits as they would be if the handshake hash alone made them."""
     return int.from_bytes(sha256(b"naive" + handshake_hash).digest()[:8], "big") % space
 
 

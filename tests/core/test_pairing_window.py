@@ -3,7 +3,7 @@
 from dsoftbus.const import EV_CLOSED
 from dsoftbus.errors import NOT_PAIRED
 from dsoftbus.trust.acl import rule
-from dsoftbus.trust.desk import OPEN_MS
+from dsoftbus.trust.pairing_window import OPEN_MS
 from trusting import Pair, digits, node, paired
 
 
@@ -33,7 +33,7 @@ def test_strangers_leave_when_the_time_for_pairings_is_over():
     later(hub, both, OPEN_MS - 1)
     assert not has_left(both)
     later(hub, both, OPEN_MS)
-    assert has_left(both) and hub.guard.restless() is both.ends[1]
+    assert has_left(both) and hub.guard.pending_session() is both.ends[1]
     hub.forget(both.ends[1])
     assert hub.poll_timer() is None
 

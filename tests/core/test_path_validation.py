@@ -1,6 +1,6 @@
 """Addresses are not trusted until they answer: what attackers get, and what a proof is worth."""
 
-from dsoftbus.codec import get_u32, put_u16, put_u32
+from dsoftbus.base.codec import get_u32, put_u16, put_u32
 from dsoftbus.const import (
     ANSWERS_MAX,
     BODY_CHALLENGE,
@@ -12,7 +12,7 @@ from dsoftbus.const import (
     STRANGERS_ANSWERS_MAX,
 )
 from dsoftbus.errors import ENTROPY_UNAVAILABLE, MALFORMED, STALE_REPLY, LocalError
-from dsoftbus.session.over_datagram import flight
+from dsoftbus.session.datagram_session import flight
 from dsoftbus.session.path_validation import PATH_MS, PATHS, PROOF_PACKET
 from moving import (
     VICTIM,
@@ -192,7 +192,8 @@ def check_forwarder(relays, every=1, size=30000):
 
 
 def test_copies_from_elsewhere_do_not_steal_a_session():
-    """Whoever forwards packets without being on the path wins every race, and gets nothing."""
+    """An attacker that forwards packets without being on the path wins every race, and gets
+    nothing."""
     for every in (1, 3):
         talk, forwarder = check_forwarder(False, every)
         assert talk.sessions[talk.b].moves == 0
@@ -227,7 +228,7 @@ def test_who_lies_blindly_brings_nothing_to_a_victim():
     a, b = talk.sessions[talk.a], talk.sessions[talk.b]
     talk.network.detach(talk.a.link)
     for _ in range(48):
-        largest = b._protect.next_number - 1
+        largest = b.protection.next_number - 1
         plain = bytearray(11)
         plain[0] = 1 << 3
         put_u16(
@@ -322,7 +323,7 @@ def test_a_challenge_is_answered_where_it_came_from_and_once():
     assert len(answers) == 1
     data = bytearray(answers[0])
     number = get_u32(data, 5)
-    cipher = talk.sessions[talk.b]._protect.cipher_of(number)
+    cipher = talk.sessions[talk.b].protection.cipher_of(number)
     end = cipher.open_numbered(number, data, PACKET_HEADER, len(data))
     assert bytes(data[PACKET_HEADER:end]) == bytes((BODY_RESPONSE,)) + b"unguess!"
 

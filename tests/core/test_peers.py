@@ -1,7 +1,9 @@
 """The table of peers: aging, pace, replays, and a flood that changes nothing for known peers."""
 
 from announced import HERE, THERE, dropped, key, packet, table
-from dsoftbus.backoff import Backoff
+from dsoftbus.base.backoff import Backoff
+from dsoftbus.base.shares import Shares
+from dsoftbus.base.token_bucket import TokenBucket
 from dsoftbus.const import (
     EV_OFFLINE,
     EV_ONLINE,
@@ -9,7 +11,7 @@ from dsoftbus.const import (
     LINK_STREAM,
     SMALL,
 )
-from dsoftbus.discovery.announce import Announcement
+from dsoftbus.discovery.announce import FLAG_QUERY, Announcement
 from dsoftbus.discovery.peers import Peers
 from dsoftbus.errors import (
     ANNOUNCE_OVERSIZE,
@@ -23,8 +25,6 @@ from dsoftbus.errors import (
     label,
 )
 from dsoftbus.identity import device_id
-from dsoftbus.pace import TokenBucket
-from dsoftbus.shares import Shares
 from support import raises
 
 
@@ -356,3 +356,12 @@ def test_a_backoff_begins_anew():
     backoff.reset()
     backoff.failed(5000)
     assert backoff.until == 6000
+
+
+def test_who_only_asks_is_answered_and_not_remembered():
+    peers = table()
+    said = Announcement(device_id(key(1)), key(1))
+    said.flags = FLAG_QUERY
+    said.lifetime_s = 0
+    assert peers.receive_datagram(said.encode(), ("192.0.2.1", 1), 0) == (None, FLAG_QUERY)
+    assert len(peers) == 0 and peers.next_event() is None

@@ -1,4 +1,4 @@
-"""Who holds the places for sessions: a share for each peer, and room for trusted ones."""
+"""The places for sessions: a share for each peer, and room for trusted ones."""
 
 from dsoftbus.const import ANYONE, EV_ESTABLISHED, SMALL, TINY
 from dsoftbus.errors import NOT_PAIRED, PEER_SHARE, SESSION_LIMIT, label

@@ -1,14 +1,13 @@
 """Next keys that peers announced: followed with every rule, aged over starts, cheap to repeat."""
 
 from dsoftbus.const import SMALL
-from dsoftbus.crypto.provider import suite as portable
 from dsoftbus.identity import device_id
 from dsoftbus.trust import promise
 from dsoftbus.trust.acl import IN, Acl, grant, rule
 from dsoftbus.trust.store import Entry, TrustStore
 from dsoftbus.trust.store_text import decode
+from simulated import SUITE
 
-SUITE = portable()
 OLD, NEW, OTHER = [SUITE.keypair(bytes((n,)) * 32).public for n in (1, 2, 3)]
 OLD_ID, NEW_ID, OTHER_ID = device_id(OLD), device_id(NEW), device_id(OTHER)
 
@@ -114,7 +113,8 @@ def test_a_promise_lapses_after_twice_its_grace_and_not_before():
 
 
 def runs(store: TrustStore, run_ms: int, orderly: bool) -> int:
-    """How many starts of so long a promise survives; each is timed by a clock of its own."""
+    """Returns how many starts of this length a promise survives; each is timed by a clock of its
+    own."""
     for n in range(10000):
         text = store.encode()
         store = decode(text, SMALL)

@@ -1,9 +1,9 @@
 """Protection of stream links: in place, in order, rekeyed by both ends at the same record."""
 
-from dsoftbus.cipher import MAX_NONCE, CipherState
 from dsoftbus.const import REC_PROTECTED, REKEY_RECORDS
 from dsoftbus.crypto.provider import suite as portable
-from dsoftbus.link.protect import RECORD_OVERHEAD, StreamProtect
+from dsoftbus.noise.cipher_state import MAX_NONCE, CipherState
+from dsoftbus.record.protect import RECORD_OVERHEAD, StreamProtect
 from pairs import ToySuite
 from support import Random, raises
 

@@ -1,6 +1,6 @@
-"""When a lost peer is tried again, in virtual time."""
+"""The attempts to reach a lost peer, in virtual time."""
 
-from dsoftbus.backoff import Backoff
+from dsoftbus.base.backoff import Backoff
 from dsoftbus.discovery.reconnect import SETTLED_MS, Reconnect
 from support import Random
 

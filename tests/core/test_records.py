@@ -1,8 +1,8 @@
 """Records: the same in one piece and byte by byte, refused by their length, never past it."""
 
-from dsoftbus.codec import copy
+from dsoftbus.base.codec import copy
 from dsoftbus.const import HANDSHAKE_RECORD_MAX, REC_INIT, REC_PROTECTED
-from dsoftbus.link.records import SMALL_BUFFER, RecordReader, put_header, record
+from dsoftbus.record.records import SMALL_BUFFER, RecordReader, put_header, record
 from support import Random, raises
 
 
@@ -69,7 +69,7 @@ def test_the_longest_record_before_and_after_the_handshake():
     longest = record(REC_INIT, bytes(HANDSHAKE_RECORD_MAX - 1))
     assert read_all(reader, longest, len(longest)) == [(REC_INIT, bytes(511))]
     reader.allow(1105, 1107)
-    assert len(reader.buffer) == SMALL_BUFFER  # grows with the first record that needs it
+    assert len(reader.buffer) == 1107  # what a board promises has its place
     longest = record(REC_PROTECTED, bytes(1104))
     assert read_all(reader, longest, 10) == [(REC_PROTECTED, bytes(1104))]
     assert len(reader.buffer) == 1107

@@ -1,9 +1,9 @@
 """Loss, round-trip times and the congestion window, packet by packet."""
 
-from dsoftbus.codec import put_u16, put_u32
-from dsoftbus.link.congestion import NewReno, Pacer
-from dsoftbus.link.recovery import PROBES, Recovery
-from dsoftbus.link.rtt import ACK_DELAY_MS, UNKNOWN_TIMEOUT_MS, Rtt
+from dsoftbus.base.codec import put_u16, put_u32
+from dsoftbus.packet.congestion import NewReno, Pacer
+from dsoftbus.packet.recovery import PROBES, Recovery
+from dsoftbus.packet.rtt import ACK_DELAY_MS, UNKNOWN_TIMEOUT_MS, Rtt
 from support import raises
 
 
@@ -25,7 +25,7 @@ class Fates:
 
 
 class Shield:
-    """What recovery asks of the protection: numbers from `next_number` on were not sent."""
+    """The protection, as recovery needs it: numbers from `next_number` on were not sent."""
 
     def __init__(self, next_number, left_out=0):
         self._next_number = next_number
@@ -262,7 +262,8 @@ def test_a_number_that_was_left_out_makes_nothing_late():
 
 
 def test_a_new_path_owes_nothing_to_the_old_one():
-    """What was under way goes again; it does not count, be it acknowledged later or not."""
+    """Packets that were under way go again; they do not count, be they acknowledged later or
+    not."""
     path = Path()
     path.send(0, 9, 0)
     path.ack(9, [(0, 1)], 50)

@@ -15,8 +15,8 @@ from dsoftbus.const import (
     TINY,
 )
 from dsoftbus.errors import END_HANDSHAKE_TIMEOUT, END_PEER, PEER_NOT_ALLOWED
-from dsoftbus.link.drops import NO_ROOM
-from dsoftbus.session.over_datagram import FAREWELLS, flight
+from dsoftbus.packet.drops import NO_ROOM
+from dsoftbus.session.datagram_session import FAREWELLS, flight
 from dsoftbus_sim.chance import Chance
 from dsoftbus_sim.node import SimNode
 from simulated import SUITES, Talk
@@ -147,7 +147,8 @@ def test_who_goes_on_gets_four_answers_and_no_more():
 
 
 def test_only_where_the_stranger_is():
-    """Who knows its connection id cannot have the answers go elsewhere, or use them up."""
+    """An attacker that knows its connection id cannot have the answers go elsewhere, or use them
+    up."""
     talk = refusing()
     talk.world.run(30)
     talk.network.part(talk.a.address, talk.b.address)
@@ -228,6 +229,20 @@ def test_a_full_table_keeps_the_farewells_of_those_that_have_ended():
     assert b in talk.b.node.sessions, "there was room for both"
 
 
+def test_farewells_on_a_dead_link_take_seconds_at_most():
+    """All who close wait for them. On a serial line a probe timeout may be six seconds."""
+    talk = Talk(1, 0, {"latency_ms": 5}, HOST, other_profile=SMALL, lose=nothing)
+    talk.run()
+    b = talk.sessions[talk.b]
+    talk.network.part(talk.a.address, talk.b.address)
+    b.reliable.rtt.restart()
+    b.reliable.rtt.unknown_ms = 6000
+    b.refuse(1)
+    talk.b.turn()
+    talk.world.run(4 * SMALL.close_ms)
+    assert not b.farewells
+
+
 def test_nothing_is_kept_of_openings_that_are_over():
     talk = Talk(1, 500, {"latency_ms": 5}, lose=nothing)
     talk.run()
@@ -244,7 +259,7 @@ def test_nothing_is_kept_of_openings_that_are_over():
 
 
 class Ledger:
-    """What `b` sends to NOBODY for each datagram that comes from there."""
+    """A count of what `b` sends to NOBODY for each datagram that comes from there."""
 
     def __init__(self, profile=HOST):
         self.talk = Talk(1, 0, {"latency_ms": 5}, profile, lose=nothing)
@@ -263,7 +278,7 @@ class Ledger:
         """A real INIT, as the other node would send it."""
         a = self.talk.a
         session = a.endpoint.connect(NOBODY, self.talk.b.node.public, self.talk.world.now_ms)
-        made = session._flight
+        made = session.last_flight
         session.link_lost()
         a.endpoint.forget(session)
         return made + cookie
@@ -300,7 +315,7 @@ def test_every_other_first_answer_is_shorter_than_its_question():
 
 
 def test_no_other_datagram_of_a_stranger_is_answered():
-    """Of any type, to any connection id, in any state that a session can have."""
+    """This covers any type, any connection id, and any state that a session can have."""
     ledger = Ledger()
     talk = ledger.talk
     init = ledger.init()

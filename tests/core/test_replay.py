@@ -1,6 +1,6 @@
 """The replay window against a set that remembers everything."""
 
-from dsoftbus.link.replay import ReplayWindow
+from dsoftbus.packet.replay import ReplayWindow
 from support import Random
 
 

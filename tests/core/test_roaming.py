@@ -2,9 +2,9 @@
 
 from dsoftbus.const import REC_FINISH, REC_PROTECTED, REC_REPLY
 from dsoftbus.errors import END_KEEPALIVE, END_PEER
-from dsoftbus.link.packets import DatagramProtect
-from dsoftbus.session.cable import Cable
+from dsoftbus.packet.packets import DatagramProtect
 from dsoftbus.session.path_validation import PATH_MS, PATHS, PROOF_PACKET
+from dsoftbus.session.point_to_point import PointToPoint
 from moving import VICTIM, dropped, nothing, proofs, raw_packet, running, say, sent, size_of
 from simulated import Talk
 
@@ -48,7 +48,7 @@ def test_a_move_takes_one_round_trip():
 
 
 def test_what_was_acknowledged_on_the_old_path_is_acknowledged_on_the_new_one():
-    """Who has moved need not wait for a timeout to learn that all has arrived."""
+    """A peer that has moved need not wait for a timeout to learn that all has arrived."""
     talk = running(faults={"latency_ms": 20})
     a = talk.sessions[talk.a]
     recovery = a.reliable.recovery
@@ -107,10 +107,10 @@ def test_on_a_cable_too_a_channel_is_proved():
     """A bridge that starts again gives its peers other channels."""
     talk = Talk(1, 2000, {"latency_ms": 5}, lose=nothing)
     for node in (talk.a, talk.b):
-        node.endpoint.medium = Cable(node.node)
+        node.endpoint.medium = PointToPoint(node.node)
     talk.run()
     b = talk.sessions[talk.b]
-    assert type(b._protect) is DatagramProtect
+    assert type(b.protection) is DatagramProtect
     b.path, before = VICTIM, b.path  # as if the channel had been another one
     say(talk, talk.a)
     talk.world.run(6)
@@ -274,7 +274,7 @@ def test_a_reply_from_elsewhere_does_not_take_the_initiator_there():
 
 
 def test_a_responder_that_answers_from_another_of_its_addresses_is_found_there():
-    """As hosts with several addresses do. Both lead to it."""
+    """It does as hosts with several addresses do. Both lead to it."""
     talk = Talk(1, 5000, {"latency_ms": 20}, lose=nothing)
     called = talk.b.address
     talk.network.move(talk.b.link)

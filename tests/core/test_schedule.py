@@ -1,7 +1,7 @@
 """The scheduler: exact shares, bounded starvation, round robin within a class."""
 
 from dsoftbus.const import PRIORITY_BURST
-from dsoftbus.session.schedule import Scheduler
+from dsoftbus.mux.scheduler import Scheduler
 from support import Random
 
 

@@ -1,7 +1,8 @@
-"""What waits on both sides of a path: bounded, in order, each once."""
+"""The queues on both sides of a path: bounded, in order, each segment once."""
 
-from dsoftbus.codec import copy, get_u32
-from dsoftbus.link.segments import AHEAD, BEYOND, NEXT, OLD, SEGMENT_HEADER, Inbox, Outbox, Pool
+from dsoftbus.base.codec import copy, get_u32
+from dsoftbus.base.spares import Spares
+from dsoftbus.packet.segments import AHEAD, BEYOND, NEXT, OLD, SEGMENT_HEADER, Inbox, Outbox
 from support import Random
 
 
@@ -13,7 +14,7 @@ def put(outbox, n=10):
 
 
 def test_outbox_is_bounded_and_in_order():
-    outbox = Outbox(Pool(100, 8), 4)
+    outbox = Outbox(Spares(8, 100), 4)
     assert outbox.idle and outbox.oldest() == -1
     assert [put(outbox) for _ in range(4)] == [0, 1, 2, 3]
     assert not outbox.has_room
@@ -28,7 +29,7 @@ def test_outbox_is_bounded_and_in_order():
 
 
 def test_lost_segments_go_again_oldest_first():
-    outbox = Outbox(Pool(100, 16), 8)
+    outbox = Outbox(Spares(16, 100), 8)
     for _ in range(6):
         put(outbox)
     for number in (4, 1, 3, 1):
@@ -40,7 +41,7 @@ def test_lost_segments_go_again_oldest_first():
 
 
 def test_a_segment_is_lost_only_with_all_its_copies():
-    outbox = Outbox(Pool(100, 16), 8)
+    outbox = Outbox(Spares(16, 100), 8)
     put(outbox)
     outbox.sent(0)
     outbox.lost(0)
@@ -53,7 +54,7 @@ def test_nothing_is_ever_forgotten():
     """Random fates: in the end each segment was acknowledged, and none is queued twice."""
     for seed in range(10):
         random = Random(seed)
-        outbox = Outbox(Pool(100, 16), 8)
+        outbox = Outbox(Spares(16, 100), 8)
         flying = []
         made = 0
         while made < 200 or not outbox.idle:
@@ -74,21 +75,23 @@ def test_nothing_is_ever_forgotten():
 
 
 def test_inbox_places():
-    inbox = Inbox(Pool(100, 4), 4, copy)
+    inbox = Inbox(Spares(4, 100), 4, copy)
     assert inbox.place(0) == NEXT and inbox.place(1) == inbox.place(3) == AHEAD
     assert inbox.place(4) == BEYOND
     inbox.hold(2, b"..two", 2, 5)
     assert inbox.place(2) == OLD and inbox.held == 1
-    assert not inbox.advance() and inbox.place(0) == OLD
-    assert inbox.advance()
+    inbox.advance()
+    assert not inbox.has_next and inbox.place(0) == OLD
+    inbox.advance()
+    assert inbox.has_next and inbox.place(2) == OLD
     assert bytes(inbox.ready[: inbox.ready_stop]) == b"two"
     inbox.release()
-    assert inbox.expected == 2 and inbox.held == 0
-    assert not inbox.advance() and inbox.place(3) == NEXT and inbox.place(6) == AHEAD
+    assert inbox.expected == 3 and inbox.held == 0
+    assert not inbox.has_next and inbox.place(3) == NEXT and inbox.place(6) == AHEAD
 
 
 def test_buffers_are_used_again():
-    pool = Pool(10, 2)
+    pool = Spares(2, 10)
     first = pool.take()
     pool.give(first)
     assert pool.take() is first and pool.take() is not first

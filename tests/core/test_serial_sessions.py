@@ -12,8 +12,8 @@ from dsoftbus.const import (
 )
 from dsoftbus.datagram_pump import DatagramPump
 from dsoftbus.errors import END_KEEPALIVE
-from dsoftbus.line_link import LineLink
-from dsoftbus.link.line import NEIGHBOUR
+from dsoftbus.line.line import NEIGHBOUR
+from dsoftbus.line.line_link import LineLink
 from dsoftbus.node import Node
 from simulated import SUITES, pattern
 from support import Random
@@ -140,7 +140,7 @@ class Desk:
         return False
 
     def run_to_the_end(self, seconds: int) -> bool:
-        """Until both sides have what the other sends."""
+        """Runs until both sides have what the other sends."""
         return self.run(lambda: self.done, seconds)
 
     def _advance(self):
@@ -168,7 +168,7 @@ def exchange(seed, baud, size, seconds, **others):
 
 
 def goodput(desk, size: int, baud: int) -> float:
-    """Of the line rate, one way."""
+    """Returns the goodput as a part of the line rate, one way."""
     return size * 10000000 / baud / (desk.now_us - desk.opened_us)
 
 

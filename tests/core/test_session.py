@@ -20,7 +20,7 @@ from dsoftbus.const import (
 )
 from dsoftbus.crypto.provider import suite as portable
 from dsoftbus.identity import device_id
-from dsoftbus.link.records import record
+from dsoftbus.record.records import record
 from dsoftbus.session.session import (
     AWAIT_FINISH,
     AWAIT_INIT,
@@ -104,6 +104,15 @@ def test_a_wrong_pinned_key_is_refused_by_the_responder():
     pair.move(pair.b, stranger)
     ended(stranger, errors.END_REFUSED)
     assert stranger.peer_code == errors.DECRYPT_FAILED
+
+
+def test_who_is_refused_keeps_no_handshake():
+    """Its code may have left a board's heap before the session has."""
+    pair = Sessions()
+    stranger = pair.node_a.connect(pair.node_a.public, 0)
+    pair.move(stranger, pair.b)
+    pair.move(pair.b, stranger)
+    assert pair.b.handshake is None and stranger.handshake is None
 
 
 def test_whatever_is_changed_in_the_handshake_ends_it():
@@ -455,7 +464,7 @@ def test_streams_of_a_session_carry_both_ways_in_any_chunks():
 def test_keys_change_on_both_ends_at_once():
     pair = Sessions().established()
     for session in (pair.a, pair.b):
-        session._protect._rekey_mask = 3
+        session.protection._rekey_mask = 3
     keys = set()
     mine = pair.a.open("s")
     theirs = None
@@ -464,7 +473,7 @@ def test_keys_change_on_both_ends_at_once():
         pair.drive()
         theirs = theirs or all_events(pair.b)[0].stream
         assert theirs.recv(9) == b"%d" % i
-        keys.add(pair.a._protect._send._aead._key)
+        keys.add(pair.a.protection._send._aead._key)
     assert len(keys) == 11 and not pair.b.closed
 
 

@@ -1,6 +1,6 @@
 """Time: wrapping hardware ticks become ints that never do."""
 
-from dsoftbus.ticks import Ticks, earliest
+from dsoftbus.base.ticks import Ticks, earliest
 from support import Random
 
 

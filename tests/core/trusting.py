@@ -1,14 +1,12 @@
 """Two nodes that trust each other, or are about to, and a session between them."""
 
 from dsoftbus.const import EV_OPENED, EV_PAIR_DIGITS, EV_PAIRED, SMALL
-from dsoftbus.crypto.provider import suite as portable
 from dsoftbus.node import Node
 from dsoftbus.trust.acl import grant
 from dsoftbus.trust.guard import Guard
 from dsoftbus.trust.store import TrustStore
+from simulated import SUITE
 from support import Random
-
-SUITE = portable()
 
 
 class Pair:

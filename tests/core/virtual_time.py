@@ -44,8 +44,13 @@ class VirtualTime:
     def time(self) -> float:
         return self.ms / 1000
 
+    def time_ns(self) -> int:
+        """A calendar that was set: it begins in 2026."""
+        return 1_767_225_600_000_000_000 + self.monotonic_ns()
+
     def waited(self, ready, timeout_ms) -> list:
-        """What is ready, by `ready(real_ms)`, until `timeout_ms` (negative: for ever) are over."""
+        """Returns what is ready, by `ready(real_ms)`, until `timeout_ms` (negative: for ever) are
+        over."""
         found = list(ready(0))
         while not found and timeout_ms:
             self._quiet += 1
@@ -133,7 +138,7 @@ else:
             clock.time = real
 
     def _close(loop) -> None:
-        """As `asyncio.run` ends."""
+        """Ends as `asyncio.run` does."""
         loop.run_until_complete(_end_tasks())
         loop.run_until_complete(loop.shutdown_asyncgens())
         loop.run_until_complete(loop.shutdown_default_executor())

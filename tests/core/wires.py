@@ -1,44 +1,65 @@
 """A simulated serial cable for the portable tests: byte times, delay, noise; both ways."""
 
-from dsoftbus.link.line import FRAME_ROOM, Line
+from math import log
+
+from dsoftbus.line.line import FRAME_ROOM, Line
 
 BITS_A_BYTE = 10  # 8N1: a start bit, eight, a stop bit
+NEVER = 1 << 29  # bytes: no test sends as many
 
 
 class Way:
-    """From one port to the other. `noise` of 65536 bytes are spoilt."""
+    """Carries from one port to the other. `noise` of 65536 bytes are spoilt."""
 
     def __init__(self, baud: int, random, noise: int = 0, delay_us: int = 2000):
         self.us_a_byte = BITS_A_BYTE * 1000000 // baud
-        self.noise = noise
         self.carried = 0  # bytes
         self._random = random
+        self.noise = noise
         self._delay_us = delay_us
         self._free_us = 0
         self._under_way = []
 
+    @property
+    def noise(self) -> int:
+        return self._noise
+
+    @noise.setter
+    def noise(self, noise: int) -> None:
+        self._noise = noise
+        self._clean = self._until_spoilt()
+
+    def _until_spoilt(self) -> int:
+        """Draws how many bytes arrive before the next that does not, each with the same chance:
+        one draw for all of them."""
+        if not self._noise:
+            return NEVER
+        return int(log((self._random.bits16() + 1) / 65536) / log(1 - self._noise / 65536))
+
     def free(self, now_us: int) -> bool:
-        """Whether the port's buffer is empty."""
+        """Tells whether the port's buffer is empty."""
         return now_us >= self._free_us
 
     def put(self, data, now_us: int) -> None:
         data = bytearray(data)
-        for i in range(len(data)):
-            if self.noise and self._random.bits16() < self.noise:
-                data[i] ^= 1 + self._random.below(255)
+        while self._clean < len(data):
+            data[self._clean] ^= 1 + self._random.below(255)
+            self._clean += 1 + self._until_spoilt()
+        self._clean -= len(data)
         self.carried += len(data)
         self._free_us = max(self._free_us, now_us) + len(data) * self.us_a_byte
         self._under_way.append((self._free_us + self._delay_us, data))
 
     def get(self, now_us: int):
-        """What has arrived by now."""
+        """Returns the bytes that have arrived by now."""
         arrived = b""
         while self._under_way and self._under_way[0][0] <= now_us:
             arrived += self._under_way.pop(0)[1]
         return arrived
 
     def next_us(self):
-        """When something happens here: it is free again, or something arrives."""
+        """Returns when something happens here next, in us: it is free again, or something
+        arrives."""
         times = [at for at, _ in self._under_way[:1]] + [self._free_us]
         return times
 

@@ -11,15 +11,21 @@ import pytest
 from portable import ROOT
 
 BENCH = ROOT / "bench"
+ONE_OF_EACH = (  # of the programs that bench/board.py has for a node
+    "UDP, Bus",
+    "cable, Bus",
+    "cable, SerialLoop",
+)
 BRIEF = {
     "bench": ("--rounds", "1", "--mb", "1"),
-    "board": ("--messages", "5"),  # needs valgrind
+    "board": ("--messages", "2", *(f"--link={link}" for link in ONE_OF_EACH)),  # valgrind
     "bench_crypto": ("--rounds", "1"),  # runs crypto on MicroPython
-    "discovery": ("--rounds", "1"),
+    "discovery": ("--rounds", "1", "--most", "100"),
+    "services": ("--rounds", "1", "--calls", "20", "--subscribers", "5"),
     "sim": ("--mb", "0.1", "--seeds", "1"),
     "thumb_counts": (),
 }
-PARTS = {"crypto", "table", "tls_peer"}  # of those above
+PARTS = {"crypto", "mqtt_peer", "stopwatch", "table", "tls_peer"}  # of those above
 
 
 def run(name: str, folder: Path) -> str:

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 import boards as generated
+import memory_boards
 from dsoftbus.const import SMALL, TINY
-from dsoftbus_host.board import boards, build, remote, slices
+from dsoftbus_host.board import remote
+from dsoftbus_host.board.make import boards, compiler, slices
 from portable import ROOT
 
 NAMES = ("esp32", "esp32_c3", "esp32_s3", "pybv11", "rpi_pico", "rpi_pico_w", "unix")
@@ -28,7 +30,7 @@ def test_what_is_generated_is_fresh():
 def test_a_board_has_all_its_parts(name):
     board = boards.find(name)
     assert set(board.slices) <= set(slices.SLICES)
-    carried_by = {"console": "line", "uart": "line", "wifi": "wifi", "network": "stream"}
+    carried_by = {"console": "console", "uart": "uart", "wifi": "wifi", "network": "stream"}
     assert {carried_by[link] for link in board.links} <= set(slices.closure(board.slices))
     assert b"dsoftbus_mpy" in board.main
     assert json.loads(board.config)["name"] == "board"
@@ -48,7 +50,7 @@ def test_a_profile_has_every_limit_and_none_above_its_model(name):
 
 
 class Manifest:
-    """What MicroPython's build makes of a manifest: its API for `FROZEN_MANIFEST`."""
+    """A manifest as MicroPython's build reads it: its API for `FROZEN_MANIFEST`."""
 
     def __init__(self, path: Path) -> None:
         self.folder = path.parent
@@ -70,7 +72,7 @@ class Manifest:
 
 
 def is_whole(files: dict[str, Path]) -> bool:
-    """Whether all that these sources import of ours as soon as they are imported is among them."""
+    """Returns whether these sources hold all of ours that they import at once."""
     for target, path in files.items():
         for node in ast.parse(path.read_text()).body:
             if isinstance(node, ast.ImportFrom) and node.module.startswith("dsoftbus"):
@@ -85,7 +87,7 @@ def test_a_manifest_freezes_all_that_the_board_needs(name):
     manifest = Manifest(board.folder / "manifest.py")
     assert manifest.included == [board.firmware]
     names = slices.made_for(board.architecture, board.slices)
-    wanted = {build.on_board(module) for module in slices.modules(names)}
+    wanted = {compiler.on_board(module) for module in slices.modules(names)}
     assert set(manifest.files) >= wanted | {"dsoftbus_profile.py"}
     assert is_whole(manifest.files)
 
@@ -100,7 +102,7 @@ def test_every_url_of_a_package_leads_to_a_file_that_lands_where_it_is_imported(
     assert said["version"] == "0.1.0" and said["deps"] == []
     files = {target: (path.parent / url).resolve(strict=True) for target, url in said["urls"]}
     assert len(files) == len(said["urls"])
-    node = "cable" if path.parent.name == "pybv11" else "board"
+    node = "board_minimal" if path.parent.name == "pybv11" else "board"
     assert "dsoftbus_profile.py" in files and f"dsoftbus_mpy/{node}.py" in files
     assert is_whole(files)
 
@@ -111,12 +113,13 @@ def test_the_package_at_the_top_needs_no_path_upwards():
 
 
 PAGE = (ROOT / "docs" / "boards.md").read_text()
+THE_BOARDS = PAGE[PAGE.index("## The boards") : PAGE.index("## Memory")]
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_page_of_boards_has_the_profile_and_the_pins(name):
     board = boards.find(name)
-    (row,) = re.findall(rf"^\| `{name}` \|(.*)\|$", PAGE, re.MULTILINE)
+    (row,) = re.findall(rf"^\| `{name}` \|(.*)\|$", THE_BOARDS, re.MULTILINE)
     _, links, profile, uart, led, adc = (cell.strip() for cell in row.split("|"))
     assert ("Wi-Fi" in links) == ("wifi" in board.links)
     assert re.search(r"(\d) session", profile)[1] == str(board.profile.sessions)
@@ -127,9 +130,23 @@ def test_the_page_of_boards_has_the_profile_and_the_pins(name):
     assert adc == str(board.pins["ADC"]) or board.pins["ADC"] is None
 
 
+def test_the_page_of_boards_has_the_memory_of_each():
+    assert memory_boards.page(PAGE) == PAGE, "run `make memory`"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_a_board_holds_grows_with_what_it_does(name):
+    held = json.loads(boards.find(name).memory.read_text())
+    assert set(held) == {"heap", "rom"}
+    for figures in held.values():
+        idle, session, handshake, transfer = (figures[key] for key in memory_boards.FIGURES)
+        assert 0 < idle < session < transfer and idle < handshake
+    assert all(held["rom"][key] < figure for key, figure in held["heap"].items())
+
+
 def test_the_page_of_boards_has_every_setting():
     rows = set(re.findall(r"^\| `(\w+)` \|", PAGE[PAGE.index("## `config.json`") :], re.MULTILINE))
-    text = (ROOT / "micropython/dsoftbus_mpy/config.py").read_text()
+    text = (ROOT / "micropython/dsoftbus_mpy/device/config.py").read_text()
     assert rows == set(re.findall(r"^    \"(\w+)\": \(", text, re.MULTILINE))
 
 

@@ -14,14 +14,15 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from dsoftbus.const import LINK_DATAGRAM, SMALL
-from dsoftbus_host import cli_bridge, files
+from dsoftbus_host import files
+from dsoftbus_host.bare_bus import ANYONE, BareBus
 from dsoftbus_host.bridge.bridge import Bridge, Status
 from dsoftbus_host.bridge.relay import OVER_BUDGET, OVERSIZE
-from dsoftbus_host.bus import ANYONE, Bus
-from dsoftbus_host.cli import main
-from dsoftbus_host.discovery import Discovery
-from dsoftbus_host.interfaces import LOOPBACK
-from dsoftbus_host.watch import Watch
+from dsoftbus_host.cli import bridge
+from dsoftbus_host.cli.command import main
+from dsoftbus_host.discovery.discovery import Discovery
+from dsoftbus_host.discovery.interfaces import LOOPBACK
+from dsoftbus_host.upkeep.file_watch import FileWatch
 from host.test_serial_port import Cable
 
 TIMEOUT_S = 60
@@ -60,10 +61,10 @@ class Board:
         self._path = path
 
     async def __aenter__(self):
-        self.bus = Bus(os.urandom(32), "desk", SMALL, ANYONE)
+        self.bus = BareBus(os.urandom(32), "desk", SMALL, ANYONE)
         files.serve_echo(self.bus)
         self.events = []
-        self._watch = Watch(self.bus, self.events.append)
+        self._watch = FileWatch(self.bus, self.events.append)
         self._watch.start()
         # A port of its own: on the network nobody hears this one.
         self._discovery = Discovery(self.bus, self._watch, 0, ("echo",), [LOOPBACK], next(_ports))
@@ -114,10 +115,10 @@ def run(scenario) -> None:
 @asynccontextmanager
 async def looking(discovery_port: int):
     """A node on the network that listens and looks around: (bus, table of peers)."""
-    async with Bus(os.urandom(32), "laptop", allow=ANYONE) as bus:
+    async with BareBus(os.urandom(32), "laptop", allow=ANYONE) as bus:
         files.serve_echo(bus)
         port = await bus.listen("127.0.0.1", 0, "udp")
-        with Watch(bus, lambda event: None) as watch:
+        with FileWatch(bus, lambda event: None) as watch:
             kinds = (LINK_DATAGRAM,)
             with Discovery(bus, watch, port, ("echo",), [LOOPBACK], discovery_port, kinds):
                 yield bus
@@ -147,7 +148,7 @@ def test_a_peer_that_changes_its_address_keeps_its_session(plugs):
     async def scenario():
         async with (
             bridged(plugs, next(_ports)) as (bridge, board),
-            Bus(os.urandom(32), allow=ANYONE) as bus,
+            BareBus(os.urandom(32), allow=ANYONE) as bus,
         ):
             connection = await bus.connect("127.0.0.1", bridge.port, board.bus.public, link="udp")
             assert await echo(connection, b"before") == b"before"
@@ -184,7 +185,7 @@ def test_a_bridge_that_is_gone_and_back_finds_its_sessions_again(plugs):
         port = next(_ports)
         async with (
             bridged(plugs, port) as (bridge, board),
-            Bus(os.urandom(32), allow=ANYONE) as bus,
+            BareBus(os.urandom(32), allow=ANYONE) as bus,
         ):
             connection = await bus.connect("127.0.0.1", bridge.port, board.bus.public, link="udp")
             assert await echo(connection, b"before") == b"before"
@@ -207,7 +208,7 @@ def test_a_flood_from_the_network_leaves_a_transfer_its_cable(plugs):
     async def scenario():
         async with (
             bridged(plugs, next(_ports)) as (bridge, board),
-            Bus(os.urandom(32), allow=ANYONE) as bus,
+            BareBus(os.urandom(32), allow=ANYONE) as bus,
         ):
             connection = await bus.connect("127.0.0.1", bridge.port, board.bus.public, link="udp")
             flooding = asyncio.create_task(flood(bridge.port))
@@ -244,12 +245,12 @@ async def flood(port: int) -> None:
 
 
 def test_a_network_node_never_sends_more_than_the_line_carries(plugs):
-    """What both take is agreed on in the handshake, whose packets are short."""
+    """Both sides agree on a size in the handshake, whose packets are short."""
 
     async def scenario():
         async with (
             bridged(plugs, next(_ports)) as (bridge, board),
-            Bus(os.urandom(32), allow=ANYONE) as bus,
+            BareBus(os.urandom(32), allow=ANYONE) as bus,
         ):
             connection = await bus.connect("127.0.0.1", bridge.port, board.bus.public, link="udp")
             assert 400 < connection.session.reliable.message_max < 479
@@ -278,7 +279,7 @@ def test_the_live_table_names_the_board_and_every_reason():
     said = Status("ttyX", 4000, True, "desk", "a" * 26, 2, 5, 10, 20, 0, 3, drops)
     shown = io.StringIO()
     unplugged = said._replace(plugged=False, id="")
-    Console(file=shown, width=200).print(cli_bridge.table([said, unplugged]))
+    Console(file=shown, width=200).print(bridge.table([said, unplugged]))
     text = shown.getvalue()
     for part in ("desk", "2 of 5", "4000", "7 over budget, 1 longer than", "unplugged"):
         assert part in text

@@ -8,7 +8,7 @@ from core.test_serial_sessions import Port, Side
 from core.wires import Way
 from dsoftbus.const import ANYONE, EV_ACCEPTED, HOST, SMALL, SUITE_CHACHA_SHA256
 from dsoftbus.datagram_pump import DatagramPump
-from dsoftbus.line_link import LineLink
+from dsoftbus.line.line_link import LineLink
 from dsoftbus.node import Node
 from dsoftbus_host import crypto
 from dsoftbus_host.bridge.relay import Relay
@@ -55,11 +55,11 @@ class World:
         self.board = Side(self, ways, SMALL, pattern(SIZE, 2))
         self.link = LineLink(Port(self, ways[1], ways[0]), 7, HOST)
         self.relay = Relay(crypto.suite(SUITE_CHACHA_SHA256), self.random, self.link.mtu)
-        self.ether = Ether()
+        self.multicast = Ether()
         static = SUITES[SUITE_CHACHA_SHA256].keypair(self.random(32))
         node = Node(SUITES, static, self.random, HOST, allowed=ANYONE)
         self.endpoint = node.endpoint(1200)
-        self.pump = DatagramPump(self.endpoint, self.ether, self._on_event)
+        self.pump = DatagramPump(self.endpoint, self.multicast, self._on_event)
         self.session = self.endpoint.connect(BRIDGE, self.board.node.public, 0)
         self.stream = None
         self.sends = pattern(SIZE, 1)
@@ -74,7 +74,7 @@ class World:
             self.stream = event.stream
 
     def run(self, seconds: int) -> None:
-        """Until both sides have what the other sends."""
+        """Runs until both sides have what the other sends."""
         while not (self.got == self.board.sends and self.board.got == self.sends):
             assert self.now_us < seconds * 1000000, f"{len(self.got)}, {len(self.board.got)}"
             now = self.now_us // 1000
@@ -97,14 +97,14 @@ class World:
     def _turn_bridge(self, now: int) -> None:
         link = self.link
         link.now = now
-        for data in self.ether.to_bridge:
+        for data in self.multicast.to_bridge:
             assert self.relay.from_network(data, PEER, now) is None
-        self.ether.to_bridge.clear()
+        self.multicast.to_bridge.clear()
         got = link.recvfrom_into(self._buffer)
         while got is not None:
             data = bytes(self._buffer[: got[0]])
             if self.relay.from_line(data, got[1], now) == PEER:
-                self.ether.to_node.append(data)
+                self.multicast.to_node.append(data)
             got = link.recvfrom_into(self._buffer)
         link.handle_timer(now)
         while self._feed() | link.flush():

@@ -1,4 +1,4 @@
-"""What passes a bridge, and what does not: the relay in virtual time, without sockets."""
+"""The relay of a bridge in virtual time, without sockets."""
 
 from collections import Counter
 
@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from draws import draws
 from dsoftbus.const import (
     FLIGHT_HEADER,
     PKT_COOKIE,
@@ -15,9 +16,9 @@ from dsoftbus.const import (
     REC_REPLY,
     SUITE_CHACHA_SHA256,
 )
-from dsoftbus.session.over_datagram import flight
+from dsoftbus.session.datagram_session import flight
 from dsoftbus_host import crypto
-from dsoftbus_host.bridge.channels import IDLE_MS, LIVE, LIVE_MS, Channels
+from dsoftbus_host.bridge.channel_table import IDLE_MS, LIVE, LIVE_MS, Channels
 from dsoftbus_host.bridge.relay import (
     ANNOUNCED_MAX,
     CREDIT,
@@ -213,7 +214,7 @@ def test_openings_of_proved_addresses_have_a_budget_too():
 
 
 class Stranger:
-    """Whoever floods from one true address: it shows the cookies that it is sent."""
+    """A stranger that floods from one true address: it shows the cookies that it is sent."""
 
     host = "192.0.2.66"
 
@@ -428,7 +429,7 @@ STEPS = st.lists(
 
 
 @given(STEPS)
-@settings(max_examples=300)
+@settings(max_examples=draws(300))
 def test_whatever_comes_the_tables_are_bounded_and_agree(steps):
     relay = make()
     now = 0

@@ -5,8 +5,8 @@ from xml.etree import ElementTree
 import pytest
 from click.testing import CliRunner
 
-from dsoftbus_host.cli import main
-from dsoftbus_host.plot import Series, as_svg, columns, growth, in_terminal, levels
+from dsoftbus_host.cli.command import main
+from dsoftbus_host.cli.demo.plot import Series, as_svg, columns, growth, in_terminal, levels
 from dsoftbus_sim.scenarios import SCENARIOS
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import io
 import json
 import os
 import random
@@ -17,15 +18,16 @@ from dsoftbus.identity import device_id
 from dsoftbus.trust.acl import grant, rule
 from dsoftbus.trust.invitation import Invitation, decode, psk
 from dsoftbus.trust.store import Entry
-from dsoftbus_host import cli_pair, store_file
+from dsoftbus_host.bare_bus import BareBus
 from dsoftbus_host.bus import Bus
-from dsoftbus_host.cli import main
+from dsoftbus_host.cli import discover, pair
+from dsoftbus_host.cli.command import main
+from dsoftbus_host.cli.terminal.screen import Screen
 from dsoftbus_host.clock import now_ms
-from dsoftbus_host.interfaces import LOOPBACK
-from dsoftbus_host.nearby import Nearby
-from dsoftbus_host.store_file import StoreFile
-
-TIMEOUT_S = 30
+from dsoftbus_host.discovery.interfaces import LOOPBACK
+from dsoftbus_host.storage import trust_file
+from dsoftbus_host.storage.trust_file import StoreFile
+from portable import TIMEOUT_S
 
 
 @pytest.fixture
@@ -56,9 +58,9 @@ def test_peers_are_listed(trust):
 
 
 def test_a_peer_is_unpaired_by_its_name(trust):
-    assert "hall is trusted no more" in run("unpair", "hall", "--trust", trust)
+    assert "hall is no longer trusted" in run("unpair", "hall", "--trust", trust)
     assert len(StoreFile(trust).store) == 0
-    assert "nobody of that name" in run("unpair", "hall", "--trust", trust, fails=True)
+    assert "no trusted peer has that name" in run("unpair", "hall", "--trust", trust, fails=True)
 
 
 def test_what_was_allowed_goes_with_a_peer_and_what_was_denied_is_said(trust):
@@ -109,7 +111,9 @@ def test_a_ground_beginning_of_an_id_takes_no_name_over(trust):
     other = device_id(b"\2" * 32)
     assert rules(trust) == [f"allow in {entry.id} x", f"allow in {other} y"]
     for beginning in ("", entry.id[:3], "h", "ha"):
-        assert "nobody of that name" in run("unpair", beginning, "--trust", trust, fails=True)
+        assert "no trusted peer has that name" in run(
+            "unpair", beginning, "--trust", trust, fails=True
+        )
 
 
 def test_rules_come_and_go(trust):
@@ -125,7 +129,9 @@ def test_rules_come_and_go(trust):
     run("allow", "hall", "sensor/*", "--remove", "--trust", trust)
     assert len(rules(trust)) == 2
     assert "no rule" in run("allow", "paired", "x", "--remove", "--trust", trust, fails=True)
-    assert "nobody of that name" in run("allow", "cellar", "x", "--trust", trust, fails=True)
+    assert "no trusted peer has that name" in run(
+        "allow", "cellar", "x", "--trust", trust, fails=True
+    )
     assert "local.bad_argument" in run("allow", "paired", "a*b", "--trust", trust, fails=True)
 
 
@@ -133,11 +139,36 @@ def test_a_store_moves_to_another_machine(trust, tmp_path):
     moved = tmp_path / "moved.json"
     exported = tmp_path / "exported.json"
     run("trust", "export", exported, "--trust", trust)
-    assert "1 entries" in run("trust", "import", exported, "--trust", moved)
+    shown = run("trust", "import", exported, "--trust", moved, input="n\n", fails=True)
+    assert "trust    hall (" in shown and "which may: allow in echo" in shown
+    assert not moved.exists()
+    assert "1 entries" in run("trust", "import", exported, "--trust", moved, input="y\n")
+    assert "nothing there is new" in run("trust", "import", exported, "--trust", moved)
     assert moved.read_text() == trust.read_text() == run("trust", "export", "--trust", trust)
     exported.write_text(exported.read_text().replace("hall", "hell"))
     assert "trust.store.damaged" in run("trust", "import", exported, "--trust", moved, fails=True)
     assert moved.read_text() == trust.read_text()
+
+
+def test_an_import_shows_what_it_would_do_rules_and_all(trust, tmp_path):
+    other = StoreFile(tmp_path / "other.json")
+    other.store.add(Entry(b"\1" * 32, "hall", [grant("allow both *")], 1700000000))
+    other.store.add(Entry(b"\2" * 32, "attic"))
+    other.store.add_rule(rule("allow in * *"))
+    other.save()
+    before = trust.read_text()
+    said = run("trust", "import", other.path, "--trust", trust, input="\n", fails=True)
+    assert "which may: allow both * (now: allow in echo)" in said
+    assert f"attic ({device_id(bytes([2]) * 32)}), which may: nothing" in said
+    assert "rule     allow in * *" in said and "Trust these? [y/N]" in said
+    assert trust.read_text() == before
+    text = other.path.read_text()
+    asked = run("trust", "import", "-", "--trust", trust, input=text, fails=True)
+    assert "give --yes" in asked and trust.read_text() == before
+    assert "2 entries and 1 rules" in run(
+        "trust", "import", "-", "--yes", "--trust", trust, input=text
+    )
+    assert rules(trust) == ["allow in * *"]
 
 
 def test_a_damaged_store_is_reported_and_kept(trust):
@@ -156,13 +187,14 @@ class Other:
             *("--interface", "127.0.0.1/8", "--discovery-port", discovery_port),
         )
         self.own = folder / "own.json"
-        self.nearby = Nearby(
-            os.urandom(32),
+        self.port = discovery_port
+        self.nearby = Bus(
             "other",
-            StoreFile(folder / "other.json"),
-            self._on_event,
+            key=os.urandom(32),
+            trust=StoreFile(folder / "other.json"),
+            on_event=self._on_event,
             grants=[grant("allow in *")],
-            listen=("127.0.0.1", 0),
+            host="127.0.0.1",
             interfaces=[LOOPBACK],
             discovery_port=discovery_port,
         )
@@ -193,12 +225,13 @@ def with_other(folder, test) -> None:
 def test_a_node_may_listen_on_the_port_of_discovery(tmp_path):
     async def listen():
         port = random.randrange(30000, 40000)
-        node = Nearby(
-            os.urandom(32),
+        node = Bus(
             "node",
-            StoreFile(tmp_path / "store.json"),
-            lambda event: None,
-            listen=("127.0.0.1", port),
+            key=os.urandom(32),
+            trust=StoreFile(tmp_path / "store.json"),
+            on_event=lambda event: None,
+            host="127.0.0.1",
+            port=port,
             interfaces=[LOOPBACK],
             discovery_port=port,
         )
@@ -215,8 +248,53 @@ def names(path) -> list:
 def test_discover_shows_who_is_there(tmp_path):
     async def test(other):
         shown = await other.meets("discover", "--seconds", 1)
-        assert "other" in shown
-        assert other.nearby.bus.id in shown
+        assert shown.startswith(f"here  other  {other.nearby.id}  tcp://127.0.0.1:")
+        (found,) = json.loads(await other.meets("discover", "--seconds", 0.5, "--json"))
+        assert found == {
+            "name": "other",
+            "id": other.nearby.id,
+            "key": other.nearby.public.hex(),
+            "trusted": False,
+            "pairs_by": None,
+            "addresses": [f"{link}://127.0.0.1:{other.nearby.port}" for link in ("tcp", "udp")],
+            "services": [],
+        }
+        assert len(other.nearby.peers) == 0  # a command is no node
+
+    with_other(tmp_path, test)
+
+
+@pytest.mark.parametrize("width", [60, 100])
+def test_who_has_left_is_gone_from_the_table_or_trusted(tmp_path, width, monkeypatch):
+    screen = Screen(file=io.StringIO(), width=width, no_color=True)
+    monkeypatch.setattr(discover, "console", screen)
+
+    async def test(other):
+        looking = Bus(
+            "own",
+            key=os.urandom(32),
+            trust=StoreFile(other.own),
+            on_event=print,
+            listen=False,
+            interfaces=[LOOPBACK],
+            discovery_port=other.port,
+        )
+        device = other.nearby.id
+        async with looking:
+            await looking.heard(device)
+            screen.print(discover._peer_table(looking))
+            assert device in screen.file.getvalue() and "left" not in screen.file.getvalue()
+            voice = other.nearby.discovery
+            voice.multicast.say(voice._announcer.goodbye())
+            while looking.peers.get(device).online:
+                await asyncio.sleep(0.01)
+            screen.print(discover._peer_table(looking))
+            assert screen.file.getvalue().count(device) == 1
+            looking.guard.store.add(Entry(other.nearby.public, "other"))
+            screen.print(discover._peer_table(looking))
+            shown = screen.file.getvalue()
+            assert shown.count(device) == 2
+            assert {"trusted,", "has", "left"} <= set(shown.split())
 
     with_other(tmp_path, test)
 
@@ -234,7 +312,7 @@ def test_pair_by_digits(tmp_path):
 
 
 def test_pairing_that_could_not_be_written_is_no_success(tmp_path, monkeypatch):
-    real = store_file.place
+    real = trust_file.place
 
     def full(path, data):
         if path.name == "own.json":
@@ -243,7 +321,7 @@ def test_pairing_that_could_not_be_written_is_no_success(tmp_path, monkeypatch):
 
     async def test(other):
         other.nearby.take_pairings()
-        monkeypatch.setattr(store_file, "place", full)
+        monkeypatch.setattr(trust_file, "place", full)
         said = await other.meets("pair", "other", input="y\n", fails=True)
         assert "No space left" in said
         assert "paired with" not in said
@@ -257,7 +335,7 @@ def test_a_command_that_could_not_be_written_is_no_success(trust, monkeypatch):
         raise OSError(28, "No space left on device")
 
     before = trust.read_bytes()
-    monkeypatch.setattr(store_file, "place", full)
+    monkeypatch.setattr(trust_file, "place", full)
     for words in (("unpair", "hall"), ("allow", "hall", "x"), ("deny", "hall", "x")):
         said = run(*words, "--trust", trust, fails=True)
         assert "No space left" in said
@@ -268,7 +346,7 @@ def test_a_command_that_could_not_be_written_is_no_success(trust, monkeypatch):
 def test_digits_that_differ_pair_nobody(tmp_path):
     async def test(other):
         other.nearby.take_pairings()
-        said = await other.meets("pair", other.nearby.bus.id[:9], input="n\n", fails=True)
+        said = await other.meets("pair", other.nearby.id[:9], input="n\n", fails=True)
         assert "trust.reject.pairing_cancelled" in said
         assert names(other.own) == []
         assert len(other.nearby.guard.store) == 0
@@ -276,17 +354,9 @@ def test_digits_that_differ_pair_nobody(tmp_path):
     with_other(tmp_path, test)
 
 
-def test_a_peer_that_takes_no_pairings_says_so(tmp_path):
-    async def test(other):
-        said = await other.meets("pair", "other", fails=True)
-        assert "trust.reject" in said
-
-    with_other(tmp_path, test)
-
-
 def test_pair_by_an_invitation(tmp_path):
     async def test(other):
-        bus = other.nearby.bus
+        bus = other.nearby
         bus.node.local.invite_psk = psk(b"t" * 16)
         place = f"tcp://127.0.0.1:{other.nearby.port}"
         wrong = Invitation(bus.public, b"x" * 16, "other", (place,)).encode()
@@ -302,7 +372,7 @@ def test_pair_by_an_invitation(tmp_path):
 
 def test_an_invitation_is_shown_as_a_qr_code(capsys):
     uri = Invitation(bytes(32), bytes(16), "name", ("tcp://192.0.2.1:37020",)).encode()
-    cli_pair.show_invitation(uri)
+    pair.show_invitation(uri)
     shown = capsys.readouterr().out
     assert uri in shown
     assert shown.count("▀") + shown.count("▄") > 100
@@ -310,7 +380,7 @@ def test_an_invitation_is_shown_as_a_qr_code(capsys):
 
 def test_with_a_token_nobody_pairs_by_digits(tmp_path):
     async def test(other):
-        words = (*("-m", "dsoftbus_host.cli", "pair", "--token"), *map(str, other.options))
+        words = (*("-m", "dsoftbus_host.cli.command", "pair", "--token"), *map(str, other.options))
         pipe = asyncio.subprocess.PIPE
         process = await asyncio.create_subprocess_exec(sys.executable, *words, stdout=pipe)
         said = ""
@@ -325,13 +395,13 @@ def test_with_a_token_nobody_pairs_by_digits(tmp_path):
         assert not peer.flags & FLAG_PAIRING
         (port,) = (port for kind, _, port in peer.routes() if kind == LINK_STREAM)
         for link in ("tcp", "udp"):  # by digits: a stranger, and such have no session now
-            connection = await nearby.bus.connect("127.0.0.1", port, invited.public, link=link)
+            connection = await nearby.connect("127.0.0.1", port, invited.public, link=link)
             nearby.guard.desk.open(now_ms())
             with contextlib.suppress(BusError):
                 nearby.guard.pair(connection.session, now_ms())
             assert (await connection.ended()).peer_code == NOT_PAIRED
         assert (other.shown, names(other.own)) == ("", [])
-        await nearby.bus.connect("127.0.0.1", port, invited.public, psk=invited.psk)
+        await nearby.connect("127.0.0.1", port, invited.public, psk=invited.psk)
         await other.paired.wait()
         assert await process.wait() == 0
         assert names(other.own) == ["other"]
@@ -375,20 +445,20 @@ def test_what_a_pairing_grants_is_looked_at_too(tmp_path):
 
 def test_names_that_a_node_has_offered_or_asked_for_are_known_to_others(trust):
     async def use():
-        node = Nearby(
-            os.urandom(32),
+        node = Bus(
             "node",
-            StoreFile(trust),
-            lambda event: None,
-            listen=("127.0.0.1", 0),
+            key=os.urandom(32),
+            trust=StoreFile(trust),
+            on_event=lambda event: None,
+            host="127.0.0.1",
             interfaces=[LOOPBACK],
             discovery_port=random.randrange(30000, 40000),
         )
-        async with node, Bus(os.urandom(32), allow=ANYONE) as peer:
-            node.bus.on_stream("sensor/*", None)
-            node.bus.on_stream("file/*", None)  # comes with dsoftbus, and need not be noted
+        async with node, BareBus(os.urandom(32), allow=ANYONE) as peer:
+            node.on_stream("sensor/*", None)
+            node.on_stream("file/*", None)  # comes with dsoftbus, and need not be noted
             port = await peer.listen()
-            session = await node.bus.connect("127.0.0.1", port, peer.public)
+            session = await node.connect("127.0.0.1", port, peer.public)
             node.guard.store.add_rule(rule("allow out * *"))
             for name in ("clock", "clock", "sensor/1"):
                 (await session.open(name)).reset()

@@ -9,8 +9,7 @@ import tracemalloc
 
 import pytest
 
-from backend import drained, narrow, raw_peer, reset, run
-from couple import HOST, A, B, C, Hasty, Pair, refused, until
+from backend import drained, narrow, raw_peer, reset, run, stop_reading
 from dsoftbus.const import HOST as LIMITS
 from dsoftbus.const import KIND_MESSAGES
 from dsoftbus.errors import (
@@ -23,8 +22,10 @@ from dsoftbus.errors import (
     SESSION_LIMIT,
     LocalError,
 )
-from dsoftbus_host import bus as bus_module
-from dsoftbus_host.bus import ANYONE, Bus
+from dsoftbus_host import runtime
+from dsoftbus_host.bare_bus import ANYONE, BareBus
+from dsoftbus_host.links import listening, resolver
+from node_pair import HOST, A, B, C, Hasty, Pair, refused, until
 
 STEPS = 40  # of the loop: more than any of these operations takes
 
@@ -97,7 +98,7 @@ def test_sixty_four_streams_at_once():
 
 def test_ipv6_and_names():
     async def test():
-        async with Bus(A, allow=ANYONE) as server, Bus(B) as client:
+        async with BareBus(A, allow=ANYONE) as server, BareBus(B) as client:
             port = await server.listen("::1")
             assert (await client.connect("::1", port, server.public)).peer_id == server.id
             port = await server.listen("localhost")
@@ -119,7 +120,7 @@ def test_a_port_is_one_that_every_link_has_free(monkeypatch):
             super().bind(address)
 
     async def test():
-        async with Bus(A, allow=ANYONE) as server, Bus(B) as client:
+        async with BareBus(A, allow=ANYONE) as server, BareBus(B) as client:
             port = await server.listen(HOST, 0, "auto")
             for link in ("tcp", "udp"):
                 await client.connect(HOST, port, server.public, link=link)
@@ -127,26 +128,27 @@ def test_a_port_is_one_that_every_link_has_free(monkeypatch):
                 await client.listen(HOST, port, "udp")
             with pytest.raises(OSError, match="in use"):
                 await client.listen(HOST, port, "auto")
-            assert (len(server._listeners), client._listeners) == (1, [])
+            assert (len(server.streams.listeners), client.streams.listeners) == (1, [])
 
     with monkeypatch.context() as patch:
-        patch.setattr(bus_module.socket, "socket", Busy)
+        patch.setattr(listening.socket, "socket", Busy)
         run(test())
     assert Busy.refusals == 0
 
 
 def test_every_address_of_a_name_is_tried(monkeypatch):
     async def test():
-        async with Bus(A, allow=ANYONE) as server, Bus(B) as client:
+        async with BareBus(A, allow=ANYONE) as server, BareBus(B) as client:
             port = await server.listen(HOST)
             dead = await server.listen(HOST)
-            bus_module.socket.socket(fileno=server._listeners[1].fileno()).detach()
-            server._listeners.pop().close()
+            listener, watch = server.streams.listeners.pop()
+            watch.close()
+            listener.close()
 
-            async def addresses(host, port):
+            async def two(host, port):
                 return [(socket.AF_INET, (HOST, dead)), (socket.AF_INET, (HOST, port))]
 
-            monkeypatch.setattr(bus_module, "_addresses", addresses)
+            monkeypatch.setattr(resolver, "addresses", two)
             await client.connect("several", port, server.public)
 
     run(test())
@@ -154,7 +156,7 @@ def test_every_address_of_a_name_is_tried(monkeypatch):
 
 def test_nobody_listens_and_the_message_says_where():
     async def test():
-        async with Bus(A, allow=ANYONE) as server, Bus(B) as client:
+        async with BareBus(A, allow=ANYONE) as server, BareBus(B) as client:
             port = await server.listen(HOST)
             await server.close()
             error = await refused(END_LINK_DOWN, client.connect(HOST, port, server.public))
@@ -169,9 +171,9 @@ def test_a_name_that_does_not_resolve(monkeypatch):
         async def resolve(*_arguments, **_options):
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
-        async with Bus(B) as client:
+        async with BareBus(B) as client:
             monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolve)
-            with pytest.raises(socket.gaierror):
+            with pytest.raises(socket.gaierror, match="nowhere: Name or service not known"):
                 await client.connect("nowhere", 1, client.public)
 
     run(test())
@@ -182,7 +184,7 @@ def test_a_peer_that_vanishes():
         async with Pair(LIMITS) as pair:
             theirs = asyncio.ensure_future(pair.server.accept())
             link = pair.client._pump.link
-            pair.client.loop.remove_reader(link.fileno())
+            stop_reading(pair.client)
             reset(link.socket)
             await refused(END_LINK_DOWN, theirs)
             assert pair.server_bus.node.sessions == []
@@ -193,7 +195,7 @@ def test_a_peer_that_vanishes():
 
 def test_a_peer_that_vanishes_in_the_handshake():
     async def test():
-        async with Bus(A, allow=ANYONE) as server:
+        async with BareBus(A, allow=ANYONE) as server:
             port = await server.listen(HOST)
             for data in (b"", b"\0", bytes(100)):
                 sock = raw_peer(HOST, port)
@@ -215,12 +217,12 @@ def test_a_peer_that_hangs_up_and_does_not_read_is_let_go_at_once():
             narrow(pair.server)
             narrow(pair.client, socket.SO_RCVBUF)
             client = pair.client
-            client.loop.remove_reader(client._fd)
+            stop_reading(client)
             writing = asyncio.ensure_future(stream.write(bytes(100_000)))
             await until(lambda: pair.server._pump.blocked)
             client._pump.link.socket.shutdown(socket.SHUT_WR)
             await refused(END_LINK_DOWN, writing)
-            assert pair.server.closed.is_set()
+            assert pair.server.released
             client.abort(END_INTERNAL)
 
     run(test())
@@ -231,7 +233,7 @@ def test_a_peer_that_hangs_up_and_does_not_read_is_let_go_at_once():
 
 def test_a_refused_session_leaves_nothing():
     async def test():
-        async with Bus(A, allow=ANYONE) as server, Bus(B) as client:
+        async with BareBus(A, allow=ANYONE) as server, BareBus(B) as client:
             port = await server.listen(HOST)
             await refused(END_REFUSED, client.connect(HOST, port, client.public))
             await until(lambda: not (client._connections or server._connections))
@@ -245,7 +247,7 @@ def test_a_node_without_a_place_opens_no_link():
         sessions = 1
 
     async def test():
-        async with Bus(A, allow=ANYONE) as server, Bus(B, profile=Lonely) as client:
+        async with BareBus(A, allow=ANYONE) as server, BareBus(B, profile=Lonely) as client:
             port = await server.listen(HOST)
             await client.connect(HOST, port, server.public)
             error = await refused(SESSION_LIMIT, client.connect(HOST, port, server.public))
@@ -257,7 +259,7 @@ def test_a_node_without_a_place_opens_no_link():
 
 def test_a_key_of_the_wrong_length():
     async def test():
-        async with Bus(A, allow=ANYONE) as server, Bus(B) as client:
+        async with BareBus(A, allow=ANYONE) as server, BareBus(B) as client:
             port = await server.listen(HOST)
             await refused(BAD_ARGUMENT, client.connect(HOST, port, bytes(31)))
 
@@ -266,13 +268,13 @@ def test_a_key_of_the_wrong_length():
 
 def test_a_name_that_is_too_long_is_said_at_once():
     with pytest.raises(LocalError):
-        Bus(A, "é" * 17)
+        BareBus(A, "é" * 17)
 
 
 def test_a_timeout_leaves_nothing():
     async def test():
         with socket.create_server((HOST, 0)) as deaf:
-            async with Bus(B) as client:
+            async with BareBus(B) as client:
                 port = deaf.getsockname()[1]
                 await refused(END_HANDSHAKE_TIMEOUT, client.connect(HOST, port, C, timeout_ms=20))
                 assert client._connections == {}
@@ -282,16 +284,15 @@ def test_a_timeout_leaves_nothing():
 
 def test_no_descriptors_left(monkeypatch, caplog):
     async def test():
-        async with Bus(A, allow=ANYONE) as server, Bus(B) as client:
+        async with BareBus(A, allow=ANYONE) as server, BareBus(B) as client:
             port = await server.listen(HOST)
-            listener = Starved(server._listeners[0])
-            asyncio.get_running_loop().remove_reader(listener.fileno())
-            server._listeners[0] = listener
-            server._watch(listener)
+            listener = server.streams.listeners[0][0]
+            listener.socket = Starved(listener.socket)
             await client.connect(HOST, port, server.public)
-            assert listener.asked == 2 + listener.failures  # it paused, and did not spin
+            # It paused, and did not spin.
+            assert listener.socket.asked == 2 + listener.socket.failures
 
-    monkeypatch.setattr(bus_module, "ACCEPT_PAUSE_S", 0.01)
+    monkeypatch.setattr(runtime, "PAUSE_MS", 10)
     run(test())
     assert "Too many open files" in caplog.text
 
@@ -304,7 +305,6 @@ class Starved:
     def __init__(self, listener: socket.socket) -> None:
         self._listener = listener
         self.asked = 0
-        self.fileno = listener.fileno
         self.close = listener.close
 
     def accept(self):
@@ -319,12 +319,12 @@ class Starved:
 
 def test_blocks_that_raise_end_what_they_hold():
     async def test():
-        server = Bus(A, allow=ANYONE)
+        server = BareBus(A, allow=ANYONE)
         port = await server.listen(HOST)
         for _ in range(3):
             with pytest.raises(ZeroDivisionError):
                 async with (
-                    Bus(B) as client,
+                    BareBus(B) as client,
                     await client.connect(HOST, port, server.public) as session,
                     await session.open("x") as stream,
                 ):
@@ -366,7 +366,7 @@ def test_a_fault_while_sending_ends_the_session_too(monkeypatch, caplog):
                 raise ZeroDivisionError("a bug")
 
             monkeypatch.setattr(pair.client._pump, "turn", fault)
-            pair.client.loop.call_soon(pair.client._flush)
+            asyncio.get_running_loop().call_soon(pair.client._flush)
             await refused(END_INTERNAL, stream.read())
             await until(lambda: not pair.client_bus.node.sessions)
 
@@ -461,7 +461,7 @@ def test_a_message_that_is_cancelled_is_sent_or_not_sent():
 
 def test_a_connect_that_is_cancelled_leaves_nothing():
     async def test():
-        async with Bus(A, allow=ANYONE) as server, Bus(B) as client:
+        async with BareBus(A, allow=ANYONE) as server, BareBus(B) as client:
             port = await server.listen(HOST)
             for steps in range(STEPS):
                 await cancelled_after(steps, client.connect(HOST, port, server.public))
@@ -479,7 +479,7 @@ def test_a_close_that_is_cancelled_goes_on_by_itself():
             async with Pair(Hasty) as pair:
                 await cancelled_after(steps, pair.client.close())
                 if steps:
-                    await pair.client.closed.wait()
+                    await pair.client.ended()
 
     run(test())
 
@@ -499,7 +499,7 @@ def test_five_hundred_sessions_leave_nothing_behind():
         async def echo(_session, stream):
             await stream.write(await stream.read())
 
-        async with Bus(A, allow=ANYONE) as server, Bus(B) as client:
+        async with BareBus(A, allow=ANYONE) as server, BareBus(B) as client:
             server.on_stream("echo", echo)
             port = await server.listen(HOST)
             sizes = []
@@ -526,7 +526,7 @@ def test_idle_peers_that_say_nothing_are_let_go():
         handshake_ms = 50
 
     async def test():
-        async with Bus(A, profile=Impatient, allow=ANYONE) as server:
+        async with BareBus(A, profile=Impatient, allow=ANYONE) as server:
             port = await server.listen(HOST)
             for sock in [raw_peer(HOST, port) for _ in range(10)]:
                 assert len(await drained(sock)) == 4

@@ -1,4 +1,4 @@
-"""Whatever a call of asyncio's loop runs into, the next one comes: the node's events, discovery,
+"""A fault in one call of asyncio's loop does not keep the next one: the node's events, discovery,
 serial ports, listeners and the bridge go on."""
 
 import asyncio
@@ -11,19 +11,19 @@ import termios
 import pytest
 
 from backend import run
-from couple import HOST, A, B, C, bus, until
 from dsoftbus.const import EV_ONLINE
 from dsoftbus.errors import BAD_STATE, LocalError
-from dsoftbus.session.events import NodeEvent
-from dsoftbus_host import cable as cable_module
+from dsoftbus.mux.events import NodeEvent
+from dsoftbus_host.bare_bus import BareBus
 from dsoftbus_host.bridge.bridge import Bridge
-from dsoftbus_host.bus import Bus
 from dsoftbus_host.contained import Contained
-from dsoftbus_host.discovery import Discovery
-from dsoftbus_host.interfaces import LOOPBACK
-from dsoftbus_host.udp import UdpLink
-from dsoftbus_host.watch import Watch
+from dsoftbus_host.discovery.discovery import Discovery
+from dsoftbus_host.discovery.interfaces import LOOPBACK
+from dsoftbus_host.links import reopening_port as cable_module
+from dsoftbus_host.links.udp import UdpLink
+from dsoftbus_host.upkeep.file_watch import FileWatch
 from host.test_serial_port import Cable
+from node_pair import HOST, A, B, C, bus, until
 
 _ports = itertools.count(random.Random().randrange(30000, 50000))
 
@@ -65,18 +65,18 @@ def test_events_go_on_after_a_program_that_raises():
 
             events = [NodeEvent(EV_ONLINE, name, "", 0, None) for name in "abc"]
             node.node.next_event = lambda: events.pop(0) if events else None
-            with Watch(node, on_event):
+            with FileWatch(node, on_event):
                 await until(lambda: len(seen) == 3)
             assert [str(error) for error in told] == seen == ["a", "b", "c"]
 
     run(test())
 
 
-@pytest.mark.parametrize("part", ["_follow_file", "_save", "_turn_sessions"])
+@pytest.mark.parametrize("part", ["_follow_file", "_save", "_turn"])
 def test_a_watch_looks_again_after_a_fault(part):
     async def test():
         async with bus(A) as node:
-            watch = Watch(node, lambda event: None)
+            watch = FileWatch(node, lambda event: None)
             faulty = Faulty(getattr(watch, part))
             setattr(watch, part, faulty)
             timers = Faulty(node.node.handle_timer)
@@ -93,7 +93,7 @@ def test_discovery_speaks_and_hears_after_a_fault(part):
         port = next(_ports)
         async with bus(A) as one, bus(B) as other:
             found = []
-            watches = [Watch(one, found.append), Watch(other, lambda event: None)]
+            watches = [FileWatch(one, found.append), FileWatch(other, lambda event: None)]
             with watches[0], watches[1]:
                 listening = Discovery(
                     one, watches[0], 0, interfaces=[LOOPBACK], discovery_port=port
@@ -161,7 +161,7 @@ def line():
 def test_a_port_that_goes_while_it_is_opened_is_looked_for_again(line, monkeypatch):
     async def test():
         monkeypatch.setattr(cable_module, "REOPEN_SECONDS", 0.01)
-        async with Bus(os.urandom(32)) as node:
+        async with BareBus(os.urandom(32)) as node:
             port = node.open_serial(line.paths[0])
             for fault in (termios.error(5, "gone"), RuntimeError("pyserial's"), OSError("absent")):
                 opened = Faulty(cable_module.BytePort, 2, fault)
@@ -200,7 +200,7 @@ def test_a_bridge_goes_on_after_a_fault(line, part):
             line.paths[0], host=HOST, interfaces=[LOOPBACK], discovery_port=next(_ports)
         )
         bridge._on_change = fault
-        async with Bus(os.urandom(32)) as board:
+        async with BareBus(os.urandom(32)) as board:
             try:
                 faulty = Faulty(getattr(bridge._relay, part))
                 setattr(bridge._relay, part, faulty)

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crypto_checks import DRAFT, check_chachapoly, check_x25519
+from draws import draws
 from dsoftbus.const import SUITE_AESGCM_SHA256, SUITE_CHACHA_BLAKE2S, SUITE_CHACHA_SHA256
 from dsoftbus.crypto.provider import suite as portable
 from dsoftbus_host import crypto
@@ -50,7 +51,7 @@ class Kernels:
     def __init__(self) -> None:
         path = ":".join(str(ROOT / root) for root in ("core", "micropython"))
         self._process = subprocess.Popen(
-            [micropython(), str(TESTS / "micropython/provider.py")],
+            [*micropython(), str(TESTS / "micropython/provider.py")],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={"MICROPYPATH": path},
@@ -78,7 +79,7 @@ def kernels() -> Iterator[Kernels]:
 
 
 def agree(kernels: Kernels, code: int, verb: str, *arguments: bytes) -> bytes | None:
-    """What all three providers answer."""
+    """Returns the answer on which all three providers agree."""
     answer = VERBS[verb](crypto.suite(code), *arguments)
     assert VERBS[verb](portable(code), *arguments) == answer
     assert kernels.ask(code, verb, arguments) == answer
@@ -99,7 +100,7 @@ def test_aead(kernels, code, key, n, ad, plain, data):
 
 
 @given(keys, keys)
-@settings(max_examples=50)
+@settings(max_examples=draws(50))
 def test_x25519(kernels, secret, public):
     agree(kernels, SUITE_CHACHA_SHA256, "public", secret)
     agree(kernels, SUITE_CHACHA_SHA256, "exchange", secret, public)

@@ -1,7 +1,8 @@
 """Hypothesis drives two datagram sessions with random programs over a network with faults.
 
-Whatever they and the network do: bytes in are bytes out, in order; messages arrive once or never;
-every queue stays within its bound; nobody waits for ever; and in the end all credit is back.
+These hold whatever they and the network do: bytes in are bytes out, in order; messages arrive once
+or never; every queue stays within its bound; nobody waits for ever; and in the end all credit is
+back.
 """
 
 from hypothesis import settings
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
 from datagram_world import DatagramWorld, datagram_profile
+from draws import draws
 from mux_machine import SIDE, Machine
 
 PROFILE = st.builds(
@@ -66,4 +68,4 @@ class DatagramMachine(Machine):
 
 
 TestDatagramSessions = DatagramMachine.TestCase
-TestDatagramSessions.settings = settings(max_examples=300, stateful_step_count=12)
+TestDatagramSessions.settings = settings(max_examples=draws(300), stateful_step_count=12)

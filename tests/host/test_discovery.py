@@ -22,14 +22,14 @@ from dsoftbus.discovery.announce import Announcement
 from dsoftbus.errors import NOT_PAIRED, TRUST_REVOKED, BusError
 from dsoftbus.trust.acl import grant, rule
 from dsoftbus.trust.guard import Guard
-from dsoftbus_host.bus import Bus
+from dsoftbus_host.bare_bus import BareBus
 from dsoftbus_host.clock import now_ms, sequence_start
-from dsoftbus_host.discovery import Discovery
-from dsoftbus_host.interfaces import LOOPBACK, all_interfaces, of
-from dsoftbus_host.store_file import StoreFile
-from dsoftbus_host.watch import Watch
+from dsoftbus_host.discovery.discovery import Discovery
+from dsoftbus_host.discovery.interfaces import LOOPBACK, all_interfaces, of
+from dsoftbus_host.storage.trust_file import StoreFile
+from dsoftbus_host.upkeep.file_watch import FileWatch
+from portable import TIMEOUT_S
 
-TIMEOUT_S = 20
 _ports = itertools.count(random.Random().randrange(30000, 50000))
 
 
@@ -41,9 +41,9 @@ class Found:
         self.file = StoreFile(folder / f"{name}.json")
         rules = [grant("allow " + text) for text in grants]
         self.guard = Guard(self.file.store, os.urandom, lambda: 1, rules)
-        self.bus = Bus(self.key, name, guard=self.guard)
+        self.bus = BareBus(self.key, name, guard=self.guard)
         self.events = []
-        self.watch = Watch(self.bus, self.events.append, self.file)
+        self.watch = FileWatch(self.bus, self.events.append, self.file)
         self.discovery_port = discovery_port
 
     async def __aenter__(self):
@@ -124,7 +124,7 @@ async def pair(a, b, link="tcp") -> None:
 
 
 def run(test):
-    asyncio.run(asyncio.wait_for(test, 3 * TIMEOUT_S))
+    asyncio.run(asyncio.wait_for(test, TIMEOUT_S))
 
 
 def test_two_nodes_of_one_machine_find_each_other_and_take_leave(tmp_path, port):
@@ -156,7 +156,7 @@ def test_a_configured_peer_needs_no_announcement(tmp_path, port):
     async def test():
         async with two(tmp_path, port) as (a, b):
             b.guard.store.add_rule(rule("allow in * echo"))
-            stranger = Bus(os.urandom(32))
+            stranger = BareBus(os.urandom(32))
             a.discovery.static(stranger.public, LINK_STREAM, "127.0.0.1", 9)
             fixed = a.bus.node.peers.get(stranger.id)
             assert fixed.routes() == [(LINK_STREAM, "127.0.0.1", 9)]
@@ -171,7 +171,7 @@ def test_forged_packets_change_nothing(tmp_path, port):
             forger = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             lie = Announcement(b.bus.id, os.urandom(32), ((LINK_STREAM, 9),))
             for packet in (b"", b"NXSB", lie.encode(), bytes(ANNOUNCE_MAX + 1)):
-                forger.sendto(packet, ("127.0.0.1", a.discovery.ether.own_port))
+                forger.sendto(packet, ("127.0.0.1", a.discovery.multicast.own_port))
             forger.close()
             peers = a.bus.node.peers
             await until(lambda: len(peers.drops) >= 3)
@@ -196,12 +196,12 @@ def test_strangers_pair_restart_and_need_no_pairing_again(tmp_path, port):
             assert await echoed(connection) == b"hello"
             assert a.peer(b).known
             assert b.bus.node.unpair(a.bus.id)
-            await connection.closed.wait()
+            await connection.ended()
             assert connection.session.peer_code == TRUST_REVOKED
             await b.until(EV_UNPAIRED, a)
             assert len(StoreFile(b.file.path).store) == 0
             connection = await a.bus.connect("127.0.0.1", b.port, b.bus.public)
-            await connection.closed.wait()
+            await connection.ended()
             assert connection.session.peer_code == NOT_PAIRED
 
     run(test())
@@ -214,7 +214,7 @@ def test_strangers_pair_over_datagrams(tmp_path, port):
             connection = await a.bus.connect("127.0.0.1", b.port, b.bus.public, link="udp")
             assert await echoed(connection) == b"hello"
             assert b.bus.node.unpair(a.bus.id)
-            await connection.closed.wait()
+            await connection.ended()
             assert connection.session.peer_code == TRUST_REVOKED
 
     run(test())
@@ -225,10 +225,11 @@ def test_what_a_command_writes_to_the_store_takes_effect_on_live_sessions(tmp_pa
         async with two(tmp_path, port) as (a, b):
             await pair(a, b)
             connection = await a.bus.connect("127.0.0.1", b.port, b.bus.public)
+            assert await echoed(connection) == b"hello"  # it lives on both sides
             other = StoreFile(b.file.path)  # as `dsoftbus unpair` does
             assert other.store.remove(a.bus.id)
             other.save()
-            await asyncio.wait_for(connection.closed.wait(), TIMEOUT_S)
+            await asyncio.wait_for(connection.ended(), TIMEOUT_S)
             assert connection.session.peer_code == TRUST_REVOKED
             assert b.kinds(a)[-1] == EV_UNPAIRED
 
@@ -262,3 +263,32 @@ def test_a_command_right_after_another_is_no_replay(monkeypatch):
     first = sequence_start()
     clock[0] += 0.5
     assert 4 < sequence_start() - first < 65536
+
+
+def test_who_only_asks_finds_others_and_is_no_node_to_them(tmp_path):
+    """Not even to those that know its key: a node with that stays what it is."""
+
+    async def test():
+        port = next(_ports)
+        key = os.urandom(32)
+        async with (
+            Found(tmp_path, "hall", port) as hall,
+            Found(tmp_path, "own", port, key=key) as own,
+        ):
+            await hall.until(EV_ONLINE, own)
+            known = hall.peer(own).sequence
+            bus = BareBus(key)
+            watch = FileWatch(bus, print)
+            peers = bus.node.discover()
+            heard = hall.bus.node.peers
+            with watch, Discovery(bus, watch, interfaces=[LOOPBACK], discovery_port=port):
+                await until(lambda: peers.get(hall.bus.id))
+                assert peers.get(hall.bus.id).routes()
+            await bus.close()
+            own.discovery.announce_soon()
+            await until(lambda: hall.peer(own).sequence > known)  # what was said before is heard
+            assert [peer.id for peer in heard] == [own.bus.id]
+            assert hall.peer(own).online
+            assert hall.kinds(own) == [EV_ONLINE]
+
+    asyncio.run(asyncio.wait_for(test(), TIMEOUT_S))

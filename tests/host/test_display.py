@@ -10,8 +10,8 @@ from rich.table import Table
 
 from dsoftbus.errors import MALFORMED, PeerError
 from dsoftbus_host import display
+from dsoftbus_host.cli.terminal.screen import Screen, cell
 from dsoftbus_host.display import LINE_MAX, lines, shown
-from dsoftbus_host.screen import Screen, cell
 from hostile import NAMES, is_harmless
 
 
@@ -116,7 +116,7 @@ def test_json_stays_json(screen):
 
 @pytest.fixture
 def logged():
-    """What a handler of a program's own writes."""
+    """Returns the output of a program's own log handler."""
     out = io.StringIO()
     handler = logging.StreamHandler(out)
     handler.setFormatter(logging.Formatter("%(levelname)s %(message)s"))

@@ -1,6 +1,7 @@
 """The file streams between hosts: every size, every lie, and nothing half."""
 
 import asyncio
+import errno
 import hashlib
 import os
 import random
@@ -8,22 +9,23 @@ import random
 import pytest
 
 from backend import run
-from couple import HOST, A, B, C, refused
-from dsoftbus.codec import put_u32
+from dsoftbus.base.codec import put_u32
 from dsoftbus.const import HOST as LIMITS
 from dsoftbus.errors import (
     BAD_STATE,
-    DUPLICATE_STREAM_NAME,
+    FILE_EXISTS,
     INVALID_STREAM_NAME,
     MALFORMED,
     NO_SUCH_SERVICE,
     OVERSIZE,
     STREAM_CANCELLED,
     STREAM_REFUSED,
+    BusError,
     LocalError,
 )
 from dsoftbus_host import files
-from dsoftbus_host.bus import ANYONE, Bus
+from dsoftbus_host.bare_bus import ANYONE, BareBus
+from node_pair import HOST, A, B, C, refused
 
 GIB = 1 << 30
 WINDOW = LIMITS.stream_credit
@@ -38,13 +40,14 @@ class Served:
         self.folder = tmp_path / "served"
         self.folder.mkdir(exist_ok=True)
         self.stored = []
+        self.transfers = []
         self.errors = []
-        self.bus = Bus(A, allow=ANYONE)
+        self.bus = BareBus(A, allow=ANYONE)
         self.bus.on_error = self.errors.append
-        self._client = Bus(secret)
+        self._client = BareBus(secret)
 
     async def __aenter__(self):
-        files.FileService(self.bus, self.folder, lambda peer, path: self.stored.append(path.name))
+        files.FileService(self.bus, self.folder, self._on_transfer)
         port = await self.bus.listen(HOST)
         self.session = await self._client.connect(HOST, port, self.bus.public)
         self.other = await self._client.connect(HOST, port, self.bus.public)
@@ -53,6 +56,11 @@ class Served:
     async def __aexit__(self, *_):
         await self._client.close()
         await self.bus.close()
+
+    def _on_transfer(self, transfer) -> None:
+        self.transfers.append((transfer.verb, transfer.name, transfer.code))
+        if transfer.verb != "fetch" and not transfer.code:
+            self.stored.append(transfer.name)
 
     @property
     def names(self) -> list:
@@ -119,7 +127,23 @@ def test_a_file_of_1_gib_is_named_as_too_long_by_both_ends(tmp_path):
     with_served(tmp_path, test)
 
 
-OUTSIDE = ("", ".", "..", ".hidden", "a/b", "../up", "/etc/passwd", "a\\b", "x" * 59, "é" * 30)
+OUTSIDE = (
+    "",
+    ".",
+    "..",
+    ".hidden",
+    "../up",
+    "/etc/passwd",
+    "a\\b",
+    "x" * 57,
+    "é" * 29,
+    "a/../b",
+    "a//b",
+    "a/",
+    "/a",
+    "a/.b",
+    "/".join("a" * 9),
+)
 NO_TEXT = ("nul\0", "escape\x1b[2J", "delete\x7f", "c1\x9b2J", "surrogate\udcff")
 
 
@@ -149,7 +173,7 @@ def test_a_file_whose_name_cannot_be_said_is_not_sent(tmp_path):
     with_served(tmp_path, test)
 
 
-@pytest.mark.parametrize("name", ["ünïcode €", "a b", "[bold]", "-rf", "x" * 58, "é" * 29, "a.b"])
+@pytest.mark.parametrize("name", ["ünïcode €", "a b", "[bold]", "-rf", "x" * 56, "é" * 28, "a.b"])
 def test_names_that_are(tmp_path, name):
     file = make_file(tmp_path / name, 100)
 
@@ -168,12 +192,13 @@ def test_of_two_who_send_one_name_the_second_is_refused(tmp_path):
         await first.write(head(3) + b"on")
         await first.accepted()
         await refused(STREAM_REFUSED, files.send(served.other, file))
-        await refused(DUPLICATE_STREAM_NAME, files.send(served.session, file))
+        await refused(STREAM_REFUSED, files.send(served.session, file))
         await first.write(b"e")
         await first.finish()
         assert await first.readexactly(32) == hashlib.sha256(b"one").digest()
         assert (served.folder / "same").read_bytes() == b"one"
-        await files.send(served.other, file)  # its turn now
+        await refused(FILE_EXISTS, files.send(served.other, file))
+        await files.send(served.other, file, replace=True)  # its turn now
         assert digest(served.folder / "same") == digest(file)
 
     with_served(tmp_path, test)
@@ -182,7 +207,9 @@ def test_of_two_who_send_one_name_the_second_is_refused(tmp_path):
 def test_two_may_fetch_into_one_folder(tmp_path):
     async def test(served):
         file = make_file(served.folder / "same", 1_000_000)
-        both = [files.fetch(s, "same", tmp_path) for s in (served.session, served.other)]
+        both = [
+            files.fetch(s, "same", tmp_path, replace=True) for s in (served.session, served.other)
+        ]
         assert await asyncio.gather(*both) == [digest(file)] * 2
         assert digest(tmp_path / "same") == digest(file)
         assert sorted(os.listdir(tmp_path)) == ["same", "served"]
@@ -197,7 +224,7 @@ def test_two_may_fetch_into_one_folder(tmp_path):
 def test_a_sender_that_lies_about_the_size(tmp_path, size, data, code):
     async def test(served):
         (served.folder / "kept").write_bytes(b"as it was")
-        stream = await served.session.open("file/kept")
+        stream = await served.session.open("replace/kept")
         await stream.write(head(size) + data)
         await stream.finish()
         await refused(code, stream.read())
@@ -245,7 +272,7 @@ def test_a_server_that_lies(tmp_path, answer, code):
         await stream.write(answer)
 
     async def test():
-        async with Bus(A, allow=ANYONE) as server, Bus(C) as client:
+        async with BareBus(A, allow=ANYONE) as server, BareBus(C) as client:
             server.on_stream("fetch/file", lie)
             port = await server.listen(HOST)
             session = await client.connect(HOST, port, server.public)
@@ -263,7 +290,7 @@ def test_a_server_that_says_that_it_stored_something_else(tmp_path):
         await stream.write(bytes(32))
 
     async def test():
-        async with Bus(A, allow=ANYONE) as server, Bus(C) as client:
+        async with BareBus(A, allow=ANYONE) as server, BareBus(C) as client:
             server.on_stream("file/file", lie)
             port = await server.listen(HOST)
             session = await client.connect(HOST, port, server.public)
@@ -405,5 +432,116 @@ def test_errors_of_this_side_are_local(tmp_path):
     async def test(served):
         error = await refused(STREAM_REFUSED, files.fetch(served.session, "..", tmp_path))
         assert isinstance(error, LocalError)
+
+    with_served(tmp_path, test)
+
+
+# What is there already
+
+
+@pytest.mark.parametrize("replace", [False, True])
+def test_nothing_is_replaced_unasked(tmp_path, replace):
+    file = make_file(tmp_path / "file", 10)
+    back = tmp_path / "back"
+    back.mkdir()
+
+    async def test(served):
+        for folder in (served.folder, back):
+            (folder / "file").write_bytes(b"as it was")
+        if replace:
+            await files.send(served.session, file, replace=True)
+            await files.fetch(served.session, "file", back, replace=True)
+        else:
+            await refused(FILE_EXISTS, files.send(served.session, file))
+            await refused(FILE_EXISTS, files.fetch(served.session, "file", back))
+        left = file.read_bytes() if replace else b"as it was"
+        assert (served.folder / "file").read_bytes() == (back / "file").read_bytes() == left
+        assert served.names == os.listdir(back) == ["file"]
+        first = ("replace", "file", 0) if replace else ("file", "file", FILE_EXISTS)
+        assert served.transfers == [first] + [("fetch", "file", 0)] * replace
+
+    with_served(tmp_path, test)
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_file_that_comes_to_be_meanwhile_is_not_replaced_either(tmp_path, monkeypatch, links):
+    def no_links(*_):
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    if not links:
+        monkeypatch.setattr(os, "link", no_links)
+
+    async def test(served):
+        stream = await served.session.open("file/name")
+        await stream.write(head(3) + b"on")
+        await stream.accepted()
+        while not served.names:
+            await asyncio.sleep(0.001)
+        (served.folder / "name").write_bytes(b"mine")
+        await stream.write(b"e")
+        await stream.finish()
+        await refused(FILE_EXISTS, stream.read())
+        assert served.names == ["name"]
+        assert (served.folder / "name").read_bytes() == b"mine"
+        (served.folder / "name").unlink()
+        await files.send(served.session, make_file(tmp_path / "name", 10))
+        assert digest(served.folder / "name") == digest(tmp_path / "name")
+
+    with_served(tmp_path, test)
+
+
+# Folders
+
+
+def test_a_name_may_lead_through_folders(tmp_path):
+    file = make_file(tmp_path / "file", 1000)
+    back = tmp_path / "back"
+    back.mkdir()
+
+    async def test(served):
+        name = "photos/2026/a.jpg"
+        await files.send(served.session, file, name=name)
+        assert served.stored == [name]
+        await refused(FILE_EXISTS, files.send(served.session, file, name=name))
+        await files.fetch(served.session, name, back)
+        await refused(FILE_EXISTS, files.fetch(served.session, name, back))
+        assert digest(back / name) == digest(served.folder / name) == digest(file)
+        await refused(NO_SUCH_SERVICE, files.fetch(served.session, "photos/2026", tmp_path))
+
+    with_served(tmp_path, test)
+
+
+@pytest.mark.parametrize("name", ["link/file", "file/file", "PHOTOS/../x", "sub/link/x"])
+def test_no_name_leads_out_of_the_folder(tmp_path, name):
+    file = make_file(tmp_path / "file", 10)
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "file").write_bytes(b"secret")
+
+    async def test(served):
+        (served.folder / "link").symlink_to(outside)
+        (served.folder / "sub").mkdir()
+        (served.folder / "sub/link").symlink_to(outside)
+        (served.folder / "file").write_bytes(b"no folder")
+        for verb in ("file/", "replace/", "fetch/"):
+            stream = await served.session.open(verb + name)
+            await stream.finish()
+            with pytest.raises(BusError) as error:
+                await stream.read()
+            assert error.value.code in (STREAM_REFUSED, NO_SUCH_SERVICE)
+        with pytest.raises((BusError, OSError)):
+            await files.send(served.session, file, name=name)
+
+    with_served(tmp_path, test)
+    assert os.listdir(outside) == ["file"]
+
+
+def test_what_was_cut_off_in_a_folder_is_cleared_at_the_next_start(tmp_path):
+    left = tmp_path / "served/photos/.a.jpg.0123abcd.part"
+    left.parent.mkdir(parents=True)
+    left.touch()
+
+    async def test(served):
+        assert os.listdir(left.parent) == []
 
     with_served(tmp_path, test)

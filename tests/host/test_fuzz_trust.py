@@ -1,4 +1,4 @@
-"""Whatever comes over the wire or out of a file, discovery and trust stay total and bounded."""
+"""Discovery and trust stay total and bounded, whatever comes over the wire or out of a file."""
 
 import json
 
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from dsoftbus.codec import is_name
+from dsoftbus.base.codec import is_name
 from dsoftbus.const import SMALL
 from dsoftbus.discovery import announce
 from dsoftbus.discovery.announce import Announcement
@@ -189,7 +189,7 @@ SUITE = crypto.suite(1)
 
 
 class Session:
-    """As much of one as rotation looks at."""
+    """It has as much of one as rotation looks at."""
 
     class local:
         static = SUITE.keypair(b"\1" * 32)

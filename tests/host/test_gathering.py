@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backend import run
-from couple import Pair
+from draws import draws
 from dsoftbus.const import HOST as LIMITS
+from node_pair import Pair
 
 SIZES = st.sampled_from([1, 32, 1000, 16_384, 65_537, 200_000])
 OPERATIONS = st.one_of(
@@ -101,7 +102,7 @@ async def quiet(programs) -> None:
         still = still + 1 if before == [program.link.sent for program in programs] else 0
 
 
-@settings(max_examples=100)
+@settings(max_examples=draws(100))
 @given(st.lists(OPERATIONS, max_size=30), TAKES, TAKES)
 def test_nothing_is_left_unsent(operations, client_takes, server_takes):
     async def test():

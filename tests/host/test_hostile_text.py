@@ -3,17 +3,18 @@ on no terminal, in pipes, without colours, and on terminals that can do much or 
 
 import ast
 import asyncio
+import io
 import os
 import pty
 import select
 import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 from types import MappingProxyType
 
 import pytest
 
+from command import quick_command
 from dsoftbus.const import (
     EV_NAME_WARNING,
     EV_PAIR_DIGITS,
@@ -21,20 +22,22 @@ from dsoftbus.const import (
     LINK_STREAM,
 )
 from dsoftbus.errors import PAIRING_CANCELLED, BusError
-from dsoftbus.session.events import NodeEvent
+from dsoftbus.mux.events import NodeEvent
+from dsoftbus.service.directory import Offer
 from dsoftbus.trust.acl import grant, rule
 from dsoftbus.trust.store import Entry
-from dsoftbus_host import cli_board, cli_bridge, cli_pair
-from dsoftbus_host.board.lines import Lines
+from dsoftbus_host.bare_bus import BareBus
+from dsoftbus_host.board.console_text import Lines
 from dsoftbus_host.bridge.bridge import Status
-from dsoftbus_host.bus import Bus
-from dsoftbus_host.store_file import StoreFile
-from dsoftbus_host.terminal import console
+from dsoftbus_host.cli import bridge, discover, offers, person
+from dsoftbus_host.cli.board import board
+from dsoftbus_host.cli.common import console
+from dsoftbus_host.cli.terminal.screen import Screen
+from dsoftbus_host.storage.trust_file import StoreFile
 from hostile import NAMES, NAMES_OF_FILES, OURS, is_harmless
 from portable import ROOT, TIMEOUT_S
 
-COMMAND = [sys.executable, "-m", "dsoftbus_host.cli"]
-ID = Bus(bytes(range(32))).id
+ID = BareBus(bytes(range(32))).id
 TERMINALS = ({}, {"NO_COLOR": "1"}, {"TERM": "dumb"}, {"FORCE_COLOR": "1"})
 
 
@@ -46,7 +49,7 @@ def environment(**more: str) -> dict:
 def said(words, cwd: Path, **more: str) -> str:
     """All that a command writes into pipes."""
     done = subprocess.run(
-        [*COMMAND, *map(str, words)],
+        [*quick_command(), *map(str, words)],
         env=environment(**more),
         cwd=cwd,
         input="",
@@ -61,7 +64,9 @@ def said_to_a_terminal(words, cwd: Path, **more: str) -> str:
     """All that a command writes to a terminal."""
     master, slave = pty.openpty()
     ends = {"stdin": slave, "stdout": slave, "stderr": slave}
-    with subprocess.Popen([*COMMAND, *map(str, words)], env=environment(**more), cwd=cwd, **ends):
+    with subprocess.Popen(
+        [*quick_command(), *map(str, words)], env=environment(**more), cwd=cwd, **ends
+    ):
         os.close(slave)
         found = b""
         while select.select([master], [], [], TIMEOUT_S)[0]:
@@ -84,7 +89,7 @@ def own(tmp_path) -> Path:
     """A folder with the trust store of a node that trusted peers before names had a rule."""
     store = StoreFile(tmp_path / "trust.json")
     for i, name in enumerate(NAMES):
-        public = Bus(bytes((i, *range(1, 32)))).public
+        public = BareBus(bytes((i, *range(1, 32)))).public
         store.store.add(Entry(public, name[:12], [grant("allow both \x1b[8m*")], 0))
     store.store.add_rule(rule("allow in * a\nb\u202ec"))
     store.save()
@@ -106,7 +111,10 @@ def test_who_is_trusted(own, terminal):
 
 def test_an_export_is_exact_where_it_is_no_terminal(own):
     done = subprocess.run(
-        [*COMMAND, "trust", "export", *TRUST], env=environment(), cwd=own, capture_output=True
+        [*quick_command(), "trust", "export", *TRUST],
+        env=environment(),
+        cwd=own,
+        capture_output=True,
     )
     assert done.stdout == (own / "trust.json").read_bytes()
 
@@ -120,6 +128,14 @@ COMMANDS_ON_NAMES = (
     ("fetch", "{}", "x@127.0.0.1:1", *FILES),
     ("send", "{}", "x@127.0.0.1:1", *FILES),
     ("pair", "dsoftbus:{}", *FILES, *LOOKS),
+    ("ping", "{}", *FILES, *LOOKS),
+    ("call", "{}", "{}", *FILES, *LOOKS),
+    ("offers", "{}", *FILES, *LOOKS),
+    ("time", "{}", *FILES, *LOOKS),
+    ("watch", "{}", "{}", *FILES, *LOOKS),
+    ("publish", "{}", "{}", *FILES, *LOOKS),
+    ("call", "x@127.0.0.1:1", "x", "{}", *FILES),
+    ("status", "--trust", "{}", *FILES[:2]),
     ("serve", "--allow", "{}", *FILES),
     ("serve", "--dir", "{}", *FILES),
     ("id", "--key", "{}/node.key"),
@@ -143,7 +159,8 @@ def test_words_of_a_command_line_are_text(own, words):
 
 
 def test_names_of_files(own):
-    """Of a disk: with bytes that are no text. Folders in folders, for a process takes its time."""
+    """File names of a disk may hold bytes that are no text. Folders in folders, for a process
+    takes its time."""
     for i in range(0, len(NAMES_OF_FILES), 5):
         names = (name.replace("/", "-").replace("\0", "0") for name in NAMES_OF_FILES[i : i + 5])
         path = own.joinpath(*(name[:100] for name in names))
@@ -160,7 +177,7 @@ def test_names_of_files(own):
 
 @pytest.fixture
 def told(capsys):
-    """What has been written since."""
+    """Returns the text that has been written since."""
 
     def since() -> str:
         found = capsys.readouterr()
@@ -184,15 +201,15 @@ def test_the_prompt_of_a_pairing_shows_the_id(told, name, monkeypatch):
         def cancel(self):
             events.put_nowait(NodeEvent(EV_PAIR_FAILED, ID, name, PAIRING_CANCELLED))
 
-    class Nearby:
+    class Bus:
         guard = Guard()
 
     known = Entry(bytes(32), name[:12])
     events.put_nowait(NodeEvent(EV_NAME_WARNING, ID, name, 0, known))
     events.put_nowait(NodeEvent(EV_PAIR_DIGITS, ID, name, 0, About()))
-    monkeypatch.setattr("click.confirm", lambda *_, **__: False)
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
     with pytest.raises(BusError) as failed:
-        asyncio.run(cli_pair._Person(Nearby(), events, ID).follow())
+        asyncio.run(person.Person(Bus(), events, ID).follow())
     console.print_lines(failed.value)
     text = told()
     assert f"({ID})" in text
@@ -203,6 +220,7 @@ def test_the_prompt_of_a_pairing_shows_the_id(told, name, monkeypatch):
 def test_tables_of_peers_and_bridges(told, name):
     class Peer:
         id = name
+        public = bytes(32)
         flags = 0
         online = True
         services = (name, name)
@@ -215,20 +233,29 @@ def test_tables_of_peers_and_bridges(told, name):
     class Guard:
         store = MappingProxyType({})
 
-    class Nearby:
+    class Bus:
         peers = (Peer(),)
 
         guard = Guard()
 
-    console.print(cli_pair._peer_table(Nearby()))
+    console.print(discover._peer_table(Bus()))
     check(told(), 5)
+    discover._Changes(Bus()).say()
+    check(told(), 1)
     fields = {"path": name, "plugged": True, "name": name, "id": name, "drops": Counter({name: 1})}
     status = Status(**dict.fromkeys(Status._fields, 7) | fields)
-    console.print(cli_bridge.table([status]))
+    console.print(bridge.table([status]))
     check(told(), 5)
-    for text in (cli_bridge._where(status), cli_bridge._summary(status)):
-        cli_bridge._print(text)
+    for text in (bridge._where(status), bridge._summary(status)):
+        bridge._print(text)
         check(told(), 1)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_table_of_offers(told, name):
+    """A list with such texts is refused; this holds where one comes from somewhere else."""
+    Screen(width=200).print(offers.table([Offer("call", name, name, name, name)]))
+    check(told(), 2)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -238,7 +265,7 @@ def test_ports_and_what_they_say_of_themselves(told, name, monkeypatch):
         description = name
 
     monkeypatch.setattr("serial.tools.list_ports.comports", lambda: [Port()])
-    cli_board.list_boards.callback()
+    board.list_boards.callback(as_json=False)
     check(told(), 20)
 
 

@@ -14,15 +14,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crypto_checks import check_chachapoly, check_wycheproof_chachapoly
+from draws import draws
 from dsoftbus.crypto import blake2s, chachapoly, x25519
 from portable import ROOT
 from thumb import Assembled, Machine, load
 
-KERNELS = ROOT / "micropython" / "dsoftbus_mpy"
+KERNELS = ROOT / "micropython" / "dsoftbus_mpy" / "kernels"
 P25519 = (1 << 255) - 19
 P1305 = (1 << 130) - 5
 LIMB = 0x1FFF
-# Operations of dsoftbus_mpy.field, which CPython cannot import.
+# Operations of dsoftbus_mpy.kernels.field25519, which CPython cannot import.
 MULTIPLY, SQUARE, BOTH, TIMES_A24, TIMES_9, END = range(6)
 OPERATIONS = {
     "MULTIPLY": MULTIPLY,
@@ -44,10 +45,10 @@ def machines(name: str) -> list[Machine]:
 
 CRYPT, SET_NONCE = machines("chacha20")
 BEGIN, BLOCKS, PAD, FINISH, DIFFERS = machines("poly1305")
-(RUN,) = machines("field")
+(RUN,) = machines("field25519")
 UNPACK, PACK = machines("x25519")
 (ABSORB,) = machines("blake2s")
-(THUMB_RUN,) = map(Assembled, load(KERNELS / "thumb_field.py"))
+(THUMB_RUN,) = map(Assembled, load(KERNELS / "thumb_field25519.py"))
 (THUMB_CRYPT,) = map(Assembled, load(KERNELS / "thumb_chacha20.py"))
 (THUMB_AUTHENTICATE,) = map(Assembled, load(KERNELS / "thumb_poly1305.py"))
 
@@ -56,7 +57,7 @@ def run_by_viper(memory: bytearray, program: bytes, scalar: bytes, bit: int) -> 
     RUN.call(0, 0, memory, program, len(program) - 1, scalar, bit)
 
 
-# Both of them run the programs of dsoftbus_mpy.x25519.
+# Both of them run the programs of dsoftbus_mpy.kernels.x25519.
 FIELDS = {"viper": run_by_viper, "thumb": THUMB_RUN.call}
 
 
@@ -76,7 +77,7 @@ COUNTED = [0]  # instructions of the assembler's kernels
 
 @functools.cache
 def thumb_chachapoly() -> ModuleType:
-    """dsoftbus_mpy.thumb_chachapoly, over kernels that the emulated processor runs."""
+    """dsoftbus_mpy.kernels.thumb_chachapoly, over kernels that the emulated processor runs."""
     parts = {
         "thumb_chacha20": {"crypt": counted(THUMB_CRYPT), "FIRST": 1},
         "thumb_poly1305": {
@@ -87,11 +88,12 @@ def thumb_chachapoly() -> ModuleType:
         },
     }
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(sys.modules, "dsoftbus_mpy", ModuleType("dsoftbus_mpy"))
+        for package in ("dsoftbus_mpy", "dsoftbus_mpy.kernels"):
+            patch.setitem(sys.modules, package, ModuleType(package))
         for name, has in parts.items():
             module = ModuleType(name)
             vars(module).update(has)
-            patch.setitem(sys.modules, f"dsoftbus_mpy.{name}", module)
+            patch.setitem(sys.modules, f"dsoftbus_mpy.kernels.{name}", module)
         found = ModuleType("thumb_chachapoly")
         exec((KERNELS / "thumb_chachapoly.py").read_text(), vars(found))
     return found
@@ -214,7 +216,8 @@ def test_field_operations(field, a, b):
 
 
 def check_limbs(memory: bytes, element: int) -> None:
-    """What the bounds of the products count on: 13 bits, and little more in the third limb."""
+    """Checks the limbs, on whose size the bounds of the products rely: 13 bits, and little more in
+    the third limb."""
     words = memory[80 * element : 80 * element + 80]
     for i in range(20):
         limb = int.from_bytes(words[4 * i : 4 * i + 4], "little")
@@ -230,7 +233,7 @@ def test_packing(value):
 
 
 def programs() -> dict[str, bytes]:
-    """The programs of dsoftbus_mpy.x25519, from its source."""
+    """The programs of dsoftbus_mpy.kernels.x25519, from its source."""
     source = (KERNELS / "x25519.py").read_text()
     text = source[source.index("# fmt: off") : source.index("# fmt: on")]
     names: dict = dict(OPERATIONS)
@@ -239,7 +242,7 @@ def programs() -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("field", FIELDS)
-@settings(max_examples=10)  # six to eleven million instructions each
+@settings(max_examples=draws(10))  # six to eleven million instructions each
 @given(secret=full_or_any, public=full_or_any)
 def test_x25519(field, secret, public):
     table = programs()
@@ -270,7 +273,7 @@ def test_blake2s(message):
 
 
 def counts(machine: Machine, calls: list[tuple]) -> set[int]:
-    """How many instructions each call took."""
+    """Returns how many instructions each call took."""
     found = set()
     for args in calls:
         machine.call(*args)
@@ -313,7 +316,7 @@ def test_no_instruction_depends_on_what_a_packet_holds():
 
 
 def instructions(call, *args) -> int:
-    """How many the kernels took for one call of the AEAD."""
+    """Returns how many instructions the kernels took for one call of the AEAD."""
     before = COUNTED[0]
     call(*args)
     return COUNTED[0] - before

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from dsoftbus.base.key_file import KEY_FILE_BYTES, encode_secret
 from dsoftbus.errors import KEY_FILE, LocalError
-from dsoftbus.secret import KEY_FILE_BYTES, encode_secret
-from dsoftbus_host import keys, place
+from dsoftbus_host import key_file
+from dsoftbus_host.storage import atomic_file
 from portable import ROOT, TIMEOUT_S
 
 OLD = bytes(range(32))
@@ -19,7 +20,7 @@ RACERS = 8
 RACE = """
 import sys
 from pathlib import Path
-from dsoftbus_host.keys import load_or_make
+from dsoftbus_host.key_file import load_or_make
 print("ready", flush=True)
 sys.stdin.readline()
 print(load_or_make(Path(sys.argv[1])).hex())
@@ -32,47 +33,47 @@ def path(tmp_path):
 
 
 def refused(path: Path) -> str:
-    """What the key file's error says; the file must not have changed by it."""
+    """Returns the text of the key file's error; the file must not have changed by it."""
     before = path.read_bytes()
     with pytest.raises(LocalError) as caught:
-        keys.load_or_make(path)
+        key_file.load_or_make(path)
     assert caught.value.code == KEY_FILE
     assert path.read_bytes() == before
     return str(caught.value)
 
 
 def test_it_is_made_once_and_only_its_owner_reads_it(path):
-    secret = keys.load_or_make(path)
+    secret = key_file.load_or_make(path)
     assert len(secret) == 32
-    assert keys.load_or_make(path) == keys.load(path) == secret
+    assert key_file.load_or_make(path) == key_file.load(path) == secret
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     assert list(path.parent.iterdir()) == [path]
 
 
 def test_two_nodes_have_two_secrets(tmp_path):
-    assert keys.load_or_make(tmp_path / "a") != keys.load_or_make(tmp_path / "b")
+    assert key_file.load_or_make(tmp_path / "a") != key_file.load_or_make(tmp_path / "b")
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o644, 0o610, 0o601])
 def test_one_that_others_may_read_is_refused_with_the_remedy(path, mode):
-    secret = keys.load_or_make(path)
+    secret = key_file.load_or_make(path)
     path.chmod(mode)
     words = refused(path).split("run: ")[1]
     subprocess.run(words, shell=True, check=True)  # what it says to do, helps
-    assert keys.load(path) == secret
+    assert key_file.load(path) == secret
 
 
 def test_the_remedy_holds_for_awkward_names(tmp_path):
     path = tmp_path / "a name; with 'quotes'"
-    keys.load_or_make(path)
+    key_file.load_or_make(path)
     path.chmod(0o644)
     subprocess.run(refused(path).split("run: ")[1], shell=True, check=True)
-    keys.load(path)
+    key_file.load(path)
 
 
 def test_a_damaged_file_is_never_replaced(path):
-    keys.load_or_make(path)
+    key_file.load_or_make(path)
     whole = path.read_bytes()
     damaged = [whole[:n] for n in range(len(whole))]
     damaged += [whole[:n] + bytes((whole[n] ^ 1,)) + whole[n + 1 :] for n in range(len(whole))]
@@ -86,7 +87,7 @@ def test_what_cannot_be_a_key_file_is_an_os_error(tmp_path):
     (tmp_path / "file").touch()
     for path in (tmp_path, tmp_path / "file" / "node.key"):
         with pytest.raises(OSError):
-            keys.load_or_make(path)
+            key_file.load_or_make(path)
 
 
 def test_racing_processes_agree(path):
@@ -100,7 +101,7 @@ def test_racing_processes_agree(path):
         racer.stdin.write("go\n")
         racer.stdin.flush()
     secrets = {racer.communicate(timeout=TIMEOUT_S)[0] for racer in racers}
-    assert secrets == {keys.load(path).hex() + "\n"}
+    assert secrets == {key_file.load(path).hex() + "\n"}
     assert list(path.parent.iterdir()) == [path]
 
 
@@ -111,7 +112,7 @@ class PowerCut(BaseException):
 def cut_at(monkeypatch, n: int, error: BaseException) -> None:
     """Only the first `n` bytes of the next file reach the medium."""
 
-    monkeypatch.setattr(place.os, "fdopen", lambda handle, _mode: Torn(handle, n, error))
+    monkeypatch.setattr(atomic_file.os, "fdopen", lambda handle, _mode: Torn(handle, n, error))
 
 
 class Torn:
@@ -138,28 +139,28 @@ def test_cut_at_every_byte(path, first):
     path.parent.mkdir(parents=True)
     for n in range(KEY_FILE_BYTES + 1):
         if not first:
-            keys.store(path, OLD)
+            key_file.store(path, OLD)
         with pytest.MonkeyPatch.context() as patch:
             cut_at(patch, n, PowerCut())
-            patch.setattr(place.Path, "unlink", lambda *_, **__: None)
+            patch.setattr(atomic_file.Path, "unlink", lambda *_, **__: None)
             with pytest.raises(PowerCut):
-                keys.load_or_make(path) if first else keys.store(path, NEW)
+                key_file.load_or_make(path) if first else key_file.store(path, NEW)
         if first:
             assert not path.exists()
         else:
-            assert keys.load(path) == OLD
-    secret = keys.load_or_make(path)  # what the cuts have left is in nobody's way
-    keys.store(path, NEW)
-    assert keys.load(path) == NEW != secret
+            assert key_file.load(path) == OLD
+    secret = key_file.load_or_make(path)  # what the cuts have left is in nobody's way
+    key_file.store(path, NEW)
+    assert key_file.load(path) == NEW != secret
 
 
 def test_a_full_disk_leaves_the_old_key_and_no_remains(path):
     path.parent.mkdir(parents=True)
-    keys.store(path, OLD)
+    key_file.store(path, OLD)
     for n in (0, 1, KEY_FILE_BYTES - 1):
         with pytest.MonkeyPatch.context() as patch:
             cut_at(patch, n, OSError(28, "No space left on device"))
             with pytest.raises(OSError):
-                keys.store(path, NEW)
+                key_file.store(path, NEW)
         assert path.read_bytes() == encode_secret(OLD)
         assert list(path.parent.iterdir()) == [path]

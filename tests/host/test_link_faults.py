@@ -5,13 +5,13 @@ import socket
 
 import pytest
 
-from backend import Keeper, narrow, reset, run
-from couple import HOST, A, B, Pair, refused, until
+from backend import ReconnectingSession, narrow, read_again, reset, run, stop_reading
 from dsoftbus.const import HOST as LIMITS
 from dsoftbus.errors import END_LINK_DOWN
-from dsoftbus_host import bus as bus_module
-from dsoftbus_host.bus import Bus
-from dsoftbus_host.connection import StreamConnection
+from dsoftbus_aio.stream_port import StreamConnection
+from dsoftbus_host import bare_bus as bus_module
+from dsoftbus_host.bare_bus import BareBus
+from node_pair import HOST, A, B, Pair, refused, until
 
 
 @pytest.mark.parametrize("when", ["connected", "written"])
@@ -19,14 +19,14 @@ def test_a_peer_that_resets_around_the_first_write(monkeypatch, when):
     """Connected, then reset before this side has written, or before it has read: 400 times each.
     A keeper goes on through that."""
     listener = socket.create_server((HOST, 0))
-    connect_socket = bus_module._connect_socket
+    connected = bus_module.connected
     start = StreamConnection.start
 
-    async def connect_then_reset(host, port):
-        sock = await connect_socket(host, port)
+    async def connect_then_reset(family, address):
+        link = await connected(family, address)
         if when == "connected":
             reset(listener.accept()[0])
-        return sock
+        return link
 
     def start_then_reset(connection):
         start(connection)
@@ -34,17 +34,19 @@ def test_a_peer_that_resets_around_the_first_write(monkeypatch, when):
             reset(listener.accept()[0])
 
     async def test():
-        async with Bus(A) as client:
+        async with BareBus(A) as client:
             port = listener.getsockname()[1]
             for _ in range(400):
                 await refused(END_LINK_DOWN, client.connect(HOST, port, B))
             assert (client._connections, client.node.sessions) == ({}, [])
-            async with Keeper(client, lambda: client.connect(HOST, port, B)) as keeper:
+            async with ReconnectingSession(
+                client, lambda: client.connect(HOST, port, B)
+            ) as keeper:
                 await until(lambda: keeper.failure is not None)
                 first = keeper.failure
                 await until(lambda: keeper.failure is not first)
 
-    monkeypatch.setattr(bus_module, "_connect_socket", connect_then_reset)
+    monkeypatch.setattr(bus_module, "connected", connect_then_reset)
     monkeypatch.setattr(StreamConnection, "start", start_then_reset)
     run(test())
     listener.close()
@@ -60,14 +62,14 @@ def test_a_link_that_has_taken_all_is_not_watched_for_writing():
             narrow(client, socket.SO_RCVBUF)
             stream = await pair.server.open("much")
             theirs = await client.accept()
-            client.loop.remove_reader(client._fd)
+            stop_reading(client)
             writing = asyncio.ensure_future(stream.write(bytes(60_000)))
             await until(lambda: pair.server._writing)
-            client.loop.add_reader(client._fd, client._on_readable)
+            read_again(client)
             assert len(await theirs.readexactly(60_000)) == 60_000
             await writing
             await until(lambda: not (pair.client._pump.blocked or pair.server._pump.blocked))
             for connection in (pair.client, pair.server):
-                assert not connection.loop.remove_writer(connection._fd)
+                assert not asyncio.get_running_loop().remove_writer(connection._watch.fd)
 
     run(test())

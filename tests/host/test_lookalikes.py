@@ -3,7 +3,7 @@
 import pytest
 from tests.core.test_lookalikes import APART, PAIRS
 
-from dsoftbus_host.lookalikes import _prototypes, alike
+from dsoftbus_host.discovery.lookalikes import _prototypes, alike
 
 MORE = (
     ("hub", "\U0001d5c1\U0001d5ce\U0001d5bb"),  # mathematical letters

@@ -36,5 +36,5 @@ def test_a_fault_is_seen():
     command = [*tool, "--room", "discovery", "--file", "backoff", "--seed", "1", "--quick"]
     ran = subprocess.run(command, capture_output=True, text=True)
     assert not ran.returncode, ran.stdout + ran.stderr
-    assert re.search(r"^1/1 seen core/dsoftbus/backoff.py:\d+ ", ran.stdout, re.MULTILINE)
+    assert re.search(r"^1/1 seen core/dsoftbus/base/backoff.py:\d+ ", ran.stdout, re.MULTILINE)
     assert "1 drawn, 1 seen, 0 survived, 0 equivalent" in ran.stdout

@@ -1,11 +1,12 @@
 """Hypothesis drives two muxes, and two whole sessions, with random programs over a random link.
 
-Whatever they do: bytes in are bytes out, in order; memory and events stay within their bounds;
-nobody waits for ever; and when all is read, all credit is back.
+These hold whatever they do: bytes in are bytes out, in order; memory and events stay within their
+bounds; nobody waits for ever; and when all is read, all credit is back.
 """
 
 from hypothesis import settings
 
+from draws import draws
 from mux_machine import Machine
 from mux_world import MuxWorld, SessionWorld
 
@@ -19,6 +20,6 @@ class SessionMachine(Machine):
 
 
 TestMuxes = MuxMachine.TestCase
-TestMuxes.settings = settings(max_examples=1600, stateful_step_count=12)
+TestMuxes.settings = settings(max_examples=draws(1600), stateful_step_count=12)
 TestSessions = SessionMachine.TestCase
-TestSessions.settings = settings(max_examples=500, stateful_step_count=12)
+TestSessions.settings = settings(max_examples=draws(500), stateful_step_count=12)

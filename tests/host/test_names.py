@@ -5,7 +5,7 @@ import unicodedata
 
 import pytest
 
-from dsoftbus import names
+from dsoftbus.base import names
 
 REFUSED = ("Cc", "Cf", "Zl", "Zp", "Cs", "Co")
 

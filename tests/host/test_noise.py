@@ -10,7 +10,7 @@ import pytest
 import portable
 
 TESTS = Path(__file__).parents[1]
-SOURCE = TESTS.parent / "micropython/dsoftbus_mpy/health.py"
+SOURCE = TESTS.parent / "micropython/dsoftbus_mpy/noise_source/health_tests.py"
 ALPHA = Decimal(2) ** -20
 
 
@@ -53,4 +53,5 @@ def test_the_cutoffs_are_those_of_the_assessed_entropy(name):
 def test_the_conditioning_on_cpython(record_property):
     file = TESTS / "micropython/mpy_entropy.py"
     command = [sys.executable, str(TESTS / "run_portable.py"), str(file)]
-    portable.check("cpython", command, file, record_property)
+    output = portable.output_of(command, f"{file.name} on cpython")
+    portable.check("cpython", output, file, record_property)

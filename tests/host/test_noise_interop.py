@@ -14,15 +14,16 @@ from hypothesis import strategies as st
 from noise.connection import Keypair, NoiseConnection
 
 from crypto_checks import LOW_ORDER
-from dsoftbus.codec import Reader, copy
+from draws import draws
+from dsoftbus.base.codec import Reader, copy
 from dsoftbus.const import DATA, KIND_BYTES, LINK_STREAM, SMALL
 from dsoftbus.crypto.provider import suite as portable
 from dsoftbus.errors import BusError, PeerError
-from dsoftbus.link.records import RecordReader
-from dsoftbus.noise import HandshakeState, decrypt_with_ad, encrypt_with_ad
-from dsoftbus.session import hello
-from dsoftbus.session.handshake import Handshake
-from dsoftbus.session.local import Local
+from dsoftbus.handshake import hello
+from dsoftbus.handshake.handshake import Handshake
+from dsoftbus.noise.handshake_state import HandshakeState, decrypt_with_ad, encrypt_with_ad
+from dsoftbus.record.records import RecordReader
+from dsoftbus.session.node_config import NodeConfig
 from dsoftbus_host import crypto
 from pairs import AWAITING, Muxes, all_events, frame, seal, session_in
 from portable import VECTORS
@@ -64,7 +65,7 @@ def exchange(ours, other, ours_first: bool, payloads) -> None:
 
 @pytest.mark.parametrize(("pattern", "code"), PROTOCOLS)
 @pytest.mark.parametrize("initiator", [True, False], ids=["initiator", "responder"])
-@settings(max_examples=40)
+@settings(max_examples=draws(40))
 @given(
     keys=st.tuples(KEY, KEY, KEY, KEY, KEY),
     prologue=st.binary(max_size=40),
@@ -136,7 +137,7 @@ def test_openssl_and_the_portable_code_refuse_the_same_points(point):
 # Every decoder: total, whatever the bytes
 
 
-@settings(max_examples=300)
+@settings(max_examples=draws(300))
 @given(data=st.binary(max_size=60), calls=st.lists(st.integers(0, 5), max_size=12))
 def test_fuzz_the_reader(data, calls):
     reader = Reader(data)
@@ -157,7 +158,7 @@ def test_fuzz_the_reader(data, calls):
         at = reader.at
 
 
-@settings(max_examples=500)
+@settings(max_examples=draws(500))
 @given(data=st.one_of(st.binary(max_size=60), st.binary(max_size=50).map(lambda b: b"\x01" + b)))
 def test_fuzz_hello(data):
     try:
@@ -167,7 +168,7 @@ def test_fuzz_hello(data):
     assert found.encode() == data  # what is taken is exactly what would be sent
 
 
-@settings(max_examples=300)
+@settings(max_examples=draws(300))
 @given(data=st.binary(max_size=1500), chunk=st.integers(1, 600))
 def test_fuzz_records(data, chunk):
     reader = RecordReader(copy)
@@ -213,7 +214,7 @@ FRAME = st.builds(
 )
 
 
-@settings(max_examples=600)
+@settings(max_examples=draws(600))
 @given(records=st.lists(st.lists(FRAME, max_size=5), max_size=8), accept=st.booleans())
 def test_fuzz_frames(records, accept):
     pair = Muxes(SMALL)
@@ -238,11 +239,11 @@ def test_fuzz_frames(records, accept):
         assert len(mux._streams) <= 2 * SMALL.streams
 
 
-@settings(max_examples=300)
+@settings(max_examples=draws(300))
 @given(body=st.binary(max_size=140), message=st.integers(0, 2), code=st.integers(0, 4))
 def test_fuzz_handshake_bodies(body, message, code):
     static = SUITES[1].keypair(bytes(range(32)))
-    local = Local(SUITES, static, lambda n: b"r" * n, SMALL, "fuzz")
+    local = NodeConfig(SUITES, static, lambda n: b"r" * n, SMALL, "fuzz")
     try:
         if message == 0:
             Handshake(local, LINK).on_init(bytes((1, code, 0)) + body)
@@ -260,7 +261,7 @@ def test_fuzz_handshake_bodies(body, message, code):
         pass
 
 
-@settings(max_examples=300)
+@settings(max_examples=draws(300))
 @given(
     state=st.sampled_from((*AWAITING, 0x40, 0x50)),
     pieces=st.lists(st.binary(max_size=300), max_size=6),
@@ -274,7 +275,7 @@ def test_fuzz_sessions_at_any_point(state, pieces):
     assert len(ends) == session.closed
 
 
-@settings(max_examples=300)
+@settings(max_examples=draws(300))
 @given(frames=st.lists(FRAME, max_size=6))
 def test_fuzz_authenticated_sessions(frames):
     pair, session = session_in(0x40)

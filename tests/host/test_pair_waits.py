@@ -3,18 +3,16 @@
 import asyncio
 import os
 import random
-import sys
 
+from commands import Conversation
 from dsoftbus.const import EV_PAIR_DIGITS, EV_PAIR_FAILED, EV_PAIRED
 from dsoftbus.discovery.announce import FLAG_PAIRING
 from dsoftbus.trust.acl import grant
+from dsoftbus_host.bus import Bus
 from dsoftbus_host.clock import now_ms
-from dsoftbus_host.interfaces import LOOPBACK
-from dsoftbus_host.nearby import Nearby
-from dsoftbus_host.store_file import StoreFile
-from portable import ROOT
+from dsoftbus_host.discovery.interfaces import LOOPBACK
+from dsoftbus_host.storage.trust_file import StoreFile
 
-COMMAND = [sys.executable, "-m", "dsoftbus_host.cli"]
 TIMEOUT_S = 60
 HERE = "127.0.0.1/8"
 
@@ -25,13 +23,13 @@ class Node:
     def __init__(self, folder, name: str, port: int, on_digits) -> None:
         self.seen: asyncio.Queue = asyncio.Queue()
         self._on_digits = on_digits
-        self.nearby = Nearby(
-            os.urandom(32),
+        self.nearby = Bus(
             name,
-            StoreFile(folder / f"{name}.json"),
-            self._on_event,
+            key=os.urandom(32),
+            trust=StoreFile(folder / f"{name}.json"),
+            on_event=self._on_event,
             grants=[grant("allow in *")],
-            listen=None,
+            listen=False,
             interfaces=[LOOPBACK],
             discovery_port=port,
         )
@@ -47,33 +45,10 @@ class Node:
         while True:
             for peer in list(self.nearby.peers):
                 if peer.flags & FLAG_PAIRING and peer.online:
-                    connection = await self.nearby.connect(peer.id)
+                    connection = await self.nearby.reach(peer.id)
                     self.nearby.guard.pair(connection.session, now_ms())
                     return await self.seen.get()
             await asyncio.sleep(0.02)
-
-
-class Waiting:
-    """`dsoftbus pair` with a person at its ends."""
-
-    def __init__(self, process) -> None:
-        self._process = process
-        self.said = ""
-
-    async def until(self, words: str) -> None:
-        while words not in self.said:
-            got = await self._process.stdout.read(4096)
-            assert got, self.said
-            self.said += got.decode()
-
-    def types(self, line: str) -> None:
-        self._process.stdin.write(line.encode() + b"\n")
-
-    async def status(self) -> int:
-        self._process.stdin.close()
-        while got := await self._process.stdout.read(4096):
-            self.said += got.decode()
-        return await self._process.wait()
 
 
 def meet(folder, test, *words) -> None:
@@ -81,23 +56,9 @@ def meet(folder, test, *words) -> None:
         port = random.randrange(20000, 30000)
         files = ("--key", folder / "own.key", "--trust", folder / "own.json")
         where = ("--interface", HERE, "--discovery-port", port)
-        pipe = asyncio.subprocess.PIPE
-        process = await asyncio.create_subprocess_exec(
-            *COMMAND,
-            *map(str, ("pair", *files, *where)),
-            env={**os.environ, "PYTHONPATH": f"{ROOT}/core:{ROOT}/host", "COLUMNS": "200"},
-            stdin=pipe,
-            stdout=pipe,
-            stderr=asyncio.subprocess.STDOUT,
-        )
-        try:
-            waiting = Waiting(process)
+        async with Conversation("pair", *files, *where, *words) as waiting:
             await waiting.until("waiting for a peer")
             await test(waiting, port)
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
 
     asyncio.run(asyncio.wait_for(scenario(), TIMEOUT_S))
 
@@ -117,17 +78,20 @@ def test_a_stranger_that_gives_up_does_not_end_the_wait(tmp_path):
             async with rude.nearby:
                 assert await rude.pair() == EV_PAIR_FAILED
             await waiting.until(f"{name} gave up")
+            await waiting.until(f"{name} did not pair: a person said no")
             waiting.types("y")  # too late, and for digits of whoever has gone
-            await waiting.until(f"{name} did not pair: trust.reject.pairing_cancelled")
         friend = Node(tmp_path, "friend", port, confirm)
         async with friend.nearby:
             pairing = asyncio.ensure_future(friend.pair())
             await waiting.until("friend (")
+            before, _, waiting.said = waiting.said.partition("friend (")
+            await waiting.until("Type the six digits")  # a `y` may be meant for who has gone
             waiting.types("y")
+            waiting.types(waiting.digits)
             assert await pairing == EV_PAIRED
             await waiting.until("paired with friend")
             assert await waiting.status() == 0
-        assert "paired with rude" not in waiting.said
+        assert "paired with rude" not in before + waiting.said
 
     meet(tmp_path, test)
     assert [entry.name for entry in StoreFile(tmp_path / "own.json").store] == ["friend"]

@@ -4,7 +4,8 @@ import subprocess
 
 import pytest
 
-from dsoftbus_host.board import boards, install, partition, romfs
+from dsoftbus_host.board import install, partition, romfs
+from dsoftbus_host.board.make import boards
 from dsoftbus_host.board.remote import ARCHITECTURES
 from portable import micropython
 
@@ -32,9 +33,9 @@ walk("/rom")
 
 
 def unpacked(image: bytes, folder) -> dict[str, bytes]:
-    """What MicroPython finds in an image."""
+    """Returns the files that MicroPython finds in an image."""
     (folder / "image").write_bytes(image)
-    words = (micropython(), "-c", READ, str(folder / "image"))
+    words = (*micropython(), "-c", READ, str(folder / "image"))
     said = subprocess.run(words, capture_output=True, text=True, check=True).stdout
     return {path.removeprefix("/rom/"): data for path, data in map(eval, said.splitlines())}
 
@@ -48,7 +49,8 @@ def test_an_image_of_nothing_is_an_image(tmp_path):
 
 
 def architecture_of(mpy: bytes) -> str:
-    """Of its machine code; "" where it has none. Source: docs.micropython.org, mpyfiles."""
+    """Returns the architecture of its machine code; "" if it has none. Source:
+    docs.micropython.org, mpyfiles."""
     return ARCHITECTURES[mpy[2] >> 2 & 0x1F]
 
 

@@ -11,27 +11,28 @@ import sys
 import pytest
 from click.testing import CliRunner
 
+from dsoftbus.base.key_file import encode_secret
 from dsoftbus.const import EV_KEY_DUE, EV_KEY_MOVED
 from dsoftbus.errors import BAD_STATE, KEY_FILE, NOT_PAIRED, BusError, LocalError
 from dsoftbus.identity import device_id
-from dsoftbus.secret import encode_secret
 from dsoftbus.trust.acl import grant
 from dsoftbus.trust.store import Entry
-from dsoftbus_host import files, keys, next_key
-from dsoftbus_host import place as place_module
-from dsoftbus_host.cli import main
+from dsoftbus_host import files, key_file
+from dsoftbus_host.bus import Bus
+from dsoftbus_host.cli.command import main
 from dsoftbus_host.clock import now_ms
 from dsoftbus_host.crypto import suite
-from dsoftbus_host.interfaces import LOOPBACK
-from dsoftbus_host.nearby import Nearby
-from dsoftbus_host.store_file import StoreFile
+from dsoftbus_host.discovery.interfaces import LOOPBACK
+from dsoftbus_host.storage import atomic_file as place_module
+from dsoftbus_host.storage.trust_file import StoreFile
+from dsoftbus_host.upkeep import next_key
+from portable import TIMEOUT_S
 
-TIMEOUT_S = 30
 ALL = grant("allow both *")
 
 
 class Home:
-    """What one node has on disk, and the node at each of its starts."""
+    """The files of one node, and the node at each of its starts."""
 
     def __init__(self, folder, name: str, discovery_port: int) -> None:
         self.name = name
@@ -43,24 +44,23 @@ class Home:
 
     @property
     def public(self) -> bytes:
-        return suite().keypair(keys.load(self.key_path)).public
+        return suite().keypair(key_file.load(self.key_path)).public
 
     @property
     def id(self) -> str:
         return device_id(self.public)
 
-    def start(self) -> Nearby:
-        node = Nearby(
-            next_key.load(self.key_path),
+    def start(self) -> Bus:
+        node = Bus(
             self.name,
-            StoreFile(self.trust_path),
-            self.events.put_nowait,
-            listen=(LOOPBACK.address, 0),
+            key=self.key_path,
+            trust=StoreFile(self.trust_path),
+            on_event=self.events.put_nowait,
+            host=LOOPBACK.address,
             interfaces=[LOOPBACK],
             discovery_port=self._port,
-            key_path=self.key_path,
         )
-        files.serve_echo(node.bus)
+        files.serve_echo(node)
         return node
 
     def trusts(self, *others: "Home") -> None:
@@ -88,15 +88,15 @@ def homes(folder, *names: str) -> list:
     return made
 
 
-async def echo(node: Nearby, device: str) -> bytes:
-    connection = await node.connect(device)
+async def echo(node: Bus, device: str) -> bytes:
+    connection = await node.reach(device)
     async with await connection.open("echo") as stream:
         await stream.write(b"hello")
         await stream.finish()
         return await stream.read()
 
 
-async def told(node: Nearby, device: str) -> None:
+async def told(node: Bus, device: str) -> None:
     """Returns when `device` holds the next key of `node`."""
     while node.guard.rotation is None or device not in node.guard.rotation.told:
         await asyncio.sleep(0.01)
@@ -117,9 +117,9 @@ def test_peers_follow_a_new_key_and_who_was_away_pairs_again(tmp_path):
             async with hub.start() as node:
                 await hub.event(EV_KEY_DUE)
                 assert hub.id != old  # in the file; this node ends as the old one
-                assert node.bus.id == old
+                assert node.id == old
             async with hub.start() as node:
-                assert node.bus.id == hub.id != old
+                assert node.id == hub.id != old
                 await peer.heard(hub.id)
                 assert await echo(peer, old) == b"hello"  # by its old id, which has moved
                 moved = await near.event(EV_KEY_MOVED)
@@ -128,14 +128,14 @@ def test_peers_follow_a_new_key_and_who_was_away_pairs_again(tmp_path):
                 assert await echo(node, near.id) == b"hello"
                 async with away.start() as stranger:
                     await stranger.heard(hub.id)
-                    connection = await node.connect(await node.heard("away"))
-                    await asyncio.wait_for(connection.closed.wait(), TIMEOUT_S)
+                    connection = await node.reach(await node.heard("away"))
+                    await asyncio.wait_for(connection.ended(), TIMEOUT_S)
                     assert connection.session.peer_code == NOT_PAIRED
         assert ("hub", hub.id) in near.knows()
         assert ("hub", old) in away.knows()
         assert not hub.key_path.with_name("hub.key.next").exists()
 
-    asyncio.run(asyncio.wait_for(story(), 3 * TIMEOUT_S))
+    asyncio.run(asyncio.wait_for(story(), TIMEOUT_S))
 
 
 DAY_S = 86400
@@ -158,7 +158,7 @@ def off(path, trusted=(), for_s: int = 0, clock=None, told=()) -> int:
     next_key.note(path, found, found.left_s, told, True)
     if clock is not None:
         clock.now += for_s
-    assert next_key.load(path) == keys.load(path)
+    assert next_key.load(path) == key_file.load(path)
     return next_key.start(path, trusted).left_s
 
 
@@ -258,11 +258,11 @@ def test_two_processes_that_change_the_key_at_once_are_one_change(tmp_path):
     path = tmp_path / "node.key"
     next_key.load(path)
     second = next_key.plan(path, 100)
-    command = "import sys\nfrom pathlib import Path\nfrom dsoftbus_host import next_key\n"
+    command = "import sys\nfrom pathlib import Path\nfrom dsoftbus_host.upkeep import next_key\n"
     command += "next_key.switch(Path(sys.argv[1]))\nnext_key.load(Path(sys.argv[1]))\n"
     racers = [subprocess.Popen([sys.executable, "-c", command, str(path)]) for _ in range(6)]
     assert [racer.wait(TIMEOUT_S) for racer in racers] == [0] * 6
-    assert keys.load(path) == second
+    assert key_file.load(path) == second
     assert next_key.planned(path) is None
 
 
@@ -300,11 +300,11 @@ def test_a_cut_at_any_step_leaves_a_node_with_its_old_or_its_new_key(tmp_path, m
         patch.setattr(next_key.Path, "unlink", cut(next_key.Path.unlink))
         with contextlib.suppress(Cut):
             next_key.switch(path)
-    assert keys.load(path) in (old, new)
+    assert key_file.load(path) in (old, new)
     found = next_key.planned(path)  # the plan is there, or it is done
-    assert (found is None) == (keys.load(path) == new)
+    assert (found is None) == (key_file.load(path) == new)
     next_key.switch(path)
-    assert keys.load(path) == new
+    assert key_file.load(path) == new
     assert next_key.planned(path) is None
 
 
@@ -347,37 +347,37 @@ def test_a_node_that_runs_notices_that_its_change_was_taken_back(tmp_path):
         async with hub.start() as node:
             assert node.guard.rotation is not None
             next_key.cancel(hub.key_path)
-            node.watch._look()
+            node.watch._look_at_files()
             assert node.guard.rotation is None
             next_key.plan(hub.key_path, 1)
-            old = node.bus.id
+            old = node.id
             await hub.event(EV_KEY_DUE)
             assert hub.id != old
 
-    asyncio.run(asyncio.wait_for(story(), 3 * TIMEOUT_S))
+    asyncio.run(asyncio.wait_for(story(), TIMEOUT_S))
 
 
-def test_a_node_notes_what_has_run_and_who_was_told(tmp_path, monkeypatch):
+def test_a_node_notes_what_has_run_and_who_was_told(tmp_path):
     clock = [now_ms()]
-    monkeypatch.setattr("dsoftbus_host.watch.now_ms", lambda: clock[0])
 
     async def story():
         hub, near = homes(tmp_path, "hub", "near")
         next_key.plan(hub.key_path, 1000)
         async with hub.start() as node:
+            node.now = lambda: clock[0]
             clock[0] += 30_000
-            node.watch._look()  # a forty-eighth has passed
+            node.watch._look_at_files()  # a forty-eighth has passed
             assert next_key.planned(hub.key_path)[1] == 970
             clock[0] += 5_000
-            node.watch._look()
+            node.watch._look_at_files()
             assert next_key.planned(hub.key_path)[1] == 970
             node.guard.rotation.told.add(near.id)
-            node.watch._look()
+            node.watch._look_at_files()
             assert next_key.read(hub.key_path).told == [near.id[:10]]
             clock[0] += 2_000
         assert next_key.planned(hub.key_path)[1] == 963  # at the end, in order
 
-    asyncio.run(asyncio.wait_for(story(), 3 * TIMEOUT_S))
+    asyncio.run(asyncio.wait_for(story(), TIMEOUT_S))
 
 
 def test_a_change_at_once_is_noticed_by_a_node_that_had_it_planned(tmp_path):
@@ -388,9 +388,9 @@ def test_a_change_at_once_is_noticed_by_a_node_that_had_it_planned(tmp_path):
             words = ["rotate", "--now", "--key", str(hub.key_path)]
             result = await asyncio.to_thread(CliRunner().invoke, main, words)
             assert result.exit_code == 0, result.output
-            assert keys.load(hub.key_path) == planned
+            assert key_file.load(hub.key_path) == planned
             assert hub.id in result.output
             await hub.event(EV_KEY_DUE)
-            assert node.bus.id != hub.id
+            assert node.id != hub.id
 
-    asyncio.run(asyncio.wait_for(story(), 3 * TIMEOUT_S))
+    asyncio.run(asyncio.wait_for(story(), TIMEOUT_S))

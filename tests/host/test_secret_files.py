@@ -1,4 +1,4 @@
-"""What no peer may read or replace: keys, trust, plans, under any name and through any link."""
+"""No peer may read or replace keys, trust or plans, under any name and through any link."""
 
 import os
 from pathlib import Path
@@ -6,12 +6,14 @@ from pathlib import Path
 import pytest
 
 from backend import run
-from couple import HOST, A, B, refused
 from dsoftbus.const import HOST as LIMITS
 from dsoftbus.errors import BAD_ARGUMENT, NO_SUCH_SERVICE, STREAM_REFUSED, LocalError
-from dsoftbus_host import files, folder, keys, next_key, secret_files
-from dsoftbus_host.bus import ANYONE, Bus
-from dsoftbus_host.store_file import StoreFile
+from dsoftbus_host import files, key_file
+from dsoftbus_host.bare_bus import ANYONE, BareBus
+from dsoftbus_host.storage import folder, secret_files
+from dsoftbus_host.storage.trust_file import StoreFile
+from dsoftbus_host.upkeep import next_key
+from node_pair import HOST, A, B, refused
 
 
 @pytest.fixture(autouse=True)
@@ -25,12 +27,12 @@ def settings(tmp_path_factory, monkeypatch):
 
 
 def made_key(path: Path) -> bytes:
-    return keys.load_or_make(path)
+    return key_file.load_or_make(path)
 
 
 def refuses(served: Path) -> str:
-    """What a service says that will not serve this folder."""
-    bus = Bus(A)
+    """Returns the message of a service that will not serve this folder."""
+    bus = BareBus(A)
     with pytest.raises(LocalError) as caught:
         files.FileService(bus, served)
     assert caught.value.code == BAD_ARGUMENT
@@ -49,7 +51,7 @@ def test_a_folder_above_that_of_the_key_is_not_served(tmp_path):
     for served in (tmp_path, tmp_path / "a", tmp_path / "a/b"):
         refuses(served)
     (tmp_path / "a/b/files").mkdir()
-    files.FileService(Bus(A), tmp_path / "a/b/files")
+    files.FileService(BareBus(A), tmp_path / "a/b/files")
 
 
 def test_a_folder_with_the_trust_store_in_it_is_not_served_before_there_is_one(tmp_path):
@@ -118,7 +120,7 @@ def peer_of(served: Path, test) -> None:
     """Runs `test(session)` with a session to a node that serves this folder."""
 
     async def main():
-        async with Bus(A, allow=ANYONE) as server, Bus(B) as client:
+        async with BareBus(A, allow=ANYONE) as server, BareBus(B) as client:
             server.on_error = lambda error: None  # that a store fails is what this is about
             files.FileService(server, served)
             port = await server.listen(HOST)

@@ -11,9 +11,10 @@ from binascii import crc32
 import pytest
 
 from dsoftbus.errors import LINE_VERSION, PeerError
-from dsoftbus.link.cobs import HEAD, encode
+from dsoftbus.line.cobs import HEAD, encode
 from dsoftbus_host import files
-from dsoftbus_host.bus import ANYONE, Bus
+from dsoftbus_host.bare_bus import ANYONE, BareBus
+from portable import TIMEOUT_S
 
 FILE_BYTES = 200_000
 
@@ -58,20 +59,20 @@ def test_a_file_both_ways_over_a_cable(cable, tmp_path):
     async def scenario():
         (tmp_path / "file").write_bytes(os.urandom(FILE_BYTES))
         (tmp_path / "served").mkdir()
-        async with Bus(os.urandom(32)) as one, Bus(os.urandom(32), allow=ANYONE) as other:
+        async with BareBus(os.urandom(32)) as one, BareBus(os.urandom(32), allow=ANYONE) as other:
             files.FileService(other, tmp_path / "served")
             other.open_serial(cable.paths[1])
             port = one.open_serial(cable.paths[0])
             async with await port.connect(other.public) as connection:
                 sent = await files.send(connection, tmp_path / "file")
-                back = await files.fetch(connection, "file", tmp_path)
+                back = await files.fetch(connection, "file", tmp_path, replace=True)
                 assert sent == back
 
     asyncio.run(scenario())
 
 
 def old_frame() -> bytes:
-    """What an end that speaks the format before this one answers: an acknowledgement."""
+    """Returns the answer of an end that speaks the format before this one: an acknowledgement."""
     frame = bytes((0x78, 0x31, 0, 0, 0))
     check = crc32(frame) & 0xFFFF
     wire = bytearray(bytes(HEAD) + frame + check.to_bytes(2, "big") + b"\0")
@@ -80,7 +81,7 @@ def old_frame() -> bytes:
 
 def test_an_end_that_speaks_the_older_format_is_refused_at_once(cable):
     async def scenario():
-        async with Bus(os.urandom(32)) as bus:
+        async with BareBus(os.urandom(32)) as bus:
             port = bus.open_serial(cable.paths[0])
             connecting = asyncio.create_task(port.connect(bytes(range(32))))
             await asyncio.sleep(0)
@@ -92,4 +93,4 @@ def test_an_end_that_speaks_the_older_format_is_refused_at_once(cable):
             assert refused.value.code == LINE_VERSION
             assert "older version" in str(refused.value)
 
-    asyncio.run(asyncio.wait_for(scenario(), 15))
+    asyncio.run(asyncio.wait_for(scenario(), TIMEOUT_S))

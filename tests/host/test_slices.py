@@ -8,20 +8,28 @@ import symtable
 
 import pytest
 
+import linked_once
 from dsoftbus.errors import PeerError, Unsupported
-from dsoftbus.session.over_datagram import DatagramSession
-from dsoftbus.session.over_stream import StreamSession
-from dsoftbus_host.board import build, fold, names, slices
+from dsoftbus.session.datagram_session import DatagramSession
+from dsoftbus.session.stream_session import StreamSession
+from dsoftbus_host.board.make import compiler, constants, public_names, rare, short_names, slices
+from dsoftbus_host.board.make.rare_methods import RARE
+from dsoftbus_mpy.base.overlay import _FOR_A_WHILE
+from dsoftbus_mpy.device.board_node import _STARTED
 from portable import ROOT, micropython
 
-LINKED = [name for name in slices.SLICES if build.linked_source(name)]
+# By their modules: each worker collects these tests, and linking takes seconds.
+LINKED = [name for name in slices.SLICES if set(slices.modules_of(name)) - set(slices.LOOSE)]
+
+
+# What only people and mypy read.
+CONTRACT = "core/dsoftbus_aio/runtime.py"
 
 
 def sources() -> set:
-    folders = (ROOT / "core" / "dsoftbus", ROOT / "micropython")
-    return {
-        file.relative_to(ROOT).as_posix() for folder in folders for file in folder.rglob("*.py")
-    }
+    folders = (ROOT / "core" / "dsoftbus", ROOT / "core" / "dsoftbus_aio", ROOT / "micropython")
+    files = (file for folder in folders for file in folder.rglob("*.py"))
+    return {file.relative_to(ROOT).as_posix() for file in files} - {CONTRACT}
 
 
 def test_every_module_is_in_one_slice():
@@ -30,7 +38,7 @@ def test_every_module_is_in_one_slice():
 
 
 def test_lists_name_modules_and_slices_that_are_there():
-    assert set(slices.PUBLIC) | set(slices.LOOSE) <= set(slices.every_module())
+    assert set(public_names.PUBLIC) | set(slices.LOOSE) <= set(slices.every_module())
     assert set(slices.MACHINE_CODE) <= set(slices.SLICES)
 
 
@@ -41,10 +49,10 @@ def top_imports(text: str) -> set:
 @pytest.mark.parametrize("name", LINKED)
 def test_a_slice_needs_what_its_modules_import(name):
     there = {
-        build.home(m) for n in slices.closure((name,), late=False) for m in slices.modules_of(n)
+        compiler.home(m) for n in slices.closure((name,), late=False) for m in slices.modules_of(n)
     }
-    mine = {module for module in top_imports(build.linked_source(name)) if "dsoftbus" in module}
-    assert mine <= there - {build.unit(name)}
+    mine = {module for module in top_imports(compiler.linked_source(name)) if "dsoftbus" in module}
+    assert {module.removesuffix("_rare") for module in mine} <= there - {compiler.unit(name)}
 
 
 @pytest.mark.parametrize("file", sorted((ROOT / "boards").rglob("*.py")), ids=str)
@@ -57,8 +65,8 @@ def test_a_board_s_program_imports_what_programs_may(file):
         if isinstance(n, ast.ImportFrom)
         for a in n.names
     }
-    ours = {module for module in asked | modules if fold.is_module(module)}
-    assert ours <= {*slices.PUBLIC, *slices.LOOSE}
+    ours = {module for module in asked | modules if constants.is_module(module)}
+    assert ours <= {*public_names.PUBLIC, *slices.LOOSE}
 
 
 # Linking
@@ -66,12 +74,70 @@ def test_a_board_s_program_imports_what_programs_may(file):
 
 @pytest.mark.parametrize("name", LINKED)
 def test_every_global_of_a_linked_slice_is_defined_in_it(name):
-    text = build.linked_source(name)
+    text = compiler.linked_source(name)
     top = symtable.symtable(text, name, "exec")
     bound = {s.get_name() for s in top.get_symbols() if s.is_assigned() or s.is_imported()}
     bound |= {child.get_name() for child in top.get_children()}
     known = bound | set(dir(builtins)) | {"ptr8", "ptr32", "uint", "__name__"}
     assert unbound(top) <= known
+
+
+@pytest.mark.parametrize("name", RARE)
+def test_rare_methods_have_left_their_classes_and_know_their_globals(name):
+    apart = compiler.rare_source(name)
+    top = symtable.symtable(apart, name, "exec")
+    bound = {s.get_name() for s in top.get_symbols() if s.is_assigned() or s.is_imported()}
+    assert unbound(top) <= bound | set(dir(builtins)) | {"__name__"}
+    methods = {getattr(node, "name", "") for node in class_in(apart, "Rare").body}
+    begins = {getattr(node, "name", "") for node in class_in(apart, "Begin").body}
+    linked = ast.parse(compiler.linked_source(name))
+    for path, names in RARE[name].items():
+        module, _, known_as = path.rpartition(".")
+        if path in slices.every_module():
+            gone = {short_names.globals_of(path)[function] for function in names.split()}
+            assert gone <= bound and not gone & {getattr(n, "name", "") for n in linked.body}
+            continue
+        short = short_names.globals_of(module)[known_as]
+        left = class_in(compiler.linked_source(name), short)
+        gone = {short_names.attribute(method) for method in names.split()}
+        assert "__init__" not in gone or short in begins
+        assert gone - {"__init__"} <= methods
+        assert not gone & {getattr(n, "name", "") for n in left.body}
+
+
+# What `base.overlay` and `device.board_node` let go of; `program` runs where there is memory.
+GOES = {*_FOR_A_WHILE.split(), *(unit.removeprefix("dsoftbus_") for unit in _STARTED), "program"}
+
+
+@pytest.mark.parametrize("name", LINKED)
+def test_what_stays_keeps_nothing_that_is_rare(name):
+    """A function that it imported at its top would keep all of that module in the heap."""
+    if name.replace("-", "_") not in GOES:
+        asked = top_imports(compiler.linked_source(name))
+        assert not {module for module in asked if (module or "").endswith("_rare")}
+
+
+@pytest.mark.parametrize("name", RARE)
+def test_a_rare_beginning_leaves_no_function_behind(name):
+    """An object that kept one would keep all of that module in the heap."""
+    inner = (ast.Lambda, ast.FunctionDef, ast.AsyncFunctionDef)
+    for node in class_in(compiler.rare_source(name), "Begin").body:
+        assert not [
+            part for part in ast.walk(node) if part is not node and isinstance(part, inner)
+        ]
+
+
+def test_a_rare_method_that_an_heir_asks_for_is_refused(monkeypatch):
+    text = compiler.linked_source("core")
+    session = {"core": {"dsoftbus.session.session.Session": "link_lost"}}
+    monkeypatch.setattr(rare, "RARE", session)
+    with pytest.raises(ValueError, match="asked for by super"):
+        rare.parted(text, "core", "dsoftbus_core", "dsoftbus_core")
+
+
+def class_in(text, name) -> ast.ClassDef:
+    body = ast.parse(text).body
+    return next(node for node in body if isinstance(node, ast.ClassDef) and node.name == name)
 
 
 def unbound(table) -> set:
@@ -85,8 +151,18 @@ def unbound(table) -> set:
 
 
 @pytest.mark.parametrize("name", LINKED)
+def test_a_linked_slice_defines_a_base_before_its_heirs(name):
+    body = ast.parse(compiler.linked_source(name)).body
+    later = {node.name for node in body if isinstance(node, ast.ClassDef)}
+    for node in body:
+        if isinstance(node, ast.ClassDef):
+            assert not later & {ast.unparse(base) for base in node.bases}
+            later.discard(node.name)
+
+
+@pytest.mark.parametrize("name", LINKED)
 def test_a_linked_slice_binds_each_name_once(name):
-    tree = ast.parse(build.linked_source(name))
+    tree = ast.parse(compiler.linked_source(name))
     bound = [node.name for node in tree.body if hasattr(node, "name")]
     for node in tree.body:
         if isinstance(node, ast.Assign):
@@ -98,22 +174,22 @@ def test_a_linked_slice_binds_each_name_once(name):
 
 def test_no_two_attributes_of_a_class_have_become_one():
     for module in slices.every_module():
-        for node in fold.tree_of(module).body:
+        for node in constants.tree_of(module).body:
             if isinstance(node, ast.ClassDef):
-                mine = set(names.of_class(node))
-                assert len({names.attribute(name) for name in mine}) == len(mine), node.name
+                mine = set(short_names.of_class(node))
+                assert len({short_names.attribute(name) for name in mine}) == len(mine), node.name
 
 
 def test_no_two_attributes_of_related_classes_have_become_one():
     """A class has what its bases in other modules have."""
     for kind in (DatagramSession, StreamSession, PeerError, Unsupported):
-        bases = [base for base in kind.__mro__ if fold.is_ours(base.__module__)]
-        mine = {name for base in bases for name in names.of_class(class_of(base))}
-        assert len({names.attribute(name) for name in mine}) == len(mine)
+        bases = [base for base in kind.__mro__ if constants.is_ours(base.__module__)]
+        mine = {name for base in bases for name in short_names.of_class(class_of(base))}
+        assert len({short_names.attribute(name) for name in mine}) == len(mine)
 
 
 def class_of(kind) -> ast.ClassDef:
-    body = fold.tree_of(kind.__module__).body
+    body = constants.tree_of(kind.__module__).body
     return next(n for n in body if isinstance(n, ast.ClassDef) and n.name == kind.__name__)
 
 
@@ -122,17 +198,18 @@ def test_what_a_class_binds_with_a_type_has_its_short_name():
     bound = {
         part.target.id
         for module in slices.every_module()
-        for node in fold.tree_of(module).body
+        for node in constants.tree_of(module).body
         if isinstance(node, ast.ClassDef)
         for part in node.body
         if isinstance(part, ast.AnnAssign)
     }
-    assert "evicted" in bound and names.attribute("evicted") != "evicted"
-    text = "".join(build.linked_source(name) for name in LINKED)
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.ClassDef):
-            assert not any(isinstance(part, ast.AnnAssign) for part in node.body), node.name
-    assert not any(f" {name} = " in text for name in bound if names.attribute(name) != name)
+    assert "evicted" in bound and short_names.attribute("evicted") != "evicted"
+    text = "".join(compiler.linked_source(name) for name in LINKED)
+    classes = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ClassDef)]
+    parts = [part for node in classes for part in node.body]
+    assert not [part for part in parts if isinstance(part, ast.AnnAssign)]
+    held = {target.id for part in parts if isinstance(part, ast.Assign) for target in part.targets}
+    assert not {name for name in bound if short_names.attribute(name) != name} & held
 
 
 DIR = """
@@ -155,26 +232,43 @@ print(json.dumps(list(found)))
 
 
 def test_no_short_name_stands_for_what_is_not_ours():
-    """What MicroPython's own modules and types have is called as they call it."""
+    """Names of MicroPython's own modules and types stay as they are."""
     modules = "builtins asyncio select socket io time os sys gc micropython struct array machine"
     run = subprocess.run(
-        (micropython(), "-c", DIR % f"{modules} errno json hashlib binascii collections ssl tls"),
+        (*micropython(), "-c", DIR % f"{modules} errno json hashlib binascii collections ssl tls"),
         capture_output=True,
         text=True,
         check=True,
     )
     theirs = set(json.loads(run.stdout))
     assert len(theirs) > 400
-    assert theirs & set(names.attributes()) == set()
+    assert theirs & set(short_names.attributes()) == set()
 
 
 def test_constants_are_folded_and_can_still_be_asked_for():
-    assert "EV_OPENED" not in build.linked_source("asyncio")
-    files = dict(build.files(("core",), ""))
+    assert "EV_OPENED" not in compiler.linked_source("asyncio")
+    files = dict(compiler.files(("core",), ""))
     assert {"dsoftbus_core.mpy", "dsoftbus/errors.mpy", "dsoftbus/errors_all.mpy"} <= set(files)
-    assert "dsoftbus/noise.mpy" not in files
+    assert "dsoftbus/noise/handshake_state.mpy" not in files
 
 
 def test_a_large_number_stays_one_object():
-    assert "_ONES" not in fold.constants("dsoftbus.crypto.chachapoly")
-    assert all(abs(v) < fold.LARGE for v in fold.constants("dsoftbus.crypto.chachapoly").values())
+    assert "_ONES" not in constants.constants("dsoftbus.crypto.chachapoly")
+    assert all(
+        abs(v) < constants.LARGE
+        for v in constants.constants("dsoftbus.crypto.chachapoly").values()
+    )
+
+
+def test_the_tests_link_a_slice_once_for_all_their_processes(tmp_path, monkeypatch):
+    monkeypatch.setattr(linked_once, "FOLDER", tmp_path)
+    made = []
+
+    def link(name):
+        made.append(name)
+        return f"[{len(made)}]", name
+
+    assert linked_once.shared(link)("core") == linked_once.shared(link)("core") == ("[1]", "core")
+    monkeypatch.setattr(linked_once, "digest", lambda: "of other sources")
+    assert linked_once.shared(link)("core") == ("[2]", "core")
+    assert [folder.name for folder in tmp_path.iterdir()] == ["of other sources"]

@@ -1,4 +1,4 @@
-"""Where announcements begin to count: above every start before, whatever the clock says."""
+"""Announcements count from above every start before, whatever the clock says."""
 
 import itertools
 import subprocess
@@ -7,8 +7,8 @@ import sys
 import pytest
 
 from dsoftbus.const import U30_MAX
-from dsoftbus_host import starts
-from dsoftbus_host.starts import count_start
+from dsoftbus_host.storage import boot_counter
+from dsoftbus_host.storage.boot_counter import count_start
 
 TIMEOUT_S = 60
 _JUMP = 65536  # what a peer that has heard a node follows at once
@@ -34,7 +34,7 @@ def test_each_start_is_above_the_one_before_whatever_the_clock_says(tmp_path, cl
 
 
 def test_a_first_start_is_above_those_that_counted_by_the_clock(tmp_path, clock):
-    by_clock = starts.sequence_start()
+    by_clock = boot_counter.sequence_start()
     assert 0 < count_start(tmp_path / "node.key.starts") - by_clock < _JUMP
 
 
@@ -55,9 +55,8 @@ def test_a_node_whose_starts_cannot_be_counted_starts(tmp_path):
 
 def test_processes_that_start_at_once_count_apart(tmp_path):
     path = tmp_path / "node.key.starts"
-    command = (
-        "import sys\nfrom pathlib import Path\nfrom dsoftbus_host.starts import count_start\n"
-    )
+    command = "import sys\nfrom pathlib import Path\n"
+    command += "from dsoftbus_host.storage.boot_counter import count_start\n"
     command += "print(count_start(Path(sys.argv[1])))"
     processes = [
         subprocess.Popen([sys.executable, "-c", command, str(path)], stdout=subprocess.PIPE)

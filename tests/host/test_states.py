@@ -1,7 +1,8 @@
 """The page of states is what the code's tables say, and the tables are what they should be."""
 
 import states as page_of_states
-from dsoftbus.session import session, states
+from dsoftbus.mux import stream_states
+from dsoftbus.session import session
 
 
 def test_the_page_of_states_is_not_stale():
@@ -11,7 +12,7 @@ def test_the_page_of_states_is_not_stale():
 def test_every_state_can_be_reached_and_left():
     for module, first, last in (
         (session, {session.AWAIT_INIT, session.AWAIT_REPLY}, {session.CLOSED}),
-        (states, {states.IDLE}, {states.RESET}),
+        (stream_states, {stream_states.IDLE}, {stream_states.RESET}),
     ):
         known = set(page_of_states.states_of(module))
         reached = set(first)
@@ -23,15 +24,34 @@ def test_every_state_can_be_reached_and_left():
 
 
 def test_a_stream_may_be_reset_from_wherever_it_lives():
-    for state in set(page_of_states.states_of(states)) - {states.IDLE, states.RESET}:
-        for trigger in (states.SEND_RST, states.RECV_RST):
-            assert states.TABLE[state + trigger] == states.RESET
+    for state in set(page_of_states.states_of(stream_states)) - {
+        stream_states.IDLE,
+        stream_states.RESET,
+    }:
+        for trigger in (stream_states.SEND_RST, stream_states.RECV_RST):
+            assert stream_states.TABLE[state + trigger] == stream_states.RESET
 
 
 def test_data_flows_only_where_it_should():
-    senders = {key - states.SEND_DATA for key in states.TABLE if key % 16 == states.SEND_DATA}
-    finishers = {key - states.SEND_FIN for key in states.TABLE if key % 16 == states.SEND_FIN}
+    senders = {
+        key - stream_states.SEND_DATA
+        for key in stream_states.TABLE
+        if key % 16 == stream_states.SEND_DATA
+    }
+    finishers = {
+        key - stream_states.SEND_FIN
+        for key in stream_states.TABLE
+        if key % 16 == stream_states.SEND_FIN
+    }
     assert senders == finishers
-    receivers = {key - states.RECV_DATA for key in states.TABLE if key % 16 == states.RECV_DATA}
-    ends = {key - states.RECV_FIN for key in states.TABLE if key % 16 == states.RECV_FIN}
+    receivers = {
+        key - stream_states.RECV_DATA
+        for key in stream_states.TABLE
+        if key % 16 == stream_states.RECV_DATA
+    }
+    ends = {
+        key - stream_states.RECV_FIN
+        for key in stream_states.TABLE
+        if key % 16 == stream_states.RECV_FIN
+    }
     assert receivers == ends

@@ -10,13 +10,13 @@ from dsoftbus.errors import STORE_FULL, LocalError
 from dsoftbus.trust.acl import rule
 from dsoftbus.trust.store import Entry
 from dsoftbus.trust.store_text import decode
-from dsoftbus_host import place, store_file
-from dsoftbus_host.store_file import StoreFile
+from dsoftbus_host.storage import atomic_file, trust_file
+from dsoftbus_host.storage.trust_file import StoreFile
 
 
 @pytest.fixture
 def path(tmp_path, monkeypatch):
-    monkeypatch.setattr(store_file, "_AT_START_S", 0)  # nobody else writes these
+    monkeypatch.setattr(trust_file, "_AT_START_S", 0)  # nobody else writes these
     return tmp_path / "deep" / "trust.json"
 
 
@@ -73,9 +73,9 @@ def cut_after(monkeypatch, n: int) -> None:
         def __exit__(self, *_):
             return None
 
-    monkeypatch.setattr(place.os, "fdopen", Writer)
+    monkeypatch.setattr(atomic_file.os, "fdopen", Writer)
     monkeypatch.setattr(
-        place.Path, "unlink", lambda self, missing_ok=False: None
+        atomic_file.Path, "unlink", lambda self, missing_ok=False: None
     )  # nobody tidies up
 
 
@@ -111,12 +111,12 @@ def test_a_cut_before_the_step_leaves_the_old_store_and_after_it_the_new(path, m
 
     with monkeypatch.context() as patch:
         if step == "fsync":
-            patch.setattr(place.os, "fsync", gone)
+            patch.setattr(atomic_file.os, "fsync", gone)
             with pytest.raises(Cut):
                 file.save()
             assert names(path) == ["hall"]
             return
-        patch.setattr(place, "_sync_folder", gone)
+        patch.setattr(atomic_file, "_sync_folder", gone)
         with pytest.raises(Cut):
             file.save()
     assert names(path) == ["hall", "new"]
@@ -135,13 +135,13 @@ def test_a_file_and_its_name_are_on_the_medium_before_it_is_done(path, monkeypat
         steps.append("step")
         replace(*names)
 
-    monkeypatch.setattr(place.os, "fsync", synced)
-    monkeypatch.setattr(place.place, "__defaults__", (replaced,))
+    monkeypatch.setattr(atomic_file.os, "fsync", synced)
+    monkeypatch.setattr(atomic_file.place, "__defaults__", (replaced,))
     filled(path, "hall")
     assert steps == ["file", "step", "folder"]
     del steps[:]
-    with place.writing(path):
-        place.remove(path)
+    with atomic_file.writing(path):
+        atomic_file.remove(path)
     assert steps == ["folder"]
     assert not path.exists()
 

@@ -11,7 +11,7 @@ from dsoftbus.trust import promise
 from dsoftbus.trust.acl import grant, rule
 from dsoftbus.trust.store import Entry, TrustStore
 from dsoftbus.trust.store_text import decode
-from dsoftbus_host.store_merge import HOST, merge
+from dsoftbus_host.storage.trust_merge import HOST, merge
 
 
 def key(n: int) -> bytes:
@@ -46,7 +46,7 @@ def merged(base, mine, theirs) -> TrustStore:
 
 
 def said(one: TrustStore) -> tuple:
-    """What a store says, whatever the order of its rules."""
+    """Returns the content of a store, whatever the order of its rules."""
     entries = [
         (e.public, e.name, {str(g) for g in e.grants}, e.paired_at, e.next_public, e.next_for_s)
         for e in one

@@ -15,11 +15,11 @@ from dsoftbus.identity import device_id
 from dsoftbus.trust.acl import grant, rule
 from dsoftbus.trust.store import Entry
 from dsoftbus.trust.store_text import decode
-from dsoftbus_host import file_lock, store_file
-from dsoftbus_host.interfaces import LOOPBACK
-from dsoftbus_host.nearby import Nearby
-from dsoftbus_host.place import writing
-from dsoftbus_host.store_file import StoreFile
+from dsoftbus_host.bus import Bus
+from dsoftbus_host.discovery.interfaces import LOOPBACK
+from dsoftbus_host.storage import file_lock, trust_file
+from dsoftbus_host.storage.atomic_file import writing
+from dsoftbus_host.storage.trust_file import StoreFile
 
 ROOT = Path(__file__).parent.parent.parent
 TIMEOUT_S = 120
@@ -61,7 +61,7 @@ def start(*command, **more) -> subprocess.Popen:
 
 
 def dsoftbus(path, *words) -> subprocess.Popen:
-    return start("-m", "dsoftbus_host.cli", *words, "--trust", str(path))
+    return start("-m", "dsoftbus_host.cli.command", *words, "--trust", str(path))
 
 
 def ended(processes) -> list:
@@ -79,7 +79,7 @@ def test_six_commands_at_once_all_take_effect(path, tmp_path):
         ("unpair", "peer-b"),
         ("allow", "peer-c", "x"),
         ("deny", "peer-d", "y"),
-        ("trust", "import", str(other.path)),
+        ("trust", "import", "--yes", str(other.path)),
         ("unpair", ident("e")),
     )
     for status, said in ended([dsoftbus(path, *words) for words in commands]):
@@ -95,7 +95,7 @@ BUSY = """
 import sys
 import time
 from pathlib import Path
-from dsoftbus_host.store_file import StoreFile
+from dsoftbus_host.storage.trust_file import StoreFile
 file = StoreFile(Path(sys.argv[1]))
 print("ready", flush=True)
 n = 0
@@ -112,7 +112,7 @@ import sys
 from pathlib import Path
 from dsoftbus.trust.acl import rule
 from dsoftbus.trust.store import Entry
-from dsoftbus_host.store_file import StoreFile
+from dsoftbus_host.storage.trust_file import StoreFile
 path, name = Path(sys.argv[1]), sys.argv[2]
 for n in range(10):
     with StoreFile(path).change() as store:
@@ -160,12 +160,12 @@ def count(call):
             os.kill(os.getpid(), signal.SIGKILL)
         return call(*args, **kwargs)
     return run
-from dsoftbus_host import place, store_file
-from dsoftbus_host.store_file import StoreFile
-from dsoftbus_host.file_lock import held
+from dsoftbus_host.storage import atomic_file, trust_file
+from dsoftbus_host.storage.trust_file import StoreFile
+from dsoftbus_host.storage.file_lock import held
 for name in ("open", "fsync", "replace", "close", "listdir", "write", "fdopen"):
     setattr(os, name, count(getattr(os, name)))
-place.place.__defaults__ = (os.replace,)
+atomic_file.place.__defaults__ = (os.replace,)
 with StoreFile(Path(sys.argv[1])).change() as store:
     store.remove(store.find("peer-a").id)
 left = 10 ** 6
@@ -221,9 +221,8 @@ def test_remains_of_others_are_theirs(path):
 def test_a_lock_that_another_holds_is_waited_for_and_then_said(path, monkeypatch):
     file = StoreFile(path)
     file.store.remove(ident("a"))
-    holder = (
-        "import sys, time\nfrom pathlib import Path\nfrom dsoftbus_host.file_lock import held\n"
-    )
+    holder = "import sys, time\nfrom pathlib import Path\n"
+    holder += "from dsoftbus_host.storage.file_lock import held\n"
     holder += "with held(Path(sys.argv[1]), 1):\n print('held', flush=True)\n sys.stdin.read()\n"
     process = start("-c", holder, str(path), stdin=subprocess.PIPE)
     assert process.stdout.readline() == "held\n"
@@ -248,12 +247,12 @@ def test_a_lock_that_another_holds_is_waited_for_and_then_said(path, monkeypatch
 
 @pytest.fixture
 def clock(monkeypatch):
-    """What the store's file takes for the time; it stands still by itself."""
+    """Returns the clock of the store's file; it stands still by itself."""
 
     class Clock:
         now = 1000.0
 
-    monkeypatch.setattr(store_file.time, "monotonic", lambda: Clock.now)
+    monkeypatch.setattr(trust_file.time, "monotonic", lambda: Clock.now)
     return Clock
 
 
@@ -336,7 +335,7 @@ def test_a_file_that_is_being_written_at_the_start_is_no_damage(path, monkeypatc
     whole = path.read_bytes()
     parts = [whole[:10], whole[: len(whole) // 2], whole]
     path.write_bytes(b"")
-    monkeypatch.setattr(store_file.time, "sleep", lambda _: path.write_bytes(parts.pop(0)))
+    monkeypatch.setattr(trust_file.time, "sleep", lambda _: path.write_bytes(parts.pop(0)))
     file = StoreFile(path)
     assert len(file.store) == len(NAMES)
     assert file.damaged is None
@@ -348,7 +347,7 @@ def test_a_file_that_never_stands_still_is_said_at_the_start(path, monkeypatch):
         path.write_bytes(path.read_bytes() + b"x")
 
     scribble(0)
-    monkeypatch.setattr(store_file.time, "sleep", scribble)
+    monkeypatch.setattr(trust_file.time, "sleep", scribble)
     with pytest.raises(LocalError) as caught:
         StoreFile(path)
     assert caught.value.code == STORE_BUSY
@@ -374,7 +373,7 @@ def test_what_could_not_be_written_is_merged_later(path, monkeypatch):
         raise OSError("no space")
 
     with monkeypatch.context() as patch:
-        patch.setattr(store_file, "place", full)
+        patch.setattr(trust_file, "place", full)
         with pytest.raises(OSError):
             file.save()
     with StoreFile(path).change() as store:
@@ -395,7 +394,7 @@ def test_a_write_that_failed_brings_nobody_back(path, monkeypatch):
         raise OSError("no space")
 
     with monkeypatch.context() as patch:
-        patch.setattr(store_file, "place", full)
+        patch.setattr(trust_file, "place", full)
         for _ in range(3):
             with pytest.raises(OSError):
                 file.save()
@@ -454,13 +453,13 @@ async def until(condition):
     await asyncio.wait_for(look(), TIMEOUT_S)
 
 
-def node(folder, name: str, port: int) -> Nearby:
-    return Nearby(
-        key(name),
+def node(folder, name: str, port: int) -> Bus:
+    return Bus(
         name,
-        StoreFile(folder / f"{name}.json"),
-        lambda event: None,
-        listen=(LOOPBACK.address, 0),
+        key=key(name),
+        trust=StoreFile(folder / f"{name}.json"),
+        on_event=lambda event: None,
+        host=LOOPBACK.address,
         interfaces=[LOOPBACK],
         discovery_port=port,
     )
@@ -472,24 +471,24 @@ def test_unpairing_lasts_although_the_node_saves_all_the_time(tmp_path):
         hub, peer = node(tmp_path, "h", port), node(tmp_path, "p", port)
         for own, other in ((hub, peer), (peer, hub)):
             store = own.guard.store
-            store.add(Entry(other.bus.public, other.bus.node.local.name, [grant("allow both *")]))
+            store.add(Entry(other.public, other.node.local.name, [grant("allow both *")]))
         path = tmp_path / "h.json"
         saving = True
 
         async def save_on():
             while saving:  # as at each next key of a peer
                 hub.guard.store.touch()
-                hub.watch.stir()
+                hub.watch.wake()
                 await asyncio.sleep(0.002)
 
         async with hub, peer:
             task = asyncio.create_task(save_on())
-            session = await peer.bus.connect(LOOPBACK.address, hub.port, hub.bus.public)
+            session = await peer.connect(LOOPBACK.address, hub.port, hub.public)
             process = await asyncio.to_thread(lambda: ended([dsoftbus(path, "unpair", "p")]))
             assert process[0][0] == 0, process
             assert len(StoreFile(path).store) == 0
-            await asyncio.wait_for(session.closed.wait(), TIMEOUT_S)
-            await until(lambda: hub.guard.store.get(peer.bus.id) is None)
+            await asyncio.wait_for(session.ended(), TIMEOUT_S)
+            await until(lambda: hub.guard.store.get(peer.id) is None)
             saving = False
             await task
         assert len(StoreFile(path).store) == 0
@@ -503,11 +502,11 @@ def test_a_rule_of_another_process_resets_live_streams(tmp_path):
         hub, peer = node(tmp_path, "h", port), node(tmp_path, "p", port)
         for own, other in ((hub, peer), (peer, hub)):
             store = own.guard.store
-            store.add(Entry(other.bus.public, other.bus.node.local.name, [grant("allow both *")]))
+            store.add(Entry(other.public, other.node.local.name, [grant("allow both *")]))
         async with hub, peer:
             for name in ("echo", "other"):
-                hub.bus.on_stream(name, hold)
-            session = await peer.bus.connect(LOOPBACK.address, hub.port, hub.bus.public)
+                hub.on_stream(name, hold)
+            session = await peer.connect(LOOPBACK.address, hub.port, hub.public)
             lost, kept = await session.open("echo"), await session.open("other")
             (result,) = await asyncio.to_thread(
                 lambda: ended([dsoftbus(tmp_path / "h.json", "deny", "p", "echo")])
@@ -515,7 +514,7 @@ def test_a_rule_of_another_process_resets_live_streams(tmp_path):
             assert result[0] == 0, result
             with pytest.raises(Exception, match="outside_acl"):
                 await asyncio.wait_for(lost.read(1), TIMEOUT_S)
-            assert not session.closed.is_set()
+            assert not session.released
             await kept.write(b"x")
 
     async def hold(connection, stream):

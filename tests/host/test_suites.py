@@ -5,11 +5,11 @@ import logging
 import pytest
 
 from backend import run
-from couple import HOST, A, B
 from dsoftbus.const import SUITE_AESGCM_SHA256, SUITE_CHACHA_SHA256
 from dsoftbus.errors import UNSUPPORTED, UNSUPPORTED_SUITE, LocalError, PeerError
 from dsoftbus_host import crypto
-from dsoftbus_host.bus import ANYONE, SUITES, Bus
+from dsoftbus_host.bare_bus import ANYONE, SUITES, BareBus
+from node_pair import HOST, A, B
 from nodes import ServingNode
 
 measured = crypto.fastest
@@ -45,7 +45,7 @@ def test_what_is_measured_to_be_faster_is_one_of_two():
 
 def test_hosts_use_the_faster_suite():
     async def test():
-        async with Bus(A, allow=ANYONE) as server, Bus(B) as client:
+        async with BareBus(A, allow=ANYONE) as server, BareBus(B) as client:
             server.on_stream("echo", echo)
             port = await server.listen(HOST)
             assert await round_trip(await client.connect(HOST, port, server.public)) == FASTER
@@ -56,7 +56,7 @@ def test_hosts_use_the_faster_suite():
 @pytest.mark.parametrize("code", SUITES)
 def test_a_suite_that_is_asked_for_is_used(code):
     async def test():
-        async with Bus(A, allow=ANYONE) as server, Bus(B) as client:
+        async with BareBus(A, allow=ANYONE) as server, BareBus(B) as client:
             server.on_stream("echo", echo)
             port = await server.listen(HOST)
             session = await client.connect(HOST, port, server.public, suite=code)
@@ -67,7 +67,7 @@ def test_a_suite_that_is_asked_for_is_used(code):
 
 def test_a_suite_that_is_asked_for_never_falls_back(caplog):
     async def test():
-        async with Bus(A, allow=ANYONE) as server, Bus(B) as client:
+        async with BareBus(A, allow=ANYONE) as server, BareBus(B) as client:
             del server.node.local.suites[FASTER]
             port = await server.listen(HOST)
             with pytest.raises(PeerError) as caught:
@@ -82,7 +82,7 @@ def test_a_suite_that_is_asked_for_never_falls_back(caplog):
 
 def test_a_suite_that_does_not_exist():
     async def test():
-        async with Bus(A, allow=ANYONE) as server, Bus(B) as client:
+        async with BareBus(A, allow=ANYONE) as server, BareBus(B) as client:
             port = await server.listen(HOST)
             with pytest.raises(LocalError) as caught:
                 await client.connect(HOST, port, server.public, suite=77)
@@ -94,7 +94,7 @@ def test_a_suite_that_does_not_exist():
 
 def test_other_refusals_are_not_tried_again(caplog):
     async def test():
-        async with Bus(A, allow=ANYONE) as server, Bus(B) as client:
+        async with BareBus(A, allow=ANYONE) as server, BareBus(B) as client:
             port = await server.listen(HOST)
             with pytest.raises(PeerError):
                 await client.connect(HOST, port, client.public)
@@ -107,7 +107,7 @@ def test_other_refusals_are_not_tried_again(caplog):
 def test_one_fallback_with_a_board_and_it_is_said(tmp_path, caplog):
     async def test(node):
         public = bytes.fromhex(node.key)
-        async with Bus(B) as client:
+        async with BareBus(B) as client:
             for _ in range(2):
                 async with await client.connect(HOST, node.port, public) as session:
                     assert await round_trip(session) == SUITE_CHACHA_SHA256

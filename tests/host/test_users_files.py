@@ -1,4 +1,4 @@
-"""What people write, and what lies in their files, ends in a label and a sentence: never in a
+"""Faults in the words and the files of people end in a label and a sentence: never in a
 traceback."""
 
 import json
@@ -9,16 +9,19 @@ from click.testing import CliRunner
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from dsoftbus.base.key_file import decode_secret
 from dsoftbus.const import HOST
 from dsoftbus.errors import KEY_FILE, STORE_DAMAGED, BusError, LocalError, PeerError
 from dsoftbus.identity import base32
-from dsoftbus.secret import decode_secret
-from dsoftbus.trust import acl, invitation, nextkey
+from dsoftbus.trust import acl, invitation, next_key_file
 from dsoftbus.trust.store_text import decode
-from dsoftbus_host import address, cli, display, interfaces, places, starts
+from dsoftbus_host import address, display
 from dsoftbus_host.board import settings
-from dsoftbus_host.cli import main
-from dsoftbus_host.terminal import DEBUG, FAULT_STATUS, node_name
+from dsoftbus_host.cli import command
+from dsoftbus_host.cli.command import main
+from dsoftbus_host.cli.common import DEBUG, FAULT_STATUS, node_name
+from dsoftbus_host.discovery import interfaces
+from dsoftbus_host.storage import boot_counter, last_routes
 from support import signed, store_body
 
 # As a command line may have it: with surrogates for bytes that are no UTF-8.
@@ -113,13 +116,13 @@ def test_a_store_with_any_values_is_damaged(text):
 
 @given(st.binary(max_size=200), st.text(string.digits + "²٣- ,.", max_size=40))
 def test_any_bytes_are_no_key_and_no_plan(data, numbers):
-    body = nextkey.Plan(b"\1" * 32, 60, 0).encode()[:-17]
+    body = next_key_file.Plan(b"\1" * 32, 60, 0).encode()[:-17]
     cut = body[: body.rindex(b"\n") + 1] + numbers.encode() + b" "
     for reads, text in (
         (decode_secret, data),
-        (nextkey.decode, data),
-        (nextkey.decode, data + b" " + nextkey._check(data + b" ")),
-        (nextkey.decode, cut + nextkey._check(cut)),
+        (next_key_file.decode, data),
+        (next_key_file.decode, data + b" " + next_key_file._check(data + b" ")),
+        (next_key_file.decode, cut + next_key_file._check(cut)),
     ):
         try:
             reads(text)
@@ -134,7 +137,7 @@ def test_any_bytes_are_no_key_and_no_plan(data, numbers):
 def test_any_places_are_places_or_none(tmp_path_factory, data):
     path = tmp_path_factory.getbasetemp() / "places.json"
     path.write_bytes(data)
-    for kind, host, port in places.load(path).values():
+    for kind, host, port in last_routes.load(path).values():
         assert isinstance(kind, int) and isinstance(host, str) and 0 < port < 65536
 
 
@@ -144,7 +147,7 @@ def test_any_places_are_places_or_none(tmp_path_factory, data):
 def test_any_count_of_starts_counts(tmp_path_factory, data):
     path = tmp_path_factory.getbasetemp() / "starts"
     path.write_bytes(data)
-    assert 0 <= starts.count_start(path) < 1 << 30
+    assert 0 <= boot_counter.count_start(path) < 1 << 30
 
 
 @given(anything)
@@ -161,7 +164,7 @@ def test_any_setting_is_one_that_a_board_can_read(text):
 
 
 def said(*words, status: int, input=None) -> str:
-    """What a command says, which ends with `status` and no traceback."""
+    """Returns the output of a command, which ends with `status` and no traceback."""
     done = CliRunner().invoke(main, [str(word) for word in words], input=input)
     assert done.exit_code == status, done.output
     assert done.exception is None or isinstance(done.exception, SystemExit)
@@ -237,7 +240,7 @@ def test_a_fault_of_the_program_is_a_line_and_says_how_to_see_more(monkeypatch):
     def fault(*_arguments):
         raise ZeroDivisionError("\x1b[2Jnobody expects this")
 
-    monkeypatch.setattr(cli.next_key, "load", fault)
+    monkeypatch.setattr(command.next_key, "load", fault)
     monkeypatch.delenv(DEBUG, raising=False)
     text = said("id", status=FAULT_STATUS)
     assert "ZeroDivisionError" in text and DEBUG in text and "\x1b" not in text

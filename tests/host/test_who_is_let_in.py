@@ -7,12 +7,12 @@ datagrams back to back: of each file that it wants stored or changed nothing may
 import contextlib
 import socket
 import subprocess
-import sys
 
 import pytest
 
 import nodes
 from attacker import NAMES, OverDatagrams, OverStream, attacker
+from command import quick_command
 from dsoftbus.errors import NOT_PAIRED, PEER_NOT_ALLOWED
 from portable import TIMEOUT_S
 
@@ -24,8 +24,9 @@ OWN = b"what was here before"
 def host_serving(folder, *options):
     """(public key, port) of `dsoftbus serve`."""
     own = ("--key", folder / "own.key", "--trust", folder / "own.json", "--discovery-port", 37999)
-    words = ("serve", "--port", 0, "--dir", folder / "files", *own, *options)
-    command = [sys.executable, "-m", "dsoftbus_host.cli", *map(str, words)]
+    where = ("--host", "127.0.0.1", "--port", 0)
+    words = ("serve", *where, "--dir", folder / "files", *own, *options)
+    command = [*quick_command(), *map(str, words)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             line = ""

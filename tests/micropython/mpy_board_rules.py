@@ -9,7 +9,7 @@ from dsoftbus.const import SMALL
 from dsoftbus.identity import device_id
 from dsoftbus.trust import promise
 from dsoftbus.trust.store import Entry
-from dsoftbus_mpy.storefile import StoreFile
+from dsoftbus_mpy.trust_file import StoreFile
 
 
 class Hardware:
@@ -20,7 +20,7 @@ class Hardware:
 
 
 sys.modules["dsoftbus_profile"] = Hardware
-from dsoftbus_mpy import board_node as board  # noqa: E402
+from dsoftbus_mpy.device import board_start as board  # noqa: E402
 
 OLD, NEW = b"o" * 32, b"n" * 32
 OLD_ID, NEW_ID = device_id(OLD), device_id(NEW)

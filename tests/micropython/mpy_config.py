@@ -4,8 +4,8 @@ import json
 import os
 
 from dsoftbus.const import U30_MAX
-from dsoftbus_mpy import config
-from dsoftbus_mpy.starts import count_start
+from dsoftbus_mpy.device import config
+from dsoftbus_mpy.device.boot_counter import count_start
 
 ODD = "/tmp/dsoftbus-%x.json" % id(config)  # another one in each process
 

@@ -4,7 +4,7 @@ import sys
 from binascii import unhexlify
 
 from crypto_checks import check_chachapoly, check_x25519
-from dsoftbus import codec
+from dsoftbus.base import codec
 from dsoftbus.const import SUITE_CHACHA_BLAKE2S, SUITE_CHACHA_SHA256
 from dsoftbus_mpy import crypto
 from support import raises
@@ -39,7 +39,7 @@ def test_what_it_does_not_have():
 
 def test_a_kernel_that_is_not_there_leaves_its_twin():
     crypto.suite()
-    name = "dsoftbus_mpy.copy"
+    name = "dsoftbus_mpy.kernels.copy"
     loaded = sys.modules.get(name)
     sys.modules[name] = sys  # which has no such name
     try:

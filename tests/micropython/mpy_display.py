@@ -1,6 +1,6 @@
-"""How text of others is printed: nothing acts on a terminal, nothing begins a line."""
+"""Printed text of others: nothing acts on a terminal, nothing begins a line."""
 
-from dsoftbus_mpy.display import shown, word
+from dsoftbus_mpy.base.display import shown, word
 from support import NO_NAMES
 
 

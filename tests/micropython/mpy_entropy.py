@@ -6,10 +6,11 @@ import sys
 from noise import Dying, Sound, broken, noise, stuck, three
 
 from dsoftbus.errors import ENTROPY_UNAVAILABLE
-from dsoftbus_mpy import conditioned, drbg, entropy, health
-from dsoftbus_mpy.conditioned import Generator
-from dsoftbus_mpy.drbg import Drbg
-from dsoftbus_mpy.health import Health
+from dsoftbus_mpy import entropy
+from dsoftbus_mpy.noise_source import conditioner, drbg, health_tests
+from dsoftbus_mpy.noise_source.conditioner import Generator
+from dsoftbus_mpy.noise_source.drbg import Drbg
+from dsoftbus_mpy.noise_source.health_tests import Health
 from support import Random, raises
 
 NOWHERE = "/no/such/folder/seed"  # where no seed is kept
@@ -67,14 +68,14 @@ def test_a_proportion_is_counted_in_windows():
 def test_a_biased_bit_is_found():
     random = Random(5)
     biased = [int(random.bits16() % 64 == 0) for _ in range(20000)]  # 0 in 63 of 64
-    passed, failure = failure_of(Health(*health.BIT[1:]), biased)
+    passed, failure = failure_of(Health(*health_tests.BIT[1:]), biased)
     assert failure and passed < 3000
     fair = [random.bits16() & 1 for _ in range(20000)]
-    assert failure_of(Health(*health.BIT[1:]), fair) == (20000, "")
+    assert failure_of(Health(*health_tests.BIT[1:]), fair) == (20000, "")
 
 
 def test_sound_sources_pass_for_long():
-    for kind, mask in ((health.BIT, 1), (health.READING, 3), (health.BYTE, 255)):
+    for kind, mask in ((health_tests.BIT, 1), (health_tests.READING, 3), (health_tests.BYTE, 255)):
         random = Random(6)
         samples = [random.bits16() & mask for _ in range(30000)]
         assert failure_of(Health(*kind[1:]), samples) == (30000, "")
@@ -85,7 +86,7 @@ def test_a_test_allocates_nothing():
         from micropython import heap_lock, heap_unlock
     except ImportError:
         return  # CPython
-    test, samples = Health(*health.BYTE[1:]), bytes(range(256)) * 2
+    test, samples = Health(*health_tests.BYTE[1:]), bytes(range(256)) * 2
     n = 0
     heap_lock()
     while n < 512:
@@ -186,7 +187,7 @@ def test_what_is_dead_at_the_start_is_never_asked():
 
 
 def test_the_first_1024_samples_are_tested_before_a_byte_is_given():
-    for kind in (health.BIT, health.READING, health.BYTE):
+    for kind in (health_tests.BIT, health_tests.READING, health_tests.BYTE):
         for last in (0, 512, 1023):
             starts_with([noise("a", Dying(1, last, broken), kind), noise("b", Sound(2), kind)])
 
@@ -199,7 +200,7 @@ def test_the_failure_names_source_and_test():
 
 
 def until_closed(random) -> int:
-    """How many requests it still answers."""
+    """Returns how many requests it still answers."""
     answered = 0
     while not random.failure:
         assert answered < 1000
@@ -298,10 +299,14 @@ def test_no_memory_is_not_a_failed_source():
 def test_a_system_loads_none_of_it():
     if hasattr(os, "urandom"):
         entropy.source()
-    assert "dsoftbus_mpy.hardware" not in sys.modules
+    assert "dsoftbus_mpy.noise_source.sources" not in sys.modules
 
 
 def test_it_is_assessed_as_the_page_says():
-    assert conditioned._SEED_BITS * health.BIT[0] == 3072
-    for samples_a_bit, repetition, _, _ in (health.BIT, health.READING, health.BYTE):
+    assert conditioner._SEED_BITS * health_tests.BIT[0] == 3072
+    for samples_a_bit, repetition, _, _ in (
+        health_tests.BIT,
+        health_tests.READING,
+        health_tests.BYTE,
+    ):
         assert repetition == 1 + 20 * samples_a_bit

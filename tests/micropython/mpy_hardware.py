@@ -1,4 +1,4 @@
-"""Which sources of noise a board has, by port: with a `machine` and an `os` of our own."""
+"""The sources of noise of a board, by port: with a `machine` and an `os` of our own."""
 
 import sys
 
@@ -7,7 +7,8 @@ from support import Random, raises
 
 sys.modules["machine"] = sys  # whatever this port has: each test brings its own
 
-from dsoftbus_mpy import entropy, hardware  # noqa: E402 - looks for the module above
+from dsoftbus_mpy import entropy  # noqa: E402 - looks for the module above
+from dsoftbus_mpy.noise_source import samples, sources  # noqa: E402
 
 SEED = "no/such/folder/seed"
 PICO = "Raspberry Pi Pico W with RP2040"
@@ -89,15 +90,17 @@ class Board:
         self._sys, self._machine, self._os = Sys(platform, name), machine, os or OsWithGenerator()
 
     def __enter__(self):
-        self._ours = (hardware.sys, hardware.machine, hardware.os, hardware.time)
-        hardware.sys, hardware.machine, hardware.os = self._sys, self._machine, self._os
-        hardware.time = Time()
+        self._ours = (sources.sys, sources.machine, sources.os, sources.time)
+        sources.sys, sources.machine, sources.os = self._sys, self._machine, self._os
+        samples.machine, samples.os = self._machine, self._os
+        sources.time = Time()
         entropy.sys = self._sys
         entropy._conditioned.clear()
         return self
 
     def __exit__(self, kind, error, trace):
-        hardware.sys, hardware.machine, hardware.os, hardware.time = self._ours
+        sources.sys, sources.machine, sources.os, sources.time = self._ours
+        samples.machine, samples.os = sources.machine, sources.os
         entropy.sys = sys
         entropy._conditioned.clear()
 
@@ -110,14 +113,14 @@ class Named(Machine):
         self.ADC = AdcWithNames
 
 
-def sources(random) -> list:
+def names_of(random) -> list:
     return [noise.name for noise in random._noises]
 
 
 def test_a_pico_has_its_oscillator_and_its_converter():
     with Board("rp2", PICO, Named()):
         random = entropy.source(SEED)
-        assert sources(random) == ["oscillator", "converter"]
+        assert names_of(random) == ["oscillator", "converter"]
         assert len(random(32)) == 32 and random(32) != random(32)
 
 
@@ -128,7 +131,7 @@ def test_one_generator_for_all_who_ask():
 
 def test_the_address_of_one_chip_is_not_read_on_another():
     with Board("rp2", PICO_2, Named()):
-        assert sources(entropy.source(SEED)) == ["generator", "converter"]
+        assert names_of(entropy.source(SEED)) == ["generator", "converter"]
 
 
 def test_a_converter_without_names_is_asked_for_the_fifth_channel():
@@ -146,7 +149,7 @@ def test_an_esp32_reads_a_pin_that_floats():
     ):
         board = Machine(Adc)
         with Board("esp32", name, board):
-            assert sources(entropy.source(SEED)) == ["generator", "converter"]
+            assert names_of(entropy.source(SEED)) == ["generator", "converter"]
         assert board._made_adc.channel == ("pin", pin)
 
 
@@ -154,7 +157,7 @@ def test_a_channel_that_is_given_is_the_one():
     board = Machine(Adc)
     with Board("esp32", "some new chip", board):
         raises(UNSUPPORTED, entropy.source, SEED)
-        assert sources(entropy.source(SEED, 0)) == ["generator", "converter"]
+        assert names_of(entropy.source(SEED, 0)) == ["generator", "converter"]
         assert board._made_adc.channel == ("pin", 0)
     with Board("rp2", PICO, board):
         entropy.source(SEED, 3)
@@ -172,7 +175,7 @@ def test_a_channel_that_is_not_there_is_not_a_source():
 
 def test_a_pyboard_has_its_generator_and_its_converter():
     with Board("pyboard", "PYBv1.1 with STM32F405RG", Named()):
-        assert sources(entropy.source(SEED)) == ["generator", "converter"]
+        assert names_of(entropy.source(SEED)) == ["generator", "converter"]
 
 
 def test_fewer_than_two_are_refused_with_what_was_found():
@@ -194,7 +197,7 @@ def test_a_dead_oscillator_is_refused_now_and_later():
 
 
 def test_a_generator_that_gives_zeros_is_refused():
-    """As an STM32's that times out does; a system's source would let it pass."""
+    """It fails as an STM32's that times out does; a system's source would let it pass."""
     dead = OsWithGenerator()
     dead.urandom = bytes
     with Board("pyboard", "PYBv1.1 with STM32F405RG", Named(), dead):
@@ -221,8 +224,8 @@ class Ticks:
 
 
 def test_a_port_may_have_no_wall_clock():
-    before, hardware.time = hardware.time, Ticks()
+    before, sources.time = sources.time, Ticks()
     try:
-        assert hardware._extra()
+        assert sources._extra()
     finally:
-        hardware.time = before
+        sources.time = before

@@ -12,8 +12,8 @@ from crypto_checks import (
 from support import Random, Skip, raises
 
 try:
-    from dsoftbus_mpy import blake2s, copy, x25519
-    from dsoftbus_mpy.chachapoly import ChaChaPoly
+    from dsoftbus_mpy.kernels import blake2s, copy, x25519
+    from dsoftbus_mpy.kernels.chachapoly import ChaChaPoly
 except (SyntaxError, ValueError) as error:
     raise Skip("no viper emitter: %r" % error)
 
@@ -62,7 +62,7 @@ def test_chachapoly_is_its_twin():
 
 def test_poly1305_at_the_top_of_its_sums():
     """Every limb of r, h and the message at its largest: the columns that nearly fill 32 bits."""
-    from dsoftbus_mpy import poly1305
+    from dsoftbus_mpy.kernels import poly1305
 
     message = b"\xff" * 320
     for r in (b"\xff" * 16, b"\x03" + bytes(15), bytes(16)):
@@ -90,7 +90,7 @@ def poly1305_by_definition(key: bytes, message: bytes) -> bytes:
 
 def test_poly1305_ends_around_p():
     """h of p - 1, p and p + 4, which the last reduction must tell apart; set, then finished."""
-    from dsoftbus_mpy import poly1305
+    from dsoftbus_mpy.kernels import poly1305
 
     p = (1 << 130) - 5
     for h in (0, 1, 4, 5, p - 1, p, p + 1, p + 4, p + 5):

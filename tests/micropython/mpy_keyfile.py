@@ -4,9 +4,9 @@ import os
 
 from flash import Fat, Flash, Littlefs, Mounted, PowerCut
 
+from dsoftbus.base.key_file import encode_secret
 from dsoftbus.errors import KEY_FILE
-from dsoftbus.secret import encode_secret
-from dsoftbus_mpy import keyfile
+from dsoftbus_mpy import key_file
 from support import Random, raises
 
 OLD, NEW = Random(1)(32), Random(2)(32)
@@ -19,7 +19,7 @@ def prepared(system, secret) -> Flash:
     system.vfs.mkfs(flash)
     if secret is not None:
         with Mounted(system, flash):
-            keyfile.store(PATH, secret)
+            key_file.store(PATH, secret)
     return flash
 
 
@@ -31,7 +31,7 @@ def after_a_cut(system, flash, cut: int, torn: int):
     try:
         with Mounted(system, flash):
             flash.cut, flash.torn = cut, torn
-            keyfile.store(PATH, NEW)
+            key_file.store(PATH, NEW)
         return None
     except (PowerCut, OSError):  # closing the file on dead flash is the second error
         assert flash.dead
@@ -42,7 +42,7 @@ def after_a_cut(system, flash, cut: int, torn: int):
 
 def loaded(system, flash):
     with Mounted(system, flash):
-        return keyfile.load(PATH)
+        return key_file.load(PATH)
 
 
 def check_cuts(system, before, torn: int) -> int:
@@ -97,13 +97,13 @@ def check_files(files: dict, expected):
     in_memory(files)
     try:
         if expected == KEY_FILE:
-            raises(KEY_FILE, keyfile.load, PATH)
-            raises(KEY_FILE, keyfile.load_or_make, PATH, Random(3))
+            raises(KEY_FILE, key_file.load, PATH)
+            raises(KEY_FILE, key_file.load_or_make, PATH, Random(3))
             for name, data in files.items():
                 with open(name, "rb") as file:
                     assert file.read() == data
         else:
-            assert keyfile.load(PATH) == expected
+            assert key_file.load(PATH) == expected
     finally:
         os.umount("/flash")
 
@@ -130,9 +130,9 @@ def test_a_damaged_file_is_an_error_and_stays():
 def test_what_a_cut_left_is_no_key_beside_a_whole_one():
     in_memory({PATH: encode_secret(OLD), PATH + ".new": encode_secret(NEW)})
     try:
-        assert keyfile.load(PATH) == OLD
+        assert key_file.load(PATH) == OLD
         os.remove(PATH)  # its owner wants another identity
-        assert keyfile.load(PATH) is None
+        assert key_file.load(PATH) is None
     finally:
         os.umount("/flash")
     damaged = encode_secret(OLD)[:-1]
@@ -142,9 +142,9 @@ def test_what_a_cut_left_is_no_key_beside_a_whole_one():
 def test_a_key_is_made_once():
     in_memory({})
     try:
-        secret = keyfile.load_or_make(PATH, Random(5))
+        secret = key_file.load_or_make(PATH, Random(5))
         assert secret == Random(5)(32)
-        assert keyfile.load_or_make(PATH, None) == secret
+        assert key_file.load_or_make(PATH, None) == secret
         assert os.listdir("/flash") == ["dsoftbus.key"]
     finally:
         os.umount("/flash")

@@ -14,8 +14,8 @@ except ImportError:
     raise Skip("this port has no poll")
 
 import virtual_time
-from dsoftbus.session.local import Local
-from dsoftbus.session.roster import Roster
+from dsoftbus.session.node_config import NodeConfig
+from dsoftbus.session.session_table import SessionTable
 from dsoftbus_mpy import crypto, loop_serial
 from dsoftbus_mpy.loop_serial import SerialLoop
 
@@ -69,8 +69,8 @@ class End:
 
     def __init__(self, seed, port, time, data=b"", allowed=(), profile=SMALL):
         random = Random(seed)
-        local = Local({1: SUITE}, SUITE.keypair(random(32)), random, profile, "end")
-        self.loop = SerialLoop(Roster(local, allowed), port, self.on_event)
+        local = NodeConfig({1: SUITE}, SUITE.keypair(random(32)), random, profile, "end")
+        self.loop = SerialLoop(SessionTable(local, allowed), port, self.on_event)
         self.loop.now = time.ticks_ms
         self.loop._poll = virtual_time.Poll(time)
         self.loop._poll.register(port, select.POLLIN)

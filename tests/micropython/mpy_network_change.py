@@ -1,4 +1,4 @@
-"""What is told of a new network: discovery joins its group again, a keeper does not wait."""
+"""A new network has discovery join its group again, and keepers wait no longer."""
 
 import asyncio
 
@@ -12,11 +12,11 @@ except ImportError:
 from dsoftbus.const import DISCOVERY_GROUP, SMALL
 from dsoftbus.trust.guard import Guard
 from dsoftbus.trust.store import TrustStore
+from dsoftbus_aio.housekeeping import Housekeeping
+from dsoftbus_aio.reconnecting_session import ReconnectingSession
 from dsoftbus_mpy import discovery
-from dsoftbus_mpy.bus import ANYONE, Bus
+from dsoftbus_mpy.bare_bus import ANYONE, BareBus
 from dsoftbus_mpy.discovery import Discovery
-from dsoftbus_mpy.keeper import Keeper
-from dsoftbus_mpy.watch import Watch
 
 LIMIT_MS = 60000  # ends what hangs; nothing is held to a time
 LOOPBACK = "127.0.0.1"
@@ -42,8 +42,9 @@ def test_discovery_joins_its_group_again_and_is_seen_at_once():
     async def scenario() -> None:
         random = Random(1)
         guard = Guard(TrustStore(SMALL), random)
-        bus = Bus(random(32), "board", SMALL, guard=guard)
-        watch = Watch(bus, lambda event: None)
+        bus = BareBus(random(32), "board", SMALL, guard=guard)
+        watch = Housekeeping(bus, lambda event: None)
+        watch.start()
         found = Discovery(bus, watch, 37021, 1, (), LOOPBACK, "127.255.255.255", free_port())
         joined = options[0]
         assert joined == (discovery._IP_ADD_MEMBERSHIP, MEMBERSHIP)
@@ -66,7 +67,7 @@ def test_discovery_joins_its_group_again_and_is_seen_at_once():
 
 
 def free_port() -> int:
-    from dsoftbus_mpy import sockets
+    from dsoftbus_mpy.links import sockets
 
     port, sock = sockets.bind(LOOPBACK, 0, False)
     sock.close()
@@ -75,14 +76,14 @@ def free_port() -> int:
 
 def test_a_keeper_that_waits_for_its_turn_tries_at_once():
     async def scenario() -> None:
-        bus = Bus(Random(2)(32), "board", allow=ANYONE)
+        bus = BareBus(Random(2)(32), "board", allow=ANYONE)
         attempts = []
 
         async def dial():
             attempts.append(bus.now())
             raise OSError(101)
 
-        async with Keeper(bus, dial) as keeper:
+        async with ReconnectingSession(bus, dial) as keeper:
             await until(lambda: attempts)
             for _ in range(8):  # as after an hour without a network
                 keeper._policy.failed(bus.now())

@@ -3,7 +3,8 @@
 from flash import Fat, Flash, Littlefs, Mounted, PowerCut
 
 from dsoftbus.errors import BAD_STATE, KEY_FILE
-from dsoftbus_mpy import keyfile, nextkey
+from dsoftbus_mpy import key_file
+from dsoftbus_mpy.device import next_key_file
 from support import Random, raises
 
 PATH = "/flash/dsoftbus.key"
@@ -15,8 +16,8 @@ def prepared(system) -> tuple:
     flash = Flash(*system.blocks)
     system.vfs.mkfs(flash)
     with Mounted(system, flash):
-        keyfile.store(PATH, OLD)
-        new = nextkey.plan(PATH, 100, Random(2))
+        key_file.store(PATH, OLD)
+        new = next_key_file.plan(PATH, 100, Random(2))
     return flash, new
 
 
@@ -26,7 +27,7 @@ def after_a_cut(system, flash, cut: int):
     try:
         with Mounted(system, flash):
             flash.cut = cut
-            nextkey.switch(PATH)
+            next_key_file.switch(PATH)
         return None
     except (PowerCut, OSError):
         assert flash.dead
@@ -41,12 +42,12 @@ def check_cuts(system) -> None:
     revived = after_a_cut(system, flash, cut)
     while revived is not None:
         with Mounted(system, revived):
-            assert keyfile.load(PATH) in (OLD, new)
-            found = nextkey.planned(PATH)  # the plan is there, or it is done
-            assert (found is None) == (keyfile.load(PATH) == new)
-            nextkey.switch(PATH)
-            assert keyfile.load(PATH) == new
-            assert nextkey.planned(PATH) is None
+            assert key_file.load(PATH) in (OLD, new)
+            found = next_key_file.planned(PATH)  # the plan is there, or it is done
+            assert (found is None) == (key_file.load(PATH) == new)
+            next_key_file.switch(PATH)
+            assert key_file.load(PATH) == new
+            assert next_key_file.planned(PATH) is None
         cut += 1
         flash, new = prepared(system)
         revived = after_a_cut(system, flash, cut)
@@ -65,9 +66,9 @@ def noted_after_a_cut(system, flash, cut: int):
     """Notes what has run and loses power at the write number `cut`; as `after_a_cut`."""
     try:
         with Mounted(system, flash):
-            plan = nextkey.read(PATH)
+            plan = next_key_file.read(PATH)
             flash.cut = cut
-            nextkey.note(PATH, plan, 40, ("a" * 26,))
+            next_key_file.note(PATH, plan, 40, ("a" * 26,))
         return None
     except (PowerCut, OSError):
         assert flash.dead
@@ -85,7 +86,7 @@ def check_notes(system) -> None:
     while revived is not None:
         for _ in range(2):
             with Mounted(system, revived):
-                secret, left_s = nextkey.planned(PATH)
+                secret, left_s = next_key_file.planned(PATH)
                 assert secret == new
                 seen.add(left_s)
         cut += 1
@@ -94,7 +95,7 @@ def check_notes(system) -> None:
     assert cut > 3
     assert seen <= {100, 40}
     with Mounted(system, flash):  # which none has cut
-        assert nextkey.planned(PATH) == (new, 40)
+        assert next_key_file.planned(PATH) == (new, 40)
 
 
 def test_a_cut_note_on_littlefs_keeps_the_plan():
@@ -112,30 +113,30 @@ def test_what_a_cut_left_of_a_plan_does_not_come_back():
             plan = file.read()
         with open(PATH + ".next.new", "wb") as file:
             file.write(plan)
-        nextkey.cancel(PATH)
-        assert nextkey.planned(PATH) is None
-        assert nextkey.load(PATH, Random(3)) == OLD
-        raises(BAD_STATE, nextkey.cancel, PATH)
+        next_key_file.cancel(PATH)
+        assert next_key_file.planned(PATH) is None
+        assert next_key_file.load(PATH, Random(3)) == OLD
+        raises(BAD_STATE, next_key_file.cancel, PATH)
 
 
 def test_no_clock_changes_a_key_that_nobody_knows():
     flash, _ = prepared(Littlefs)
     with Mounted(Littlefs, flash):
         for today in (0, 1800000000, 1900000000, 5):
-            plan = nextkey.read(PATH)
+            plan = next_key_file.read(PATH)
             for trusted in ((), ("a" * 26,)):
                 plan.start(trusted, today)
                 assert plan.left_s == 100
-        assert nextkey.start(PATH, ()).left_s == 100
-        assert nextkey.load(PATH, Random(3)) == OLD
+        assert next_key_file.start(PATH, ()).left_s == 100
+        assert next_key_file.load(PATH, Random(3)) == OLD
 
 
 def test_one_change_at_a_time_and_a_damaged_plan_is_reported():
     flash, _ = prepared(Littlefs)
     with Mounted(Littlefs, flash):
-        raises(BAD_STATE, nextkey.plan, PATH, 100, Random(3))
+        raises(BAD_STATE, next_key_file.plan, PATH, 100, Random(3))
         with open(PATH + ".next", "rb") as file:
             data = file.read()
         with open(PATH + ".next", "wb") as file:
             file.write(data[:-2])
-        raises(KEY_FILE, nextkey.load, PATH, Random(3))
+        raises(KEY_FILE, next_key_file.load, PATH, Random(3))

@@ -3,7 +3,7 @@
 import asyncio
 import sys
 
-from dsoftbus_mpy import no_memory, startup
+from dsoftbus_mpy.device import no_memory, startup
 from support import Skip
 
 LACKS = no_memory._LACKS
@@ -28,7 +28,7 @@ def setup_function(_=None):
 
 
 def lack(times: int) -> int:
-    """How many resets there are after so many starts that lack memory."""
+    """Returns how many resets there are after this number of starts that lack memory."""
     before, sys.modules["machine"] = sys.modules.get("machine"), Machine()
     try:
         for _ in range(times):

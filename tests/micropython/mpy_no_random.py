@@ -16,13 +16,13 @@ from dsoftbus.errors import (
     LocalError,
     PeerError,
 )
-from dsoftbus_mpy.bus import ANYONE, Bus
+from dsoftbus_mpy.bare_bus import ANYONE, BareBus
 
 LIMIT_MS = 60000  # ends what hangs; nothing is held to a time
 
 
 class Closing:
-    """As `conditioned.Generator` is once a source has failed."""
+    """It is as `conditioner.Generator` is once a source has failed."""
 
     def __init__(self):
         self.closed = False
@@ -45,13 +45,13 @@ async def ask(stream, data: bytes) -> None:
 
 
 async def scenario(link: str) -> None:
-    bus, told = Bus(Random(1)(32), "board", allow=ANYONE), []
+    bus, told = BareBus(Random(1)(32), "board", allow=ANYONE), []
     bus.on_stream("echo", echo)
     bus.on_error = told.append
     random = Closing()
     bus.node.local.random = random
     port = await bus.listen("127.0.0.1", 0, link)
-    friend, stranger = Bus(Random(2)(32)), Bus(Random(3)(32))
+    friend, stranger = BareBus(Random(2)(32)), BareBus(Random(3)(32))
     living = await friend.connect("127.0.0.1", port, bus.public, link=link)
     stream = await living.open("echo")
     await ask(stream, b"before")
@@ -68,7 +68,7 @@ async def scenario(link: str) -> None:
         await other.close()
 
 
-async def refused(bus: Bus, port: int, public: bytes, link: str):
+async def refused(bus: BareBus, port: int, public: bytes, link: str):
     try:
         await bus.connect("127.0.0.1", port, public, 300 if link == "udp" else LIMIT_MS, link=link)
     except PeerError as error:

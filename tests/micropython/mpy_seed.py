@@ -9,8 +9,8 @@ import os
 from flash import Fat, Flash, Littlefs, Mounted, PowerCut
 from noise import three
 
-from dsoftbus_mpy import keyfile
-from dsoftbus_mpy.conditioned import Generator
+from dsoftbus_mpy import key_file
+from dsoftbus_mpy.noise_source.conditioner import Generator
 
 PATH = "/flash/dsoftbus.seed"
 STARTS = 4  # after each cut
@@ -23,7 +23,7 @@ def formatted(system) -> Flash:
 
 
 def start(system, flash) -> bytes:
-    """What a start gives first."""
+    """Returns the first bytes of a start."""
     with Mounted(system, flash):
         return Generator(three(), PATH)(16)
 
@@ -49,13 +49,13 @@ def test_the_seed_in_the_file_is_not_what_the_program_gets():
     flash = formatted(Littlefs)
     with Mounted(Littlefs, flash):
         random = Generator(three(), PATH)
-        kept = keyfile.load(PATH)
+        kept = key_file.load(PATH)
         assert kept not in (random(32), random(32))
-        assert keyfile.load(PATH) == kept  # replaced at a start, not at a request
+        assert key_file.load(PATH) == kept  # replaced at a start, not at a request
 
 
 def cut_start(system, flash, cut: int, torn: int) -> list:
-    """What a start gives that loses power at the write number `cut`: nothing, mostly."""
+    """Returns the bytes of a start that loses power at the write number `cut`: none, mostly."""
     given = []
     try:
         with Mounted(system, flash):

@@ -9,7 +9,7 @@ from dsoftbus_mpy import crypto
 from support import Random, Skip
 
 try:
-    import dsoftbus_mpy.copy  # noqa: F401 - the kernel without which copying allocates views
+    import dsoftbus_mpy.kernels.copy  # noqa: F401 - the kernel without which copying allocates views
 except SyntaxError:
     raise Skip("this port has no viper emitter")
 

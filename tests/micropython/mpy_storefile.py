@@ -8,7 +8,7 @@ from dsoftbus.const import SMALL, TINY
 from dsoftbus.errors import STORE_FULL
 from dsoftbus.trust.acl import rule
 from dsoftbus.trust.store import Entry, TrustStore
-from dsoftbus_mpy.storefile import StoreFile
+from dsoftbus_mpy.trust_file import StoreFile
 from support import raises
 
 PATH = "/flash/dsoftbus.trust"

@@ -1,9 +1,9 @@
-"""What happens to a node apart from its streams: told, whatever a program makes of it."""
+"""Events of a node apart from its streams are told, whatever a program makes of them."""
 
 import asyncio
 
 from dsoftbus.const import EV_ONLINE, SMALL
-from dsoftbus.session.events import NodeEvent
+from dsoftbus.mux.events import NodeEvent
 from support import Random, Skip
 
 try:
@@ -12,23 +12,24 @@ except ImportError:
     raise Skip("this port has no sockets")
 
 import virtual_time
-from dsoftbus_mpy.bus import Bus
-from dsoftbus_mpy.watch import Watch
+from dsoftbus_aio.housekeeping import Housekeeping
+from dsoftbus_mpy.bare_bus import BareBus
 
 LIMIT_MS = 60000
 
 
 async def told(names, on_event) -> list:
-    """What `on_error` hears while these events are told to `on_event`."""
+    """Returns the errors that `on_error` hears while these events are told to `on_event`."""
     errors = []
-    bus = Bus(Random(1)(32), "node", SMALL)
+    bus = BareBus(Random(1)(32), "node", SMALL)
     bus.on_error = errors.append
     events = [NodeEvent(EV_ONLINE, name, "", 0, None) for name in names]
     bus.node.next_event = lambda: events.pop(0) if events else None
-    watch = Watch(bus, on_event)
+    watch = Housekeeping(bus, on_event)
+    watch.start()
     while events:
         await asyncio.sleep_ms(10)
-    watch.stir()
+    watch.wake()
     await asyncio.sleep_ms(500)
     watch.stop()
     await bus.close()

@@ -12,7 +12,7 @@ except ImportError:
 
 from dsoftbus.errors import BAD_ARGUMENT, UNSUPPORTED
 from dsoftbus_mpy import watchdog
-from dsoftbus_mpy.bus import Bus
+from dsoftbus_mpy.bare_bus import BareBus
 from dsoftbus_mpy.watchdog import Watchdog
 
 LIMIT_MS = 60000  # ends what hangs; nothing is held to a time
@@ -43,7 +43,7 @@ async def until(condition) -> None:
         await asyncio.sleep_ms(5)
 
 
-class Asked(Bus):
+class Asked(BareBus):
     """Counts how often it was asked whether it is alive."""
 
     asked = 0
@@ -53,7 +53,7 @@ class Asked(Bus):
         return super().alive(late_ms)
 
 
-def make_bus() -> Bus:
+def make_bus() -> BareBus:
     bus = Asked(Random(1)(32), "board")
     bus.on_error = lambda error: None
     return bus
@@ -158,7 +158,7 @@ def test_timers_that_do_not_run_are_not_alive():
         bus = make_bus()
         await bus.listen("127.0.0.1")
         await until(lambda: bus.now() > 10)
-        bus.wake_by(bus.now())
+        bus.runtime.wake_by(bus.now())
         time.sleep_ms(60)  # nobody comes to run them
         assert bus.alive(LIMIT_MS)
         assert not bus.alive(50)
@@ -171,22 +171,13 @@ def test_timers_that_do_not_run_are_not_alive():
 def test_what_is_always_due_is_not_late():
     """As of a peer that reads nothing: it must not be able to have the board reset."""
 
-    class Blocked:
-        ended = False
-
-        def handle_timer(self, now: int) -> int:
-            return 0
-
-        def close(self):
-            pass
-
     async def scenario():
         bus = make_bus()
         await bus.listen("127.0.0.1")
-        bus._ports.append(Blocked())
-        bus.wake_by(0)
+        timer = bus.runtime.timer(lambda: timer.at(0))
+        timer.at(0)
         await until(lambda: bus.now() > 1000)
-        assert bus._due == 0
+        assert bus.runtime.due == 0
         assert bus.alive(bus.now() // 2)
         await bus.close()
 
@@ -201,7 +192,7 @@ def test_a_listener_that_died_is_not_alive():
             await bus.listen("127.0.0.1", 0, link)
             watchdog.start(bus, {"watchdog_ms": 1000}, wdt.make)
             await until(lambda: wdt.fed)
-            tasks = [bus._ports[0]._reader] if link == "udp" else bus._tasks[-1:]
+            tasks = bus.runtime.watches[0].tasks
             tasks[0].cancel()
             await until(lambda: tasks[0].done())
             fed, asked = wdt.fed, bus.asked

@@ -372,7 +372,7 @@ def test_every_state_can_be_reached_and_leads_to_a_connection():
 
 
 def test_chaos_ends_in_a_connection():
-    """Whatever the driver raises and the air does, and in any order: afterwards it comes up."""
+    """The link comes up in the end, whatever the driver raises and the air does, in any order."""
     for seed in range(20):
         random = Random(seed)
         station = Station(ESP32 if seed & 1 else CYW43)

@@ -13,7 +13,7 @@ from wlan import ESP32, Air, Wlan
 
 from dsoftbus.errors import WIFI_DRIVER, WIFI_LOST, WIFI_NO_NETWORK, WIFI_WRONG_PASSWORD
 from dsoftbus_mpy import wifi
-from dsoftbus_mpy.bus import ANYONE, Bus
+from dsoftbus_mpy.bare_bus import ANYONE, BareBus
 from support import Random
 
 LIMIT_MS = 60000  # ends what hangs; nothing is held to a time
@@ -98,7 +98,7 @@ async def until(condition) -> None:
 
 
 def stages(air: Air, wlan: Wlan) -> tuple:
-    """What a network and its driver can do to a node, and what is heard of it ("": it is up)."""
+    """Returns the stages of a network and its driver, and the message of each ("": it is up)."""
 
     def throw_out() -> None:
         wlan._joining = None
@@ -144,14 +144,14 @@ async def suffer(change, code, air: Air, heard: list, talk: Talk) -> None:
 async def scenario() -> None:
     turns, heard, air = Turns(), [], Air()
     wlan = Marked(air, {name: [OSError(1)] for name in TROUBLE}, turns)
-    bus, peer = Bus(Random(1)(32), "board", allow=ANYONE), Bus(Random(2)(32), "peer")
+    bus, peer = BareBus(Random(1)(32), "board", allow=ANYONE), BareBus(Random(2)(32), "peer")
     bus.on_stream("echo", echo)
     link = wifi.start(bus, CONFIG, heard.append, lambda error: heard.append(error.code), wlan.make)
     before = len(turns.calls)
     port = await bus.listen("127.0.0.1")
     connection = await peer.connect("127.0.0.1", port, bus.public)
     talk = Talk(await connection.open("echo"))
-    pumped = pump_turns(bus._connections[0], turns)
+    pumped = pump_turns(next(iter(bus._connections.values())), turns)
     tasks = [asyncio.create_task(turns.run()), asyncio.create_task(talk.run())]
     await until(lambda: link.address)
     for change, code in stages(air, wlan):
@@ -195,7 +195,7 @@ def test_what_a_callback_raises_is_told_and_ends_nothing():
                 raise error
 
         heard, told, air = [], [], Air()
-        bus = Bus(Random(1)(32), "board", allow=ANYONE)
+        bus = BareBus(Random(1)(32), "board", allow=ANYONE)
         bus.on_error = told.append
         link = wifi.start(bus, CONFIG, on_up, make=Marked(air, {}, Turns()).make)
         await until(lambda: len(heard) == tellings)

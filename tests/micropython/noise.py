@@ -1,7 +1,7 @@
 """Noise sources for tests: sound ones, and those that fail in every way."""
 
-from dsoftbus_mpy import health
-from dsoftbus_mpy.conditioned import Noise
+from dsoftbus_mpy.noise_source import health_tests
+from dsoftbus_mpy.noise_source.conditioner import Noise
 from support import Random
 
 
@@ -49,7 +49,7 @@ def broken() -> int:
     raise OSError(5)
 
 
-def noise(name: str, sample, kind=health.BYTE) -> Noise:
+def noise(name: str, sample, kind=health_tests.BYTE) -> Noise:
     return Noise(name, sample, kind, Clock())
 
 

@@ -1,8 +1,8 @@
 """A heap with a chosen number of free blocks, on MicroPython's unix port.
 
 Nothing is collected meanwhile, so that what is taken never comes back: with `n` from 0 up to what
-an exchange takes in all, every allocation of it is once the first one that fails. What the lack
-finds free afterwards it may still give away in smaller pieces, as on a board.
+an exchange takes in all, every allocation of it is once the first one that fails. Memory that is
+free afterwards may still be given away in smaller pieces, as on a board.
 """
 
 import asyncio

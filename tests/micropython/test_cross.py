@@ -3,15 +3,17 @@
 import asyncio
 import hashlib
 import random
+from pathlib import Path
 
 import pytest
 
 import nodes
 from dsoftbus_host import files
-from dsoftbus_host.bus import Bus
+from dsoftbus_host.bare_bus import BareBus
 from nodes import MB, ServingNode, digest, make_file, with_host
 
 HEAP_OF_A_SMALL_NODE = "300k"
+MANY = (str(Path(__file__).with_name("serve_many.py")),)
 
 
 @pytest.fixture
@@ -65,7 +67,7 @@ def test_a_reader_that_does_not_read_holds_up_nobody(board):
         slow = await session_with(bus, board)
         unread = await slow.open("fetch/big.bin")
         await unread.finish()
-        async with Bus(bytes(range(1, 33))) as other:
+        async with BareBus(bytes(range(1, 33))) as other:
             session = await session_with(other, board)
             for size in (1, 1000, 50_000):
                 echo = await session.open("echo")
@@ -83,7 +85,7 @@ def test_a_reader_that_does_not_read_holds_up_nobody(board):
 
 
 def test_two_hundred_sessions_in_a_small_heap(tmp_path):
-    with ServingNode(tmp_path / "board", heap=HEAP_OF_A_SMALL_NODE) as board:
+    with ServingNode(tmp_path / "board", heap=HEAP_OF_A_SMALL_NODE, program=MANY) as board:
 
         async def test(bus):
             for _ in range(200):

@@ -11,8 +11,8 @@ HIDE = "raise ImportError(\"no module named '%s'\")\n"
 BUS = """
 import asyncio
 from dsoftbus.errors import Unsupported
-from dsoftbus_mpy import needs
-from dsoftbus_mpy.bus import Bus
+from dsoftbus_mpy import capabilities
+from dsoftbus_mpy.bare_bus import BareBus
 
 async def refused(awaitable):
     try:
@@ -21,8 +21,8 @@ async def refused(awaitable):
         print(error)
 
 async def main():
-    bus = Bus(bytes(31) + b"a", "board")
-    key = Bus(bytes(31) + b"b").public
+    bus = BareBus(bytes(31) + b"a", "board")
+    key = BareBus(bytes(31) + b"b").public
     for link in ("tcp", "udp", "auto"):
         await refused(bus.listen("127.0.0.1", 37021, link))
         await refused(bus.listen("127.0.0.1", 0, link))
@@ -49,9 +49,9 @@ for link in ("tcp", "udp"):
 """
 NEED = """
 from dsoftbus.errors import Unsupported
-from dsoftbus_mpy import needs
+from dsoftbus_mpy import capabilities
 try:
-    print(needs.%s)
+    print(capabilities.%s)
 except Unsupported as error:
     print(error)
 """
@@ -67,7 +67,7 @@ def port(tmp_path):
             (tmp_path / f"{name}.py").write_text(HIDE % name if source is None else source)
         roots = (tmp_path, portable.ROOT / "core", portable.ROOT / "micropython")
         path = ":".join([*map(str, roots), ".frozen"])
-        command = (portable.micropython(), "-X", f"heapsize={heap}", "-c", program)
+        command = (*portable.micropython(), "-X", f"heapsize={heap}", "-c", program)
         done = subprocess.run(
             command,
             env={**os.environ, "MICROPYPATH": path},
@@ -114,18 +114,18 @@ def test_what_is_missing_is_named(port, need, modules, said):
 FILL = """
 import gc
 from dsoftbus.errors import Unsupported
-from dsoftbus_mpy import needs
+from dsoftbus_mpy import capabilities
 ballast = []
 said = []
 while not said:
     try:
-        needs.heap(%s)
+        capabilities.heap(%s)
         ballast.append(bytes(1000))
     except Unsupported as error:
         said.append(error.detail)
 ballast = None
 print(said[0])
-needs.heap(True)
+capabilities.heap(True)
 """
 
 

@@ -4,13 +4,16 @@ import asyncio
 import contextlib
 import hashlib
 import random
+import re
 import socket
+import subprocess
 
 import pytest
 
 import nodes
 from dsoftbus.errors import OVERSIZE, UNAUTHENTICATED
 from hostile import is_harmless
+from portable import ROOT, TIMEOUT_S
 
 MB = 1 << 20
 RECORD_REFUSE = 5
@@ -32,7 +35,7 @@ def make_file(path, size: int):
 
 
 def answer_to(node, data: bytes) -> bytes:
-    """What the node says to a peer that sends `data`, until it closes the link."""
+    """Returns the node's bytes to a peer that sends `data`, until it closes the link."""
     with socket.create_connection(("127.0.0.1", node.port), timeout=nodes.TIMEOUT_S) as peer:
         peer.sendall(data)
         answer = b""
@@ -246,3 +249,36 @@ def test_what_a_node_prints_acts_on_no_terminal(tmp_path, serving):
         done = nodes.run(*words, "--key", tmp_path / "own.key")
         assert is_harmless((done.stdout + done.stderr).replace("\n", "")), words
         assert "\nforged" not in done.stdout + done.stderr
+
+
+# Addresses
+
+
+@pytest.mark.parametrize("place", ["[::1]:37020", "::1:37020", "[fe80::1%lo]:80"])
+def test_an_ipv6_address_is_no_name_of_a_host(tmp_path, place):
+    file = tmp_path / "file"
+    file.write_bytes(b"x")
+    done = nodes.run("send", file, place, "00" * 32, "--key", tmp_path / "own.key")
+    assert done.returncode
+    assert "IPv6: links here are IPv4" in done.stdout + done.stderr
+
+
+def test_help_lists_every_line_that_a_node_takes(tmp_path):
+    files = ("--key", tmp_path / "key", "--trust", tmp_path / "trust")
+    where = ("--host", "127.0.0.1", "--broadcast", "127.255.255.255", "--discovery", 1)
+    done = subprocess.run(
+        nodes.command("node", *files, *where),
+        env=nodes.environment(),
+        input="help\nnonsense\nquit\n",
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+    assert done.returncode == 0, done
+    lines = done.stdout.splitlines()
+    source = (ROOT / "micropython/dsoftbus_mpy/device/console.py").read_text()
+    taken = set(re.findall(r'^            "([a-z]+)": self\._', source, re.MULTILINE))
+    assert {"help", "pair", "rotate"} < taken
+    assert taken | {"quit"} <= {line.split()[0] for line in lines if line}
+    assert "error local.bad_argument: nonsense: no such line; `help` lists them" in lines

@@ -7,11 +7,11 @@ from dsoftbus.const import EV_KEY_MOVED, EV_ONLINE
 from dsoftbus.identity import device_id
 from dsoftbus.trust.acl import grant
 from dsoftbus.trust.store import Entry
-from dsoftbus_host import keys
+from dsoftbus_host import key_file
+from dsoftbus_host.bus import Bus
 from dsoftbus_host.crypto import suite
-from dsoftbus_host.interfaces import LOOPBACK
-from dsoftbus_host.nearby import Nearby
-from dsoftbus_host.store_file import StoreFile
+from dsoftbus_host.discovery.interfaces import LOOPBACK
+from dsoftbus_host.storage.trust_file import StoreFile
 from nodes import Board, echoed
 from portable import TIMEOUT_S
 
@@ -19,7 +19,7 @@ ALL = grant("allow both *")
 
 
 def public_in(path) -> bytes:
-    return suite().keypair(keys.load_or_make(path)).public
+    return suite().keypair(key_file.load_or_make(path)).public
 
 
 def trust(path, public: bytes, name: str) -> None:
@@ -41,12 +41,12 @@ async def story(folder, port: int) -> None:
     trust(folder / "host.json", old, "one")
     trust(folder / "one.trust", public_in(own), "host")
     events = asyncio.Queue()
-    host = Nearby(
-        keys.load(own),
+    host = Bus(
         "host",
-        StoreFile(folder / "host.json"),
-        events.put_nowait,
-        listen=(LOOPBACK.address, 0),
+        key=key_file.load(own),
+        trust=StoreFile(folder / "host.json"),
+        on_event=events.put_nowait,
+        host=LOOPBACK.address,
         interfaces=[LOOPBACK],
         discovery_port=port,
     )
@@ -57,7 +57,7 @@ async def story(folder, port: int) -> None:
             board.say("rotate 6")
             await board.until("error local.bad_state")
             await until(events, EV_ONLINE)
-            assert await echoed(await host.connect(device_id(old))) == b"hello"
+            assert await echoed(await host.reach(device_id(old))) == b"hello"
             while not host.guard.store.get(device_id(old)).next_public:
                 await asyncio.sleep(0.01)
         async with Board(folder, "one", port) as board:
@@ -65,7 +65,7 @@ async def story(folder, port: int) -> None:
             assert await board.until("rotated") == f"rotated {new}"
             assert (await board.until("listening")).split()[3] == new
             await host.heard(new)
-            assert await echoed(await host.connect(device_id(old))) == b"hello"
+            assert await echoed(await host.reach(device_id(old))) == b"hello"
             moved = await until(events, EV_KEY_MOVED)
             assert (moved.name, moved.peer) == (device_id(old), new)
             assert [entry.id for entry in host.guard.store] == [new]

@@ -25,8 +25,8 @@ def test_8_mb_both_ways(tmp_path):
         with_host(lambda bus: exchange(bus, board, board.port, file, tmp_path / "back"))
 
 
-def test_8_mb_both_ways_through_a_bad_path(tmp_path):
-    file = make_file(tmp_path / "host.bin", 8 * MB)
+def test_2_mb_both_ways_through_a_bad_path(tmp_path):
+    file = make_file(tmp_path / "host.bin", 2 * MB)
     (tmp_path / "back").mkdir()
 
     async def test(bus):
@@ -39,7 +39,7 @@ def test_8_mb_both_ways_through_a_bad_path(tmp_path):
 
 
 def test_copies_from_elsewhere_bring_nothing_there(tmp_path):
-    """What the board sends goes to its peer, though copies of all that it gets come first."""
+    """The board's packets go to its peer, though copies of all that it gets come first."""
     file = make_file(tmp_path / "host.bin", MB)
     (tmp_path / "back").mkdir()
 
@@ -55,7 +55,7 @@ def test_copies_from_elsewhere_bring_nothing_there(tmp_path):
 
 
 def test_the_board_connects(tmp_path):
-    file = make_file(tmp_path / "board.bin", 8 * MB)
+    file = make_file(tmp_path / "board.bin", 2 * MB)
     for folder in ("served", "back"):
         (tmp_path / folder).mkdir()
 

@@ -15,7 +15,7 @@ DHCP_MS = 500
 
 
 class Air:
-    """What is there to be joined, and when it is: tests change it as time goes by."""
+    """The networks that can be joined, and when: tests change them as time goes by."""
 
     def __init__(self):
         self.now = 0

@@ -1,48 +1,28 @@
-// The WebAssembly port with the project's files. It has no disk of its own: what the tests read is
-// copied into its memory under /repo and /shared, laid out as on the disk.
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
-import { dirname, join, relative, resolve } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+// The WebAssembly port with the project's files, for a job of server.mjs. The port has no disk of
+// its own: what the tests read (files.mjs) is copied into its memory.
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { parentPort, workerData } from "node:worker_threads";
+import { instantiate } from "./invoke.mjs";
 
-export const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 const FIRST_HEAP_BYTES = 16 * 1024 * 1024; // to start with: this port's heap grows on demand
 
-function copyIn(fs, from, to) {
-  if (statSync(from).isDirectory()) {
-    fs.mkdirTree(to);
-    for (const name of readdirSync(from)) {
-      if (name !== "__pycache__") copyIn(fs, join(from, name), `${to}/${name}`);
-    }
-  } else {
-    fs.writeFile(to, readFileSync(from));
-  }
-}
-
-// PORT is a folder that holds micropython.mjs, VECTORS one that may be absent.
-export async function start(port, vectors) {
+// `job` is the folder below tests/ whose files are run: those of the others stay out.
+export async function start(job) {
+  const { port, files, module } = workerData;
+  // As the port's JavaScript asks for it; what is compiled is there already.
+  WebAssembly.instantiate = async (_, imports) => ({ instance: instantiate(module, imports) });
   const { loadMicroPython } = await import(pathToFileURL(resolve(port, "micropython.mjs")));
   const mp = await loadMicroPython({
     heapsize: FIRST_HEAP_BYTES,
     linebuffer: true,
-    stdout: (line) => console.log(line),
+    stdout: (line) => parentPort.postMessage(line),
   });
-  for (const part of ["core", "micropython", "tests"]) {
-    if (existsSync(join(ROOT, part))) copyIn(mp.FS, join(ROOT, part), `/repo/${part}`);
+  for (const { folder, of, files: each } of files) {
+    if (of !== undefined && of !== job) continue;
+    mp.FS.mkdirTree(folder);
+    for (const [name, bytes] of each) mp.FS.writeFile(`${folder}/${name}`, bytes, { canOwn: true });
   }
-  if (existsSync(vectors)) copyIn(mp.FS, vectors, "/shared/vectors");
   mp.runPython("import sys; sys.path.append('/repo/tests'); import run_portable");
   return mp;
-}
-
-// Sets node's exit status to what MAIN returns; its own report would show one line of the port.
-// Where that is 0 a signal is the end: once in some hundred runs node waits for ever, at its exit,
-// for threads that compile WebAssembly. What was printed into a pipe has left by then.
-export async function finish(main) {
-  try {
-    process.exitCode = await main(process.argv.slice(2));
-  } catch (error) {
-    console.log(error.message);
-    process.exitCode = 1;
-  }
-  if (process.exitCode === 0) process.kill(process.pid, "SIGTERM");
 }

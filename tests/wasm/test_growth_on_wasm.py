@@ -13,12 +13,8 @@ import portable
         ("cycle_sessions", 500, 2500),  # less than one session
     ],
 )
-def test_growth_on_wasm(call, rounds, limit):
-    port = portable.wasm_port()
-    script = str(portable.TESTS / "wasm" / "growth.mjs")
-    output = portable.output_of(
-        [*portable.NODE, script, port, "test_memory", call, str(rounds)], call
-    )
+def test_growth_on_wasm(wasm, call, rounds, limit):
+    output = wasm.output_of(call, "growth.mjs", "test_memory", call, str(rounds))
     held = [int(line) for line in output.split()]
     assert len(held) == rounds // 100 + 1
     assert held[-1] - held[0] < limit, held

@@ -8,9 +8,10 @@ import portable
 
 
 @pytest.mark.parametrize("file", portable.FILES, ids=portable.name)
-def test_portable_on_wasm(file, record_property):
+def test_portable_on_wasm(wasm, file, record_property):
     reason = portable.wasm_missing()
     if reason and os.environ.get("CI") != "true":
         pytest.skip(reason)
     assert not reason, f"{reason}, and under CI=true this leg must run"
-    portable.check(portable.WASM, portable.wasm_command(file), file, record_property)
+    output = wasm.output_of(f"{file.name} on {portable.WASM}", "run.mjs", str(file))
+    portable.check(portable.WASM, output, file, record_property)

@@ -17,30 +17,31 @@ import instruments as instruments_module  # noqa: E402 - the roots must be known
 from program import Program  # noqa: E402
 
 from dsoftbus.const import HOST  # noqa: E402
-from dsoftbus_host import crypto, files, keys, next_key  # noqa: E402
-from dsoftbus_host.bus import ANYONE, Bus  # noqa: E402
+from dsoftbus_aio.reconnecting_session import ReconnectingSession  # noqa: E402
+from dsoftbus_host import crypto, files, key_file  # noqa: E402
+from dsoftbus_host.bare_bus import ANYONE, BareBus  # noqa: E402
 from dsoftbus_host.clock import now_ms as host_now_ms  # noqa: E402
-from dsoftbus_host.keeper import Keeper  # noqa: E402
-from dsoftbus_host.store_file import StoreFile  # noqa: E402
-from dsoftbus_host.watch import Watch  # noqa: E402
+from dsoftbus_host.storage.trust_file import StoreFile  # noqa: E402
+from dsoftbus_host.upkeep import next_key  # noqa: E402
+from dsoftbus_host.upkeep.file_watch import FileWatch  # noqa: E402
 
 
 class Backend:
-    """What differs between the backends, for `Program`."""
+    """The difference between the backends, for `Program`."""
 
-    Bus = Bus
-    Keeper = Keeper
+    Bus = BareBus
+    ReconnectingSession = ReconnectingSession
     random = staticmethod(os.urandom)
 
     @staticmethod
     def secret(options: dict) -> bytes:
         if "key_path" in options:
-            return keys.load_or_make(Path(options["key_path"]))
+            return key_file.load_or_make(Path(options["key_path"]))
         return bytes.fromhex(options["key"])
 
     @staticmethod
     def access(allow, psk, guard) -> dict:
-        """The arguments of `Bus` that say who is let in."""
+        """The arguments of `BareBus` that say who is let in."""
         more = {"psk": psk, "guard": guard}
         if allow == "anyone":
             more["allow"] = ANYONE
@@ -53,13 +54,13 @@ class Backend:
         return StoreFile(Path(path), profile or HOST)
 
     @staticmethod
-    def serve_files(bus: Bus, folder: str) -> None:
+    def serve_files(bus: BareBus, folder: str) -> None:
         files.FileService(bus, Path(folder))
         files.serve_echo(bus)
 
     @staticmethod
-    def watch(bus: Bus, on_event, file: StoreFile, key_path) -> Watch:
-        watch = Watch(bus, on_event, file, Path(key_path) if key_path else None)
+    def watch(bus: BareBus, on_event, file: StoreFile, key_path) -> FileWatch:
+        watch = FileWatch(bus, on_event, file, Path(key_path) if key_path else None)
         watch.start()
         return watch
 
@@ -68,7 +69,7 @@ class Backend:
         next_key.plan(Path(key_path), grace_s)
 
     @staticmethod
-    def now_ms(_bus: Bus) -> int:
+    def now_ms(_bus: BareBus) -> int:
         return host_now_ms()
 
 
@@ -87,11 +88,11 @@ def main(kind: str, clock_s: int, words: list) -> None:
     def start(_counts) -> None:
         asyncio.get_running_loop().add_reader(control.fileno(), answer)
 
-    counts.install(Bus, crypto, start)
+    counts.install(BareBus, crypto, start)
     if kind == "bus":
         asyncio.run(Program(Backend, counts, options_in(words[0])).run())
     else:
-        from dsoftbus_host.cli import main as command
+        from dsoftbus_host.cli.command import main as command
 
         command(words)
 

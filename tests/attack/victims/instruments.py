@@ -1,4 +1,4 @@
-"""What a victim tells of itself, on request and over a socket of its own: what an attack cost.
+"""A victim reports the cost of an attack, on request and over a socket of its own.
 
 Runs on CPython and on MicroPython. The product under attack is the real one; it is only counted.
 """
@@ -7,7 +7,7 @@ import json
 
 from counting import CountingSuite
 from dsoftbus.const import EV_MESSAGE
-from dsoftbus.link.drop_labels import labelled
+from dsoftbus.packet.drop_labels import labelled
 
 _IDS = 64  # of peers that are told apart
 

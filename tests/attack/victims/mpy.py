@@ -21,30 +21,32 @@ from binascii import unhexlify  # noqa: E402
 
 from program import Program  # noqa: E402
 
-from dsoftbus_mpy import crypto, entropy, files, keyfile, nextkey, profiles, tcp  # noqa: E402
-from dsoftbus_mpy.bus import ANYONE, Bus  # noqa: E402
-from dsoftbus_mpy.keeper import Keeper  # noqa: E402
-from dsoftbus_mpy.storefile import StoreFile  # noqa: E402
-from dsoftbus_mpy.waiting import readable  # noqa: E402
-from dsoftbus_mpy.watch import Watch  # noqa: E402
+from dsoftbus_aio.housekeeping import Housekeeping  # noqa: E402
+from dsoftbus_aio.reconnecting_session import ReconnectingSession  # noqa: E402
+from dsoftbus_mpy import crypto, entropy, files, key_file, profiles  # noqa: E402
+from dsoftbus_mpy.bare_bus import ANYONE, BareBus  # noqa: E402
+from dsoftbus_mpy.device import next_key_file  # noqa: E402
+from dsoftbus_mpy.links import tcp  # noqa: E402
+from dsoftbus_mpy.runtime import ready  # noqa: E402
+from dsoftbus_mpy.trust_file import StoreFile  # noqa: E402
 
 
 class Backend:
-    """What differs between the backends, for `Program`."""
+    """The difference between the backends, for `Program`."""
 
-    Bus = Bus
-    Keeper = Keeper
+    Bus = BareBus
+    ReconnectingSession = ReconnectingSession
     random = staticmethod(entropy.source())
 
     @staticmethod
     def secret(options: dict) -> bytes:
         if "key_path" in options:
-            return keyfile.load_or_make(options["key_path"], entropy.source())
+            return key_file.load_or_make(options["key_path"], entropy.source())
         return unhexlify(options["key"])
 
     @staticmethod
     def access(allow, psk, guard) -> dict:
-        """The arguments of `Bus` that say who is let in."""
+        """The arguments of `BareBus` that say who is let in."""
         more = {"psk": psk, "guard": guard, "profile": profiles.fitting()}
         if allow == "anyone":
             more["allow"] = ANYONE
@@ -63,11 +65,14 @@ class Backend:
 
     @staticmethod
     def watch(bus, on_event, file, key_path):
-        return Watch(bus, on_event, file, key_path)
+        change = next_key_file.KeyChange(bus, key_path) if key_path is not None else None
+        housekeeping = Housekeeping(bus, on_event, file, change)
+        housekeeping.start()
+        return housekeeping
 
     @staticmethod
     def plan(key_path: str, grace_s: int) -> None:
-        nextkey.plan(key_path, grace_s, entropy.source())
+        next_key_file.plan(key_path, grace_s, entropy.source())
 
     @staticmethod
     def now_ms(bus) -> int:
@@ -82,14 +87,14 @@ def main(kind: str, clock_s: int, words: list) -> int:
 
     async def answer() -> None:
         while True:
-            await readable(control)
+            await ready(control)
             request, asker = control.recvfrom(65536)
             control.sendto(counts.answer(request), asker)
 
     def start(_counts) -> None:
         loops.append(asyncio.create_task(answer()))
 
-    counts.install(Bus, crypto, start)
+    counts.install(BareBus, crypto, start)
     if kind == "bus":
         asyncio.run(Program(Backend, counts, options_in(words[0])).run())
         return 0

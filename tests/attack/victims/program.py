@@ -111,7 +111,7 @@ class Program:
             return self.backend.now_ms(self.bus)
 
         try:
-            async with self.backend.Keeper(self.bus, dial, heard=heard) as keeper:
+            async with self.backend.ReconnectingSession(self.bus, dial, heard=heard) as keeper:
                 keeper.keep("echo", once)
                 await asyncio.Event().wait()
         except Exception as error:

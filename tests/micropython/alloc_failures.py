@@ -1,11 +1,11 @@
 """Every allocation of an exchange between whole nodes fails once: what is left has to be usable.
 
-    micropython -X heapsize=4M tests/micropython/scarce.py SCENE FIRST STEP
+    micropython -X heapsize=4M tests/micropython/alloc_failures.py SCENE FIRST STEP
 
 Three nodes in one process, on asyncio; `a` begins an exchange with `b` while there are only so and
-so many free blocks: FIRST, FIRST + STEP ... up to what it takes. Whoever runs out of memory, on
-either side: the exchange ends, well or with a cause; nothing of it stays; and `a` then has a
-fresh exchange with `b`, and one with `c`.
+so many free blocks: FIRST, FIRST + STEP ... up to what it takes. Memory runs out, on either side:
+the exchange ends, well or with a cause; nothing of it stays; and `a` then has a fresh exchange
+with `b`, and one with `c`.
 """
 
 import asyncio
@@ -28,16 +28,17 @@ from dsoftbus.const import (  # noqa: E402 - after the path
     SMALL,
 )
 from dsoftbus.errors import END_LINK_DOWN, END_NO_MEMORY, BusError  # noqa: E402
-from dsoftbus.link.line import NEIGHBOUR  # noqa: E402
-from dsoftbus.session import cable  # noqa: E402
+from dsoftbus.line.line import NEIGHBOUR  # noqa: E402
+from dsoftbus.session import point_to_point  # noqa: E402
 from dsoftbus.trust.acl import grant  # noqa: E402
 from dsoftbus.trust.guard import Guard  # noqa: E402
-from dsoftbus_mpy import entropy, files, node, tcp  # noqa: E402
-from dsoftbus_mpy.bus import ANYONE, Bus  # noqa: E402
-from dsoftbus_mpy.keeper import Keeper  # noqa: E402
+from dsoftbus_aio.housekeeping import Housekeeping  # noqa: E402
+from dsoftbus_aio.reconnecting_session import ReconnectingSession  # noqa: E402
+from dsoftbus_mpy import entropy, files, node  # noqa: E402
+from dsoftbus_mpy.bare_bus import ANYONE, BareBus  # noqa: E402
+from dsoftbus_mpy.links import tcp  # noqa: E402
 from dsoftbus_mpy.loop import Loop  # noqa: E402
-from dsoftbus_mpy.storefile import StoreFile  # noqa: E402
-from dsoftbus_mpy.watch import Watch  # noqa: E402
+from dsoftbus_mpy.trust_file import StoreFile  # noqa: E402
 
 HOST = "127.0.0.1"
 DATA = bytes(range(256)) * 4
@@ -50,7 +51,7 @@ LASTS_MS = (0, 60)  # there is memory again at once, and only after many have as
 
 
 # As `Hasty`, on a line: handshakes have 4 s more there in place of a minute.
-cable.PATIENCE_MS = 200
+point_to_point.PATIENCE_MS = 200
 
 
 class Hasty(SMALL):
@@ -67,7 +68,7 @@ async def within(ms: int, condition) -> bool:
     while not condition():
         if time.ticks_diff(until, time.ticks_ms()) < 0:
             return False
-        await asyncio.sleep_ms(2)
+        await asyncio.sleep_ms(10)
     return True
 
 
@@ -95,8 +96,8 @@ class Buses:
         self.buses = [self.make(name) for name in NAMES]
         self.ports = {}
 
-    def make(self, name: str) -> Bus:
-        bus = Bus(name.encode() * 32, name, Hasty, ANYONE)
+    def make(self, name: str) -> BareBus:
+        bus = BareBus(name.encode() * 32, name, Hasty, ANYONE)
         bus.on_error = self.on_error
         self.serve(bus)
         return bus
@@ -134,7 +135,7 @@ class BytePort:
     """One end of a cable: a TCP connection."""
 
     def __init__(self, link):
-        self.waits_for = link.socket
+        self.waits_for = link.waits_for
         self._link = link
 
     def readinto(self, view):
@@ -186,14 +187,15 @@ class Plenty:
 class Strangers(Buses):
     """Nodes that pair first, and forget each other afterwards."""
 
-    def make(self, name: str) -> Bus:
+    def make(self, name: str) -> BareBus:
         trust = StoreFile("trust-" + name, Hasty)  # in the folder that this runs in
         guard = Guard(trust.store, entropy.source(), None, [grant("allow both *")])
-        bus = Bus(name.encode() * 32, name, Hasty, guard=guard)
+        bus = BareBus(name.encode() * 32, name, Hasty, guard=guard)
         bus.on_error = self.on_error
         bus.paired = 0
         guard.desk._bucket = Plenty()
-        bus.watch = Watch(bus, lambda event: self.on_event(bus, event), trust)
+        bus.watch = Housekeeping(bus, lambda event: self.on_event(bus, event), trust)
+        bus.watch.start()
         self.serve(bus)
         return bus
 
@@ -210,7 +212,7 @@ class Strangers(Buses):
         try:
             async with await self.connect(other) as connection:
                 a.node.guard.pair(connection.session, a.now())
-                a.watch.stir()
+                a.watch.wake()
                 await within(PAIR_MS, lambda: (a.paired and b.paired) or connection.cause)
                 await talk(connection)
         finally:
@@ -241,7 +243,7 @@ class Kept(Buses):
     async def start(self) -> None:
         await super().start()
         for other in (1, 2):
-            keeper = Keeper(self.buses[0], lambda other=other: self.connect(other))
+            keeper = ReconnectingSession(self.buses[0], lambda other=other: self.connect(other))
             await keeper.__aenter__()
             keeper.keep("echo", self.ask)
             self.keepers.append(keeper)
@@ -406,7 +408,7 @@ class Sweep:
             raise error
 
     async def attempt(self) -> None:
-        """Whoever runs this program is told with a cause, and no other way."""
+        """The program is told with a cause, and no other way."""
         try:
             await self.scene.exchange(1)
         except CAUSES as error:

@@ -2,8 +2,7 @@
 
 import asyncio
 
-from backend import Keeper, cut, now_ms, run, sleep_ms
-from couple import HOST, A, B, Hasty, bus, until
+from backend import ReconnectingSession, cut, now_ms, run, sleep_ms
 from dsoftbus.const import KEEPALIVE_DEAD, SMALL
 from dsoftbus.errors import (
     BAD_STATE,
@@ -14,6 +13,7 @@ from dsoftbus.errors import (
     LocalError,
     PeerError,
 )
+from node_pair import HOST, A, B, Hasty, bus, until
 from support import raises
 
 SLACK_MS = 5000  # for a machine that does other things; the bound itself is test_keepalive's
@@ -106,11 +106,11 @@ class World:
         await self.client.close()
         await self.server.close()
 
-    def keeper(self, port: int = 0) -> Keeper:
+    def keeper(self, port: int = 0) -> ReconnectingSession:
         def dial():
             return self.client.connect(HOST, port or self.port, self.server.public)
 
-        return Keeper(self.client, dial, self.ups.append, self.downs.append)
+        return ReconnectingSession(self.client, dial, self.ups.append, self.downs.append)
 
 
 async def echo(session, stream) -> None:
@@ -139,7 +139,7 @@ def test_a_peer_that_refuses_is_not_dialled_in_a_loop():
     """Neither one that refuses after the handshake, nor a port where nobody is."""
 
     async def dialled(client, dial, ms: int) -> list:
-        """How long after the first each attempt came."""
+        """Returns how long after the first each attempt came."""
         at = []
 
         async def count():
@@ -148,7 +148,7 @@ def test_a_peer_that_refuses_is_not_dialled_in_a_loop():
                 await sleep_ms(ms)  # a loop, in which no time would pass
             return await dial()
 
-        async with Keeper(client, count):
+        async with ReconnectingSession(client, count):
             await until(lambda: at)
             while now_ms(client) < at[0] + ms:
                 await sleep_ms(50)
@@ -234,6 +234,31 @@ def test_a_stream_that_has_done_its_work_is_opened_no_more():
             await until(lambda: len(world.ups) == 2)
             await sleep_ms(10)
             assert len(opened) == 2
+
+    run(test())
+
+
+def test_a_stream_comes_back_within_its_session_when_the_peer_s_handler_failed():
+    async def test():
+        async with World() as world, world.keeper() as kept:
+            failed_at = []
+            logged = []
+
+            async def falters(session, stream):
+                if len(failed_at) < 3:
+                    failed_at.append(now_ms(world.server))
+                    raise OSError("no sensor")
+                await echo(session, stream)
+
+            world.server.on_stream("falters", falters)
+            world.server.on_error = logged.append
+            asker = Asker()
+            kept.keep("falters", asker)
+            await until(lambda: asker.answers and asker.answers[-1])
+            waits = [failed_at[n + 1] - failed_at[n] for n in range(2)]
+            assert 1000 <= waits[0] < 2000 <= waits[1] < 4000, waits
+            assert len(logged) == 3 and len(asker.answers) == 4
+            assert len(world.ups) == 1 and world.downs == []
 
     run(test())
 
