@@ -9,6 +9,7 @@ SECONDS ?= 60
 SEEDS ?= 1000
 N ?= 20
 STARTS ?= 1000
+INPUTS ?= 1000000
 
 # The plain tag installs 1.27; this is the release that the unix port and mpy-cross match.
 WASM_PACKAGE := @micropython/micropython-webassembly-pyscript
@@ -16,29 +17,40 @@ WASM_VERSION := >=1.29.0-6
 
 STUBS := micropython-unix-stubs>=1.29
 
-.PHONY: help demo test lint format bench bench-crypto bench-board bench-discovery soak soak-sim soak-memory soak-starts soak-attack mutants sizes memory boards story docs-states clean
+.PHONY: help demo test test-versions lint format bench bench-crypto bench-board bench-discovery bench-services soak soak-sim soak-memory soak-starts soak-attack soak-line soak-values soak-services mutants sizes memory boards story docs-states docs-api docs-floors docs-story docs-commands screens golden clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make demo          start two nodes and let them talk"
 	@echo "make test          every test, on every interpreter that is here"
+	@echo "make test-versions  the same on each CPython from 3.10 to 3.14 that is here"
 	@echo "make lint          ruff and mypy"
 	@echo "make format        let ruff mend and lay out what it can"
 	@echo "make bench         throughput and latency, as ratios"
 	@echo "make bench-crypto  the crypto kernels on MicroPython, as ratios"
 	@echo "make bench-board   instructions of a MicroPython node for each echoed message, by valgrind"
 	@echo "make bench-discovery  what an announcement costs among 10 to 1000 nodes"
+	@echo "make bench-services  calls beside a bare stream, calls and topics beside MQTT, as ratios"
 	@echo "make soak          new random examples for SECONDS=$(SECONDS)"
 	@echo "make soak-sim      simulated sessions with faults, SEEDS=$(SEEDS)"
 	@echo "make soak-memory   every allocation of whole exchanges fails once; about an hour"
 	@echo "make soak-starts   STARTS=$(STARTS) starts of boards for each size of a heap in pieces"
 	@echo "make soak-attack   attackers at random against real nodes for SECONDS=$(SECONDS), SEED=n again"
+	@echo "make soak-line     a slow board on a cable: every speed, turn and noise; a minute"
+	@echo "make soak-values   INPUTS=$(INPUTS) values and bytes at random, beside cbor2; a minute or two"
+	@echo "make soak-services  calls and topics at random, in one process and several, for SECONDS=$(SECONDS)"
 	@echo "make mutants       N=$(N) small faults in the code, drawn by SEED=n: which of them no test sees"
 	@echo "make sizes         write docs/sizes.md"
-	@echo "make memory        measure docs/memory.md on the 32-bit port"
+	@echo "make memory        measure docs/memory.md and every board as installed on the 32-bit port"
 	@echo "make story         the whole story of a board in CI, 1 MB each way over a line with 1 % of bytes spoilt; and with a slow board"
 	@echo "make boards        write what boards/ has from its profiles and the slices"
 	@echo "make docs-states   write docs/states.md"
+	@echo "make docs-floors   write the floors into docs/architecture.md"
+	@echo "make docs-api      write docs/api.md"
+	@echo "make docs-commands  write the help of every command into docs/commands.md"
+	@echo "make screens       write the screens of tests/host/screens anew, where commands show something else"
+	@echo "make docs-story    write into README.md and docs/tutorial.md what their commands say"
+	@echo "make golden        write the captures of tests/core/captures anew, where the wire is to change"
 	@echo "make clean         remove what the targets made"
 
 # A package that comes or goes is a reason to install anew, as pyproject.toml is.
@@ -74,6 +86,9 @@ demo: $(VENV)/.installed
 test: $(VENV)/.installed build/node/.installed
 	@$(BIN)/python -m pytest -q -n 4 --dist worksteal
 
+test-versions: build/node/.installed
+	@$(PYTHON) scripts/versions.py
+
 lint: $(VENV)/.installed build/typings/.installed
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet .
@@ -96,6 +111,15 @@ bench-board: $(VENV)/.installed
 bench-discovery: $(VENV)/.installed
 	@$(BIN)/python bench/discovery.py
 
+# A broker and its clients, to be compared with: nothing else needs them.
+$(VENV)/.bench: $(VENV)/.installed
+	@echo "Installing amqtt and aiomqtt in $(VENV)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
+	@touch $@
+
+bench-services: $(VENV)/.bench
+	@$(BIN)/python bench/services.py
+
 soak: $(VENV)/.installed
 	@$(BIN)/python scripts/soak.py $(SECONDS)
 
@@ -111,6 +135,15 @@ soak-starts: $(VENV)/.installed
 soak-attack: $(VENV)/.installed
 	@$(BIN)/python scripts/soak_attack.py $(SECONDS) $(SEED)
 
+soak-line: $(VENV)/.installed
+	@DSOFTBUS_WHOLE=1 $(BIN)/python -m pytest -q tests/core/test_slow_board.py
+
+soak-values: $(VENV)/.installed
+	@nice $(BIN)/python scripts/soak_values.py $(INPUTS) $(SEED)
+
+soak-services: $(VENV)/.installed
+	@nice $(BIN)/python scripts/soak_services.py $(SECONDS) $(SEED)
+
 mutants: $(VENV)/.installed
 	@nice $(BIN)/python scripts/mutants.py --number $(N) --seed $(or $(SEED),0)
 
@@ -119,15 +152,35 @@ sizes: $(VENV)/.installed
 
 memory: $(VENV)/.installed build/node/.installed
 	@$(BIN)/python scripts/memory.py
+	@$(BIN)/python scripts/memory_boards.py
+	@$(BIN)/python scripts/memory_heap.py
 
 story: $(VENV)/.installed
-	@DSOFTBUS_STORY_SLOW=1 $(BIN)/python -m pytest -q --durations=2 tests/board/test_story.py
+	@DSOFTBUS_STORY_BYTES=1000000 DSOFTBUS_STORY_SLOW=1 $(BIN)/python -m pytest -q -s --durations=2 tests/board/test_story.py
 
 boards: $(VENV)/.installed
 	@$(BIN)/python scripts/boards.py
 
 docs-states: $(VENV)/.installed
 	@$(BIN)/python scripts/states.py
+
+docs-floors: $(VENV)/.installed
+	@$(BIN)/python scripts/floors.py
+
+docs-api: $(VENV)/.installed
+	@$(BIN)/python scripts/api.py
+
+docs-commands: $(VENV)/.installed
+	@$(BIN)/python scripts/command_help.py
+
+screens: $(VENV)/.installed
+	@DSOFTBUS_SCREENS=write $(BIN)/python -m pytest -q tests/host/test_screens.py
+
+docs-story: $(VENV)/.installed
+	@DSOFTBUS_WRITE_PAGES=1 $(BIN)/python -m pytest -q tests/machines/test_pages.py; git diff --stat README.md docs/tutorial.md
+
+golden: $(VENV)/.installed
+	@$(BIN)/python scripts/golden.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
