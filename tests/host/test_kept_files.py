@@ -38,7 +38,8 @@ def files() -> set[str]:
 
 def modules() -> set[str]:
     """Every module's name, whole and as its own package says it."""
-    return {name for module in slices.every_module() for name in (module, *module.split(".", 1)[1:])}
+    whole = slices.every_module()
+    return {*whole, *(module.partition(".")[2] for module in whole)}
 
 
 def test_every_file_of_a_node_is_kept_by_an_installation():
