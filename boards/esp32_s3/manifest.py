@@ -221,6 +221,7 @@ package(
         "services/calls.py",
         "services/clock.py",
         "services/directory.py",
+        "services/own_calls.py",
         "services/service_line.py",
         "services/subscriptions.py",
         "services/topics.py",

@@ -139,7 +139,7 @@ def test_grants_hold_for_who_is_let_in_over_the_cable(flash, tmp_path):
     with Supervisor(flash, heap="400k") as board:
         laptop.run("board", "token", board.port, "--grant", "allow in sensor/*")
     (entry,) = json.loads((flash / "trust.json").read_text())["peers"]
-    assert entry["grants"] == ["allow in sensor/*"]
+    assert entry["grants"] == ["allow in sensor/*", "allow in logs"]
 
 
 def test_no_secret_of_the_board_passes_the_cable(flash, tmp_path):

@@ -7,7 +7,7 @@ from dsoftbus.identity import device_id
 from dsoftbus.mux.frames import put_header, put_open
 from dsoftbus.mux.keepalive import Keepalive
 from dsoftbus.mux.mux import Mux
-from dsoftbus.trust.acl import IN, OUT, Acl, grant, rule
+from dsoftbus.trust.acl import IN, OUT, PRIVILEGED, Acl, grant, rule
 from dsoftbus.trust.store import Entry, TrustStore
 from support import raises
 
@@ -237,3 +237,29 @@ def test_a_stranger_is_welcome_where_something_is_left_to_it():
         (("allow in * file/*", "deny in paired *"), True),
     ):
         assert acl(*rules).welcomes(STRANGER) == welcome, rules
+
+
+def test_no_prefix_gives_a_privileged_right():
+    for word in PRIVILEGED:
+        for pattern in ("*", word[0] + "*", word[:-1] + "*", word + "*"):
+            rules = acl("allow both * " + pattern, grants=("allow both " + pattern,))
+            assert not rules.allows(PEER, IN, word), pattern
+            assert rules.allows(PEER, OUT, word) and rules.allows(PEER, IN, word + "s")
+
+
+def test_the_word_itself_gives_a_privileged_right():
+    for word in PRIVILEGED:
+        for direction in ("in", "both"):
+            assert acl(grants=("allow %s %s" % (direction, word),)).allows(PEER, IN, word)
+            assert acl("allow %s %s %s" % (direction, PEER, word)).allows(PEER, IN, word)
+        assert not acl(grants=("allow out " + word,)).allows(PEER, IN, word)
+        others = [other for other in PRIVILEGED if other != word]
+        assert not any(acl(grants=("allow in " + word,)).allows(PEER, IN, o) for o in others)
+
+
+def test_a_deny_takes_a_privileged_right_away_by_any_pattern():
+    for word in PRIVILEGED:
+        for pattern in ("*", word[0] + "*", word + "*", word):
+            assert not acl("deny in paired " + pattern, grants=("allow both " + word,)).allows(
+                PEER, IN, word
+            )

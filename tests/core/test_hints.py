@@ -43,6 +43,9 @@ def test_a_rule_that_matches_nothing_says_so_and_what_it_could_have_meant():
         ("sensor", "`sensor/*`"),
         ("sensors/1", "`sensor/*`"),
         ("lamb", "`lamp`"),
+        ("updates", "`update`"),
+        ("logs/*", "`logs`"),
+        ("console/run", "`console`"),
     ):
         text = advice(pattern, OWN)
         assert text.startswith("`%s` matches nothing" % pattern), text
@@ -68,8 +71,8 @@ def test_what_is_like_nothing_lists_what_there_is():
     for pattern in ("clock", "x", "tmp/*", "dsoftbus.pair"):
         text = advice(pattern, OWN)
         assert "did you mean" not in text, text
-        known = "`datagrams`, `echo`, `fetch/*`, `file/*`, `lamp`, `replace/*`, `sensor/*`"
-        assert text.endswith("it knows " + known), text
+        known = "`console`, `datagrams`, `echo`, `fetch/*`, `file/*`, `lamp`, `logs`, "
+        assert text.endswith("it knows " + known + "`replace/*`, `sensor/*`, `update`"), text
 
 
 def test_without_names_of_its_own_a_node_has_those_that_come_with_it():

@@ -2,7 +2,8 @@
 
 The text of a rule is `allow|deny in|out|both PATTERN` in the grants of a trust entry, and
 `allow|deny in|out|both WHO PATTERN` among the node's own, where WHO is a device id, `paired` or
-`*`. A pattern is a stream name, or a prefix and a last `*`.
+`*`. A pattern is a stream name, or a prefix and a last `*`. A peer has a privileged
+right here only by a rule that says its word: no prefix gives it.
 """
 
 from collections import deque
@@ -19,6 +20,7 @@ if False:  # for types
 IN = 1  # the peer opens a stream here
 OUT = 2  # this node opens a stream there
 PAIRED = "paired"  # whoever is in the trust store
+PRIVILEGED = ("update", "logs", "console")  # who has one of them has what others are refused
 _DIRECTIONS = {"in": IN, "out": OUT, "both": IN | OUT}
 _EVENTS = 16  # denials that wait to be told; the counters go on
 
@@ -35,9 +37,9 @@ class Rule:
     def matches(self, direction: int, name: str) -> bool:
         if not self.direction & direction:
             return False
-        if self.pattern[-1] == "*":
-            return name.startswith(self.pattern[:-1])
-        return name == self.pattern
+        if self.pattern[-1] != "*" or (self.allow and direction == IN and name in PRIVILEGED):
+            return name == self.pattern
+        return name.startswith(self.pattern[:-1])
 
     def covers(self, pattern: str) -> bool:
         """Returns whether this rule matches every name that `pattern` matches."""

@@ -11,7 +11,7 @@ if False:  # for types
     from collections.abc import Iterable
 
 
-BUILT_IN = ("file/*", "replace/*", "fetch/*", "echo", DATAGRAMS)
+BUILT_IN = ("file/*", "replace/*", "fetch/*", "echo", DATAGRAMS, "update", "logs", "console")
 OWN = ("call/dsoftbus/time",)  # of every host, and hardly what somebody meant
 _SERVICES = ("call/", "topic/")  # stand before the names of services, and are left out often
 _APART = 2  # letters, in which a name may differ from what was meant

@@ -4,10 +4,11 @@ import asyncio
 
 from dsoftbus.errors import STREAM_LIMIT
 from dsoftbus.service import status
-from dsoftbus.service.call_messages import OFFERS, OWN, TIME
+from dsoftbus.service.call_messages import OWN
 from dsoftbus.service.callee import RUNNING, Callee
 from dsoftbus.service.status import CallError
 from dsoftbus_aio.services.call_line import CallLine, denied
+from dsoftbus_aio.services.own_calls import handler
 
 if False:  # for types
     from collections.abc import Callable
@@ -145,13 +146,4 @@ def _handler(bus: "BaseBus", name: str) -> "Any":
     """The program's own for this name, or the bus's, where that is installed; or None."""
     if not name.startswith(OWN):
         return bus.calls.get(name)
-    try:
-        if name == OFFERS:
-            from dsoftbus_aio.services.directory import answer  # only who is asked pays for it
-        elif name == TIME:
-            from dsoftbus_aio.services.clock import answer  # as above
-        else:
-            return None
-    except ImportError:
-        return None
-    return answer
+    return handler(name)

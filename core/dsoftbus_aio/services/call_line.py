@@ -2,7 +2,7 @@
 
 from dsoftbus.errors import NO_SUCH_SERVICE, NOT_PAIRED, OUTSIDE_ACL
 from dsoftbus.service import status
-from dsoftbus.service.call_messages import OFFERS, PREFIX
+from dsoftbus_aio.services.own_calls import PRIVILEGED, right
 from dsoftbus_aio.services.service_line import ServiceLine
 
 if False:  # for types
@@ -47,5 +47,8 @@ class CallLine(ServiceLine):
 
 def denied(connection: "Connection", outgoing: bool, name: str) -> int:
     """0, or why the rules do not allow this call."""
+    asked = right(name)
     control = connection.session.mux.control
-    return 0 if control is None or name == OFFERS else control.gate(outgoing, PREFIX + name)
+    if control is not None:
+        return control.gate(outgoing, asked) if asked else 0
+    return OUTSIDE_ACL if asked in PRIVILEGED and not outgoing else 0

@@ -4,9 +4,9 @@ import asyncio
 
 from dsoftbus.const import CALLS_STREAM, KIND_MESSAGES
 from dsoftbus.errors import LocalError
-from dsoftbus.service.call_messages import OFFERS, PREFIX
 from dsoftbus.service.caller import WAITING, Caller
 from dsoftbus_aio.services.call_line import CallLine, denied
+from dsoftbus_aio.services.own_calls import right
 
 if False:  # for types
     from dsoftbus.contracts import Any
@@ -49,8 +49,9 @@ class Calling(CallLine):
         call.context = runtime.signal()
         self.turn()
         self._time()
-        if connection.bus.on_name is not None and name != OFFERS:  # of which no rule speaks
-            connection.bus.on_name(PREFIX + name)
+        asked = right(name)
+        if connection.bus.on_name is not None and asked:
+            connection.bus.on_name(asked)
         return call
 
     def give_up(self, call: "Call") -> None:
@@ -116,6 +117,6 @@ def check(connection: "Connection", name: str) -> None:
     """Raises BusError where there is no such call: the rules, or the session's end."""
     code = denied(connection, True, name)
     if code:
-        raise LocalError(code, PREFIX + name)
+        raise LocalError(code, right(name))
     if connection.session.closed:
         raise connection.cause

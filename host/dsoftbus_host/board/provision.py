@@ -19,6 +19,7 @@ from dsoftbus.trust.invitation import TOKEN_BYTES
 from dsoftbus_host.board.remote import Remote
 
 TOKEN = "dsoftbus.token"
+LOGS = "allow in logs"  # whoever has the cable reads them there anyway
 _CHANGES = ("trust.json", "dsoftbus.allowed", TOKEN)  # the files with what a board trusts
 _PROGRAM = """
 from binascii import hexlify, unhexlify
@@ -86,11 +87,13 @@ def _restore(remote: Remote, before: dict[str, bytes | None], error: BaseExcepti
 def provision(
     remote: Remote, public: bytes, name: str, grants: tuple[str, ...] = ("allow both *",)
 ) -> Provisioned:
-    """Lets the board trust the node with this key; a board with the least node knows keys alone.
+    """Lets the board trust the node with this key, which may also read its logs; a board with the
+    least node knows keys alone.
 
     Its own secret is made on the board, and does not leave it.
     """
-    program = _PROGRAM.format(public=public.hex(), name=name, grants=grants, now=int(time.time()))
+    granted = (*grants, LOGS)
+    program = _PROGRAM.format(public=public.hex(), name=name, grants=granted, now=int(time.time()))
     said = remote.run(program)
     words = said.split()
     try:

@@ -41,7 +41,7 @@ SERVICES = {
     "call-lines": Slice(
         "streams of calls, for the Bus",
         ("bus-services", "call-words"),
-        (f"{_AIO}.call_line",),
+        of(_AIO, "own_calls call_line"),
     ),
     "answering": Slice(
         "calls that the Bus answers",

@@ -218,6 +218,8 @@ def token(
     """Let the board at PORT and this node trust each other, and show its invitation for others.
 
     The board makes its own key, which stays there. The first contact over Wi-Fi is trusted then.
+    This node may also read the board's logs; to update the board or to have its console it needs
+    the grants "allow in update" and "allow in console".
     """
     rules = [grant(text) for text in grants]
     advise(rules, trust_path)

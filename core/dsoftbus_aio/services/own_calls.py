@@ -1,0 +1,44 @@
+"""The bus's own calls: which right each of them asks, and what answers it.
+
+| name | right | answered by |
+|---|---|---|
+| `dsoftbus/offers` | none: the list has what the asker may use | `directory` |
+| `dsoftbus/time` | `call/dsoftbus/time` | `clock` |
+| `dsoftbus/update/...` | `update` | |
+| `dsoftbus/logs` | `logs` | |
+| `dsoftbus/console/...` | `console` | |
+"""
+
+from dsoftbus.service.call_messages import OFFERS, OWN, PREFIX, TIME
+
+if False:  # for types
+    from dsoftbus.contracts import Any
+
+
+PRIVILEGED = ("update", "logs", "console")  # as access rules have them
+
+
+def right(name: str) -> str:
+    """Returns the name that the rules are asked with for this call, "" for a call that takes no
+    rule."""
+    if name == OFFERS:
+        return ""
+    if name.startswith(OWN):
+        word = name[len(OWN) :].split("/", 1)[0]
+        if word in PRIVILEGED:
+            return word
+    return PREFIX + name
+
+
+def handler(name: str) -> "Any":
+    """Returns the function that answers a call of the bus's own; None where none is installed."""
+    try:
+        if name == OFFERS:
+            from dsoftbus_aio.services.directory import answer  # only who is asked pays for it
+        elif name == TIME:
+            from dsoftbus_aio.services.clock import answer  # as above
+        else:
+            return None
+    except ImportError:
+        return None
+    return answer
