@@ -115,6 +115,8 @@ KEYS_STREAM = "dsoftbus.keys"
 # names of its calls and topics.
 CALLS_STREAM = "dsoftbus/calls"
 TOPICS_STREAM = "dsoftbus/topics"
+SHARE_STREAM = "dsoftbus/share"
+UPDATE_STREAM = "dsoftbus/update"
 DATAGRAMS = "datagrams"  # what unreliable messages are called in access rules
 
 # Idle intervals: a probe after three, dead after nine (the field's usual contract).

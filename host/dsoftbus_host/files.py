@@ -11,7 +11,6 @@ from typing import BinaryIO, NamedTuple
 
 import platformdirs
 
-from dsoftbus.base.file_names import FILE_NAME_MAX
 from dsoftbus.const import U30_MAX
 from dsoftbus.errors import FILE_EXISTS, OVERSIZE, STREAM_REFUSED, LocalError
 from dsoftbus_aio.connection import Connection
@@ -85,8 +84,8 @@ def check_name(name: str) -> str:
     """Returns `name`, which may lead through folders. Raises LocalError(STREAM_REFUSED) for one
     that no peer takes."""
     if not folders.allowed(name):
-        long = len(name.encode(errors="replace")) > FILE_NAME_MAX
-        why = f" (at most {FILE_NAME_MAX} bytes, with its folders)" if long else ""
+        long = len(name.encode(errors="replace")) > folders.NAME_MAX
+        why = f" (at most {folders.NAME_MAX} bytes, with its folders)" if long else ""
         raise LocalError(STREAM_REFUSED, f"{name!r} is no name for a peer's file{why}")
     return name
 

@@ -200,6 +200,10 @@ def test_one_service_is_asked_several_times_at_once():
     assert events(mux) == [EV_OPENED, EV_OPENED]
     ours = Muxes().a
     assert ours.open("echo", 3).id != ours.open("echo", 3).id
+    theirs = peer_of_initiator()
+    take(theirs, open_frame(1, b"dsoftbus/share"))  # a service of the bus, and not exclusive
+    take(theirs, open_frame(3, b"dsoftbus/share"))
+    assert events(theirs) == [EV_OPENED, EV_OPENED]
 
 
 def test_one_service_has_no_more_streams_than_all_services():

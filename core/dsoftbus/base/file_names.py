@@ -6,7 +6,7 @@ stream (`C:name`, `name:stream`), a device (`NUL`, `com1.txt`), a dot or a space
 
 from dsoftbus.base import names
 
-FILE_NAME_MAX = 56  # bytes: of a stream's 64, less the longest prefix
+FILE_NAME_MAX = 240  # bytes: of the 255 of file systems, less what the name of a part adds
 _APART = "/\\:"
 _DEVICES = ("con", "prn", "aux", "nul", "clock$", "conin$", "conout$")
 _NUMBERED = ("com", "lpt")

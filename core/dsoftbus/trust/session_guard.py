@@ -8,7 +8,9 @@ from dsoftbus.const import (
     KIND_MESSAGES,
     PAIR_STREAM,
     RESERVED_PREFIX,
+    SHARE_STREAM,
     TOPICS_STREAM,
+    UPDATE_STREAM,
 )
 from dsoftbus.errors import (
     NO_SUCH_SERVICE,
@@ -32,7 +34,7 @@ if False:  # for types
     from dsoftbus.trust.pairing_attempt import PairingAttempt
 
 
-_SERVICES = (CALLS_STREAM, TOPICS_STREAM)
+_SERVICES = (CALLS_STREAM, TOPICS_STREAM, SHARE_STREAM, UPDATE_STREAM)
 _PRIORITY = 1  # above the bulk of programs, below what they call most urgent
 
 

@@ -18,6 +18,7 @@ from typing import BinaryIO
 from dsoftbus.base import file_names
 from dsoftbus_host.storage import secret_files
 
+NAME_MAX = 56  # bytes, folders included: of a stream's 64, less the longest prefix
 _DEEPEST = 8  # folders, and the file
 # Neither a link is followed, nor a pipe waited for.
 _FLAGS = ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY")
@@ -27,7 +28,7 @@ _READ = os.O_RDONLY | sum(getattr(os, flag, 0) for flag in _FLAGS)
 def allowed(name: str) -> bool:
     """Returns whether a peer may give a file this name, which may lead through folders."""
     parts = name.split("/")
-    fits = len(name.encode(errors="replace")) <= file_names.FILE_NAME_MAX
+    fits = len(name.encode(errors="replace")) <= NAME_MAX
     return fits and len(parts) <= _DEEPEST and all(map(file_names.allowed, parts))
 
 

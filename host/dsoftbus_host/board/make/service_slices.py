@@ -108,4 +108,16 @@ SERVICES = {
         ("bus-services", "topic-words", "peer-names"),
         ("dsoftbus.service.subscriber", f"{_AIO}.subscriptions"),
     ),
+    "share-words": Slice(
+        "what both sides of a transfer say: headers, names, marks, quota",
+        ("values", "text"),
+        (
+            "dsoftbus.base.file_names",
+            *of("dsoftbus.service", "share_messages share_names share_marks share_quota"),
+        ),
+        ("share-listing",),
+    ),
+    "share-listing": Slice(
+        "listings of shared folders", ("share-words",), ("dsoftbus.service.share_listing",)
+    ),
 }

@@ -349,8 +349,8 @@ SLICES = {
     "echo": Slice("the stream that gives back what it brings", (), ("dsoftbus_aio.echo",)),
     "files": Slice(
         "the file streams of the command line",
-        ("asyncio", "text", "echo"),
-        ("dsoftbus.base.file_names", "dsoftbus_aio.files", *of("dsoftbus_mpy", "folder files")),
+        ("asyncio", "share-words", "echo"),
+        ("dsoftbus_aio.files", *of("dsoftbus_mpy", "folder files")),
     ),
     **SERVICES,
     "config": Slice("config.json, checked", ("core",), ("dsoftbus_mpy.device.config",)),
