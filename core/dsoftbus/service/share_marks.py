@@ -30,7 +30,7 @@ class FileHash:
 
     def __init__(self, offsets: "list[int] | tuple[int, ...]" = ()) -> None:
         self.at = 0  # bytes that have passed
-        self._whole = hashlib.sha256()
+        self._whole: Any = hashlib.sha256()
         self._due = sorted(offsets)
         # Where a hash cannot be copied, each beginning has one of its own.
         self._begun = {} if _COPIES else {offset: hashlib.sha256() for offset in self._due}

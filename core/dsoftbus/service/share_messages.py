@@ -111,7 +111,8 @@ def get_offset(value: "Any", marks: "list[list[Any]]", size: int) -> int:
     if is_size(value) and value <= size:
         for mark in marks:
             if mark[0] == value:
-                return value  # type: ignore[no-any-return] # by is_size
+                offset: int = value
+                return offset
         if value == 0:
             return 0
     raise PeerError(MALFORMED, "offset")
