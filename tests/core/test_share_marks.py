@@ -1,4 +1,4 @@
-"""What a cut transfer leaves, and from where it goes on; the quota."""
+"""Marks of a transfer that was cut, and the quota of a folder."""
 
 import hashlib
 

@@ -28,7 +28,7 @@ HASH = bytes(range(32))
 
 
 def through(value):
-    """What the other side reads of a header with this value."""
+    """The value as the other side reads it."""
     header = put_header(value)
     assert length_of(header) == len(header) - LENGTH_BYTES
     return get_header(header[LENGTH_BYTES:])

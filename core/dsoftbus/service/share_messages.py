@@ -107,7 +107,7 @@ def get_marks(value: "Any") -> "list[list[Any]]":
 
 
 def get_offset(value: "Any", marks: "list[list[Any]]", size: int) -> int:
-    """Where the bytes of a file of `size` begin: 0, or the offset of one of the own `marks`."""
+    """The offset from which a file of `size` bytes comes: 0, or that of one of the own `marks`."""
     if is_size(value) and value <= size:
         for mark in marks:
             if mark[0] == value:
