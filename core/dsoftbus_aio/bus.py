@@ -58,6 +58,7 @@ class BaseBus:
         self.handlers: dict[str, Handler] = {}  # by the name that they serve, or a prefix and "*"
         self.calls: dict[str, Callable[..., Any]] = {}  # by the name that they answer
         self.notes: dict[str, tuple[str, str]] = {}  # on these, for the directory: about, shape
+        self.begun: dict[str, Any] = {}  # services of the bus's own, by the right to them
         self.publishing: Publishing | None = None  # once there is something to publish
         self.updates: list[Updates] = []  # that look for sessions
         self._streams: StreamPort | None = None  # its StreamPort, once it is asked for
@@ -266,6 +267,8 @@ class BaseBus:
             updates.finish(None)
         if self._streams is not None:
             self._streams.close()
+        for service in self.begun.values():
+            service.close()
         for connection in list(self._connections.values()):
             connection.begin_close()
         try:

@@ -314,7 +314,7 @@ class Connection:
             core_stream.reset(STREAM_KIND_MISMATCH)
         elif core_stream.name == TOPICS_STREAM:
             self._on_topics(core_stream)
-        elif not (self.bus.calls or self.bus.answers):
+        elif not (self.bus.calls or self.bus.begun or self.bus.answers):
             core_stream.reset(NO_SUCH_SERVICE)
         else:
             from dsoftbus_aio.services.answering import answer  # which is there: it has handlers

@@ -6,7 +6,7 @@ from dsoftbus.service import status
 from dsoftbus.trust import acl
 from dsoftbus_aio.services import own_calls
 from dsoftbus_aio.services.own_calls import PRIVILEGED, right
-from node_pair import Pair, Ruled, refused
+from node_pair import A, Pair, Ruled, bus, refused
 
 
 def test_each_call_asks_one_right():
@@ -65,5 +65,29 @@ def test_the_callers_own_rules_are_asked_with_the_same_word():
 
 
 def test_names_without_an_answer_have_no_method():
-    for name in ("dsoftbus/", "dsoftbus/nothing", "dsoftbus/offers/x"):
-        assert own_calls.handler(name) is None
+    made = bus(A)
+    for name in ("dsoftbus/", "dsoftbus/nothing", "dsoftbus/offers/x", "dsoftbus/logs"):
+        assert own_calls.handler(made, name) is None
+
+
+class Begun:
+    """A service of the bus's own, as one begins it."""
+
+    def handler(self, name):
+        return None if name.endswith("/no") else lambda _connection, value: [name, value]
+
+    def close(self):
+        pass
+
+
+def test_what_has_begun_answers_the_calls_of_its_right():
+    async def test():
+        async with Ruled("allow in update") as ruled:
+            ruled.server.calls.clear()  # the bus's own are enough for a stream of calls
+            ruled.server.begun["update"] = Begun()
+            name = "dsoftbus/update/state"
+            assert await ruled.client.call(name, 1) == [name, 1]
+            await refused(status.NO_METHOD, ruled.client.call("dsoftbus/update/no"))
+            await refused(status.DENIED, ruled.client.call("dsoftbus/logs"))
+
+    run(test())

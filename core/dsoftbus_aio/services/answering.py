@@ -146,4 +146,4 @@ def _handler(bus: "BaseBus", name: str) -> "Any":
     """The program's own for this name, or the bus's, where that is installed; or None."""
     if not name.startswith(OWN):
         return bus.calls.get(name)
-    return handler(name)
+    return handler(bus, name)

@@ -4,15 +4,16 @@
 |---|---|---|
 | `dsoftbus/offers` | none: the list has what the asker may use | `directory` |
 | `dsoftbus/time` | `call/dsoftbus/time` | `clock` |
-| `dsoftbus/update/...` | `update` | |
-| `dsoftbus/logs` | `logs` | |
-| `dsoftbus/console/...` | `console` | |
+| `dsoftbus/update/...` | `update` | what `bus.begun` has under this word, |
+| `dsoftbus/logs` | `logs` | and its `handler(name)`: |
+| `dsoftbus/console/...` | `console` | the answer to this name, or None |
 """
 
 from dsoftbus.service.call_messages import OFFERS, OWN, PREFIX, TIME
 
 if False:  # for types
     from dsoftbus.contracts import Any
+    from dsoftbus_aio.bus import BaseBus
 
 
 PRIVILEGED = ("update", "logs", "console")  # as access rules have them
@@ -30,15 +31,17 @@ def right(name: str) -> str:
     return PREFIX + name
 
 
-def handler(name: str) -> "Any":
-    """Returns the function that answers a call of the bus's own; None where none is installed."""
+def handler(bus: "BaseBus", name: str) -> "Any":
+    """Returns the function that answers a call of the bus's own; None where none is installed, or
+    what it asks for has not begun here (`BaseBus.begun`)."""
     try:
         if name == OFFERS:
             from dsoftbus_aio.services.directory import answer  # only who is asked pays for it
         elif name == TIME:
             from dsoftbus_aio.services.clock import answer  # as above
         else:
-            return None
+            service = bus.begun.get(right(name))
+            return None if service is None else service.handler(name)
     except ImportError:
         return None
     return answer

@@ -27,8 +27,8 @@ _BETWEEN_US = """
     again_at resize resume room spares stalled
     runtime secure send_handshake streams take_loan time_node turn_evicted turn_if_owed unsaved
     want_writable welcomes
-    EAGER abort alike answering at_end block_len blocked by_token came causes control covers credit
-    declare
+    EAGER abort alike answering at_end begun block_len blocked by_token came causes control
+    covers credit declare
     desk drop handshake_hash hash_len news noted notify on_name on_session owes pending_session
     presence_log promises publishing queued recheck refresh revision ring serving strangers
     subscribing tell_updates told under_way validation wake
