@@ -8,6 +8,8 @@ import signal
 import sys
 from collections import Counter
 
+import pytest
+
 import draws
 import linked_once
 import portable
@@ -84,10 +86,23 @@ def pytest_collection_modifyitems(config, items):
         del others[:room]
 
 
-def pytest_collection_finish():
-    """The tests collect garbage often, and what has been imported by now is none."""
+def spare_collections() -> None:
+    """Has collections, which the tests ask for often, pass over all that lives now."""
     gc.collect()
     gc.freeze()
+
+
+def pytest_collection_finish():
+    spare_collections()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item, nextitem):
+    """At the end of a file much more may live than before, as its caches of syntax trees."""
+    result = yield
+    if nextitem is None or nextitem.path != item.path:
+        spare_collections()
+    return result
 
 
 def portable_counts(terminalreporter) -> dict:
