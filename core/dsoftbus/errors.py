@@ -118,6 +118,15 @@ WIFI_DRIVER = const(0x95)
 # clock: why a peer's time is of no use here, never on the wire
 CLOCK_NOT_KNOWN = const(0x98)
 CLOCK_STEP = const(0x99)
+# update: why a board does not take a version, or a file of it (docs/updates.md)
+UPDATE_BUSY = const(0xC0)
+UPDATE_TRIAL = const(0xC1)
+UPDATE_VERSION = const(0xC2)
+UPDATE_SAME = const(0xC3)
+UPDATE_NO_SPACE = const(0xC4)
+UPDATE_MANIFEST = const(0xC5)
+UPDATE_FILE = const(0xC6)
+UPDATE_STATE = const(0xC7)
 
 
 def label(code: int) -> str:

@@ -1,0 +1,151 @@
+"""The manifest of a version: its files with hash and size, in a text that is read line by line.
+
+The text is JSON, and there is one for each version (docs/updates.md): a board compares what a line
+says with the line, and needs neither a parser nor the whole in its heap. Readers raise
+PeerError(UPDATE_MANIFEST).
+"""
+
+import binascii
+
+from dsoftbus.errors import BAD_ARGUMENT, UPDATE_MANIFEST, LocalError, PeerError
+from dsoftbus.service.share_names import allowed
+
+if False:  # for types
+    from collections.abc import Callable
+
+    from dsoftbus.contracts import Data
+
+MANIFEST = "manifest.json"
+MANIFEST_MAX = 32768  # bytes: as many files with names of 40
+FILES_MAX = 256  # twice what a board's node has
+NAME_MAX = 96  # bytes
+VERSION_MAX = 32
+_NUMBERS_MAX = 6
+_DIGITS_MAX = 9  # fits the small int of a 32-bit board
+_SIZE_MAX = 1 << 30
+_HASH_BYTES = 32
+_LINE_MAX = NAME_MAX + 96  # quotes, 64 hex digits, 10 of the size, and the line's end
+_HEAD_BEFORE = '{"version": "'
+_HEAD_BEHIND = '", "files": {'
+_FILE = '"%s": ["%s", %d]'
+_MARK = '": ["'  # behind a name
+_TAIL = "}}"
+
+
+def is_version(text: str) -> bool:
+    """Returns whether `text` is one: numbers with dots between."""
+    if not isinstance(text, str) or not 1 <= len(text) <= VERSION_MAX:
+        return False
+    numbers = text.split(".")
+    for number in numbers:
+        if not 1 <= len(number) <= _DIGITS_MAX or number.strip("0123456789"):
+            return False
+    return len(numbers) <= _NUMBERS_MAX
+
+
+def newer(version: str, than: str) -> bool:
+    """Returns whether the version is higher than another, which may be "" for none."""
+    return _numbers(version) > _numbers(than)
+
+
+def is_name(name: str) -> bool:
+    """Returns whether a file of a version may have this name: a path with `/` between parts."""
+    if name == MANIFEST or '"' in name or len(name.encode()) > NAME_MAX:
+        return False
+    return allowed(name)
+
+
+def manifest_text(version: str, files: "dict[str, tuple[bytes, int]]") -> str:
+    """The text of a manifest: `files` maps a name to SHA-256 and size in bytes.
+
+    Raises LocalError(BAD_ARGUMENT), which says what is not allowed.
+    """
+    if not is_version(version):
+        raise LocalError(BAD_ARGUMENT, "version %s: numbers with dots between" % version)
+    if not 1 <= len(files) <= FILES_MAX:
+        raise LocalError(BAD_ARGUMENT, "%d files: 1 to %d" % (len(files), FILES_MAX))
+    lines = []
+    for name in sorted(files, key=_sorted_by):
+        digest, size = files[name]
+        if not is_name(name) or not 0 <= size <= _SIZE_MAX:
+            raise LocalError(BAD_ARGUMENT, "%s: no name, or too large for a board" % name)
+        lines.append(_FILE % (name, str(binascii.hexlify(digest), "ascii"), size))
+    text = _HEAD_BEFORE + version + _HEAD_BEHIND + "\n" + ",\n".join(lines) + "\n" + _TAIL + "\n"
+    if len(text.encode()) > MANIFEST_MAX:
+        raise LocalError(BAD_ARGUMENT, "manifest of more than %d bytes" % MANIFEST_MAX)
+    return text
+
+
+class Manifest:
+    """A manifest as it is read, by `readline(most)` of a file that is open for bytes. `version` is
+    known from the first line; `count` and `size` are of the files that `next` has given."""
+
+    def __init__(self, readline: "Callable[[int], bytes]") -> None:
+        self.count = 0
+        self.size = 0
+        self._readline = readline
+        self._last = b""  # name
+        self._more = True
+        line = self._line()
+        self.version = line[len(_HEAD_BEFORE) : -len(_HEAD_BEHIND)]
+        if not is_version(self.version) or line != _HEAD_BEFORE + self.version + _HEAD_BEHIND:
+            raise PeerError(UPDATE_MANIFEST, "first line")
+
+    def next(self) -> "tuple[str, bytes, int] | None":
+        """(name, SHA-256, size) of the next file; None after the last, and the whole was right."""
+        if not self._more:
+            if self._line() != _TAIL or self._readline(1):
+                raise PeerError(UPDATE_MANIFEST, "end")
+            return None
+        name, digest, size = self._file(self._line())
+        raw = name.encode()
+        if self.count >= FILES_MAX or raw <= self._last or not is_name(name):
+            raise PeerError(UPDATE_MANIFEST, "names go up, and are ones that files may have")
+        self._last = raw
+        self.count += 1
+        self.size += size
+        return name, digest, size
+
+    def find(self, wanted: str) -> "tuple[bytes, int] | None":
+        """(SHA-256, size) of the file of this name among those that are left, or None."""
+        found = self.next()
+        while found is not None:
+            if found[0] == wanted:
+                return found[1], found[2]
+            found = self.next()
+        return None
+
+    def _line(self) -> str:
+        line = self._readline(_LINE_MAX)
+        try:
+            text = str(line, "utf-8")
+        except UnicodeError:
+            raise PeerError(UPDATE_MANIFEST, "text") from None
+        if text[-1:] != "\n":
+            raise PeerError(UPDATE_MANIFEST, "line")
+        return text[:-1]
+
+    def _file(self, line: str) -> tuple[str, bytes, int]:
+        self._more = line[-1:] == ","
+        text = line[:-1] if self._more else line
+        at = text.find(_MARK)
+        digits = at + len(_MARK)
+        name, hexed, number = text[1:at], text[digits : digits + 2 * _HASH_BYTES], text[-11:-1]
+        number = number[number.rfind(" ") + 1 :]
+        try:
+            digest, size = binascii.unhexlify(hexed), int(number)
+        except ValueError:
+            raise PeerError(UPDATE_MANIFEST, "line of a file") from None
+        if text != _FILE % (name, hexed, size) or hexed != hexed.lower() or size > _SIZE_MAX:
+            raise PeerError(UPDATE_MANIFEST, "line of a file")
+        if len(digest) != _HASH_BYTES:
+            raise PeerError(UPDATE_MANIFEST, "hash")
+        return name, digest, size
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(number) for number in version.split(".")] if version else []
+
+
+def _sorted_by(name: str) -> "Data":
+    return name.encode()

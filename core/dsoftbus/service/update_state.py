@@ -1,0 +1,67 @@
+"""The states of a track of updates (docs/updates.md): which slot runs, and which is to be tried.
+
+An entry is `[active, trial, started, why]`, as records have it. Nothing here changes one: each
+function gives that which takes its place.
+"""
+
+if False:  # for types
+    from dsoftbus.contracts import Any
+
+APP = "app"
+SYSTEM = "system"
+TRACKS = (APP, SYSTEM)
+PREFIXES = {APP: "app_", SYSTEM: "lib_"}  # of the slots' folders
+ROOTS = {APP: "", SYSTEM: "lib/"}  # where files of the root lie
+ROOT = "r"
+SLOTS = "ab"
+TRIAL_S = 300  # until a trial is confirmed
+TRIAL_S_MIN, TRIAL_S_MAX = 30, 3600
+
+
+class Entry:
+    """What a record says of one track; of a record that does not speak of it, that the root
+    runs."""
+
+    def __init__(self, state: "dict[str, Any]", track: str) -> None:
+        self.active, self.trial, self.started, self.why = state.get(track) or [ROOT, "", 0, ""]
+
+    @property
+    def staged(self) -> bool:
+        """Returns whether a trial is to be started."""
+        return bool(self.trial) and not self.started
+
+
+def idle(active: str) -> str:
+    """The slot that an update goes into."""
+    return "b" if active == "a" else "a"
+
+
+def folder(track: str, slot: str) -> str:
+    """The folder of a slot with `/` at its end, "" for the current one."""
+    return ROOTS[track] if slot == ROOT else PREFIXES[track] + slot + "/"
+
+
+def staged(entry: Entry, slot: str) -> "list[Any]":
+    """`slot` is to be tried at the next start."""
+    return [entry.active, slot, 0, ""]
+
+
+def confirmed(entry: Entry) -> "list[Any]":
+    """What is on trial stays."""
+    return [entry.trial, "", 0, ""]
+
+
+def dropped(entry: Entry, why: str) -> "list[Any]":
+    """There is no trial any more: what was active stays."""
+    return [entry.active, "", 0, why]
+
+
+def with_entry(
+    state: "dict[str, Any]", track: str, entry: "list[Any]", trial_s: int = 0
+) -> "dict[str, Any]":
+    """The whole of a record's state, with another entry of one track."""
+    after: dict[str, Any] = {"trial_s": trial_s or state.get("trial_s", TRIAL_S)}
+    for name in TRACKS:
+        after[name] = state.get(name) or [ROOT, "", 0, ""]
+    after[track] = entry
+    return after

@@ -1,0 +1,328 @@
+"""The update of a board, without a network: what its calls do (docs/updates.md).
+
+`place` is the board. Refusals are BusError with a code of `update.`, or MALFORMED; OSError where
+the flash fails. A method that is a generator works piece by piece.
+"""
+
+import binascii
+
+from dsoftbus.errors import (
+    MALFORMED,
+    UPDATE_BUSY,
+    UPDATE_FILE,
+    UPDATE_MANIFEST,
+    UPDATE_NO_SPACE,
+    UPDATE_SAME,
+    UPDATE_STATE,
+    UPDATE_TRIAL,
+    UPDATE_VERSION,
+    LocalError,
+    PeerError,
+)
+from dsoftbus.service import update_slots as slots
+from dsoftbus.service import update_state as states
+from dsoftbus.service.update_manifest import (
+    FILES_MAX,
+    MANIFEST,
+    MANIFEST_MAX,
+    Manifest,
+    is_version,
+    newer,
+)
+from dsoftbus.service.update_part import SlotPart
+from dsoftbus.service.update_state import Entry
+
+if False:  # for types
+    from collections.abc import Iterator
+
+    from dsoftbus.contracts import Any
+
+SILENCE_MS = 60000  # after which an updater has lost its place
+_HEX = 64
+_SIZE_MAX = 1 << 30
+_TAKEN_BACK = "taken back by a peer"
+
+
+class Begin:
+    """What `begin` announces."""
+
+    def __init__(self, value: "Any") -> None:
+        """Raises PeerError(MALFORMED)."""
+        try:
+            self.track = value["track"]
+            self.version = value["version"]
+            self.size = value["size"]
+            self.count = value["count"]
+            self.digest = value["digest"]
+            self.force = value.get("force", False) is True
+            self.trial_s = value.get("trial_s", states.TRIAL_S)
+            self.hash = binascii.unhexlify(self.digest)
+        except (TypeError, KeyError, AttributeError, ValueError):
+            raise PeerError(MALFORMED, "begin") from None
+        self._check()
+
+    def _check(self) -> None:
+        numbers = (
+            _is_number(self.size, 0, _SIZE_MAX)
+            and _is_number(self.count, 1, FILES_MAX)
+            and _is_number(self.trial_s, states.TRIAL_S_MIN, states.TRIAL_S_MAX)
+        )
+        if not numbers or self.track not in states.TRACKS or not is_version(self.version):
+            raise PeerError(MALFORMED, "begin")
+        if not isinstance(self.digest, str) or self.digest != self.digest.lower():
+            raise PeerError(MALFORMED, "begin")
+        if len(self.digest) != _HEX:
+            raise PeerError(MALFORMED, "begin")
+
+
+class Updater:
+    """The updater's place on a board, and what happens there. `session` is whatever tells one
+    updater from another; `now` in ms."""
+
+    def __init__(self, place: "Any") -> None:
+        self.place = place
+        self.session: Any = None  # of who has the place
+        self.silent_at = 0  # when it is free, unless something comes
+        self._begun: Begin | None = None
+        self._path = ""  # of the slot that is written, with `/` at its end
+        self._ready = False  # its manifest is there
+
+    # What the board runs
+
+    def state(self) -> "dict[str, Any]":
+        """The answer to `state`."""
+        _, state = self.place.records.read()
+        told = self._told(state, states.APP)
+        told["free"] = self.place.free()
+        told["board"] = self.place.board
+        told["arch"] = self.place.arch
+        told["system"] = self._told(state, states.SYSTEM)
+        return told
+
+    def _told(self, state: "dict[str, Any]", track: str) -> "dict[str, Any]":
+        place, entry, slot = self.place, Entry(state, track), self.place.running(track)
+        path = states.folder(track, slot)
+        rest = slots.version_of(place, states.folder(track, states.idle(entry.active)))
+        root = slot == states.ROOT
+        return {
+            "version": "" if root else slots.version_of(place, path),
+            "digest": "" if root else slots.digest_of(place, path),
+            "slot": "" if root else slot,
+            "other": self._other(track, entry, slot),
+            "trial": self._on_trial(track, entry),
+            "pending": _version(place, track, entry.trial) if entry.staged else "",
+            "failed": rest if entry.why else "",
+            "why": entry.why,
+        }
+
+    def _other(self, track: str, entry: Entry, slot: str) -> str:
+        """The version that `rollback` leads to. (Whether it is whole `rollback` finds out.)"""
+        if self._on_trial(track, entry):
+            return _version(self.place, track, entry.active)
+        version = _version(self.place, track, states.idle(slot))
+        return version or ("" if slot == states.ROOT else "root")
+
+    def _on_trial(self, track: str, entry: Entry) -> bool:
+        running: str = self.place.running(track)
+        return bool(entry.trial and entry.started) and entry.trial == running
+
+    # The updater's place
+
+    def check_place(self, session: "Any", now: int) -> None:
+        """Raises LocalError(UPDATE_STATE) where this session has not begun, or was silent for too
+        long; else its time begins anew."""
+        if self.session is not session or now >= self.silent_at:
+            raise LocalError(UPDATE_STATE, "nothing was begun in this session")
+        self.silent_at = now + SILENCE_MS
+
+    def release(self) -> None:
+        """The place is free."""
+        self.session = self._begun = None
+
+    def begin(self, session: "Any", value: "Any", now: int) -> "dict[str, Any]":
+        """The answer to `begin`."""
+        begun = Begin(value)
+        if self.session not in (None, session) and now < self.silent_at:
+            raise LocalError(UPDATE_BUSY, "another updater is at work")
+        counter, state = self.place.records.read()
+        self._check_trials(state, begun.track)
+        self._check_version(begun)
+        entry = Entry(state, begun.track)
+        slot = states.idle(entry.active)
+        self._path = states.folder(begun.track, slot)
+        if entry.trial:
+            why = "another version came before it was started"
+            self._drop(counter, state, begun.track, states.dropped(entry, why))
+        free = self.place.free()
+        if 0 <= free < begun.size - slots.held(self.place, self._path):
+            raise LocalError(UPDATE_NO_SPACE, "%d bytes are free" % free)
+        self.session, self._begun, self._ready = session, begun, False
+        self.silent_at = now + SILENCE_MS
+        return {"slot": slot}
+
+    def _check_trials(self, state: "dict[str, Any]", track: str) -> None:
+        """Raises LocalError(UPDATE_TRIAL): one track at a time."""
+        for name in states.TRACKS:
+            entry = Entry(state, name)
+            if self._on_trial(name, entry) or (entry.staged and name != track):
+                version = _version(self.place, name, entry.trial)
+                raise LocalError(UPDATE_TRIAL, "%s %s waits for it" % (name, version))
+
+    def _check_version(self, begun: Begin) -> None:
+        path = slots.running(self.place, begun.track)
+        root = self.place.running(begun.track) == states.ROOT
+        version = "" if root else slots.version_of(self.place, path)
+        if begun.force:
+            return
+        if version and slots.digest_of(self.place, path) == begun.digest:
+            raise LocalError(UPDATE_SAME, version)
+        if not newer(begun.version, version):
+            raise LocalError(UPDATE_VERSION, "%s runs" % version)
+
+    def _drop(
+        self, counter: int, state: "dict[str, Any]", track: str, entry: "list[Any]"
+    ) -> None:
+        """Drops a trial; where the flash has no room for a record, what was to be tried goes."""
+        after = states.with_entry(state, track, entry)
+        try:
+            self.place.records.write(counter + 1, after)
+        except OSError:
+            self._empty()
+            self.place.records.write(counter + 1, after)
+
+    def _empty(self) -> None:
+        """Removes all of the idle slot, its manifest first: no start takes it any more."""
+        if self.place.size(self._path + MANIFEST) >= 0:
+            self.place.remove(self._path + MANIFEST)
+        for _ in slots.clear(self.place, self._path):
+            pass
+
+    # Files
+
+    def part(self, session: "Any", name: str, size: int, now: int) -> SlotPart:
+        """The file of this name and size, as far as it is there. Raises BusError for one that the
+        version has not."""
+        self.check_place(session, now)
+        begun: Any = self._begun
+        if name == MANIFEST:
+            if size > MANIFEST_MAX:
+                raise PeerError(UPDATE_MANIFEST, "%d bytes" % size)
+            self._ready = False
+            return SlotPart(self.place, self._path + MANIFEST, begun.hash, size, self._listed)
+        if not self._ready:
+            raise LocalError(UPDATE_STATE, "the manifest comes first")
+        digest, wanted = self._named(name)
+        if size != wanted:
+            raise PeerError(UPDATE_FILE, name)
+        return SlotPart(self.place, self._path + name, digest, size, _nothing)
+
+    def _named(self, name: str) -> "tuple[bytes, int]":
+        with self.place.open(self._path + MANIFEST, "rb") as file:
+            found = Manifest(file.readline).find(name)
+        if found is None:
+            raise PeerError(UPDATE_FILE, name)
+        return found
+
+    def fill(self, part: SlotPart) -> "Iterator[None]":
+        """Copies the file from what runs, if it is the same there and not here already."""
+        begun: Any = self._begun
+        name = part.path[len(self._path) :]
+        if name == MANIFEST or part.whole:
+            return
+        source = slots.running(self.place, begun.track) + name
+        for _ in slots.copy(self.place, source, part.path, part.digest, part.wanted):
+            yield
+
+    def _listed(self) -> None:
+        """The manifest is there: it is what was announced, and the rest of the slot goes."""
+        begun: Any = self._begun
+        place, need = self.place, 0
+        with place.open(self._path + MANIFEST, "rb") as file:
+            manifest = Manifest(file.readline)
+            entry = manifest.next()
+            while entry is not None:
+                need += slots.blocks(place, entry[2])
+                entry = manifest.next()
+        said = (manifest.version, manifest.count, manifest.size)
+        if said != (begun.version, begun.count, begun.size):
+            raise PeerError(UPDATE_MANIFEST, "not what was announced")
+        for _ in slots.clear(place, self._path):
+            pass
+        free = place.free()
+        if 0 <= free < need - slots.held(place, self._path):
+            raise LocalError(UPDATE_NO_SPACE, "%d bytes are free, of %d" % (free, need))
+        self._ready = True
+
+    # The end
+
+    def commit(self, session: "Any", now: int) -> "Iterator[None]":
+        """Reads all back, and writes that it is to be tried: then a reset starts it."""
+        self.check_place(session, now)
+        if not self._ready:
+            raise LocalError(UPDATE_STATE, "the manifest is not there")
+        begun: Any = self._begun
+        for _ in slots.verify(self.place, self._path):
+            yield
+        slot = self._path[-2]
+        self._stage(begun.track, slot, begun.trial_s)
+        self.release()
+
+    def _stage(self, track: str, slot: str, trial_s: int = 0) -> None:
+        counter, state = self.place.records.read()
+        entry = states.staged(Entry(state, track), slot)
+        self.place.records.write(counter + 1, states.with_entry(state, track, entry, trial_s))
+
+    def confirm(self, value: "Any") -> None:
+        """What runs on trial stays, if it has the version that `value` names."""
+        version = value.get("version") if isinstance(value, dict) else None
+        counter, state = self.place.records.read()
+        for track in states.TRACKS:
+            entry = Entry(state, track)
+            running = _version(self.place, track, self.place.running(track))
+            if self._on_trial(track, entry) and running == version:
+                after = states.with_entry(state, track, states.confirmed(entry))
+                self.place.records.write(counter + 1, after)
+                self.place.end_trial()
+                return
+            if running and running == version and not entry.trial:
+                return
+        raise LocalError(UPDATE_STATE, "no such version waits for it")
+
+    def rollback(self, value: "Any") -> "Iterator[None]":
+        """Takes back what is on trial, or tries what was there before: then a reset starts it."""
+        track = value.get("track") if isinstance(value, dict) else None
+        if track not in states.TRACKS:
+            raise PeerError(MALFORMED, "rollback")
+        counter, state = self.place.records.read()
+        entry = Entry(state, track)
+        if entry.trial:
+            after = states.with_entry(state, track, states.dropped(entry, _TAKEN_BACK))
+            self.place.records.write(counter + 1, after)
+            return
+        self._check_trials(state, track)
+        slot = states.idle(entry.active)
+        path = states.folder(track, slot)
+        if not _version(self.place, track, slot):
+            slot = states.ROOT
+        else:
+            try:
+                for _ in slots.verify(self.place, path):
+                    yield
+            except PeerError:
+                slot = states.ROOT
+        if slot == entry.active:
+            raise LocalError(UPDATE_STATE, "there is nothing to go back to")
+        self._stage(track, slot)
+
+
+def _nothing() -> None:
+    pass
+
+
+def _version(place: "Any", track: str, slot: str) -> str:
+    """The version in a slot, "" for none and for the root."""
+    return "" if slot in ("", states.ROOT) else slots.version_of(place, states.folder(track, slot))
+
+
+def _is_number(value: "Any", least: int, most: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
