@@ -13,8 +13,6 @@ from dsoftbus.service.share_names import allowed
 if False:  # for types
     from collections.abc import Callable
 
-    from dsoftbus.contracts import Data
-
 MANIFEST = "manifest.json"
 MANIFEST_MAX = 32768  # bytes: as many files with names of 40
 FILES_MAX = 256  # twice what a board's node has
@@ -136,10 +134,10 @@ class Manifest:
             digest, size = binascii.unhexlify(hexed), int(number)
         except ValueError:
             raise PeerError(UPDATE_MANIFEST, "line of a file") from None
-        if text != _FILE % (name, hexed, size) or hexed != hexed.lower() or size > _SIZE_MAX:
+        if text != _FILE % (name, hexed, size) or hexed != hexed.lower():
             raise PeerError(UPDATE_MANIFEST, "line of a file")
-        if len(digest) != _HASH_BYTES:
-            raise PeerError(UPDATE_MANIFEST, "hash")
+        if len(digest) != _HASH_BYTES or not 0 <= size <= _SIZE_MAX:
+            raise PeerError(UPDATE_MANIFEST, "hash or size")
         return name, digest, size
 
 
@@ -147,5 +145,5 @@ def _numbers(version: str) -> list[int]:
     return [int(number) for number in version.split(".")] if version else []
 
 
-def _sorted_by(name: str) -> "Data":
+def _sorted_by(name: str) -> bytes:
     return name.encode()

@@ -1,7 +1,7 @@
 """The slots of a board that is updated: what lies in them, and whether it is whole.
 
-`place` is the board (docs/updates.md, "Where it runs"). What takes long is a generator, which
-gives the others a turn at each piece of its work.
+`place` is the board (docs/updates.md, "Where it runs"). Long work is a generator, which gives
+others a turn at each piece of it.
 """
 
 import binascii
@@ -49,7 +49,7 @@ def hash_of(place: "Any", path: str) -> bytes:
 
 
 def chunks(place: "Any", path: str) -> "Iterator[memoryview]":
-    """What the file at `path` has, piece by piece, in one buffer."""
+    """The bytes of the file at `path`, piece by piece, in one buffer."""
     view = memoryview(bytearray(_CHUNK))
     with place.open(path, "rb") as file:
         n = file.readinto(view)
@@ -93,7 +93,7 @@ def verify(place: "Any", path: str) -> "Iterator[None]":
 
 
 def is_whole(place: "Any", path: str) -> bool:
-    """The same question, answered at once: for a slot that is small, or seldom asked for."""
+    """Returns whether the slot at `path` is whole, at once."""
     try:
         for _ in verify(place, path):
             pass

@@ -19,8 +19,7 @@ TRIAL_S_MIN, TRIAL_S_MAX = 30, 3600
 
 
 class Entry:
-    """What a record says of one track; of a record that does not speak of it, that the root
-    runs."""
+    """The entry of one track in a record; where the record has none, the root runs."""
 
     def __init__(self, state: "dict[str, Any]", track: str) -> None:
         self.active, self.trial, self.started, self.why = state.get(track) or [ROOT, "", 0, ""]
@@ -47,7 +46,7 @@ def staged(entry: Entry, slot: str) -> "list[Any]":
 
 
 def confirmed(entry: Entry) -> "list[Any]":
-    """What is on trial stays."""
+    """The slot that is on trial stays."""
     return [entry.trial, "", 0, ""]
 
 

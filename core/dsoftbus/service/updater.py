@@ -44,7 +44,7 @@ _TAKEN_BACK = "taken back by a peer"
 
 
 class Begin:
-    """What `begin` announces."""
+    """The version that `begin` announces."""
 
     def __init__(self, value: "Any") -> None:
         """Raises PeerError(MALFORMED)."""
@@ -179,9 +179,7 @@ class Updater:
         if not newer(begun.version, version):
             raise LocalError(UPDATE_VERSION, "%s runs" % version)
 
-    def _drop(
-        self, counter: int, state: "dict[str, Any]", track: str, entry: "list[Any]"
-    ) -> None:
+    def _drop(self, counter: int, state: "dict[str, Any]", track: str, entry: "list[Any]") -> None:
         """Drops a trial; where the flash has no room for a record, what was to be tried goes."""
         after = states.with_entry(state, track, entry)
         try:
@@ -273,7 +271,7 @@ class Updater:
         self.place.records.write(counter + 1, states.with_entry(state, track, entry, trial_s))
 
     def confirm(self, value: "Any") -> None:
-        """What runs on trial stays, if it has the version that `value` names."""
+        """Keeps what runs on trial, if it has the version that `value` names."""
         version = value.get("version") if isinstance(value, dict) else None
         counter, state = self.place.records.read()
         for track in states.TRACKS:

@@ -21,7 +21,7 @@ trial: list = []  # [seconds, the timer that resets the board then, or None] whi
 
 
 def run() -> None:
-    """Puts the slots that hold onto `sys.path`. Whatever is wrong, something runs: the root."""
+    """Puts the slots that hold onto `sys.path`. The root runs where something is wrong."""
     try:
         counter, state = read()
         if counter:
