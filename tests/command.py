@@ -1,9 +1,9 @@
 """The command `dsoftbus` as a process of its own that starts in a fraction of the time.
 
-Most of a command's start goes into libraries, which are the same for every test. So one process
-imports these and waits, and each command is a fork of it: with its arguments, environment, folder
-and streams it imports the command line itself, and ends as any Python does. A test starts a small
-client (`command_client`), which passes signals on and ends as its command did.
+Most of a command's start goes into imports, which are the same for every test. So one process
+has these behind it and waits, and each command is a fork of it: with its arguments, environment,
+folder and streams it runs the module of the command line anew, and ends as any Python does. A
+test starts a small client (`command_client`), which passes signals on and ends as its command did.
 """
 
 import atexit
@@ -33,7 +33,7 @@ LIBRARIES = """
     dsoftbus_host.board.logs dsoftbus_host.board.provision dsoftbus_host.board.romfs
     dsoftbus_host.board.settings dsoftbus_host.board.watch dsoftbus_host.bridge.bridge
     dsoftbus_host.bus dsoftbus_host.files dsoftbus_host.storage.serving_note dsoftbus_sim.trial
-"""  # of the project what reads nothing of its environment when it is imported
+"""  # beside what the command line imports at its start
 MACHINE = "DSOFTBUS_TEST_MACHINE"  # in the environment: the process whose namespaces it enters
 LENGTH = 8  # bytes, before a request
 STREAMS = 3
@@ -151,6 +151,7 @@ def become(request: list) -> None:
     sys.path[:1] = [folder, *filter(None, paths)]
     sys.argv = [MODULE, *rest[: int(count)]]
     _open_streams()
+    _open_screens()
     if warning != "default":
         warnings.simplefilter(warning)
         sys.warnoptions.append(warning)
@@ -184,9 +185,17 @@ def _open_streams() -> None:
         setattr(sys, f"__{name}__", new)
 
 
+def _open_screens() -> None:
+    """Anew: of all that is imported, only these have looked at the environment."""
+    common = importlib.import_module("dsoftbus_host.cli.common")
+    common.console.__init__()
+    common.errors.__init__(stderr=True)
+
+
 def wait(path: str) -> list | None:
-    for name in LIBRARIES.split():
+    for name in (MODULE, *LIBRARIES.split()):
         importlib.import_module(name)
+    del sys.modules[MODULE]  # it runs as a program, in each fork
     importlib.import_module("linked_once").share()
     gc.collect()
     gc.freeze()  # a fork then shares what it does not change
