@@ -20,6 +20,7 @@ from serial import SerialException
 
 from dsoftbus.errors import BAD_STATE, LocalError, Unsupported
 from dsoftbus_host.board.console_text import Lines
+from dsoftbus_host.board.eager_port import EagerPort
 
 # A node that owns the console gives it back for these (dsoftbus_mpy.serial): no frame has them.
 BREAK = b"\x03" * 16
@@ -333,6 +334,7 @@ def read_now(port: Any) -> bytes:
 def connected(port: str) -> Iterator[Remote]:
     """The board at `port`, at its raw REPL after a soft reset."""
     transport = _opened(port)
+    transport.serial = EagerPort(transport.serial)
     try:
         _enter_raw_repl(transport, port)
         remote = Remote(transport)

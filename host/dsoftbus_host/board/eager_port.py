@@ -1,0 +1,36 @@
+"""A serial port that takes from the system all that has come: `mpremote` asks for single bytes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class EagerPort:
+    """Stands for the pyserial port that it is made of, in all but how it reads."""
+
+    def __init__(self, port: Any) -> None:
+        self.__dict__.update(_port=port, _held=bytearray())
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._port, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(self._port, name, value)
+
+    @property
+    def in_waiting(self) -> int:
+        """Bytes that a read has at once: all of them, or those taken before."""
+        return len(self._held) or int(self._port.in_waiting)
+
+    def inWaiting(self) -> int:  # as pyserial and mpremote call it
+        """Returns `in_waiting`."""
+        return self.in_waiting
+
+    def read(self, size: int = 1) -> bytes:
+        """Returns `size` bytes, or fewer where the port's timeout ends first."""
+        missing = size - len(self._held)
+        if missing > 0:
+            self._held += self._port.read(max(missing, self._port.in_waiting))
+        data = bytes(self._held[:size])
+        del self._held[:size]
+        return data
