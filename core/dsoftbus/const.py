@@ -111,6 +111,7 @@ ANYONE = "*"  # instead of keys, and in access rules: every peer that proves som
 RESERVED_PREFIX = "dsoftbus."
 PAIR_STREAM = "dsoftbus.pair"
 KEYS_STREAM = "dsoftbus.keys"
+OWN_PREFIX = "dsoftbus/"  # of services, which programs neither register nor serve
 # Streams of services are there for every peer that may do anything: the rules are asked for the
 # names of its calls and topics.
 CALLS_STREAM = "dsoftbus/calls"

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from dsoftbus.const import OWN_PREFIX
 from dsoftbus.errors import (
     BAD_ARGUMENT,
     BAD_STATE,
@@ -24,6 +25,8 @@ if False:  # for types
     from dsoftbus_aio.peer import Peer
     from dsoftbus_aio.presence import PresenceLog, PresenceWatch
     from dsoftbus_aio.services.directory import Directory
+    from dsoftbus_aio.services.share import Transfer
+    from dsoftbus_aio.services.share_files import Files
     from dsoftbus_aio.services.subscriptions import Updates
     from dsoftbus_aio.services.topics import Publishing
     from dsoftbus_aio.stream import BusStream
@@ -179,7 +182,7 @@ class BaseBus:
         that it failed, and they go to `on_error`. Raises LocalError for a name that begins with
         `dsoftbus/`: these are the bus's own.
         """
-        if name.startswith("dsoftbus/"):
+        if name.startswith(OWN_PREFIX):
             raise LocalError(BAD_ARGUMENT, name)
         if about or shape:
             from dsoftbus.service.directory import check  # only who says so much pays for it
@@ -196,6 +199,23 @@ class BaseBus:
             return handler
 
         return register
+
+    def share(
+        self,
+        folder: "Any",
+        quota: int | None = None,
+        on_transfer: "Callable[[Transfer], None] | None" = None,
+    ) -> None:
+        """Shares `folder`, as the rules allow each peer (`share/NAME`, `replace/NAME`): they store
+        files there, fetch and list them (docs/share.md). `quota` is how many bytes may lie in it;
+        `on_transfer(transfer)` hears how each transfer ends.
+
+        Raises LocalError: BAD_ARGUMENT for a folder in which a secret of this node lies, BAD_STATE
+        for a second one; OSError where there is none.
+        """
+        from dsoftbus_aio.services.share import share  # only who shares pays for it
+
+        share(self, folder, quota, on_transfer)
 
     async def offers(self, timeout_ms: int = 5000) -> "list[Offer]":
         """The offers of every peer that there is a session with; `peer_id` and `peer_name` of each
@@ -308,6 +328,10 @@ class BaseBus:
         suite: int,
     ) -> Connection:
         """A session over `link`: "tcp" or "udp"."""
+        raise NotImplementedError
+
+    def local_files(self) -> "Files":
+        """The files of this machine, for shares: `services.share_files`."""
         raise NotImplementedError
 
     def _log_error(self, error: Exception) -> None:

@@ -8,6 +8,7 @@ from dsoftbus.const import (
     EV_OPENED,
     KIND_BYTES,
     KIND_MESSAGES,
+    OWN_PREFIX,
     TOPICS_STREAM,
 )
 from dsoftbus.errors import (
@@ -33,7 +34,9 @@ if False:  # for types
     from dsoftbus_aio.bus import BaseBus
     from dsoftbus_aio.services.answering import Answering
     from dsoftbus_aio.services.calls import Calling, Parts
+    from dsoftbus_aio.contracts import Progress
     from dsoftbus_aio.services.directory import OffersWatch
+    from dsoftbus_aio.services.share_listing import Shared
     from dsoftbus_aio.services.subscriptions import SubscribingLine, Updates
 
 
@@ -156,6 +159,47 @@ class Connection:
         from dsoftbus_aio.services.clock import time  # as above
 
         return await time(self, samples, timeout_ms)
+
+    async def send(
+        self,
+        path: "Any",
+        name: str = "",
+        replace: bool = False,
+        progress: "Progress | None" = None,
+    ) -> "list[Shared]":
+        """Stores the file at `path`, or all of the folder there, with the peer, as `name` or under
+        its own name, and in place of files that the peer has only with `replace`. What was cut in
+        an earlier session goes on where it stopped; what the peer has already is not sent.
+
+        `progress(done, size)` hears of bytes, of all files together. Raises PeerError as the peer
+        refuses (docs/share.md), LocalError(STREAM_REFUSED) for a name that no peer takes and for
+        a secret of this node; BusError, OSError.
+        """
+        from dsoftbus_aio.services.share_asking import Sending  # only who moves files pays for it
+
+        files = self.bus.local_files()
+        return await Sending(files, path, name, replace, progress).run(self)
+
+    async def fetch(
+        self,
+        name: str,
+        folder: "Any" = ".",
+        replace: bool = False,
+        progress: "Progress | None" = None,
+    ) -> "list[Shared]":
+        """Fetches the peer's file `name` into `folder`, or all files of the folder of that name or
+        that it matches as a pattern (`photos/*.jpg`); in place of files that are there only with
+        `replace`. Goes on, tells and raises as `send` does; LocalError(FILE_EXISTS)."""
+        from dsoftbus_aio.services.share_asking import Fetching  # as above
+
+        files = self.bus.local_files()
+        return await Fetching(files, name, folder, replace, progress).run(self)
+
+    async def files(self, pattern: str = "") -> "list[Shared]":
+        """The files that the peer shares, that this node may fetch, and that `pattern` matches."""
+        from dsoftbus_aio.services.share_listing import listed  # as above
+
+        return await listed(self, pattern, [])
 
     async def accept(self) -> BusStream:
         """The next stream that the peer opens; raises the session's cause at its end."""
@@ -294,11 +338,10 @@ class Connection:
             if core_stream.name in (CALLS_STREAM, TOPICS_STREAM):
                 self._on_service(core_stream)
                 return
-            if not bus.serves:
-                self._offer(self._wrapped(core_stream))
-                return
             handler = bus.handler(core_stream.name)
-            if handler is None:
+            if handler is None and not (bus.serves or core_stream.name.startswith(OWN_PREFIX)):
+                self._offer(self._wrapped(core_stream))
+            elif handler is None:
                 core_stream.reset(NO_SUCH_SERVICE)
             # As many again may be busy still with what their ended stream brought; a peer that
             # opens and resets gets no further tasks out of it.

@@ -7,6 +7,7 @@ from dsoftbus.contracts import Address
 from dsoftbus_aio.connection import Connection
 
 Callback: TypeAlias = Callable[[], object]  # what it returns is not looked at
+Progress: TypeAlias = Callable[[int, int], object]  # bytes done, bytes in all
 Handler: TypeAlias = Callable[[Connection, Any], Awaitable[object]]  # connection, its BusStream
 
 class Listener(Protocol):

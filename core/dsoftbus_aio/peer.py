@@ -22,8 +22,9 @@ if False:  # for types
     from dsoftbus.service.directory import Offer
     from dsoftbus_aio.bus import BaseBus
     from dsoftbus_aio.connection import Connection
-    from dsoftbus_aio.contracts import Handler
+    from dsoftbus_aio.contracts import Handler, Progress
     from dsoftbus_aio.services.directory import OffersWatch
+    from dsoftbus_aio.services.share_listing import Shared
     from dsoftbus_aio.services.subscriptions import Updates
     from dsoftbus_aio.stream import BusStream
 
@@ -95,6 +96,43 @@ class Peer(ReconnectingSession):
         """Asks as `Connection.time` does, once there is a session."""
         connection, left_ms = await self._within(timeout_ms)
         return await connection.time(samples, left_ms)
+
+    async def send(
+        self,
+        path: "Any",
+        name: str = "",
+        replace: bool = False,
+        progress: "Progress | None" = None,
+        timeout_ms: int = _WAIT_MS,
+    ) -> "list[Shared]":
+        """Sends as `Connection.send` does, and goes on in the sessions to come; each may be
+        `timeout_ms` in coming."""
+        from dsoftbus_aio.services.share_asking import (
+            Sending,
+            lasting,  # only who moves files pays for it
+        )
+
+        errand = Sending(self._bus.local_files(), path, name, replace, progress)
+        return await lasting(self, errand, timeout_ms)
+
+    async def fetch(
+        self,
+        name: str,
+        folder: "Any" = ".",
+        replace: bool = False,
+        progress: "Progress | None" = None,
+        timeout_ms: int = _WAIT_MS,
+    ) -> "list[Shared]":
+        """Fetches as `Connection.fetch` does, and goes on as `send` does."""
+        from dsoftbus_aio.services.share_asking import Fetching, lasting  # as above
+
+        errand = Fetching(self._bus.local_files(), name, folder, replace, progress)
+        return await lasting(self, errand, timeout_ms)
+
+    async def files(self, pattern: str = "", timeout_ms: int = _WAIT_MS) -> "list[Shared]":
+        """Lists as `Connection.files` does, once there is a session."""
+        connection = await self.connected(timeout_ms)
+        return await connection.files(pattern)
 
     async def _within(self, timeout_ms: int) -> "tuple[Connection, int]":
         """The session, and how much of the time is left then; 0 is none, for both."""

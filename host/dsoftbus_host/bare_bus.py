@@ -40,6 +40,7 @@ from dsoftbus_host.links.serial_port import SerialPort
 from dsoftbus_host.links.tcp import Listener, connected
 from dsoftbus_host.links.udp import CallingPort, UdpPort
 from dsoftbus_host.runtime import Runtime
+from dsoftbus_host.storage.shared_folder import LocalFiles
 
 if TYPE_CHECKING:
     from dsoftbus.session.session import Session
@@ -218,6 +219,10 @@ class BareBus(BaseBus):
                 udp.refused.pop(connection, None)
 
         return await Race(host, port, deadline).run(attempt)
+
+    def local_files(self) -> LocalFiles:
+        """The files of this host, for shares."""
+        return LocalFiles()
 
     # What goes wrong
 

@@ -43,7 +43,7 @@ def place(path: Path, data: bytes, step: Callable[[str, Path], None] = os.replac
             file.flush()
             os.fsync(file.fileno())
         step(name, path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     finally:
         Path(name).unlink(missing_ok=True)
 
@@ -51,7 +51,7 @@ def place(path: Path, data: bytes, step: Callable[[str, Path], None] = os.replac
 def remove(path: Path) -> None:
     """Takes the file away, for good once this returns. Called within `writing`."""
     path.unlink(missing_ok=True)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def tidy(path: Path) -> None:
@@ -75,7 +75,7 @@ def _remains(path: Path) -> list[Path]:
     return [path.with_name(name) for name in os.listdir(path.parent) if ours.fullmatch(name)]
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """A new name is safe only once its folder is on the medium too."""
     if os.name != "posix":
         return

@@ -15,21 +15,11 @@ import stat
 from pathlib import Path
 from typing import BinaryIO
 
-from dsoftbus.base import file_names
 from dsoftbus_host.storage import secret_files
 
-NAME_MAX = 56  # bytes, folders included: of a stream's 64, less the longest prefix
-_DEEPEST = 8  # folders, and the file
 # Neither a link is followed, nor a pipe waited for.
 _FLAGS = ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY")
 _READ = os.O_RDONLY | sum(getattr(os, flag, 0) for flag in _FLAGS)
-
-
-def allowed(name: str) -> bool:
-    """Returns whether a peer may give a file this name, which may lead through folders."""
-    parts = name.split("/")
-    fits = len(name.encode(errors="replace")) <= NAME_MAX
-    return fits and len(parts) <= _DEEPEST and all(map(file_names.allowed, parts))
 
 
 def open_file(folder: Path, name: str) -> BinaryIO:
@@ -40,7 +30,7 @@ def open_file(folder: Path, name: str) -> BinaryIO:
     listed = _listed(folder, name)
     if listed is None or not listed.is_file(follow_symlinks=False):
         raise _absent(path)
-    file = os.fdopen(os.open(path, _READ), "rb")
+    file = os.fdopen(os.open(path, _READ), "rb", buffering=0)
     found = os.fstat(file.fileno())
     if not stat.S_ISREG(found.st_mode) or secret_files.is_one(found):
         file.close()

@@ -1,8 +1,8 @@
 """Files on their way: each is `.NAME.XXXXXXXX.part` until it is whole, and then NAME at once.
 
 Its writer holds its lock, which goes with the process, however that ends. So a file whose lock
-nobody holds has been left behind. No peer may give a file such a name: a name does not begin with
-a dot.
+nobody holds has been left behind: a peer's, `PartFile`, waits for the rest of its transfer, until
+it is stale. No peer may give a file such a name: a name does not begin with a dot.
 """
 
 from __future__ import annotations
@@ -14,24 +14,128 @@ import re
 import secrets
 import stat
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
+from dsoftbus.errors import FILE_EXISTS, SHARE_BUSY, LocalError
+from dsoftbus.service.share_names import part_name
+from dsoftbus_aio.services import share_files
+from dsoftbus_host.storage import secret_files
+from dsoftbus_host.storage.atomic_file import sync_folder
 from dsoftbus_host.storage.file_lock import try_lock
 
-_FORM = re.compile(r"\.(.+)\.[0-9a-f]{8}\.part", re.DOTALL)
+STALE_S = 7 * 24 * 3600
+_FORM = re.compile(r"\.(.+)\.[0-9a-z]{8}\.part", re.DOTALL)
 _TRIES = 16
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK)  # of a file system without
 # Neither a link is followed, nor a pipe waited for.
-_LOOK = os.O_RDONLY | sum(getattr(os, flag, 0) for flag in ("O_NOFOLLOW", "O_NONBLOCK"))
+_FLAGS = sum(getattr(os, flag, 0) for flag in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"))
+
+
+class PartFile(share_files.Part):
+    """What has come of the file at `path` from the peer of this id, to go on with.
+
+    Raises LocalError(SHARE_BUSY) while another writes it, OSError.
+    """
+
+    def __init__(self, path: Path, peer_id: str) -> None:
+        self._path = path
+        self._part = path.with_name(part_name(path.name, peer_id))
+        self._file = _held_open(self._part)
+        self.size = os.fstat(self._file.fileno()).st_size
+
+    def readinto(self, view: Any) -> int:
+        return self._file.readinto(view) or 0  # type: ignore[attr-defined] # it is a raw file
+
+    def seek(self, at: int) -> None:
+        self._file.seek(at)
+
+    def cut(self, offset: int) -> None:
+        self._file.truncate(offset)
+        self._file.seek(offset)
+        self.size = offset
+
+    def write(self, view: Any) -> None:
+        at = 0
+        while at < len(view):  # a full medium may take a part of it, and none of the rest
+            at += self._file.write(view[at:])
+        self.size += at
+
+    def store(self, replace: bool) -> None:
+        os.fsync(self._file.fileno())
+        if sys.platform == "win32":  # which moves no open file
+            self._file.close()
+        try:
+            _take_place(self._part, self._path, replace)
+        except FileExistsError:
+            raise LocalError(FILE_EXISTS, f"{self._path} is there by now") from None
+        self._file.close()
+        sync_folder(self._path.parent)
+
+    def keep(self) -> None:
+        if not self._file.closed:
+            if not self.size:
+                self.remove()
+            self._file.close()
+
+    def remove(self) -> None:
+        if not self._file.closed:
+            if sys.platform != "win32":  # while its lock is held; there it has to be closed first
+                self._unlink()
+            self._file.close()
+        if sys.platform == "win32":
+            self._unlink()
+
+    def _unlink(self) -> None:
+        with contextlib.suppress(OSError):
+            self._part.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        self.keep()
+
+
+def _held_open(part: Path) -> BinaryIO:
+    """The partial file at `part`, made if it has to be, with its lock."""
+    for _ in range(_TRIES):
+        handle = os.open(part, os.O_RDWR | os.O_CREAT | _FLAGS, 0o666)
+        file = os.fdopen(handle, "r+b", buffering=0)
+        try:
+            _check_own(file.fileno(), part)
+            if _is_current(handle, part):
+                return file  # type: ignore[return-value] # a raw file is as good
+        except BaseException:
+            file.close()
+            raise
+        file.close()  # another process has cleared or stored it, before this one had its lock
+    raise FileExistsError(errno.EEXIST, "no place for a partial file", str(part))
+
+
+def _check_own(handle: int, part: Path) -> None:
+    """A partial file is a file of this user's, and has no other name."""
+    found = os.fstat(handle)
+    plain = stat.S_ISREG(found.st_mode) and found.st_nlink <= 1 and _is_own(found)
+    if not plain or secret_files.is_one(found):
+        raise PermissionError(errno.EACCES, "no partial file of this user's", str(part))
+
+
+def _is_current(handle: int, part: Path) -> bool:
+    """Takes the lock; False where the file has another place by now. Raises
+    LocalError(SHARE_BUSY)."""
+    with contextlib.suppress(OSError):  # a file system without locks: nobody clears there
+        if not try_lock(handle):
+            raise LocalError(SHARE_BUSY, str(part))
+    try:
+        return os.path.samestat(os.fstat(handle), part.stat())
+    except FileNotFoundError:
+        return False
 
 
 @contextlib.contextmanager
-def arriving(path: Path, replace: bool = True) -> Iterator[BinaryIO]:
+def arriving(path: Path) -> Iterator[BinaryIO]:
     """A new file to write to, which takes the place of `path` at the end of the block; after an
-    exception there is none. Raises OSError: FileExistsError where there is one by then, but with
-    `replace`."""
+    exception there is none. Raises OSError."""
     part, file = _make(path)
     try:
         with file:
@@ -39,7 +143,7 @@ def arriving(path: Path, replace: bool = True) -> Iterator[BinaryIO]:
             file.flush()
             if sys.platform == "win32":  # which moves no open file
                 file.close()
-            _take_place(part, path, replace)
+            part.replace(path)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
@@ -68,20 +172,14 @@ def _rename_to_nothing(part: Path, path: Path) -> None:
         part.unlink()
 
 
-def clear(folder: Path, name: str | None = None) -> None:
-    """Removes what transfers to `folder` left there when they were cut off, of the file `name` or
-    of any; what another process is writing stays."""
-    with contextlib.suppress(OSError):  # it can wait for a better day
-        for entry in os.listdir(folder):
-            found = _FORM.fullmatch(entry)
-            if found and name in (None, found[1]):
-                _clear(folder / entry)
-
-
-def clear_all(folder: Path) -> None:
-    """The same in every folder below as well."""
-    for below, _, _ in os.walk(folder):
-        clear(Path(below))
+def clear_stale(folder: Path, older_s: float = STALE_S) -> None:
+    """Removes partial files in `folder`, at any depth, that nobody writes and that have not
+    changed for so long."""
+    before = time.time() - older_s
+    for below, _, names in os.walk(folder):
+        for name in names:
+            if _FORM.fullmatch(name):
+                _clear(Path(below, name), before)
 
 
 def _make(path: Path) -> tuple[Path, BinaryIO]:
@@ -103,12 +201,13 @@ def _held(handle: int, part: Path) -> bool:
         return True  # a file system without locks: nobody clears there
 
 
-def _clear(part: Path) -> None:
-    with contextlib.suppress(OSError):
-        handle = os.open(part, _LOOK)
+def _clear(part: Path, before: float) -> None:
+    with contextlib.suppress(OSError):  # it can wait for a better day
+        handle = os.open(part, os.O_RDONLY | _FLAGS)
         try:
             found = os.fstat(handle)
-            if stat.S_ISREG(found.st_mode) and _is_own(found) and try_lock(handle):
+            stale = stat.S_ISREG(found.st_mode) and found.st_mtime <= before
+            if stale and _is_own(found) and try_lock(handle):
                 part.unlink()
         finally:
             os.close(handle)

@@ -1,0 +1,247 @@
+"""The asking side of a share: files that programs here send and fetch (docs/share.md). Programs
+that do neither do not load this."""
+
+from dsoftbus.const import SHARE_STREAM
+from dsoftbus.errors import (
+    NO_SUCH_SERVICE,
+    STREAM_CANCELLED,
+    STREAM_REFUSED,
+    BusError,
+    LocalError,
+    PeerError,
+)
+from dsoftbus.service.share_messages import (
+    GET,
+    PREFIX,
+    PUT,
+    Request,
+    get_answer,
+    get_done,
+    get_marks,
+)
+from dsoftbus.service.share_names import allowed, is_wide
+from dsoftbus_aio.services.share_listing import Shared, listed
+from dsoftbus_aio.services.share_moving import Moving, denied, read_header, write_header
+from dsoftbus_aio.services.share_receiving import Receiving
+
+if False:  # for types
+    from collections.abc import Callable
+
+    from dsoftbus.contracts import Any
+    from dsoftbus_aio.connection import Connection
+    from dsoftbus_aio.contracts import Progress
+    from dsoftbus_aio.peer import Peer
+    from dsoftbus_aio.services.share_files import File, Files, Folder
+    from dsoftbus_aio.stream import BusStream
+
+_VAIN_MAX = 8  # sessions in a row that brought no byte: the transfer itself seems to end them
+
+
+async def put(
+    connection: "Connection",
+    file: "File",
+    name: str,
+    replace: bool,
+    told: "Callable[[int], None] | None" = None,
+    stream_name: str = SHARE_STREAM,
+) -> bytes:
+    """Stores `file`, which is open, with the peer as `name`, over a stream of this name; returns
+    its SHA-256. `told(bytes so far)` hears how far it is.
+
+    Raises PeerError as the peer refuses it, LocalError(SHARE_CHANGED); BusError, OSError.
+    """
+    request = Request(PUT, name)
+    request.size = file.size
+    request.replace = replace
+    moving = Moving(connection.bus.local_files(), await connection.open(stream_name))
+    moving.told = told
+    return await _within(moving.stream, _put(moving, file, request))
+
+
+async def _put(moving: Moving, file: "File", request: Request) -> bytes:
+    stream = moving.stream
+    await stream.write(request.header())
+    marks = get_marks(await read_header(stream))
+    sha = await moving.compared(file, marks)
+    offset = sha.agrees(marks)
+    await write_header(stream, offset)
+    digest = await moving.send(file, offset, sha)
+    await stream.finish()
+    get_done(await read_header(stream))
+    return digest
+
+
+async def get(
+    connection: "Connection",
+    folder: "Folder",
+    name: str,
+    replace: bool,
+    told: "Progress | None" = None,
+) -> Shared:
+    """Fetches the peer's file `name` into `folder`. `told(bytes so far, size)` hears how far it
+    is."""
+    coming = Receiving(connection.bus.local_files(), folder, connection, name, replace)
+    failure: BaseException | None = None
+    try:
+        stream = await connection.open(SHARE_STREAM)
+        return await _within(stream, _get(coming, stream, told))
+    except (BusError, OSError) as error:
+        failure = error
+        raise
+    finally:
+        coming.end(failure)
+
+
+async def _get(coming: Receiving, stream: "BusStream", told: "Progress | None") -> Shared:
+    request = Request(GET, coming.name)
+    request.marks = await coming.begin(stream)
+    await stream.write(request.header())
+    await stream.finish()
+    size, offset = get_answer(await read_header(stream), request.marks)
+    await coming.check_space(size)
+    so_far = None if told is None else lambda done: told(done, size)
+    return Shared(coming.name, size, await coming.take(offset, size, so_far))
+
+
+async def _within(stream: "BusStream", moved: "Any") -> "Any":
+    """Awaits `moved`; a failure resets the stream, with this side's reason."""
+    try:
+        found = await moved
+    except LocalError as error:
+        stream.reset(error.code)
+        raise
+    except BaseException:
+        stream.reset(STREAM_CANCELLED)
+        raise
+    stream.end_in_order()
+    return found
+
+
+class Errand:
+    """Files on their way to a peer or from it, over as many sessions as it takes; `moved` are
+    those that have arrived. `told(bytes so far, bytes in all)` hears of all together."""
+
+    def __init__(self, files: "Files", replace: bool, told: "Progress | None") -> None:
+        self.moved: list[Shared] = []
+        self.gained = 0  # bytes that it has come on, at most
+        self._files = files
+        self._replace = replace
+        self._told = told
+        self._left: list[Any] = []  # of files: (name, its place here, size)
+        self._before = 0  # bytes of `moved`
+        self._rest = 0  # bytes of what follows the first that is left
+
+    async def run(self, connection: "Connection") -> list[Shared]:
+        """Moves what is left, in this session; returns `moved`."""
+        while self._left:
+            self._rest = sum([job[2] for job in self._left[1:]])
+            shared = await self._move(connection, self._left[0])
+            self._left.pop(0)
+            self._before += shared.size
+            self.moved.append(shared)
+        return self.moved
+
+    async def _move(self, connection: "Connection", job: "Any") -> Shared:
+        raise NotImplementedError
+
+    def _tell(self, done: int, size: int) -> None:
+        """Of the first that is left, `done` bytes of `size` are there."""
+        self.gained = max(self.gained, self._before + done)
+        if self._told is not None:
+            self._told(self._before + done, self._before + size + self._rest)
+
+
+class Sending(Errand):
+    """What lies at `path`, a file or a folder. Raises LocalError(STREAM_REFUSED) for a name that
+    no peer takes; OSError."""
+
+    def __init__(
+        self, files: "Files", path: "Any", name: str, replace: bool, told: "Progress | None"
+    ) -> None:
+        super().__init__(files, replace, told)
+        self._left = files.own(path, name)
+        for job in self._left:
+            _check_name(job[0])
+
+    async def _move(self, connection: "Connection", job: "Any") -> Shared:
+        name, path, _ = job
+        _check_rules(connection, True, name)
+        file = self._files.open(path)
+        size = file.size
+        try:
+            digest = await put(
+                connection, file, name, self._replace, lambda done: self._tell(done, size)
+            )
+        finally:
+            file.close()
+        return Shared(name, size, digest)
+
+
+class Fetching(Errand):
+    """The peer's file `name`, or all that the pattern or the folder `name` has in it."""
+
+    def __init__(
+        self, files: "Files", name: str, folder: "Any", replace: bool, told: "Progress | None"
+    ) -> None:
+        super().__init__(files, replace, told)
+        self._name = name
+        self._folder = files.folder(folder)
+        self._found: list[Shared] | None = None  # once the peer's list is needed
+        if not is_wide(name):
+            self._left = [(_check_name(name), name, 0)]
+        else:
+            self._found = []
+
+    async def run(self, connection: "Connection") -> list[Shared]:
+        try:
+            await self._list(connection)
+            return await super().run(connection)
+        except PeerError as error:
+            if error.code != NO_SUCH_SERVICE or self._found is not None:
+                raise
+            self._found = []
+            if not await self._list(connection):
+                raise  # it is neither a file nor a folder
+        return await super().run(connection)
+
+    async def _list(self, connection: "Connection") -> bool:
+        """Asks for the list where it is needed and not here; False where it is empty."""
+        if self._found is None or self._left or self.moved:
+            return True
+        await listed(connection, self._name, self._found)
+        self._left = [(shared.name, shared.name, shared.size) for shared in self._found]
+        return bool(self._left)
+
+    async def _move(self, connection: "Connection", job: "Any") -> Shared:
+        _check_rules(connection, False, job[0])
+        return await get(connection, self._folder, job[0], self._replace, self._tell)
+
+
+async def lasting(peer: "Peer", errand: Errand, timeout_ms: int) -> list[Shared]:
+    """Runs `errand` in this session of `peer` and in those to come, each of which may be so long
+    in coming."""
+    vain = 0
+    while True:
+        connection = await peer.connected(timeout_ms)
+        before = errand.gained
+        try:
+            return await errand.run(connection)
+        except BusError:
+            if connection.cause is None:
+                raise
+            vain = 0 if errand.gained > before else vain + 1
+            if vain >= _VAIN_MAX:
+                raise
+
+
+def _check_name(name: str) -> str:
+    if not allowed(name):
+        raise LocalError(STREAM_REFUSED, name + " is no name for a peer's file")
+    return name
+
+
+def _check_rules(connection: "Connection", outgoing: bool, name: str) -> None:
+    """This node's own rules, for what its program does."""
+    code = denied(connection, outgoing, PREFIX + name)
+    if code:
+        raise LocalError(code, PREFIX + name)

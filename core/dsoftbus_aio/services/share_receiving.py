@@ -1,0 +1,117 @@
+"""A file that comes in, on either side: what there is of it already, and where it goes
+(docs/share.md)."""
+
+from dsoftbus.errors import FILE_EXISTS, SHARE_NO_SPACE, BusError, LocalError
+from dsoftbus.service.share_marks import FileHash, mark_offsets
+from dsoftbus.service.share_messages import PREFIX, SIZE_MAX
+from dsoftbus_aio.services.share_moving import Moving, code_of, may_know
+
+if False:  # for types
+    from collections.abc import Callable
+
+    from dsoftbus.contracts import Any
+    from dsoftbus_aio.connection import Connection
+    from dsoftbus_aio.services.share_files import File, Files, Folder, Part
+    from dsoftbus_aio.stream import BusStream
+
+MARK_STEP = 4096  # bytes: a page of a host, a block of flash
+
+
+class Receiving:
+    """The file `name` comes into `folder` from the peer of `connection`, once it is `begin`ned;
+    `end` comes after that, whatever has become of it.
+
+    Raises LocalError: STREAM_REFUSED where no file of that name may be, FILE_EXISTS where one is
+    that cannot be the peer's and may not be replaced, SHARE_BUSY, SHARE_NO_SPACE; OSError.
+    """
+
+    def __init__(
+        self, files: "Files", folder: "Folder", connection: "Connection", name: str, replace: bool
+    ) -> None:
+        self.name = name
+        self.replace = replace
+        self._files = files
+        self._folder = folder
+        self._connection = connection
+        self._there = folder.refusal(name) != 0
+        self._old: File | None = None  # what is there, where the peer may know of it
+        self._old_hash = FileHash()
+        self._part: Part | None = None
+        self._part_hash = FileHash()
+        if self._there and folder.refusal(name) != FILE_EXISTS:
+            raise LocalError(folder.refusal(name), name)
+
+    async def begin(self, stream: "BusStream", size: int = SIZE_MAX) -> "list[list[Any]]":
+        """The marks of what is here, for a peer whose file has `size` bytes, as far as that is
+        known."""
+        self._moving = Moving(self._files, stream)
+        if self._there and may_know(self._connection, PREFIX + self.name):
+            await self._look(size)
+        if self._there and not self.replace:
+            if self._old is None or size not in (self._old.size, SIZE_MAX):
+                raise LocalError(FILE_EXISTS, self.name)
+            return self._old_hash.marks()
+        part = self._part = self._folder.part(self.name, self._connection.peer_id)
+        if size != SIZE_MAX:
+            await self.check_space(size)
+        offsets = mark_offsets(min(part.size, size), MARK_STEP)
+        self._part_hash = await self._moving.hashed(part, offsets)
+        return self._marks()
+
+    async def _look(self, size: int) -> None:
+        old = self._folder.open(self.name)
+        if old.size > size:
+            old.close()
+            return
+        self._old = old
+        self._old_hash = await self._moving.hashed(old, [old.size] if old.size else [])
+
+    def _marks(self) -> "list[list[Any]]":
+        marks = self._old_hash.marks()
+        known = [mark[0] for mark in marks]
+        marks += [mark for mark in self._part_hash.marks() if mark[0] not in known]
+        return sorted(marks, key=_falling)
+
+    async def check_space(self, size: int) -> None:
+        """Raises LocalError(SHARE_NO_SPACE) where a file of `size` bytes has no room."""
+        there = self._part.size if self._part is not None else size
+        if self._folder.free() < size - there:
+            await self._files.aside(self._folder.clear_stale)
+            if self._folder.free() < size - there:
+                raise LocalError(SHARE_NO_SPACE, self.name)
+
+    async def take(
+        self, offset: int, size: int, told: "Callable[[int], None] | None" = None
+    ) -> bytes:
+        """Takes the bytes from `offset` on, one that the peer took of the marks, and stores the
+        file; returns its SHA-256."""
+        self._moving.told = told
+        old = self._old
+        if old is not None and old.size == offset == size:
+            digest = self._old_hash.digest()
+            await self._moving.check_digest(digest)
+            return digest
+        part = self._part
+        if part is None:
+            raise LocalError(FILE_EXISTS, self.name)
+        sha = self._part_hash
+        if old is not None and old.size == offset:
+            await self._moving.copied(old, part)
+            sha = self._old_hash
+        digest = await self._moving.receive(part, offset, size, sha)
+        await self._files.aside(part.store, self.replace)
+        return digest
+
+    def end(self, error: "BaseException | None") -> None:
+        """Closes what is open. What is partial stays for another time, unless space was
+        lacking."""
+        if self._old is not None:
+            self._old.close()
+        if self._part is not None:
+            if isinstance(error, (BusError, OSError)) and code_of(error) == SHARE_NO_SPACE:
+                self._part.remove()
+            self._part.keep()
+
+
+def _falling(mark: "list[Any]") -> int:
+    return -mark[0]  # type: ignore[no-any-return] # an offset
