@@ -32,9 +32,9 @@ if False:  # for types
     from dsoftbus.service.clock import ClockSample
     from dsoftbus.service.directory import Offer
     from dsoftbus_aio.bus import BaseBus
+    from dsoftbus_aio.contracts import Progress
     from dsoftbus_aio.services.answering import Answering
     from dsoftbus_aio.services.calls import Calling, Parts
-    from dsoftbus_aio.contracts import Progress
     from dsoftbus_aio.services.directory import OffersWatch
     from dsoftbus_aio.services.share_listing import Shared
     from dsoftbus_aio.services.subscriptions import SubscribingLine, Updates

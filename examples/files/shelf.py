@@ -10,13 +10,13 @@ import asyncio
 
 from settings import HOST, PEER, PORT
 
-from dsoftbus_mpy import BareBus, entropy, files, folder, key_file
+from dsoftbus_mpy import BareBus, entropy, folder, key_file
 
 
 async def main():
     key = key_file.load_or_make("dsoftbus.key", entropy.source())
     async with BareBus(key, "shelf", allow=[PEER]) as bus:
-        files.FileService(bus, folder.make("shelf"))  # a folder for that and nothing else
+        bus.share(folder.make("shelf"))  # a folder for that and nothing else
         print("listening", await bus.listen(HOST, PORT), bus.public.hex())
         await asyncio.Event().wait()
 

@@ -1,6 +1,6 @@
 """Advice for a rule that matches no name a node knows; imported where people write rules.
 
-Streams are `file/NAME`, and a rule for `file` is a good rule that matches none of them. The names
+Files are `share/NAME`, and a rule for `share` is a good rule that matches none of them. The names
 that count are those of the services that come with dsoftbus and those that the node itself has
 offered or asked for; names in other rules do not, or a mistake would excuse the next one.
 """
@@ -11,7 +11,7 @@ if False:  # for types
     from collections.abc import Iterable
 
 
-BUILT_IN = ("file/*", "replace/*", "fetch/*", "echo", DATAGRAMS, "update", "logs", "console")
+BUILT_IN = ("share/*", "replace/*", "echo", DATAGRAMS, "update", "logs", "console")
 OWN = ("call/dsoftbus/time",)  # of every host, and hardly what somebody meant
 _SERVICES = ("call/", "topic/")  # stand before the names of services, and are left out often
 _APART = 2  # letters, in which a name may differ from what was meant

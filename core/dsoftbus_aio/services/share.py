@@ -163,9 +163,7 @@ class Sharing:
 
     async def _store(self, storing: "_Storing", request: "Request") -> None:
         connection, stream = storing.connection, storing.stream
-        coming = Receiving(
-            self._files, self._folder, connection, request.name, request.replace
-        )
+        coming = Receiving(self._files, self._folder, connection, request.name, request.replace)
         failure: BaseException | None = None
         try:
             await self._claim(storing, request)

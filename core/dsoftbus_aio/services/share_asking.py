@@ -44,21 +44,24 @@ async def put(
     replace: bool,
     told: "Callable[[int], None] | None" = None,
     stream_name: str = SHARE_STREAM,
-) -> bytes:
-    """Stores `file`, which is open, with the peer as `name`, over a stream of this name; returns
-    its SHA-256. `told(bytes so far)` hears how far it is.
+) -> Shared:
+    """Stores `file`, which is open, with the peer as `name`, over a stream of `stream_name`.
+    `told(bytes so far)` hears how far it is.
 
     Raises PeerError as the peer refuses it, LocalError(SHARE_CHANGED); BusError, OSError.
     """
     request = Request(PUT, name)
     request.size = file.size
     request.replace = replace
-    moving = Moving(connection.bus.local_files(), await connection.open(stream_name))
+    stream = await connection.open(stream_name)
+    moving = Moving(connection.bus.local_files(), stream)
     moving.told = told
-    return await _within(moving.stream, _put(moving, file, request))
+    stream.name = PREFIX + name  # for its errors
+    moved: Shared = await _within(stream, _put(moving, file, request))
+    return moved
 
 
-async def _put(moving: Moving, file: "File", request: Request) -> bytes:
+async def _put(moving: Moving, file: "File", request: Request) -> Shared:
     stream = moving.stream
     await stream.write(request.header())
     marks = get_marks(await read_header(stream))
@@ -68,7 +71,7 @@ async def _put(moving: Moving, file: "File", request: Request) -> bytes:
     digest = await moving.send(file, offset, sha)
     await stream.finish()
     get_done(await read_header(stream))
-    return digest
+    return Shared(request.name, file.size, digest, file.size - offset)
 
 
 async def get(
@@ -84,6 +87,7 @@ async def get(
     failure: BaseException | None = None
     try:
         stream = await connection.open(SHARE_STREAM)
+        stream.name = PREFIX + name
         return await _within(stream, _get(coming, stream, told))
     except (BusError, OSError) as error:
         failure = error
@@ -99,8 +103,19 @@ async def _get(coming: Receiving, stream: "BusStream", told: "Progress | None") 
     await stream.finish()
     size, offset = get_answer(await read_header(stream), request.marks)
     await coming.check_space(size)
-    so_far = None if told is None else lambda done: told(done, size)
-    return Shared(coming.name, size, await coming.take(offset, size, so_far))
+    digest = await coming.take(offset, size, None if told is None else _Of(size, told).tell)
+    return Shared(coming.name, size, digest, size - offset)
+
+
+class _Of:
+    """Tells how much of `size` bytes is there."""
+
+    def __init__(self, size: int, told: "Progress") -> None:
+        self._size = size
+        self._told = told
+
+    def tell(self, done: int) -> None:
+        self._told(done, self._size)
 
 
 async def _within(stream: "BusStream", moved: "Any") -> "Any":
@@ -123,7 +138,9 @@ class Errand:
 
     def __init__(self, files: "Files", replace: bool, told: "Progress | None") -> None:
         self.moved: list[Shared] = []
-        self.gained = 0  # bytes that it has come on, at most
+        self._gained = 0  # bytes that it has come on, at most
+        self._gained_before = 0  # when a session of it last ended
+        self._vain = 0  # sessions in a row that brought nothing
         self._files = files
         self._replace = replace
         self._told = told
@@ -141,12 +158,18 @@ class Errand:
             self.moved.append(shared)
         return self.moved
 
+    def goes_on(self) -> bool:
+        """Its session has ended; returns whether another one is worth while."""
+        self._vain = 0 if self._gained > self._gained_before else self._vain + 1
+        self._gained_before = self._gained
+        return self._vain < _VAIN_MAX
+
     async def _move(self, connection: "Connection", job: "Any") -> Shared:
         raise NotImplementedError
 
     def _tell(self, done: int, size: int) -> None:
         """Of the first that is left, `done` bytes of `size` are there."""
-        self.gained = max(self.gained, self._before + done)
+        self._gained = max(self._gained, self._before + done)
         if self._told is not None:
             self._told(self._before + done, self._before + size + self._rest)
 
@@ -169,12 +192,11 @@ class Sending(Errand):
         file = self._files.open(path)
         size = file.size
         try:
-            digest = await put(
+            return await put(
                 connection, file, name, self._replace, lambda done: self._tell(done, size)
             )
         finally:
             file.close()
-        return Shared(name, size, digest)
 
 
 class Fetching(Errand):
@@ -199,7 +221,7 @@ class Fetching(Errand):
         except PeerError as error:
             if error.code != NO_SUCH_SERVICE or self._found is not None:
                 raise
-            self._found = []
+            self._found, self._left = [], []
             if not await self._list(connection):
                 raise  # it is neither a file nor a folder
         return await super().run(connection)
@@ -220,17 +242,12 @@ class Fetching(Errand):
 async def lasting(peer: "Peer", errand: Errand, timeout_ms: int) -> list[Shared]:
     """Runs `errand` in this session of `peer` and in those to come, each of which may be so long
     in coming."""
-    vain = 0
     while True:
         connection = await peer.connected(timeout_ms)
-        before = errand.gained
         try:
             return await errand.run(connection)
         except BusError:
-            if connection.cause is None:
-                raise
-            vain = 0 if errand.gained > before else vain + 1
-            if vain >= _VAIN_MAX:
+            if connection.cause is None or not errand.goes_on():
                 raise
 
 

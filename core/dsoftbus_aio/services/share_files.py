@@ -1,8 +1,8 @@
 """The files of a machine as shares need them: the part of `share` that a port supplies.
 
-These classes are the contract; `bus.local_files()` gives a port's `Files`. Ports write their own, with
-the same methods and arguments, and a test compares them. All may raise OSError, which a share tells
-its peer as `share.no_space` where the medium is full (ENOSPC, EDQUOT), else as
+These classes are the contract; `bus.local_files()` gives a port's `Files`. Ports write their own,
+with the same methods and arguments, and a test compares them. All may raise OSError, which a share
+tells its peer as `share.no_space` where the medium is full (ENOSPC, EDQUOT), else as
 `stream.reset.refused`. Names are paths with `/` that `share_names.allowed` has let through;
 `Folder` decides what they mean on this machine.
 """

@@ -17,13 +17,15 @@ if False:  # for types
 
 
 class Shared:
-    """A file of a share: its name there, its size in bytes, and, of one that was moved, its
-    SHA-256 (else b"")."""
+    """A file of a share: its name there and its size in bytes. Of one that was moved, its SHA-256
+    (else b""), and how many bytes of it were sent in the session that brought the last of them: 0
+    where the file was there already."""
 
-    def __init__(self, name: str, size: int, digest: bytes = b"") -> None:
+    def __init__(self, name: str, size: int, digest: bytes = b"", sent: int = 0) -> None:
         self.name = name
         self.size = size
         self.digest = digest
+        self.sent = sent
 
 
 async def answer(

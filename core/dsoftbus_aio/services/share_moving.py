@@ -1,7 +1,5 @@
 """The bytes of a transfer, and what both sides say around them (docs/share.md)."""
 
-import errno
-
 from dsoftbus.errors import (
     MALFORMED,
     SHARE_CHANGED,
@@ -30,7 +28,7 @@ if False:  # for types
     from dsoftbus_aio.stream import BusStream
 
 
-_NO_SPACE = (errno.ENOSPC, 122)  # 122 is EDQUOT, which MicroPython does not name
+_NO_SPACE = (28, 122)  # ENOSPC, EDQUOT, which MicroPython does not name
 
 
 async def read_header(stream: "BusStream") -> "Any":
@@ -60,7 +58,7 @@ def code_of(error: Exception) -> int:
     if isinstance(error, BusError):
         return error.code
     if isinstance(error, OSError):
-        return SHARE_NO_SPACE if error.args[:1][0] in _NO_SPACE else STREAM_REFUSED
+        return SHARE_NO_SPACE if error.errno in _NO_SPACE else STREAM_REFUSED
     return STREAM_CANCELLED
 
 

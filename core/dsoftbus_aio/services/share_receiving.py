@@ -114,4 +114,4 @@ class Receiving:
 
 
 def _falling(mark: "list[Any]") -> int:
-    return -mark[0]  # type: ignore[no-any-return] # an offset
+    return -mark[0]

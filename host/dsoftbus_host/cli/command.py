@@ -36,6 +36,7 @@ from dsoftbus_host.cli.board import board
 from dsoftbus_host.cli.board import files as board_files
 from dsoftbus_host.cli.board import rom as board_rom
 from dsoftbus_host.cli.common import (
+    BYTES,
     HELP,
     PORT,
     Commands,
@@ -98,6 +99,12 @@ def show_id(key_path: Path, as_json: bool) -> None:
     help="Where peers store and fetch files: a folder for that and nothing else.",
 )
 @click.option(
+    "--quota",
+    type=BYTES,
+    metavar="BYTES",
+    help="How much may lie in it, in bytes or as 500M, 20G.",
+)
+@click.option(
     "--allow",
     multiple=True,
     metavar="KEY",
@@ -111,6 +118,7 @@ def serve(
     port: int,
     name: str,
     folder: Path | None,
+    quota: int | None,
     allow: tuple[str, ...],
     anyone: bool,
 ) -> None:
@@ -125,7 +133,7 @@ def serve(
     allowed = [address.public_key(text) for text in allow]
     key = next_key.load(place.key_path)
     with serving_note.held(place.key_path) as note:
-        serving = _Serving(folder, note)
+        serving = _Serving(folder, quota, note)
         if not allowed and not anyone:
             event_loop.run(_serve_paired(place, name, host, port, serving))
             return
@@ -138,11 +146,12 @@ class _Serving(NamedTuple):
     """The folder that is served, and the note of it for `dsoftbus status`."""
 
     folder: Path
+    quota: int | None
     note: serving_note.ServingNote
 
     def begin(self, bus: BareBus, port: int) -> None:
         log = functools.partial(serve_log.say_transfer, self.folder)
-        files.FileService(bus, self.folder, log)
+        bus.share(self.folder, self.quota, log)
         files.serve_echo(bus)
         folder = str(self.folder.resolve())
         console.print(f"{bus.id} serves {folder}")
@@ -173,7 +182,7 @@ async def _serve_paired(
             elif event.kind == EV_DENIED:
                 serve_log.say_denied(event, bus.guard.store)
 
-        services = ("file", "fetch", "echo")
+        services = ("share", "echo")
         async with place.bus(on_event, name, host=host, port=port, services=services) as bus:
             place.ask(bus)
             serving.begin(bus, bus.port)
@@ -203,6 +212,7 @@ _OTHERS = (
     publish.publish,
     transfer.send,
     transfer.fetch,
+    transfer.ls,
     sim.sim,
     board.board,
     bridge.bridge,

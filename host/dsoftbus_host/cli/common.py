@@ -6,6 +6,7 @@ import contextlib
 import functools
 import json
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -76,6 +77,22 @@ grant_option = functools.partial(
 )
 HELP = {"help_option_names": ["-h", "--help"]}
 PORT = click.IntRange(0, 65535)
+
+
+class Bytes(click.ParamType):  # type: ignore[type-arg] # of newer versions of click
+    """A number of bytes: `500000000`, `500M`, `20G`."""
+
+    name = "bytes"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> int:
+        found = re.fullmatch(r"(\d+)([KMGT]?)B?", str(value), re.IGNORECASE | re.ASCII)
+        if not found:
+            self.fail(f"{value!r} is no number of bytes, as 500000000, 500M or 20G are")
+        unit: int = 1000 ** " KMGT".index(found[2].upper() or " ")
+        return int(found[1]) * unit
+
+
+BYTES = Bytes()
 DEBUG = "DSOFTBUS_DEBUG"  # in the environment: a fault shows its traceback
 CALL_STATUS = 3  # the peer was there, and the call has no value
 FAULT_STATUS = 70  # EX_SOFTWARE of sysexits.h

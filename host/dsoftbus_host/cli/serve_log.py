@@ -8,13 +8,13 @@ from pathlib import Path
 from dsoftbus.errors import NOT_PAIRED, OUTSIDE_ACL, label
 from dsoftbus.mux.events import NodeEvent
 from dsoftbus.trust.store import TrustStore
+from dsoftbus_aio.services.share import Transfer
 from dsoftbus_host.cli.common import console, short_id
 from dsoftbus_host.cli.terminal import words
-from dsoftbus_host.files import Transfer
 
 TIME = "%Y-%m-%d %H:%M:%S"
-_DONE = {"file": "stored {} from {}", "replace": "replaced {} from {}", "fetch": "sent {} to {}"}
-_TRIED = {"file": "store", "replace": "replace", "fetch": "fetch"}
+_DONE = {"put": "stored {} from {}", "get": "sent {} to {}"}
+_TRIED = {"put": "store", "get": "fetch", "list": "list"}
 # As seen from here; the peer reads `words`.
 _DENIED = {NOT_PAIRED: "is not paired with this node", OUTSIDE_ACL: "no rule grants it that"}
 
@@ -28,10 +28,12 @@ def say_transfer(folder: Path, transfer: Transfer) -> None:
     """Says how a transfer ended that a peer began. Its files lie in `folder`."""
     who = f"{transfer.peer_name or '-'} ({short_id(transfer.peer_id)})"
     if transfer.code:
-        verb = _TRIED[transfer.verb]
+        verb = "replace" if transfer.replace else _TRIED[transfer.verb]
         why = words.reason(transfer.code, "this node")
         say(f"refused {who}, who wanted to {verb} {transfer.name}: {why}")
         return
+    if transfer.verb not in _DONE:
+        return  # a list changes nothing
     size = (folder / transfer.name).stat().st_size
     say(_DONE[transfer.verb].format(f"{transfer.name} ({size} bytes)", who))
 

@@ -31,7 +31,8 @@ _FORM = re.compile(r"\.(.+)\.[0-9a-z]{8}\.part", re.DOTALL)
 _TRIES = 16
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK)  # of a file system without
 # Neither a link is followed, nor a pipe waited for.
-_FLAGS = sum(getattr(os, flag, 0) for flag in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"))
+_NAMES = ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY")
+_FLAGS = sum(getattr(os, flag, 0) for flag in _NAMES)
 
 
 class PartFile(share_files.Part):
@@ -104,7 +105,7 @@ def _held_open(part: Path) -> BinaryIO:
         try:
             _check_own(file.fileno(), part)
             if _is_current(handle, part):
-                return file  # type: ignore[return-value] # a raw file is as good
+                return file
         except BaseException:
             file.close()
             raise

@@ -114,7 +114,7 @@ def opened(path: Path) -> BinaryIO:
     if secret_files.is_one(os.fstat(file.fileno())):
         file.close()
         raise LocalError(STREAM_REFUSED, f"{path} is this node's own, and for no peer")
-    return file  # type: ignore[return-value] # a raw file is as good
+    return file
 
 
 def files_in(folder: Path) -> tuple[list[tuple[str, Path]], list[str]]:
@@ -146,9 +146,13 @@ def _listing(folder: Path, above: str, pattern: str, after: str) -> Iterator[tup
         if entry.is_dir(follow_symlinks=False):
             if _leads(name, pattern, after):
                 yield from _listing(folder / entry.name, name + "/", pattern, after)
-        elif name > after and entry.is_file(follow_symlinks=False):
-            if share_names.allowed(name) and share_names.matches(pattern, name):
-                yield name, entry.stat(follow_symlinks=False).st_size
+        elif name > after and _is_listed(entry, name, pattern):
+            yield name, entry.stat(follow_symlinks=False).st_size
+
+
+def _is_listed(entry: os.DirEntry[str], name: str, pattern: str) -> bool:
+    plain = entry.is_file(follow_symlinks=False)
+    return plain and share_names.allowed(name) and share_names.matches(pattern, name)
 
 
 def _leads(name: str, pattern: str, after: str) -> bool:

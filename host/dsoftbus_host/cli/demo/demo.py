@@ -30,7 +30,6 @@ from dsoftbus.errors import (
 from dsoftbus.identity import device_id
 from dsoftbus.record.records import record
 from dsoftbus_aio.connection import Connection
-from dsoftbus_host import files
 from dsoftbus_host.address import Address
 from dsoftbus_host.bare_bus import BareBus
 from dsoftbus_host.cli.demo.trust import Story
@@ -137,13 +136,15 @@ async def _transfer(console: Console, connection: Connection, folder: Path) -> N
     source.write_bytes(os.urandom(FILE_BYTES))
     expected = hashlib.sha256(source.read_bytes()).digest()
     start = time.perf_counter()
-    _compare(await files.send(connection, source, replace=True), expected)
+    [sent] = await connection.send(source, replace=True)
+    _compare(sent.digest, expected)
     _compare(_digest(folder / "board" / source.name), expected)
     _report(console, "to the board", start, expected)
     back = folder / "back"
     back.mkdir(exist_ok=True)
     start = time.perf_counter()
-    _compare(await files.fetch(connection, source.name, back, replace=True), expected)
+    [fetched] = await connection.fetch(source.name, back, replace=True)
+    _compare(fetched.digest, expected)
     _compare(_digest(back / source.name), expected)
     _report(console, "and back", start, expected)
 
