@@ -49,9 +49,9 @@ FLOORS = {
     "dsoftbus_host": (
         "address clock crypto display interrupt other_key",
         "contained event_loop storage",
-        "links key_file runtime",
+        "links key_file runtime files",
         "bare_bus board upkeep discovery",
-        "files bus bridge",
+        "bus bridge",
         "cli",
     ),
     "dsoftbus_mpy": (

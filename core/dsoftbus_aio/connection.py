@@ -168,8 +168,9 @@ class Connection:
         progress: "Progress | None" = None,
     ) -> "list[Shared]":
         """Stores the file at `path`, or all of the folder there, with the peer, as `name` or under
-        its own name, and in place of files that the peer has only with `replace`. What was cut in
-        an earlier session goes on where it stopped; what the peer has already is not sent.
+        its own name, and in place of files that the peer has only with `replace`. A transfer that
+        was cut in an earlier session goes on where it stopped; a file that the peer has already is
+        not sent.
 
         `progress(done, size)` hears of bytes, of all files together. Raises PeerError as the peer
         refuses (docs/share.md), LocalError(STREAM_REFUSED) for a name that no peer takes and for

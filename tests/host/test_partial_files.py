@@ -1,4 +1,5 @@
-"""Remains of transfers that were cut off are cleared, and nothing else: real processes."""
+"""Remains of transfers that were cut off are cleared when they are stale, and nothing else: real
+processes."""
 
 import os
 import signal
@@ -50,18 +51,16 @@ def test_what_a_killed_process_left_is_cleared(tmp_path):
     for name in ("one", "two", "new\nline"):
         assert Writer(tmp_path / name).killed() == -signal.SIGKILL
     assert len(os.listdir(tmp_path)) == 3
-    partial_files.clear(tmp_path, "one")
-    assert len(os.listdir(tmp_path)) == 2
-    partial_files.clear(tmp_path)
+    partial_files.clear_stale(tmp_path, 0)
     assert os.listdir(tmp_path) == []
 
 
 def test_what_another_process_writes_stays(tmp_path):
     writer = Writer(tmp_path / "one")
-    partial_files.clear(tmp_path)
+    partial_files.clear_stale(tmp_path, 0)
     with partial_files.arriving(tmp_path / "one") as file:
         file.write(b"of mine")
-        partial_files.clear(tmp_path)  # one's own, too
+        partial_files.clear_stale(tmp_path, 0)  # one's own, too
     assert (tmp_path / "one").read_bytes() == b"of mine"
     assert writer.go_on() == 0
     assert (tmp_path / "one").read_bytes() == b"half and half"
@@ -96,7 +95,7 @@ def test_files_of_others_stay(tmp_path):
     (tmp_path / ".folder.01234567.part").mkdir()
     os.mkfifo(tmp_path / ".pipe.01234567.part")
     before = sorted(os.listdir(tmp_path))
-    partial_files.clear(tmp_path)
+    partial_files.clear_stale(tmp_path, 0)
     assert sorted(os.listdir(tmp_path)) == before
     assert away.read_bytes() == b"kept"
 
@@ -106,12 +105,12 @@ def test_a_file_of_another_user_stays(tmp_path):
     other = tmp_path / ".one.01234567.part"
     other.write_bytes(b"kept")
     os.chown(other, 12345, 12345)
-    partial_files.clear(tmp_path)
+    partial_files.clear_stale(tmp_path, 0)
     assert other.exists()
 
 
 def test_a_folder_that_is_not_there_is_no_failure(tmp_path):
-    partial_files.clear(tmp_path / "absent")
+    partial_files.clear_stale(tmp_path / "absent", 0)
 
 
 def test_a_file_that_is_cleared_before_it_has_its_lock_is_made_again(tmp_path, monkeypatch):
@@ -150,5 +149,5 @@ def test_a_file_system_without_locks_takes_files_and_nothing_is_cleared_there(
     left.write_bytes(b"half")
     with partial_files.arriving(tmp_path / "one") as file:
         file.write(b"whole")
-    partial_files.clear(tmp_path)
+    partial_files.clear_stale(tmp_path, 0)
     assert sorted(os.listdir(tmp_path)) == [left.name, "one"]

@@ -8,12 +8,13 @@ import pytest
 from backend import run
 from dsoftbus.const import HOST as LIMITS
 from dsoftbus.errors import BAD_ARGUMENT, NO_SUCH_SERVICE, STREAM_REFUSED, LocalError
-from dsoftbus_host import files, key_file
+from dsoftbus_host import key_file
 from dsoftbus_host.bare_bus import ANYONE, BareBus
 from dsoftbus_host.storage import folder, secret_files
 from dsoftbus_host.storage.trust_file import StoreFile
 from dsoftbus_host.upkeep import next_key
 from node_pair import HOST, A, B, refused
+from shared import asked
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +35,7 @@ def refuses(served: Path) -> str:
     """Returns the message of a service that will not serve this folder."""
     bus = BareBus(A)
     with pytest.raises(LocalError) as caught:
-        files.FileService(bus, served)
+        bus.share(served)
     assert caught.value.code == BAD_ARGUMENT
     assert "folder of their own" in str(caught.value)
     return str(caught.value)
@@ -51,7 +52,7 @@ def test_a_folder_above_that_of_the_key_is_not_served(tmp_path):
     for served in (tmp_path, tmp_path / "a", tmp_path / "a/b"):
         refuses(served)
     (tmp_path / "a/b/files").mkdir()
-    files.FileService(BareBus(A), tmp_path / "a/b/files")
+    BareBus(A).share(tmp_path / "a/b/files")
 
 
 def test_a_folder_with_the_trust_store_in_it_is_not_served_before_there_is_one(tmp_path):
@@ -122,7 +123,7 @@ def peer_of(served: Path, test) -> None:
     async def main():
         async with BareBus(A, allow=ANYONE) as server, BareBus(B) as client:
             server.on_error = lambda error: None  # that a store fails is what this is about
-            files.FileService(server, served)
+            server.share(served)
             port = await server.listen(HOST)
             await test(await client.connect(HOST, port, server.public))
 
@@ -150,11 +151,8 @@ def test_what_leads_out_of_the_folder_is_neither_read_nor_replaced(served, key_p
     async def test(session):
         for name in names:
             (tmp_path / "got").mkdir(exist_ok=True)
-            await refused(NO_SUCH_SERVICE, files.fetch(session, name, tmp_path / "got"))
-            stream = await session.open("file/" + name)
-            await stream.write(b"\0\0\0\x04evil")
-            await stream.finish()
-            await refused(STREAM_REFUSED, stream.read())
+            await refused(NO_SUCH_SERVICE, session.fetch(name, tmp_path / "got"))
+            await refused(STREAM_REFUSED, (await asked(session, "put", name, 4, True)).read())
 
     peer_of(served, test)
     assert {path: path.read_bytes() for path in key_path.parent.iterdir()} == before
@@ -213,8 +211,8 @@ def test_what_is_fetched_replaces_no_secret(tmp_path, served, name):
 
     async def test(session):
         with pytest.raises(PermissionError):
-            await files.fetch(session, name, own)
-        await files.fetch(session, name, tmp_path)  # elsewhere it is a file like any other
+            await session.fetch(name, own)
+        await session.fetch(name, tmp_path)  # elsewhere it is a file like any other
 
     peer_of(served, test)
     assert (own / "node.key").read_bytes() == before
@@ -226,7 +224,7 @@ def test_nothing_is_fetched_into_the_folder_of_settings(tmp_path, served, settin
 
     async def test(session):
         with pytest.raises(PermissionError):
-            await files.fetch(session, "harmless", settings)
+            await session.fetch("harmless", settings)
 
     peer_of(served, test)
     assert os.listdir(settings) == []
@@ -238,8 +236,8 @@ def test_no_secret_is_sent(tmp_path, served, key_path):
 
     async def test(session):
         for name in (key_path, key_path.with_name("node.key.next"), tmp_path / "link"):
-            await refused(STREAM_REFUSED, files.send(session, name))
-        await refused(STREAM_REFUSED, files.send(session, tmp_path / "hard"))
+            await refused(STREAM_REFUSED, session.send(name))
+        await refused(STREAM_REFUSED, session.send(tmp_path / "hard"))
 
     peer_of(served, test)
     assert os.listdir(served) == []

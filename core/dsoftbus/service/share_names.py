@@ -21,10 +21,10 @@ _PART = ".part"
 
 def allowed(name: str) -> bool:
     """Returns whether a file that is shared may have this name."""
-    if not name or len(name) > NAME_MAX or len(name.encode()) > NAME_MAX:
-        return False
     parts = name.split("/")
-    return len(parts) <= PARTS_MAX and all(file_names.allowed(part) for part in parts)
+    if len(name) > NAME_MAX or len(parts) > PARTS_MAX:
+        return False
+    return all(file_names.allowed(part) for part in parts) and len(name.encode()) <= NAME_MAX
 
 
 def is_pattern(text: str) -> bool:

@@ -1,7 +1,7 @@
 """The serving side of a share: a folder where peers store files, fetch and list them
 (docs/share.md). Programs that share nothing do not load this."""
 
-from dsoftbus.const import SHARE_STREAM
+from dsoftbus.const import EV_RESET, SHARE_STREAM
 from dsoftbus.errors import (
     BAD_STATE,
     NO_SUCH_SERVICE,
@@ -55,7 +55,7 @@ class Transfer:
 
 
 class Sharing:
-    """What `bus.share` begins: see there. One for each bus."""
+    """Serves the folder at `path`: see `BaseBus.share`. A bus has one."""
 
     def __init__(
         self,
@@ -148,7 +148,7 @@ class Sharing:
             self._ended.set()
 
     async def _make_way(self, connection: "Connection", name: str) -> None:
-        """Of two who store one file, the second is refused; but a peer that has come back goes on
+        """The second of two who store one file is refused; but a peer that has come back goes on
         where its own old session stopped."""
         storing = self._storing.get(name)
         if storing is None:
@@ -156,6 +156,7 @@ class Sharing:
         if storing.connection is connection or storing.connection.peer_id != connection.peer_id:
             raise LocalError(SHARE_BUSY, name)
         storing.stream.reset(SHARE_BUSY)
+        storing.stream.notify(EV_RESET)  # its handler waits for what the peer sends
         while self._storing.get(name) is storing:
             await self._ended.change()
         if name in self._storing:

@@ -168,15 +168,15 @@ class Errand:
         raise NotImplementedError
 
     def _tell(self, done: int, size: int) -> None:
-        """Of the first that is left, `done` bytes of `size` are there."""
+        """`done` bytes of `size` are there, of the first file that is left."""
         self._gained = max(self._gained, self._before + done)
         if self._told is not None:
             self._told(self._before + done, self._before + size + self._rest)
 
 
 class Sending(Errand):
-    """What lies at `path`, a file or a folder. Raises LocalError(STREAM_REFUSED) for a name that
-    no peer takes; OSError."""
+    """Stores what lies at `path`, a file or a folder. Raises LocalError(STREAM_REFUSED) for a name
+    that no peer takes; OSError."""
 
     def __init__(
         self, files: "Files", path: "Any", name: str, replace: bool, told: "Progress | None"
@@ -200,7 +200,7 @@ class Sending(Errand):
 
 
 class Fetching(Errand):
-    """The peer's file `name`, or all that the pattern or the folder `name` has in it."""
+    """Fetches the peer's file `name`, or all that the pattern or the folder `name` has in it."""
 
     def __init__(
         self, files: "Files", name: str, folder: "Any", replace: bool, told: "Progress | None"

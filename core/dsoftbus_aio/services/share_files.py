@@ -45,8 +45,8 @@ class Part(File):
         raise NotImplementedError
 
     def write(self, view: "Data") -> None:
-        """Adds all of `view`. What it has added survives this program's end; a board's reset costs
-        at most 16 KB of it."""
+        """Adds all of `view`, which survives this program's end; a board's reset costs at most
+        16 KB."""
         raise NotImplementedError
 
     def store(self, replace: bool) -> None:
@@ -80,8 +80,8 @@ class Folder:
 
     def refusal(self, name: str) -> int:
         """Returns 0 where a file of this name may be put, FILE_EXISTS where one is there that may
-        be replaced, STREAM_REFUSED for all else: the node's own, what is no regular file, another
-        spelling, a folder on the way that is none. Makes nothing."""
+        be replaced. Makes nothing. Raises OSError for all else: EACCES for the node's own, EEXIST
+        for what is no regular file, another spelling, a folder on the way that is none."""
         raise NotImplementedError
 
     def part(self, name: str, peer_id: str) -> Part:
@@ -133,5 +133,6 @@ class Files:
 
     def aside(self, call: "Callable[..., Any]", *arguments: "Any") -> "Awaitable[Any]":
         """`await files.aside(call, ...)`: what it returns. It may take long: a host runs it in a
-        thread, a board at once, after others had their turn."""
+        thread, a board at once, after others had their turn. Where the wait is cancelled, `call`
+        has ended all the same."""
         raise NotImplementedError

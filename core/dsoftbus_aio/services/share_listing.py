@@ -17,9 +17,9 @@ if False:  # for types
 
 
 class Shared:
-    """A file of a share: its name there and its size in bytes. Of one that was moved, its SHA-256
-    (else b""), and how many bytes of it were sent in the session that brought the last of them: 0
-    where the file was there already."""
+    """A file of a share: its name there and its size in bytes; `digest` is the SHA-256 of one that
+    was moved (else b""), and `sent` how many bytes of it that took in the last session: 0 where
+    the file was there already."""
 
     def __init__(self, name: str, size: int, digest: bytes = b"", sent: int = 0) -> None:
         self.name = name

@@ -145,16 +145,13 @@ class Moving:
             sha.update(view[:n])
             part.write(view[:n])
         digest = sha.digest()
-        try:
-            await self.check_digest(digest)
-        except PeerError:
+        if not await self.agreed(digest):
             part.remove()
-            raise
+            raise PeerError(MALFORMED, "the file and its SHA-256 differ, or more bytes came")
         self._tell(size)
         return digest
 
-    async def check_digest(self, digest: bytes) -> None:
-        """The sender's last word, and its end. Raises PeerError(MALFORMED) for another."""
+    async def agreed(self, digest: bytes) -> bool:
+        """Returns whether the sender's last word is this SHA-256, and then its end."""
         said = await self.stream.readexactly(HASH_BYTES)
-        if said != digest or await self.stream.read(1):
-            raise PeerError(MALFORMED, "the file and its SHA-256 differ, or more bytes came")
+        return said == digest and not await self.stream.read(1)

@@ -1,7 +1,14 @@
 """A file that comes in, on either side: what there is of it already, and where it goes
 (docs/share.md)."""
 
-from dsoftbus.errors import FILE_EXISTS, SHARE_NO_SPACE, BusError, LocalError
+from dsoftbus.errors import (
+    FILE_EXISTS,
+    MALFORMED,
+    SHARE_NO_SPACE,
+    BusError,
+    LocalError,
+    PeerError,
+)
 from dsoftbus.service.share_marks import FileHash, mark_offsets
 from dsoftbus.service.share_messages import PREFIX, SIZE_MAX
 from dsoftbus_aio.services.share_moving import Moving, code_of, may_know
@@ -21,8 +28,8 @@ class Receiving:
     """The file `name` comes into `folder` from the peer of `connection`, once it is `begin`ned;
     `end` comes after that, whatever has become of it.
 
-    Raises LocalError: STREAM_REFUSED where no file of that name may be, FILE_EXISTS where one is
-    that cannot be the peer's and may not be replaced, SHARE_BUSY, SHARE_NO_SPACE; OSError.
+    Raises LocalError: FILE_EXISTS where a file is there that is not the peer's and may not be
+    replaced, SHARE_BUSY, SHARE_NO_SPACE; OSError, where no file of that name may be, too.
     """
 
     def __init__(
@@ -38,8 +45,6 @@ class Receiving:
         self._old_hash = FileHash()
         self._part: Part | None = None
         self._part_hash = FileHash()
-        if self._there and folder.refusal(name) != FILE_EXISTS:
-            raise LocalError(folder.refusal(name), name)
 
     async def begin(self, stream: "BusStream", size: int = SIZE_MAX) -> "list[list[Any]]":
         """The marks of what is here, for a peer whose file has `size` bytes, as far as that is
@@ -89,7 +94,8 @@ class Receiving:
         old = self._old
         if old is not None and old.size == offset == size:
             digest = self._old_hash.digest()
-            await self._moving.check_digest(digest)
+            if not await self._moving.agreed(digest):
+                raise PeerError(MALFORMED, "it agreed with another SHA-256 than it sends")
             return digest
         part = self._part
         if part is None:
@@ -103,7 +109,7 @@ class Receiving:
         return digest
 
     def end(self, error: "BaseException | None") -> None:
-        """Closes what is open. What is partial stays for another time, unless space was
+        """Closes what is open. The partial file stays for another time, unless space was
         lacking."""
         if self._old is not None:
             self._old.close()

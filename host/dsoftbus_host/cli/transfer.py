@@ -360,8 +360,8 @@ def progress_bar(count: str, title: str) -> Iterator[Callable[[int, int], None]]
 
 
 class _Told:
-    """What a bar is told. Where a transfer begins, or goes on after a cut, the bar's speed is
-    reckoned from there: what was there before was not sent now."""
+    """Moves a bar. The speed is reckoned from where a transfer begins, or goes on after a cut: the
+    bytes before that were not sent now."""
 
     def __init__(self, bar: Progress, task: Any) -> None:
         self._bar = bar

@@ -36,7 +36,7 @@ _FLAGS = sum(getattr(os, flag, 0) for flag in _NAMES)
 
 
 class PartFile(share_files.Part):
-    """What has come of the file at `path` from the peer of this id, to go on with.
+    """The part of the file at `path` that has come from the peer of this id, to go on with.
 
     Raises LocalError(SHARE_BUSY) while another writes it, OSError.
     """

@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import os
 import shutil
 import stat
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -55,10 +56,7 @@ class SharedFolder(share_files.Folder):
         return OpenFile(folders.open_file(self._path, name))
 
     def refusal(self, name: str) -> int:
-        try:
-            code: int = FILE_EXISTS if folders.check_place(self._path, name) else 0
-        except OSError:
-            code = STREAM_REFUSED
+        code: int = FILE_EXISTS if folders.check_place(self._path, name) else 0
         return code
 
     def part(self, name: str, peer_id: str) -> partial_files.PartFile:
@@ -102,8 +100,16 @@ class LocalFiles(share_files.Files):
     def open(self, path: str | Path) -> OpenFile:
         return OpenFile(opened(Path(path)))
 
-    def aside(self, call: Callable[..., Any], *arguments: Any) -> Awaitable[Any]:
-        return asyncio.to_thread(call, *arguments)
+    async def aside(self, call: Callable[..., Any], *arguments: Any) -> Any:
+        """A wait that is cancelled ends with the thread, and not before: what that reads or writes
+        may be closed next, and its descriptor given to another file."""
+        work = asyncio.ensure_future(asyncio.to_thread(call, *arguments))
+        try:
+            return await asyncio.shield(work)
+        finally:
+            while not work.done():
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.wait([work])
 
 
 def opened(path: Path) -> BinaryIO:
