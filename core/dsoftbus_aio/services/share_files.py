@@ -133,6 +133,6 @@ class Files:
 
     def aside(self, call: "Callable[..., Any]", *arguments: "Any") -> "Awaitable[Any]":
         """`await files.aside(call, ...)`: what it returns. It may take long: a host runs it in a
-        thread, a board at once, after others had their turn. Where the wait is cancelled, `call`
-        has ended all the same."""
+        thread, a board at once, after others had their turn. A wait that is
+        cancelled lasts until `call` has ended."""
         raise NotImplementedError

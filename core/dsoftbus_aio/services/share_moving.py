@@ -79,8 +79,9 @@ class Moving:
         """The hash of the beginning of `file`, up to the largest of `offsets`. Raises
         LocalError(SHARE_CHANGED) where it is shorter."""
         sha = FileHash(offsets)
-        file.seek(0)
         end = max(offsets) if offsets else 0
+        if end:
+            file.seek(0)
         while sha.at < end:
             if not await self._files.aside(self._pass, file, sha, end):
                 raise LocalError(SHARE_CHANGED, "it has become shorter")

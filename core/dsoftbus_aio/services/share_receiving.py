@@ -10,7 +10,7 @@ from dsoftbus.errors import (
     PeerError,
 )
 from dsoftbus.service.share_marks import FileHash, mark_offsets
-from dsoftbus.service.share_messages import PREFIX, SIZE_MAX
+from dsoftbus.service.share_messages import PREFIX
 from dsoftbus_aio.services.share_moving import Moving, code_of, may_know
 
 if False:  # for types
@@ -46,26 +46,28 @@ class Receiving:
         self._part: Part | None = None
         self._part_hash = FileHash()
 
-    async def begin(self, stream: "BusStream", size: int = SIZE_MAX) -> "list[list[Any]]":
-        """The marks of what is here, for a peer whose file has `size` bytes, as far as that is
+    async def begin(self, stream: "BusStream", size: int | None = None) -> "list[list[Any]]":
+        """The marks of what is here, for a peer whose file has `size` bytes, should that be
         known."""
         self._moving = Moving(self._files, stream)
         if self._there and may_know(self._connection, PREFIX + self.name):
             await self._look(size)
         if self._there and not self.replace:
-            if self._old is None or size not in (self._old.size, SIZE_MAX):
+            if self._old is None or size not in (self._old.size, None):
                 raise LocalError(FILE_EXISTS, self.name)
             return self._old_hash.marks()
         part = self._part = self._folder.part(self.name, self._connection.peer_id)
-        if size != SIZE_MAX:
+        most = part.size
+        if size is not None:
             await self.check_space(size)
-        offsets = mark_offsets(min(part.size, size), MARK_STEP)
+            most = min(most, size)
+        offsets = mark_offsets(most, MARK_STEP)
         self._part_hash = await self._moving.hashed(part, offsets)
         return self._marks()
 
-    async def _look(self, size: int) -> None:
+    async def _look(self, size: int | None) -> None:
         old = self._folder.open(self.name)
-        if old.size > size:
+        if size is not None and old.size > size:
             old.close()
             return
         self._old = old
