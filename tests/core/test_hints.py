@@ -8,11 +8,11 @@ OWN = ("sensor/*", "lamp")
 def test_a_rule_that_matches_something_is_not_spoken_of():
     for pattern in (
         "*",
-        "file/*",
-        "file/photo.jpg",
-        "file/ph*",
-        "fi*",
-        "fetch/x",
+        "share/*",
+        "share/photo.jpg",
+        "share/ph*",
+        "sh*",
+        "replace/x",
         "echo",
         "e*",
         "datagrams",
@@ -28,14 +28,15 @@ def test_a_rule_that_matches_something_is_not_spoken_of():
 
 def test_a_rule_that_matches_nothing_says_so_and_what_it_could_have_meant():
     for pattern, meant in (
-        ("file", "`file/*`"),
-        ("file/", "`file/*`"),
-        ("File/*", "`file/*`"),
-        ("files/*", "`file/*`"),
-        ("files", "`file/*`"),
-        ("fiel/x", "`file/*`"),
-        ("fetch", "`fetch/*`"),
-        ("fetsh/*", "`fetch/*`"),
+        ("share", "`share/*`"),
+        ("share/", "`share/*`"),
+        ("Share/*", "`share/*`"),
+        ("shares/*", "`share/*`"),
+        ("shaer/x", "`share/*`"),
+        ("replace", "`replace/*`"),
+        ("file/*", "`share/*`"),
+        ("files", "`share/*`"),
+        ("fetch/x", "`share/*`"),
         ("Echo", "`echo`"),
         ("ehco", "`echo`"),
         ("echo/*", "`echo`"),
@@ -71,13 +72,14 @@ def test_what_is_like_nothing_lists_what_there_is():
     for pattern in ("clock", "x", "tmp/*", "dsoftbus.pair"):
         text = advice(pattern, OWN)
         assert "did you mean" not in text, text
-        known = "`console`, `datagrams`, `echo`, `fetch/*`, `file/*`, `lamp`, `logs`, "
-        assert text.endswith("it knows " + known + "`replace/*`, `sensor/*`, `update`"), text
+        known = "`console`, `datagrams`, `echo`, `lamp`, `logs`, "
+        known += "`replace/*`, `sensor/*`, `share/*`, `update`"
+        assert text.endswith("it knows " + known), text
 
 
 def test_without_names_of_its_own_a_node_has_those_that_come_with_it():
     assert advice("sensor/1") != ""
-    assert advice("file/x") == ""
+    assert advice("share/x") == ""
 
 
 def test_a_service_that_takes_every_name_leaves_nothing_to_say():

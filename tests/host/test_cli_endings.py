@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,7 +35,7 @@ class Fetching:
     def __init__(self, serving: Serving, folder, key: tuple) -> None:
         with (serving.folder / "big").open("wb") as file:
             file.truncate(BIG)
-        self.process = start("fetch", "big", serving.address, "--dir", folder, *key)
+        self.process = start("fetch", "big", serving.address, "--dir", folder, "--wait", 0, *key)
         while not list(folder.glob(".big.*")):
             assert self.process.poll() is None
 
@@ -63,15 +64,15 @@ def test_a_signal_ends_a_node_and_its_peers_hear_of_it(tmp_path, key, number):
         status, said = fetching.end()
     assert status == 1
     assert "session.end.peer" in said
-    assert not list(tmp_path.glob(".big.*"))
+    assert not (tmp_path / "big").exists()
 
 
 @pytest.mark.parametrize("number", STATUS, ids=lambda number: number.name)
-def test_a_signal_ends_a_command_which_leaves_nothing_and_troubles_nobody(tmp_path, key, number):
+def test_a_signal_ends_a_command_which_leaves_no_half_and_troubles_nobody(tmp_path, key, number):
     with Serving(tmp_path / "served", "--anyone") as serving:
         status, _ = Fetching(serving, tmp_path, key).end(number)
         assert status == STATUS[number]
-        assert not list(tmp_path.glob(".big.*"))
+        assert not (tmp_path / "big").exists()
         assert serving.interrupt()[2] == ""  # a peer that says goodbye is no warning
 
 
@@ -97,21 +98,23 @@ def test_two_signals_at_once_do_not_cut_the_end_short(tmp_path):
     assert complaints == ""
 
 
-def test_what_a_killed_node_left_is_cleared_at_its_next_start(tmp_path, key):
+def test_what_a_killed_node_left_goes_on_and_is_cleared_when_it_is_stale(tmp_path, key):
     served = tmp_path / "served"
     with Serving(served, "--anyone", by=PLAIN) as serving:
         big = tmp_path / "big"
         with big.open("wb") as file:
             file.truncate(BIG)
-        sending = start("send", big, serving.address, *key)
+        sending = start("send", big, serving.address, "--wait", 0, *key)
         while not list(served.glob(".big.*")):
             assert sending.poll() is None
         serving.process.kill()
         sending.communicate(timeout=TIMEOUT_S)
+    [part] = served.iterdir()
     (served / ".others.part").write_bytes(b"kept")
-    assert len(os.listdir(served)) == 2
-    with Serving(served, "--anyone"):
-        assert os.listdir(served) == [".others.part"]
+    for age_days, left in ((6, [part.name, ".others.part"]), (8, [".others.part"])):
+        os.utime(part, (time.time() - age_days * 86400,) * 2)
+        with Serving(served, "--anyone"):
+            assert sorted(os.listdir(served)) == sorted(left)
 
 
 # Readers

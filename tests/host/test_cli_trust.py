@@ -422,11 +422,11 @@ def test_a_rule_that_matches_no_stream_is_stored_and_said(trust):
     said = run("deny", "hall", "file", "--trust", trust)
     assert "from now on: deny in" in said
     assert "`file` matches nothing that this node has offered or asked for" in said
-    assert "did you mean `file/*`?" in said
+    assert "did you mean `share/*`?" in said
     assert len(rules(trust)) == 1
     again = run("allow", "paired", "file", "--trust", trust)
-    assert "did you mean `file/*`?" in again  # a mistake is no excuse for the next
-    for name in ("file/*", "file/secret.txt", "fetch/*", "echo", "datagrams", "*"):
+    assert "did you mean `share/*`?" in again  # a mistake is no excuse for the next
+    for name in ("share/*", "share/secret.txt", "replace/*", "echo", "datagrams", "*"):
         assert "matches nothing" not in run("deny", "hall", name, "--trust", trust)
     removed = run("deny", "hall", "file", "--remove", "--trust", trust)
     assert "matches nothing" not in removed
@@ -437,7 +437,7 @@ def test_what_a_pairing_grants_is_looked_at_too(tmp_path):
         other.nearby.take_pairings()
         words = ("pair", "other", "--grant", "allow in file", "--grant", "allow in echo")
         said = await other.meets(*words, input="y\n")
-        assert "did you mean `file/*`?" in said and "`echo` matches" not in said
+        assert "did you mean `share/*`?" in said and "`echo` matches" not in said
         await other.paired.wait()
 
     with_other(tmp_path, test)
@@ -456,7 +456,7 @@ def test_names_that_a_node_has_offered_or_asked_for_are_known_to_others(trust):
         )
         async with node, BareBus(os.urandom(32), allow=ANYONE) as peer:
             node.on_stream("sensor/*", None)
-            node.on_stream("file/*", None)  # comes with dsoftbus, and need not be noted
+            node.on_stream("share/*", None)  # comes with dsoftbus, and need not be noted
             port = await peer.listen()
             session = await node.connect("127.0.0.1", port, peer.public)
             node.guard.store.add_rule(rule("allow out * *"))

@@ -58,7 +58,7 @@ def test_rules_speak_of_calls_topics_and_streams(trust):
         "call/light",
         "topic/heat",
         "lamp",
-        "file/*",
+        "share/*",
         "call/dsoftbus/time",
     }
     assert names(*words, "topic/") == {"topic/heat"}

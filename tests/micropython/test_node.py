@@ -149,8 +149,8 @@ def test_a_rule_that_matches_no_stream_is_taken_and_said(tmp_path):
     async def test():
         async with nodes.Board(tmp_path, "board", random.randrange(30000, 50000)) as board:
             board.say("deny paired in file")
-            assert "did you mean `file/*`?" in await board.until("note")
-            for line in ("allow paired both echo", "deny * in file/*", "allow * in datagrams"):
+            assert "did you mean `share/*`?" in await board.until("note")
+            for line in ("allow paired both echo", "deny * in share/*", "allow * in datagrams"):
                 board.say(line)
             board.say("deny paired in ehco")
             assert "`ehco` matches nothing" in await board.until("note")

@@ -14,6 +14,7 @@ if False:  # for types
 BUILT_IN = ("share/*", "replace/*", "echo", DATAGRAMS, "update", "logs", "console")
 OWN = ("call/dsoftbus/time",)  # of every host, and hardly what somebody meant
 _SERVICES = ("call/", "topic/")  # stand before the names of services, and are left out often
+_FORMER = ("file", "files", "fetch")  # what files were called once, and many a rule has
 _APART = 2  # letters, in which a name may differ from what was meant
 _SHORT = 3  # up to here two names differ in all that they have
 
@@ -26,7 +27,8 @@ def advice(pattern: str, names: "Iterable[str]" = ()) -> str:
     known = sorted(set(BUILT_IN) | set(names))
     if heard_of(pattern, known) or heard_of(pattern, OWN):
         return ""
-    meant = [name for name in known if _alike(pattern, name)]
+    former = _first(pattern) in _FORMER
+    meant = [name for name in known if _alike("share" if former else pattern, name)]
     text = "`%s` matches nothing that this node has offered or asked for so far" % pattern
     if meant:
         return "%s; did you mean %s?" % (text, _listed(meant, " or "))

@@ -54,7 +54,7 @@ class Receiving:
             await self._look(size)
         if self._there and not self.replace:
             if self._old is None or size not in (self._old.size, None):
-                raise LocalError(FILE_EXISTS, self.name)
+                raise LocalError(FILE_EXISTS, self.name + " is there already")
             return self._old_hash.marks()
         part = self._part = self._folder.part(self.name, self._connection.peer_id)
         most = part.size
@@ -101,7 +101,7 @@ class Receiving:
             return digest
         part = self._part
         if part is None:
-            raise LocalError(FILE_EXISTS, self.name)
+            raise LocalError(FILE_EXISTS, self.name + " is there already")
         sha = self._part_hash
         if old is not None and old.size == offset:
             await self._moving.copied(old, part)

@@ -13,8 +13,8 @@ from dsoftbus_host.cli.common import console, short_id
 from dsoftbus_host.cli.terminal import words
 
 TIME = "%Y-%m-%d %H:%M:%S"
-_DONE = {"put": "stored {} from {}", "get": "sent {} to {}"}
-_TRIED = {"put": "store", "get": "fetch", "list": "list"}
+_DONE = {"put": "stored {} from {}", "replace": "replaced {} from {}", "get": "sent {} to {}"}
+_TRIED = {"put": "store", "replace": "replace", "get": "fetch", "list": "list"}
 # As seen from here; the peer reads `words`.
 _DENIED = {NOT_PAIRED: "is not paired with this node", OUTSIDE_ACL: "no rule grants it that"}
 
@@ -27,15 +27,13 @@ def say(text: str) -> None:
 def say_transfer(folder: Path, transfer: Transfer) -> None:
     """Says how a transfer ended that a peer began. Its files lie in `folder`."""
     who = f"{transfer.peer_name or '-'} ({short_id(transfer.peer_id)})"
+    verb = "replace" if transfer.replace else transfer.verb
     if transfer.code:
-        verb = "replace" if transfer.replace else _TRIED[transfer.verb]
         why = words.reason(transfer.code, "this node")
-        say(f"refused {who}, who wanted to {verb} {transfer.name}: {why}")
-        return
-    if transfer.verb not in _DONE:
-        return  # a list changes nothing
-    size = (folder / transfer.name).stat().st_size
-    say(_DONE[transfer.verb].format(f"{transfer.name} ({size} bytes)", who))
+        say(f"refused {who}, who wanted to {_TRIED[verb]} {transfer.name}: {why}")
+    elif verb in _DONE:  # a list changes nothing
+        size = (folder / transfer.name).stat().st_size
+        say(_DONE[verb].format(f"{transfer.name} ({size} bytes)", who))
 
 
 def say_denied(event: NodeEvent, store: TrustStore) -> None:

@@ -22,7 +22,18 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from dsoftbus.errors import BAD_ARGUMENT, NO_SUCH_SERVICE, BusError, LocalError
+from dsoftbus.errors import (
+    BAD_ARGUMENT,
+    END_REFUSED,
+    NO_SUCH_SERVICE,
+    NOT_PAIRED,
+    OUTSIDE_ACL,
+    PEER_NOT_ALLOWED,
+    TOKEN_REQUIRED,
+    TRUST_REVOKED,
+    BusError,
+    LocalError,
+)
 from dsoftbus.service.share_names import is_wide
 from dsoftbus_aio.connection import Connection
 from dsoftbus_aio.services.share_asking import Errand, Fetching, Sending
@@ -48,10 +59,21 @@ _TITLE_MAX = 40  # characters of a bar
 _CHUNK = 1 << 20
 _NAMED_MAX = 5  # of what is left out
 _INPUT = "-"
-_WAIT_S = 60.0  # for a peer whose session has ended
+_WAIT_S = 60  # for a peer whose session has ended
+# No peer that says so is there, or takes this node, a second later.
+_FINAL = (END_REFUSED, NOT_PAIRED, OUTSIDE_ACL, PEER_NOT_ALLOWED, TOKEN_REQUIRED, TRUST_REVOKED)
 _AGAIN_S = 1.0
 replace_option = click.option(
     "--replace", is_flag=True, help="Put a file in the place of one that has its name."
+)
+wait_option = click.option(
+    "--wait",
+    "wait_s",
+    type=click.FloatRange(0),
+    default=_WAIT_S,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to wait for a peer whose session has ended, to go on.",
 )
 
 
@@ -74,9 +96,17 @@ class Item(NamedTuple):
 @click.argument("peer")
 @replace_option
 @click.option("--name", help="The name that a single file gets, or the standard input.")
+@wait_option
 @place_options
 @command
-def send(paths: tuple[str, ...], peer: str, replace: bool, name: str | None, place: Place) -> None:
+def send(
+    paths: tuple[str, ...],
+    peer: str,
+    replace: bool,
+    name: str | None,
+    wait_s: float,
+    place: Place,
+) -> None:
     """Store files and folders with a peer.
 
     PEER is the name or the id of a paired one, or KEY@HOST:PORT. A FILE may be a folder, with all
@@ -93,8 +123,9 @@ def send(paths: tuple[str, ...], peer: str, replace: bool, name: str | None, pla
             path = item.path or typed
             return Sending(LocalFiles(), path, item.name, replace, progress)
 
+        course = _Course(place, peer, wait_s)
         going = _Going("stored", errand, failures)
-        done = event_loop.run(_each(ready, peer, place, going)) if ready else 0
+        done = event_loop.run(_each(ready, course, going)) if ready else 0
     _end(done, len(items), failures)
 
 
@@ -112,9 +143,12 @@ def send(paths: tuple[str, ...], peer: str, replace: bool, name: str | None, pla
     help="Where to put it.",
 )
 @replace_option
+@wait_option
 @place_options
 @command
-def fetch(names: tuple[str, ...], peer: str, folder: Path, replace: bool, place: Place) -> None:
+def fetch(
+    names: tuple[str, ...], peer: str, folder: Path, replace: bool, wait_s: float, place: Place
+) -> None:
     """Fetch files from a peer.
 
     PEER is the name or the id of a paired one, or KEY@HOST:PORT. A NAME may be that of a folder,
@@ -130,7 +164,8 @@ def fetch(names: tuple[str, ...], peer: str, folder: Path, replace: bool, place:
     items = [Item(name, None) for name in names]
     failures = Failures(called(peer))
     going = _Going("fetched", errand, failures)
-    _end(event_loop.run(_each(items, peer, place, going)), len(items), failures)
+    course = _Course(place, peer, wait_s)
+    _end(event_loop.run(_each(items, course, going)), len(items), failures)
 
 
 @click.command("ls")
@@ -181,11 +216,11 @@ class _Going(NamedTuple):
     failures: Failures
 
 
-async def _each(items: list[Item], peer: str, place: Place, going: _Going) -> int:
+async def _each(items: list[Item], course: _Course, going: _Going) -> int:
     """Moves each, whatever becomes of the others, while the peer is there or comes back; returns
     how many it did."""
     done = 0
-    async with _Course(place, peer) as course:
+    async with course:
         for number, item in enumerate(items, 1):
             count = f"{number}/{len(items)} " if len(items) > 1 else ""
             try:
@@ -210,13 +245,14 @@ def _said(verb: str, shared: Shared) -> str:
 
 
 class _Course(contextlib.AbstractAsyncContextManager["_Course"]):
-    """The session with a peer, made again when it has ended: for a minute, then it is `lost`.
+    """The session with a peer, made again when it has ended: for `wait_s`, then it is `lost`.
 
     The first one is no matter of patience: what is wrong with it is raised.
     """
 
-    def __init__(self, place: Place, peer: str) -> None:
+    def __init__(self, place: Place, peer: str, wait_s: float) -> None:
         self.lost = False
+        self._wait_s = wait_s
         self._place = place
         self._peer = peer
         self._connection: Connection | None = None
@@ -243,7 +279,7 @@ class _Course(contextlib.AbstractAsyncContextManager["_Course"]):
             except BusError as error:
                 if connection.cause is None:
                     raise
-                self.lost = not errand.goes_on()
+                self.lost = not (self._wait_s and errand.goes_on()) or error.code in _FINAL
                 if self.lost:
                     raise
                 self._say(error)
@@ -251,19 +287,20 @@ class _Course(contextlib.AbstractAsyncContextManager["_Course"]):
     def _say(self, error: BusError) -> None:
         peer = called(self._peer)
         why = words.reason(error.code, peer or "the peer")
-        errors.print(f"{why}; this waits up to {_WAIT_S:.0f} s, and goes on")
+        errors.print(f"{why}; waits up to {self._wait_s:g} s for it, to go on")
 
     async def _connected(self) -> Connection:
         connection = self._connection
         if connection is not None and connection.cause is None:
             return connection
-        give_up = time.monotonic() + _WAIT_S
+        give_up = time.monotonic() + self._wait_s
         while True:
             await self._session.aclose()
             try:
                 return await self._connect()
-            except (BusError, OSError):
-                if time.monotonic() >= give_up:
+            except (BusError, OSError) as error:
+                final = isinstance(error, BusError) and error.code in _FINAL
+                if final or time.monotonic() >= give_up:
                     self.lost = True
                     raise
             await asyncio.sleep(_AGAIN_S)
