@@ -14,7 +14,9 @@ from dsoftbus.base import file_names
 from dsoftbus.errors import BAD_ARGUMENT, LocalError
 from dsoftbus_mpy.base.secret_files import noted
 
-_REGULAR = 0x8000  # of what os.ilistdir says; a link is another kind
+REGULAR = 0x8000  # of what os.ilistdir says; a link is another kind
+FOLDER = 0x4000
+_NEW = ".new"  # behind a dot and the name: the mark of a copy under way
 _BESIDE = ("", ".next", ".new", ".starts")  # what the node keeps beside such a file
 _INO, _DEV = 1, 2  # of os.stat's tuple; 0 on file systems that have no links
 _REMEDY = "; files for peers need a folder of their own"
@@ -39,12 +41,56 @@ def keep_apart(folder: str) -> None:
             raise LocalError(BAD_ARGUMENT, folder + " has programs in it" + _REMEDY)
 
 
+def below(folder: str, name: str, makes: bool = False) -> tuple:
+    """(folder, last part) of a name with `/`. Raises OSError: ENOENT where a folder on the way is
+    absent, but with `makes`; EEXIST where what is there is no folder, or has another name."""
+    parts = name.split("/")
+    for part in parts[:-1]:
+        kind = _kind(folder, part)
+        folder += "/" + part
+        if kind != FOLDER:
+            if kind or is_there(folder):
+                raise OSError(errno.EEXIST)
+            if not makes:
+                raise OSError(errno.ENOENT)
+            os.mkdir(folder)
+    return folder, parts[-1]
+
+
 def open_file(folder: str, name: str):
     """The file that peers know by `name`, to be read. Raises OSError(ENOENT) for all else."""
+    return open(readable(folder, name), "rb")
+
+
+def readable(folder: str, name: str) -> str:
+    """Returns the path of the file that peers know by `name`. Raises OSError(ENOENT) for all
+    else."""
     path = folder + "/" + name
-    if _kind(folder, name) != _REGULAR or is_secret(path):
+    if _kind(folder, name) != REGULAR or is_secret(path):
         raise OSError(errno.ENOENT)
-    return open(path, "rb")
+    return path
+
+
+def mark(folder: str, name: str) -> str:
+    """Returns the path of the mark that `name` is being copied to (`fat_store`)."""
+    return folder + "/." + name + _NEW
+
+
+def is_mark(name: str) -> bool:
+    return name[:1] == "." and name[-len(_NEW) :] == _NEW and file_names.allowed(_stem(name))
+
+
+def marked(folder: str, name: str) -> str:
+    """Returns the path of the file whose mark has this name."""
+    return folder + "/" + _stem(name)
+
+
+def discard(path: str) -> None:
+    """Removes the file, where it is there and can be."""
+    try:
+        os.remove(path)
+    except OSError:
+        pass
 
 
 def check_place(folder: str, name: str) -> bool:
@@ -54,7 +100,7 @@ def check_place(folder: str, name: str) -> bool:
     if is_secret(path) or _would_be_secret(folder, name):
         raise OSError(errno.EACCES)
     kind = _kind(folder, name)
-    if kind != _REGULAR and (kind or _is_there(path)):
+    if kind != REGULAR and (kind or is_there(path)):
         raise OSError(errno.EEXIST)
     return kind != 0
 
@@ -66,6 +112,19 @@ def is_secret(path: str) -> bool:
     if own is None:
         return _whole(path) in [_whole(name) for name in names]
     return own in [_identity(name) for name in names]
+
+
+def is_there(path: str) -> bool:
+    """Returns whether something answers to this path."""
+    try:
+        os.stat(path)
+    except OSError:
+        return False
+    return True
+
+
+def _stem(name: str) -> str:
+    return name[1 : -len(_NEW)]
 
 
 def _kind(folder: str, name: str) -> int:
@@ -144,11 +203,3 @@ def _parted(path: str) -> tuple:
     """(folder, name)"""
     at = path.rfind("/") + 1
     return path[:at] or ".", path[at:]
-
-
-def _is_there(path: str) -> bool:
-    try:
-        os.stat(path)
-    except OSError:
-        return False
-    return True

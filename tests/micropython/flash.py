@@ -76,11 +76,13 @@ class Littlefs:
 class Mounted:
     """The file system on the flash, as after power-up."""
 
-    def __init__(self, system, flash):
+    def __init__(self, system, flash, where="/flash"):
         self._vfs = system.vfs(flash)
+        self._where = where
 
     def __enter__(self):
-        os.mount(self._vfs, "/flash")
+        os.mount(self._vfs, self._where)
+        return self._where
 
     def __exit__(self, kind, error, trace):
-        os.umount("/flash")
+        os.umount(self._where)
