@@ -40,7 +40,7 @@ FLOORS = {
     ),
     "dsoftbus_aio": (
         "stream runtime housekeeping echo naming",
-        "message_stream discovery files presence services",
+        "message_stream discovery presence services",
         "connection",
         "datagram_port stream_port reconnecting_session line_discovery",
         "line_port calling peer",
@@ -58,8 +58,8 @@ FLOORS = {
         "base capabilities clock uart_port kernels profiles links serial",
         "console_port crypto key_file trust_file folder wifi watchdog wall_clock discovery loop"
         " loop_serial services",
-        "runtime noise_source files",
-        "entropy",
+        "runtime noise_source fat_store shared_listing",
+        "entropy shared_files",
         "node",
         "bare_bus",
         "device",

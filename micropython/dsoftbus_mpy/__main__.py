@@ -6,7 +6,8 @@ import sys
 
 import dsoftbus_mpy.base.collector  # noqa: F401 - first, as it says
 from dsoftbus.errors import BAD_ARGUMENT, BusError, LocalError, Unsupported
-from dsoftbus_mpy import entropy, files, folder, key_file, profiles
+from dsoftbus_aio.echo import serve_echo
+from dsoftbus_mpy import entropy, folder, key_file, profiles
 from dsoftbus_mpy.bare_bus import ANYONE, BareBus
 from dsoftbus_mpy.base.display import shown
 from dsoftbus_mpy.base.secret_files import noted
@@ -14,16 +15,18 @@ from dsoftbus_mpy.base.secret_files import noted
 _USAGE = """\
 id [--key FILE]                                  this node's id and public key
 serve --allow HEXKEY [--port N] [--host HOST] [--key FILE] [--name NAME] [--dir DIR]
-                                                 `--anyone` instead of `--allow` lets everybody in;
+      [--quota BYTES]                            `--anyone` instead of `--allow` lets everybody in;
                                                  stores and serves files in DIR, a folder for
                                                  that and nothing else; without --dir: `files`
-send FILE HOST:PORT HEXKEY [--key FILE]          stores a file with a node that serves
+send FILE HOST:PORT HEXKEY [--key FILE]          stores a file or a folder with a node that serves
 fetch NAME HOST:PORT HEXKEY [--key FILE] [--dir DIR]
+                                                 a file, a folder or a pattern such as `*.txt`;
                                                  neither replaces a file, but with --replace
+ls HOST:PORT HEXKEY [PATTERN] [--key FILE]       files that a node has for this one
 node [--trust FILE] [--host HOST] [--port N] [--key FILE] [--name NAME]
      [--broadcast HOST] [--discovery N]           a node that takes commands in lines
 
-`--link tcp|udp|auto` goes with serve, send and fetch.
+`--link tcp|udp|auto` goes with serve, send, fetch and ls.
 `serve` and `node` print `listening PORT HEXKEY ID` when ready. `serve` runs until it
 is interrupted, `node` until `quit`; its line `help` lists its commands."""
 _FOLDER = "files"
@@ -36,6 +39,7 @@ _DEFAULTS = {
     "--allow": "",
     "--anyone": "",
     "--replace": "",
+    "--quota": "",
     "--dir": "",  # serve: a folder of its own; fetch: the current one
     "--link": "tcp",
     "--trust": "trust.json",
@@ -104,8 +108,9 @@ def allowed(options):
 
 async def serve(options) -> None:
     async with make_bus(options) as bus:
-        files.FileService(bus, options["--dir"] or folder.make(_FOLDER))
-        files.serve_echo(bus)
+        quota = number(options["--quota"]) if options["--quota"] else None
+        bus.share(options["--dir"] or folder.make(_FOLDER), quota)
+        serve_echo(bus)
         if allowed(options) is None:
             raise LocalError(BAD_ARGUMENT, "who may connect? --allow HEXKEY, or --anyone")
         port = await bus.listen(options["--host"], number(options["--port"]), options["--link"])
@@ -131,7 +136,7 @@ async def run_node(options) -> bool:
     guard = Guard(file.store, random, None, [grant("allow both *")])
     secret = load(options["--key"], random)
     async with BareBus(secret, options["--name"], profile, guard=guard) as bus:
-        files.serve_echo(bus)
+        serve_echo(bus)
         port = await bus.listen(options["--host"], number(options["--port"]))
         console = Console(
             bus,
@@ -149,15 +154,25 @@ async def run_node(options) -> bool:
 
 async def send(path: str, address: str, key: str, options) -> None:
     async with make_bus(options) as bus, await connect(bus, address, key, options) as connection:
-        digest = await files.send(connection, path, bool(options["--replace"]))
-        print(hex_of(digest), shown(path))
+        show(await connection.send(path, replace=bool(options["--replace"])))
 
 
 async def fetch(name: str, address: str, key: str, options) -> None:
     async with make_bus(options) as bus, await connect(bus, address, key, options) as connection:
         into = options["--dir"] or "."
-        digest = await files.fetch(connection, name, into, bool(options["--replace"]))
-        print(hex_of(digest), shown(name))
+        show(await connection.fetch(name, into, replace=bool(options["--replace"])))
+
+
+async def list_files(address: str, key: str, pattern: str, options) -> None:
+    async with make_bus(options) as bus, await connect(bus, address, key, options) as connection:
+        for shared in await connection.files(pattern):
+            print(shared.size, shown(shared.name))
+
+
+def show(moved) -> None:
+    """Prints the SHA-256 and the name of each file that was moved."""
+    for shared in moved:
+        print(hex_of(shared.digest), shown(shared.name))
 
 
 async def connect(bus: BareBus, address: str, key: str, options):
@@ -191,6 +206,8 @@ def main(arguments) -> int:
             asyncio.run(send(words[0], words[1], words[2], options))
         elif command == "fetch" and len(words) == 3:
             asyncio.run(fetch(words[0], words[1], words[2], options))
+        elif command == "ls" and 2 <= len(words) <= 3:
+            asyncio.run(list_files(words[0], words[1], "".join(words[2:]), options))
         else:
             print(_USAGE, file=sys.stderr)
             return 2

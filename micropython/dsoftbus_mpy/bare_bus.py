@@ -37,6 +37,11 @@ class BareBus(BaseBus):
 
         return alive(self, late_ms)
 
+    def local_files(self):
+        from dsoftbus_mpy.shared_files import Files  # only who shares or sends files pays for it
+
+        return Files()
+
     # Ours: its links
 
     def _listen(self, host: str, port: int, link: str) -> int:

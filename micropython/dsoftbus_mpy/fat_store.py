@@ -10,7 +10,6 @@ an old file is lost.
 import os
 
 from dsoftbus_mpy import folder as folders
-from dsoftbus_mpy.shared_files import _ENOSPC, copy
 
 _SIZE = 6  # of os.stat's tuple
 _CLUSTER, _FREE = 0, 3  # of os.statvfs's
@@ -21,7 +20,7 @@ def store(folder: str, name: str, part: str) -> None:
     path = folder + "/" + name
     size = os.stat(part)[_SIZE]
     if size > _room(folder) + (os.stat(path)[_SIZE] if folders.is_there(path) else 0):
-        raise OSError(_ENOSPC)
+        raise OSError(folders.ENOSPC)
     mark = folders.mark(folder, name)
     with open(mark, "w") as file:
         file.write(part[part.rfind("/") + 1 :])
@@ -41,7 +40,7 @@ def finish(folder: str, name: str) -> None:
 
 
 def _finish(part: str, path: str, mark: str) -> None:
-    copy(part, path, os.stat(part)[_SIZE])
+    folders.copy(part, path, os.stat(part)[_SIZE])
     os.remove(part)
     os.remove(mark)
 

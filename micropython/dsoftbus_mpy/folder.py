@@ -17,6 +17,8 @@ from dsoftbus_mpy.base.secret_files import noted
 REGULAR = 0x8000  # of what os.ilistdir says; a link is another kind
 FOLDER = 0x4000
 _NEW = ".new"  # behind a dot and the name: the mark of a copy under way
+CHUNK = 2048  # bytes: of 4 KB, the rest is for hashes, and for what the file system has of a file
+ENOSPC = 28  # which MicroPython's errno does not name
 _BESIDE = ("", ".next", ".new", ".starts")  # what the node keeps beside such a file
 _INO, _DEV = 1, 2  # of os.stat's tuple; 0 on file systems that have no links
 _REMEDY = "; files for peers need a folder of their own"
@@ -103,6 +105,18 @@ def check_place(folder: str, name: str) -> bool:
     if kind != REGULAR and (kind or is_there(path)):
         raise OSError(errno.EEXIST)
     return kind != 0
+
+
+def copy(path: str, to: str, size: int) -> None:
+    """Copies the first `size` bytes of a file. Raises OSError where they do not fit."""
+    view = memoryview(bytearray(CHUNK))
+    with open(path, "rb") as old, open(to, "wb") as new:
+        while size:
+            n = old.readinto(view[: min(size, CHUNK)])
+            if not n or new.write(view[:n]) != n:
+                raise OSError(ENOSPC)
+            size -= n
+        new.flush()
 
 
 def is_secret(path: str) -> bool:

@@ -13,14 +13,12 @@ from dsoftbus.errors import FILE_EXISTS, SHARE_BUSY, STREAM_REFUSED, LocalError
 from dsoftbus.service.share_names import is_part, part_name
 from dsoftbus_mpy import folder as folders
 
-_CHUNK = 2048  # of 4 KB: the rest is for hashes, and for what the file system holds of a file
 _LISTED_MAX = 256
 _FLUSH_BYTES = 16384  # four blocks of flash, so that none is written twice
 _STALE_S = 7 * 86400
 _CLOCK_YEAR = 2025  # a clock that was never set shows an earlier one
 _SIZE, _CHANGED = 6, 8  # of os.stat's tuple
 _FRAGMENT_BYTES, _AVAILABLE = 1, 4  # of os.statvfs's
-_ENOSPC = 28  # which MicroPython's errno does not name
 _COPY = "2"  # behind the name of a partial file: its beginning
 _END = 2  # of seek: from the file's end
 
@@ -74,7 +72,7 @@ class Part(File):
 
     def write(self, view) -> None:
         if self._file.write(view) != len(view):
-            raise OSError(_ENOSPC)
+            raise OSError(folders.ENOSPC)
         self.size += len(view)
         if self.size // _FLUSH_BYTES != self._flushed // _FLUSH_BYTES:
             self._file.flush()
@@ -163,7 +161,7 @@ class Folder:
 class Files:
     """The files of this board."""
 
-    chunk = _CHUNK
+    chunk = folders.CHUNK
     listed_max = _LISTED_MAX
 
     def __init__(self):
@@ -195,21 +193,9 @@ def is_fat(path: str) -> bool:
 
 def _shorten(path: str, size: int) -> None:
     """Leaves the first `size` bytes: in a copy, which takes the file's place."""
-    copy(path, path + _COPY, size)
+    folders.copy(path, path + _COPY, size)
     folders.discard(path)
     os.rename(path + _COPY, path)
-
-
-def copy(path: str, to: str, size: int) -> None:
-    """Copies the first `size` bytes of a file. Raises OSError where they do not fit."""
-    view = memoryview(bytearray(_CHUNK))
-    with open(path, "rb") as old, open(to, "wb") as new:
-        while size:
-            n = old.readinto(view[: min(size, _CHUNK)])
-            if not n or new.write(view[:n]) != n:
-                raise OSError(_ENOSPC)
-            size -= n
-        new.flush()
 
 
 def _used(folder: str, above: str, left_out) -> int:

@@ -40,8 +40,8 @@ SIZE = 250_000
 MAIN = f"""
 import asyncio, sys
 sys.path[:0] = ["{ROOT}/core", "{ROOT}/micropython"]
-from dsoftbus_mpy import console_port, files
-from dsoftbus_mpy import folder
+from dsoftbus_aio.echo import serve_echo
+from dsoftbus_mpy import console_port, folder
 from dsoftbus_mpy.bare_bus import ANYONE, BareBus
 from dsoftbus_aio.line_discovery import LineDiscovery
 from dsoftbus_mpy.device.boot_counter import count_start
@@ -67,8 +67,8 @@ async def main():
     with open("key", "rb") as file:
         key = file.read()
     bus = BareBus(key, "desk-%d" % key[0], allow=ANYONE)
-    files.serve_echo(bus)
-    files.FileService(bus, folder.make("files"))
+    serve_echo(bus)
+    bus.share(folder.make("files"))
     bus.on_stream("greeting", note)
     peers = bus.node.discover()
     port = bus.open_serial(console_port.ConsolePort())

@@ -31,7 +31,8 @@ import micropython
 micropython.kbd_intr(-1)  # what the host still sends must not interrupt the start
 import asyncio, sys
 sys.path[:0] = ["{ROOT}/core", "{ROOT}/micropython"]
-from dsoftbus_mpy import console_port, files
+from dsoftbus_aio.echo import serve_echo
+from dsoftbus_mpy import console_port
 from dsoftbus_mpy.bare_bus import ANYONE, BareBus
 from dsoftbus_mpy.device.boot_counter import count_start
 from dsoftbus_aio.line_discovery import LineDiscovery
@@ -39,7 +40,7 @@ from dsoftbus_aio.line_discovery import LineDiscovery
 
 async def main():
     bus = BareBus(bytes(range(32)), "desk", allow=ANYONE)
-    files.serve_echo(bus)
+    serve_echo(bus)
     port = bus.open_serial(console_port.ConsolePort())
     LineDiscovery(bus, port, count_start("starts"), ("echo",))
     print("ready")

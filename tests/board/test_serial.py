@@ -16,14 +16,14 @@ SECRET = bytes(range(32))
 MAIN = f"""
 import asyncio, sys
 sys.path[:0] = ["{ROOT}/core", "{ROOT}/micropython"]
-from dsoftbus_mpy import files
+from dsoftbus_aio.echo import serve_echo
 from dsoftbus_mpy.bare_bus import ANYONE, BareBus
 from dsoftbus_mpy.console_port import ConsolePort
 
 
 async def main():
     bus = BareBus(bytes(range(32)), "board", allow=ANYONE)
-    files.serve_echo(bus)
+    serve_echo(bus)
     bus.open_serial(ConsolePort())
     print("ready")
     await asyncio.Event().wait()

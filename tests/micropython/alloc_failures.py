@@ -32,9 +32,10 @@ from dsoftbus.line.line import NEIGHBOUR  # noqa: E402
 from dsoftbus.session import point_to_point  # noqa: E402
 from dsoftbus.trust.acl import grant  # noqa: E402
 from dsoftbus.trust.guard import Guard  # noqa: E402
+from dsoftbus_aio.echo import serve_echo  # noqa: E402
 from dsoftbus_aio.housekeeping import Housekeeping  # noqa: E402
 from dsoftbus_aio.reconnecting_session import ReconnectingSession  # noqa: E402
-from dsoftbus_mpy import entropy, files, node  # noqa: E402
+from dsoftbus_mpy import entropy, node  # noqa: E402
 from dsoftbus_mpy.bare_bus import ANYONE, BareBus  # noqa: E402
 from dsoftbus_mpy.links import tcp  # noqa: E402
 from dsoftbus_mpy.loop import Loop  # noqa: E402
@@ -103,7 +104,7 @@ class Buses:
         return bus
 
     def serve(self, bus) -> None:
-        files.serve_echo(bus)
+        serve_echo(bus)
         bus.on_stream("post", post)
 
     def on_error(self, error) -> None:

@@ -25,6 +25,7 @@ GOOD = (
     ("rules", ([], ["allow in * temperature"], ["deny both paired secret"])),
     ("echo", (True, False)),
     ("files", ("", "files")),
+    ("quota", (None, 1, 2**30 - 1)),
     ("watchdog_ms", (0, 1000, 8388)),
 )
 BAD = (
@@ -44,6 +45,7 @@ BAD = (
     ("echo", (0, 1, "true", None)),
     ("files", (".", "..", "a/b", "/", "lib", ".hidden", 1, None, "x" * 33)),
     ("files", ("LIB", "lib.", "a.", "a ", " ", "a\\..", "0:", "\\")),
+    ("quota", (0, -1, 2**30, "1 MB", True, 1.5)),
     ("watchdog_ms", (-1, 5, 10**6, "8000", True)),
 )
 
@@ -56,7 +58,10 @@ def test_every_setting_has_good_and_bad_values_here():
 def test_good_values_pass():
     for key, values in GOOD:
         for value in values:
-            assert config.problems({"port": 5000, key: value}) == [], (key, value)
+            assert config.problems({"port": 5000, "files": "files", key: value}) == [], (
+                key,
+                value,
+            )
 
 
 def test_a_bad_value_is_named_with_what_would_be_right():
@@ -101,6 +106,8 @@ def test_starts_are_counted_whatever_the_file_says():
 def test_settings_that_contradict_each_other():
     (wrong,) = config.problems({"serial": ""})
     assert "nobody could reach this node" in wrong
+    (wrong,) = config.problems({"quota": 1000})
+    assert '"quota" is of the folder "files"' in wrong
     (wrong,) = config.problems({"port": 37020, "link": "auto"})
     assert "another than 37020" in wrong
     assert config.problems({"port": 37020, "link": "auto", "discovery": False}) == []

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import nodes
-from dsoftbus_host import files
+from dsoftbus.service.share_messages import put_header
 from dsoftbus_host.bare_bus import BareBus
 from nodes import MB, ServingNode, digest, make_file, with_host
 
@@ -33,9 +33,10 @@ def test_the_host_stores_and_fetches(tmp_path, board):
     async def test(bus):
         session = await session_with(bus, board)
         assert session.peer_id == board.id
-        assert await files.send(session, file) == digest(file)
+        (sent,) = await session.send(file)
+        assert sent.digest == digest(file)
         assert digest(board.folder / file.name) == digest(file)
-        await files.fetch(session, file.name, tmp_path / "back")
+        await session.fetch(file.name, tmp_path / "back")
         assert digest(tmp_path / "back" / file.name) == digest(file)
 
     with_host(test)
@@ -47,7 +48,7 @@ def test_the_board_stores_and_fetches(tmp_path):
         (tmp_path / folder).mkdir()
 
     async def test(bus):
-        files.FileService(bus, tmp_path / "served")
+        bus.share(tmp_path / "served")
         where = (f"127.0.0.1:{await bus.listen()}", bus.public.hex(), "--key", tmp_path / "key")
         run = asyncio.to_thread
         sent = await run(nodes.run, "send", file, *where)
@@ -65,7 +66,8 @@ def test_a_reader_that_does_not_read_holds_up_nobody(board):
 
     async def test(bus):
         slow = await session_with(bus, board)
-        unread = await slow.open("fetch/big.bin")
+        unread = await slow.open("dsoftbus/share")
+        await unread.write(put_header(["get", "big.bin", []]))
         await unread.finish()
         async with BareBus(bytes(range(1, 33))) as other:
             session = await session_with(other, board)
@@ -77,9 +79,8 @@ def test_a_reader_that_does_not_read_holds_up_nobody(board):
                 await writing
                 await echo.finish()
                 assert await echo.read() == b""
-        assert hashlib.sha256((await unread.read())[4:-32]).digest() == digest(
-            board.folder / "big.bin"
-        )
+        whole = (await unread.read())[len(put_header([4 * MB, 0])) : -32]
+        assert hashlib.sha256(whole).digest() == digest(board.folder / "big.bin")
 
     with_host(test)
 

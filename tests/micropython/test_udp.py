@@ -4,7 +4,6 @@ import asyncio
 
 import nodes
 from bad_path import Copier, Proxy
-from dsoftbus_host import files
 from nodes import MB, ServingNode, digest, make_file, with_host
 
 
@@ -12,9 +11,10 @@ async def exchange(bus, board, port, file, back):
     """`file` to the board and back again over UDP, with equal hashes."""
     key = bytes.fromhex(board.key)
     session = await bus.connect("127.0.0.1", port, key, link="udp")
-    assert await files.send(session, file) == digest(file)
+    (sent,) = await session.send(file)
+    assert sent.digest == digest(file)
     assert digest(board.folder / file.name) == digest(file)
-    await files.fetch(session, file.name, back)
+    await session.fetch(file.name, back)
     assert digest(back / file.name) == digest(file)
 
 
@@ -60,7 +60,7 @@ def test_the_board_connects(tmp_path):
         (tmp_path / folder).mkdir()
 
     async def test(bus):
-        files.FileService(bus, tmp_path / "served")
+        bus.share(tmp_path / "served")
         port = await bus.listen(link="udp")
         where = (f"127.0.0.1:{port}", bus.public.hex(), "--key", tmp_path / "key", "--link")
         run = asyncio.to_thread

@@ -152,11 +152,10 @@ class BoardNode:
             serve_echo(self.bus)
             self._services.append("echo")
         if folder:
-            from dsoftbus_mpy.files import FileService
             from dsoftbus_mpy.folder import make
 
-            FileService(self.bus, make(folder))
-            self._services += ["file", "fetch"]
+            self.bus.share(make(folder), self._settings["quota"])
+            self._services.append("share")
 
     # Links: only who has one pays for it
 

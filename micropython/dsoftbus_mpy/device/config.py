@@ -17,6 +17,7 @@
 | `rules`       | none              | the node's own rules, as `allow in * temperature`      |
 | `echo`        | true              | whether it serves the stream `echo`                    |
 | `files`       | none              | the folder where peers may store and fetch files       |
+| `quota`       | none              | how many bytes may lie in that folder                  |
 | `watchdog_ms` | 0                 | it starts anew when the node stood still for so long   |
 
 A board reads this module once, and lets go of it.
@@ -26,7 +27,7 @@ import json
 import os
 
 from dsoftbus.base.codec import is_name
-from dsoftbus.const import NODE_NAME_MAX
+from dsoftbus.const import NODE_NAME_MAX, U30_MAX
 from dsoftbus.errors import LocalError
 
 MODULE = __name__
@@ -94,6 +95,8 @@ def complete(values) -> dict:
 def _contradictions(full) -> list:
     if not (full["serial"] or full["port"]):
         return ['"serial" is "" and there is no "port": nobody could reach this node']
+    if full["quota"] is not None and not full["files"]:
+        return ['"quota" is of the folder "files", which is not there']
     if full["link"] != "tcp" and full["port"] and full["port"] == full["discovery"]:
         return ['"port" has to be another than %d: announcements use that' % full["port"]]
     return []
@@ -188,6 +191,7 @@ _CHECKS = {
     "rules": (_are_rules, '["allow in|out|both * NAME", ...]', ()),
     "echo": (_is_bool, "true or false", True),
     "files": (_is_folder, "the name of a folder of its own", ""),
+    "quota": (lambda v: v is None or _is_number(v, 1, U30_MAX), "1 to 2**30 - 1 bytes", None),
     "watchdog_ms": (
         lambda v: v == 0 or _is_number(v, _WATCHDOG_MIN, _WATCHDOG_MAX),
         "1000 to 8388, or 0 for none",

@@ -21,9 +21,10 @@ from binascii import unhexlify  # noqa: E402
 
 from program import Program  # noqa: E402
 
+from dsoftbus_aio.echo import serve_echo  # noqa: E402
 from dsoftbus_aio.housekeeping import Housekeeping  # noqa: E402
 from dsoftbus_aio.reconnecting_session import ReconnectingSession  # noqa: E402
-from dsoftbus_mpy import crypto, entropy, files, key_file, profiles  # noqa: E402
+from dsoftbus_mpy import crypto, entropy, key_file, profiles  # noqa: E402
 from dsoftbus_mpy.bare_bus import ANYONE, BareBus  # noqa: E402
 from dsoftbus_mpy.device import next_key_file  # noqa: E402
 from dsoftbus_mpy.links import tcp  # noqa: E402
@@ -60,8 +61,8 @@ class Backend:
 
     @staticmethod
     def serve_files(bus, folder: str) -> None:
-        files.FileService(bus, folder)
-        files.serve_echo(bus)
+        bus.share(folder)
+        serve_echo(bus)
 
     @staticmethod
     def watch(bus, on_event, file, key_path):

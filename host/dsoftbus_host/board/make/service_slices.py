@@ -9,7 +9,7 @@ _MPY = "dsoftbus_mpy.services"
 # Those of a node with the Bus, which are loaded when a program asks for them.
 ON_BOARDS = (
     *("answering", "calls", "topics", "subscriptions"),
-    *("directory", "presence", "clock"),
+    *("directory", "presence", "clock", "sending"),
 )
 SERVICES = {
     "values": Slice(
@@ -115,9 +115,36 @@ SERVICES = {
             "dsoftbus.base.file_names",
             *of("dsoftbus.service", "share_messages share_names share_marks share_quota"),
         ),
-        ("share-listing",),
+    ),
+    "share-files": Slice(
+        "files of shares, and their bytes",
+        ("asyncio", "share-words"),
+        (
+            *of(_AIO, "share_moving share_receiving"),
+            *of("dsoftbus_mpy", "folder shared_files"),
+        ),
+        ("share-listing", "fat-store"),
     ),
     "share-listing": Slice(
-        "listings of shared folders", ("share-words",), ("dsoftbus.service.share_listing",)
+        "lists of shared files",
+        ("share-files",),
+        (
+            *of("dsoftbus.service", "share_listing"),
+            *of(_AIO, "share_listing"),
+            "dsoftbus_mpy.shared_listing",
+        ),
+    ),
+    "fat-store": Slice(
+        "how a file gets its name on FAT", ("share-files",), ("dsoftbus_mpy.fat_store",)
+    ),
+    "files": Slice(
+        "a folder where peers store, fetch and list files",
+        ("share-files",),
+        (f"{_AIO}.share",),
+    ),
+    "sending": Slice(
+        "files that programs send and fetch",
+        ("share-listing",),
+        (f"{_AIO}.share_asking",),
     ),
 }

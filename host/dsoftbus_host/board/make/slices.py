@@ -347,11 +347,6 @@ SLICES = {
         ),
     ),
     "echo": Slice("the stream that gives back what it brings", (), ("dsoftbus_aio.echo",)),
-    "files": Slice(
-        "the file streams of the command line",
-        ("asyncio", "share-words", "echo"),
-        ("dsoftbus_aio.files", *of("dsoftbus_mpy", "folder files")),
-    ),
     **SERVICES,
     "config": Slice("config.json, checked", ("core",), ("dsoftbus_mpy.device.config",)),
     "setup": Slice(
@@ -399,7 +394,7 @@ SLICES = {
     ),
     "program": Slice(
         "`micropython -m dsoftbus_mpy`, and invitations",
-        ("files", "discovery", "rotation", "naming", "names", "keyfile"),
+        ("files", "sending", "echo", "discovery", "rotation", "naming", "names", "keyfile"),
         (
             *of("dsoftbus.trust", "invitation hints"),
             *of("dsoftbus_mpy", "base.collector device.console __main__"),
