@@ -57,9 +57,9 @@ FLOORS = {
     "dsoftbus_mpy": (
         "base capabilities clock uart_port kernels profiles links serial",
         "console_port crypto key_file trust_file folder wifi watchdog wall_clock discovery loop"
-        " loop_serial services",
-        "runtime noise_source fat_store shared_listing",
-        "entropy shared_files",
+        " loop_serial",
+        "runtime noise_source services",
+        "entropy",
         "node",
         "bare_bus",
         "device",

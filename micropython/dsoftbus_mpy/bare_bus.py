@@ -38,7 +38,10 @@ class BareBus(BaseBus):
         return alive(self, late_ms)
 
     def local_files(self):
-        from dsoftbus_mpy.shared_files import Files  # only who shares or sends files pays for it
+        """The files of this board, for shares."""
+        from dsoftbus_mpy.services.shared_files import (
+            Files,  # only who shares or sends files pays for it
+        )
 
         return Files()
 

@@ -79,6 +79,7 @@ def mark(folder: str, name: str) -> str:
 
 
 def is_mark(name: str) -> bool:
+    """Returns whether a file of this name is such a mark."""
     return name[:1] == "." and name[-len(_NEW) :] == _NEW and file_names.allowed(_stem(name))
 
 

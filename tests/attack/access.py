@@ -7,10 +7,11 @@ message of the handshake, or while the session ends.
 from __future__ import annotations
 
 from attack.attacker import Attacker
+from attack.sharing import put
 from attack.wire import TcpPeer, UdpPeer
-from dsoftbus.const import CLOSE, FLAG_FIN, RST
+from dsoftbus.const import CLOSE, FLAG_FIN, RST, SHARE_STREAM
 from dsoftbus.identity import device_id
-from pairs import data_frame, frame, open_frame, u32
+from pairs import data_frame, frame, open_frame
 
 FILE = "owners.txt"  # which the victim's owner has in the folder
 CONTENT = b"the owner's"
@@ -20,8 +21,8 @@ _FIRST = 1  # the initiator's first stream
 
 def stored(stream: int, name: str, content: bytes = b"pwned") -> tuple:
     """Frames that store a file, whole: OPEN, DATA, FIN."""
-    body = u32(len(content)) + content
-    return open_frame(stream, b"file/" + name.encode()), data_frame(stream, body, FLAG_FIN)
+    body = put(name, content)
+    return open_frame(stream, SHARE_STREAM.encode()), data_frame(stream, body, FLAG_FIN)
 
 
 class Stranger(Attacker):

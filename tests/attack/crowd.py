@@ -11,6 +11,7 @@ import socket
 import time
 
 from attack.attacker import Attacker
+from attack.sharing import begin_to_fetch
 from attack.wire import ATTACKER, WAIT_S, TcpPeer, UdpPeer, fresh_init, pending
 from dsoftbus.const import FLIGHT_HEADER, PKT_COOKIE, REC_INIT
 from dsoftbus.identity import device_id
@@ -218,7 +219,7 @@ class ResetMidway(Attacker):
                 peer.greet()
                 peer.send(peer.finish)
             if i % 4 > 1:
-                peer.open("fetch/" + BIG).finish()
+                begin_to_fetch(peer, BIG)
                 peer.send(peer.taken())
             if i % 4 > 2:
                 peer.receive()

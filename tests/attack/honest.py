@@ -14,7 +14,6 @@ from typing import Any, TypeVar
 
 from dsoftbus.errors import BusError, PeerError
 from dsoftbus_aio.connection import Connection
-from dsoftbus_host import files
 from dsoftbus_host.bare_bus import BareBus
 from support import Random
 
@@ -54,8 +53,8 @@ class Honest:
                 await stream.write(b"hello")
                 await stream.finish()
                 assert await stream.read() == b"hello"
-            await files.send(session, sent)
-            await files.fetch(session, name, fetched)
+            await session.send(sent)
+            await session.fetch(name, fetched)
             assert (fetched / name).read_bytes() == sent.read_bytes()
         self.served += 1
 

@@ -10,6 +10,7 @@ import contextlib
 
 from attack.attacker import Attacker
 from attack.crowd import BIG
+from attack.sharing import begin_to_fetch
 from attack.wire import UdpPeer, bound, pending
 from dsoftbus.base.codec import get_u32
 from dsoftbus.const import BODY_NONE, BODY_PROBE, PACKET_HEADER, WINDOW_UPDATE
@@ -34,8 +35,7 @@ class Moved(Attacker):
 
     def attack(self) -> None:
         peer = self.peer(UdpPeer).connect()
-        stream = peer.session.open("fetch/" + BIG)
-        stream.finish()
+        stream = begin_to_fetch(peer, BIG)
         peer.exchange(lambda: stream.readable > WARM_BYTES)
         with contextlib.closing(bound(TARGET)) as target:
             self.seen = peer.session.protection._window.largest

@@ -6,6 +6,7 @@ import os
 
 from attack.attacker import Attacker
 from attack.crowd import BIG
+from attack.sharing import begin_to_fetch
 from attack.wire import SUITE, TcpPeer
 from dsoftbus.const import KEYS_STREAM, KIND_MESSAGES
 from dsoftbus.errors import BusError
@@ -140,8 +141,7 @@ class FetchesWhileRevoked(Attacker):
 
     def attack(self) -> None:
         with self.peer(TcpPeer).connect() as peer:
-            stream = peer.open("fetch/" + BIG)
-            stream.finish()
+            stream = begin_to_fetch(peer, BIG)
             peer.exchange(lambda: stream.readable > 0)
             self.revoke()
             got = 0

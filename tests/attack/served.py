@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from attack.attacker import Attacker, contents_of
+from attack.sharing import fetched, store
 from attack.wire import TcpPeer
-from pairs import u32
 
 # As the two command lines call them, and as others may.
 OWN = (
@@ -34,7 +34,6 @@ DEVICES = (
     "a/NUL",
     "a\\b",
 )
-_STREAM_NAME_MAX = 64
 
 
 def leading_out(name: str) -> tuple:
@@ -90,18 +89,12 @@ class OwnFiles(Attacker):
             self.effect("a file beside the folder was changed")
 
     def fetch(self, peer: TcpPeer, name: str) -> None:
-        if len(name.encode()) + len("fetch/") > _STREAM_NAME_MAX:
-            return
-        got = peer.service("fetch/" + name)
-        if got is not None and len(got) > 36:
+        if fetched(peer, name):
             self.effect(f"{name!r} was read")
 
     def store(self, peer: TcpPeer, name: str) -> None:
-        for verb in ("file/", "replace/"):
-            if len((verb + name).encode()) > _STREAM_NAME_MAX:
-                return
-            if peer.service(verb + name, u32(5) + b"pwned"):
-                self.effect(f"{name!r} was stored")
+        if store(peer, name, b"pwned"):
+            self.effect(f"{name!r} was stored")
 
 
 class Links(Attacker):
@@ -117,11 +110,9 @@ class Links(Attacker):
         before = contents_of(home)
         with self.peer(TcpPeer).connect() as peer:
             for name in self.links:
-                got = peer.service("fetch/" + name)
-                if got is not None and len(got) > 36:
+                if fetched(peer, name):
                     self.effect(f"what {name} leads to was read")
-                for verb in ("file/", "replace/"):
-                    peer.service(verb + name, u32(5) + b"pwned")
+                store(peer, name, b"pwned")
         if contents_of(home) != before:
             self.effect("what a link leads to was changed")
 

@@ -63,7 +63,7 @@ class Siege:
         folder.mkdir()
         peers = (
             (public_of(SECRET), "honest", ["allow both *"]),
-            (public_of(INSIDER), "insider", ["allow in echo", "allow in fetch/*"]),
+            (public_of(INSIDER), "insider", ["allow in echo", "allow out share/*"]),
         )
         trust = store_with(folder / "trust.json", *peers)
         self.victim = kind(folder / "served", trust=str(trust), key_path=str(folder / "own.key"))

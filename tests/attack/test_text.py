@@ -58,7 +58,7 @@ def printing(kind, tmp_path):
     """A victim that prints what happens, with one peer that it trusts."""
     folder = tmp_path / "node"
     folder.mkdir()
-    peers = (public_of(SECRET), "attic", ["allow in fetch/*"])
+    peers = (public_of(SECRET), "attic", ["allow out share/*"])
     trust = store_with(folder / "trust.json", peers)
     if kind is MicroPythonVictim:
         return Owner(kind, tmp_path / "served", trust).victim

@@ -11,6 +11,7 @@ import time
 from typing import Any
 
 from attack.attacker import Attacker
+from attack.sharing import fetched
 from attack.wire import SUITE, TcpPeer
 from dsoftbus.const import LINK_STREAM
 from dsoftbus.discovery.announce import LIFETIME_S, MAGIC
@@ -80,7 +81,7 @@ class Streams(Attacker):
             with peer.connect():
                 if peer.greeted:
                     peer.service("x" + name)
-                    peer.service("fetch/" + name)
+                    fetched(peer, name)
 
 
 class Named(TcpPeer):

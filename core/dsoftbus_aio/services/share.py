@@ -164,7 +164,12 @@ class Sharing:
 
     async def _store(self, storing: "_Storing", request: "Request") -> None:
         connection, stream = storing.connection, storing.stream
-        coming = Receiving(self._files, self._folder, connection, request.name, request.replace)
+        try:
+            coming = Receiving(
+                self._files, self._folder, connection, request.name, request.replace
+            )
+        except OSError:  # a place where no file may be: the peer's fault
+            raise LocalError(STREAM_REFUSED, request.name) from None
         failure: BaseException | None = None
         try:
             await self._claim(storing, request)

@@ -55,7 +55,7 @@ class Backend:
 
     @staticmethod
     def serve_files(bus: BareBus, folder: str) -> None:
-        files.FileService(bus, Path(folder))
+        bus.share(Path(folder))
         files.serve_echo(bus)
 
     @staticmethod

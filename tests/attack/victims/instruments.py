@@ -6,7 +6,7 @@ Runs on CPython and on MicroPython. The product under attack is the real one; it
 import json
 
 from counting import CountingSuite
-from dsoftbus.const import EV_MESSAGE
+from dsoftbus.const import EV_MESSAGE, SHARE_STREAM
 from dsoftbus.packet.drop_labels import labelled
 
 _IDS = 64  # of peers that are told apart
@@ -58,7 +58,9 @@ class Instruments:
         serve = bus_class.serve
 
         def counted(bus, handler, connection, stream):
-            _count(self.served, connection.peer_id)
+            # A share is there for all whom the node trusts, and asks the rules for each file.
+            if stream.name != SHARE_STREAM or connection.peer_id not in self._trusted():
+                _count(self.served, connection.peer_id)
             return serve(bus, handler, connection, stream)
 
         bus_class.serve = counted

@@ -14,7 +14,7 @@ PUBLIC = (
     *of("dsoftbus_mpy", "bare_bus board bus board_minimal device.config device.console crypto"),
     *of(
         "dsoftbus_mpy",
-        "console_port entropy folder shared_files key_file uart_port loop loop_serial",
+        "console_port entropy folder key_file uart_port loop loop_serial",
     ),
     *of("dsoftbus_mpy", "trust_file watchdog wifi"),
     *of("dsoftbus_mpy.services", "answers publications call_error"),

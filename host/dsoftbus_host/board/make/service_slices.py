@@ -121,7 +121,8 @@ SERVICES = {
         ("asyncio", "share-words"),
         (
             *of(_AIO, "share_moving share_receiving"),
-            *of("dsoftbus_mpy", "folder shared_files"),
+            "dsoftbus_mpy.folder",
+            f"{_MPY}.shared_files",
         ),
         ("share-listing", "fat-store"),
     ),
@@ -131,11 +132,11 @@ SERVICES = {
         (
             *of("dsoftbus.service", "share_listing"),
             *of(_AIO, "share_listing"),
-            "dsoftbus_mpy.shared_listing",
+            f"{_MPY}.shared_listing",
         ),
     ),
     "fat-store": Slice(
-        "how a file gets its name on FAT", ("share-files",), ("dsoftbus_mpy.fat_store",)
+        "how a file gets its name on FAT", ("share-files",), (f"{_MPY}.fat_store",)
     ),
     "files": Slice(
         "a folder where peers store, fetch and list files",

@@ -1,4 +1,4 @@
-"""How a partial file that is whole gets its name on FAT: as a copy.
+"""On FAT a partial file that is whole gets its name as a copy.
 
 FAT renames in two writes, and over a file in more. A cut between them leaves two names for the
 same clusters, and the removal of one of them frees what the other shows. So the file is copied

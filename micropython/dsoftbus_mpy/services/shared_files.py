@@ -86,7 +86,7 @@ class Part(File):
         if folders.check_place(self._folder, self._name) and not replace:
             raise LocalError(FILE_EXISTS, self._name)
         if is_fat(self.path):
-            from dsoftbus_mpy.fat_store import store  # only who has one pays for it
+            from dsoftbus_mpy.services.fat_store import store  # only who has one pays for it
 
             store(self._folder, self._name, self.path)
         else:
@@ -127,9 +127,11 @@ class Folder:
     def refusal(self, name: str) -> int:
         try:
             folder, name = folders.below(self._path, name)
-            return FILE_EXISTS if folders.check_place(folder, name) else 0
         except OSError as error:
-            return 0 if error.errno == errno.ENOENT else STREAM_REFUSED
+            if error.errno != errno.ENOENT:
+                raise
+            return 0  # its folder will be made
+        return FILE_EXISTS if folders.check_place(folder, name) else 0
 
     def part(self, name: str, peer_id: str) -> Part:
         folder, name = folders.below(self._path, name, True)
@@ -139,7 +141,7 @@ class Folder:
         return Part(folder, name, path, self._held)
 
     def listing(self, pattern: str, after: str):
-        from dsoftbus_mpy.shared_listing import listing  # only who is asked pays for it
+        from dsoftbus_mpy.services.shared_listing import listing  # only who is asked pays for it
 
         return listing(self._path, "", pattern, after)
 
@@ -171,7 +173,7 @@ class Files:
         return Folder(path, self._held)
 
     def own(self, path: str, name: str) -> list:
-        from dsoftbus_mpy.shared_listing import own  # only who sends pays for it
+        from dsoftbus_mpy.services.shared_listing import own  # only who sends pays for it
 
         return own(path, name)
 
@@ -216,7 +218,7 @@ def _tidy(folder: str, held: list) -> None:
         if entry[1] == folders.FOLDER:
             _tidy(path, held)
         elif folders.is_mark(name):
-            from dsoftbus_mpy.fat_store import finish  # as above
+            from dsoftbus_mpy.services.fat_store import finish  # as above
 
             finish(folder, name)
         elif path not in held and _is_left(name, path):
