@@ -1,4 +1,4 @@
-"""What an attacker says on a stream of the share service, all of it at once."""
+"""The words of an attacker on a stream of the share service, all of them at once."""
 
 from __future__ import annotations
 

@@ -12,7 +12,6 @@ import pytest
 
 from dsoftbus.errors import LINE_VERSION, PeerError
 from dsoftbus.line.cobs import HEAD, encode
-from dsoftbus_host import files
 from dsoftbus_host.bare_bus import ANYONE, BareBus
 from portable import TIMEOUT_S
 
@@ -60,13 +59,15 @@ def test_a_file_both_ways_over_a_cable(cable, tmp_path):
         (tmp_path / "file").write_bytes(os.urandom(FILE_BYTES))
         (tmp_path / "served").mkdir()
         async with BareBus(os.urandom(32)) as one, BareBus(os.urandom(32), allow=ANYONE) as other:
-            files.FileService(other, tmp_path / "served")
+            other.share(tmp_path / "served")
             other.open_serial(cable.paths[1])
             port = one.open_serial(cable.paths[0])
             async with await port.connect(other.public) as connection:
-                sent = await files.send(connection, tmp_path / "file")
-                back = await files.fetch(connection, "file", tmp_path, replace=True)
-                assert sent == back
+                (tmp_path / "back").mkdir()
+                [sent] = await connection.send(tmp_path / "file")
+                [back] = await connection.fetch("file", tmp_path / "back")
+                assert sent.digest == back.digest
+                assert back.sent == FILE_BYTES
 
     asyncio.run(scenario())
 
