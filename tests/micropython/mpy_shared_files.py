@@ -216,6 +216,7 @@ def test_a_reset_costs_no_more_than_16_kb():
                 with Mounted(system, revived(system, flash), "/after") as path:
                     stored = os.stat(path + "/" + part_name("name", PEER))[6]
                 assert at + 1000 - stored < FLUSHED, (at, stored)
+            part.keep()
 
 
 # Full media
