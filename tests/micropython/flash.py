@@ -8,6 +8,11 @@ if not hasattr(os, "VfsLfs2") or not hasattr(os, "VfsFat"):
     raise Skip("this port has no littlefs or no FAT")
 
 
+# File systems whose power was cut. Files that could not be closed on them are so by the collector,
+# some time, and that needs them: it has no order.
+_cut_off = []
+
+
 class PowerCut(Exception):
     pass
 
@@ -86,3 +91,5 @@ class Mounted:
 
     def __exit__(self, kind, error, trace):
         os.umount(self._where)
+        if kind is not None:
+            _cut_off.append(self._vfs)

@@ -49,6 +49,8 @@ def revived(system, flash) -> Flash:
     """The flash after power-up."""
     copy = Flash(*system.blocks)
     copy.data[:] = flash.data
+    if flash.dead:
+        flash.data = b""  # nobody reads it again, and it stays where power was cut
     return copy
 
 
