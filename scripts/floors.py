@@ -51,7 +51,7 @@ FLOORS = {
         "contained event_loop storage",
         "links key_file runtime files",
         "bare_bus board upkeep discovery",
-        "bus bridge",
+        "bus bridge update",
         "cli",
     ),
     "dsoftbus_mpy": (

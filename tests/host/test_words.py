@@ -25,12 +25,15 @@ from dsoftbus.service import call_labels, status, topic_labels
 from dsoftbus.service.status import CallError
 from dsoftbus_host.cli.common import called
 from dsoftbus_host.cli.terminal.words import ADVICE, WORDS, advice, reason, said
+from dsoftbus_host.update import errors as update_errors
 
 ID = device_id(b"\1" * 32)
 
 
 def test_every_label_has_words_of_its_own():
-    assert set(WORDS) == set(LABELS) | set(call_labels.LABELS) | set(topic_labels.LABELS)
+    labels = (LABELS, call_labels.LABELS, topic_labels.LABELS, update_errors.LABELS)
+    assert set(WORDS) == set().union(*labels)
+    assert len(WORDS) == sum(map(len, labels))
     assert len(set(WORDS.values())) == len(WORDS)
     assert set(ADVICE) <= set(WORDS)
 

@@ -30,6 +30,7 @@ from dsoftbus_host.cli import (
     status,
     transfer,
     trust,
+    update,
     watch,
 )
 from dsoftbus_host.cli.board import board
@@ -213,6 +214,7 @@ _OTHERS = (
     transfer.send,
     transfer.fetch,
     transfer.ls,
+    update.update,
     sim.sim,
     board.board,
     bridge.bridge,

@@ -14,11 +14,12 @@ import click
 from dsoftbus.const import DISCOVERY_PORT, LINK_STREAM
 from dsoftbus.errors import BAD_ARGUMENT, LocalError
 from dsoftbus.mux.events import NodeEvent
+from dsoftbus.trust.store import Entry
 from dsoftbus_aio.bus import BaseBus
 from dsoftbus_aio.connection import Connection
 from dsoftbus_aio.peer import Peer
 from dsoftbus_host import address
-from dsoftbus_host.address import SERIAL
+from dsoftbus_host.address import SERIAL, Address
 from dsoftbus_host.bare_bus import BareBus
 from dsoftbus_host.bus import LINK_NAMES, Bus
 from dsoftbus_host.cli.common import PORT, key_option, node_name, open_store, trust_option
@@ -116,21 +117,57 @@ async def reached(place: Place, peer: str) -> AsyncIterator[Connection]:
 @contextlib.asynccontextmanager
 async def lasting(place: Place, peer: str) -> AsyncIterator[tuple[BaseBus, Peer]]:
     """Gives a command that goes on a bus, and `peer` as it comes and goes; see `reached`."""
-    if _is_address(peer):
-        there = address.parse(peer)
-        bare = BareBus(next_key.load(place.key_path), node_name(socket.gethostname()))
-        known = bare.node.discover().know(there.public)
+    async with Reach(place) as reach:
+        yield await reach.peer(peer)
+
+
+class Reach:
+    """The peers of a command that goes on, as they come and go: within its block it has a bus for
+    those that are paired, and one for those that are given by their addresses."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._open = contextlib.AsyncExitStack()
+        self._bus: Bus | None = None
+        self._bare: BareBus | None = None
+
+    async def __aenter__(self) -> Reach:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._open.aclose()
+
+    async def peer(self, word: str) -> tuple[BaseBus, Peer]:
+        """The peer that a word means, and its bus. Raises LocalError where it means nobody."""
+        if _is_address(word):
+            return await self._at(address.parse(word))
+        bus = self._bus or self._place.bus(ignore, listen=False)
+        _paired(bus, word)
+        return await self._begun(bus), bus.peer(word)
+
+    async def paired(self) -> list[Entry]:
+        """All that are paired."""
+        bus = await self._begun(self._bus or self._place.bus(ignore, listen=False))
+        return list(bus.guard.store)
+
+    async def _begun(self, bus: Bus) -> Bus:
+        if self._bus is None:
+            self._bus = bus
+            await self._open.enter_async_context(bus)
+            self._place.ask(bus)
+        return bus
+
+    async def _at(self, there: Address) -> tuple[BaseBus, Peer]:
+        if self._bare is None:
+            name = node_name(socket.gethostname())
+            self._bare = BareBus(next_key.load(self._place.key_path), name)
+            await self._open.enter_async_context(self._bare)
+        bus = self._bare
+        known = bus.node.discover().know(there.public)
         known.fixed = (_KINDS.get(there.link, LINK_STREAM), there.host, there.port)
-        async with bare:
-            if there.link == SERIAL:
-                bare.open_serial(there.host)
-            yield bare, bare.peer(known.id)
-        return
-    bus = place.bus(ignore, listen=False)
-    _paired(bus, peer)
-    async with bus:
-        place.ask(bus)
-        yield bus, bus.peer(peer)
+        if there.link == SERIAL:
+            bus.open_serial(there.host)
+        return bus, bus.peer(known.id)
 
 
 def _is_address(peer: str) -> bool:

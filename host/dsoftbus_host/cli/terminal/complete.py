@@ -77,6 +77,13 @@ def files_and_peer(
     return [*peer_at_last(ctx, param, incomplete), CompletionItem(incomplete, type="file")]
 
 
+def peers_and_folder(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Peers, and the folder that goes to them."""
+    return [*peers(ctx, param, incomplete), CompletionItem(incomplete, type="dir")]
+
+
 def _paired(trust_path: Path | None) -> list[Entry]:
     with contextlib.suppress(BusError, OSError, UnicodeDecodeError):
         path = trust_path or trust_file.default_path()

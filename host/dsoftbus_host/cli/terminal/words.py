@@ -15,6 +15,7 @@ from dsoftbus.service import status, topic_status
 from dsoftbus.service.status import CallError
 from dsoftbus.service.topic_status import TopicError
 from dsoftbus_host.display import shown
+from dsoftbus_host.update import errors as update
 
 SOMEBODY = "the peer"
 
@@ -137,6 +138,13 @@ WORDS = {
     topic_status.TOO_MANY: "there are more topics than this node keeps count of",
     topic_status.TOO_LARGE: "{peer} published a value that is too large for this node",
     status.UNKNOWN: "the session with {peer} ended: whether the call was done is not known",
+    update.NO_UPDATES: "{peer} takes no updates",
+    update.NOT_ALLOWED: "{peer} does not let this node update it",
+    update.OWN_RULES: "this node's own rules do not let it update {peer}",
+    update.STALLED: "{peer} took no more of a file",
+    update.TAKEN_BACK: "{peer} tried it, and came back with the version before",
+    update.NO_RETURN: "{peer} did not come back from its restart in time",
+    update.NO_OTHER: "{peer} has no whole version to go back to",
 }
 
 _NEW_KEY = (
@@ -155,6 +163,15 @@ ADVICE = {
     status.DENIED: "There `dsoftbus allow` grants it, as `call/NAME`.",
     topic_status.DENIED: "There `dsoftbus allow` grants it, as `topic/NAME`.",
     status.LATE: "Does it take longer? `--timeout` waits for it.",
+    update.NO_UPDATES: "A board takes some by `dsoftbus board config PORT updates=true`.",
+    update.NOT_ALLOWED: "The right is `update`, as a whole word: a board grants it over its cable,"
+    ' `dsoftbus board token PORT --grant "allow both *" --grant "allow in update"`; a host by'
+    " `dsoftbus allow PEER update` there.",
+    update.OWN_RULES: "Here `dsoftbus allow PEER update --direction out` grants it.",
+    update.TAKEN_BACK: "`dsoftbus logs` shows what it printed; a version that is mended has to be"
+    " higher than the one that runs.",
+    update.NO_RETURN: "It goes back by itself where the new version is of no use; `dsoftbus"
+    " versions` shows which one it runs, and the same command again goes on.",
     e.END_LINK_DOWN: "Is it running, and is this its address?",
     e.END_HANDSHAKE_TIMEOUT: "Is this the address of a node, and does it have the expected key? "
     + _NEW_KEY,
@@ -223,7 +240,7 @@ def _called(error: CallError, peer: str) -> str:
 
 def _labels(error: BusError) -> str:
     """The label of the cause; of both where a refusal is explained by more than the refusal."""
-    if isinstance(error, (CallError, TopicError)):
+    if isinstance(error, (CallError, TopicError, update.UpdateError)):
         return error.label
     peer_code = _peer_code(error)
     codes = dict.fromkeys((error.code, peer_code or error.code))
