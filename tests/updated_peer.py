@@ -82,6 +82,7 @@ class UpdatedPeer:
         self.hurried = 0
         self.closed = False
         self._timers = []
+        self.trial_s = TRIAL_S
 
     # A link
 
@@ -125,7 +126,7 @@ class UpdatedPeer:
         loop = asyncio.get_running_loop()
         if self.slots[self.active].version in self.broken:
             self.away_until = self._now() + 1e9
-        self._timers.append(loop.call_later(TRIAL_S, self.restart))
+        self._timers.append(loop.call_later(self.trial_s, self.restart))
 
     @property
     def idle(self) -> str:
@@ -148,6 +149,7 @@ class UpdatedPeer:
             }
         if name == calls.BEGIN:
             self.wish = value
+            self.trial_s = value["trial_s"]
             self.pending = self.failed = self.why = ""
             return {"slot": self.idle}
         loop = asyncio.get_running_loop()
@@ -214,7 +216,7 @@ class FakeConnection:
         return answer
 
 
-async def put(connection: FakeConnection, data: bytes, name: str, progress) -> None:
+async def put(connection: FakeConnection, data: bytes, name: str, told) -> None:
     """One file, as the updater sends it."""
     peer = connection.peer
     await asyncio.sleep(0.01)
@@ -222,7 +224,7 @@ async def put(connection: FakeConnection, data: bytes, name: str, progress) -> N
         connection._fault("put", "before")
         if not peer.take(name, data):
             peer.sent.append(name)
-        progress(len(data), len(data))
+        told(len(data))
         connection._fault("put", "after")
     finally:
         peer.said["put"] += 1

@@ -1,6 +1,7 @@
 """One update of one peer: each way to its end, cuts at every step, waits that have an end."""
 
 import asyncio
+import functools
 import itertools
 
 import pytest
@@ -11,6 +12,7 @@ from dsoftbus.errors import (
     NOT_PAIRED,
     OUTSIDE_ACL,
     STREAM_REFUSED,
+    UPDATE_FILE,
     LocalError,
     PeerError,
 )
@@ -72,6 +74,7 @@ def test_an_update_goes_from_step_to_step():
         "count": 3,
         "force": False,
         "digest": new().digest(),
+        "trial_s": 300,
     }
 
 
@@ -144,12 +147,12 @@ def test_a_cut_at_each_of_many_files_goes_on_as_long_as_bytes_go():
 
 
 def test_a_peer_that_has_lost_a_file_gets_all_again():
-    lost = PeerError(0xC6, "app.py")
+    lost = PeerError(UPDATE_FILE, "app.py")
     peer = UpdatedPeer({("commit", 0): lost})
     assert ended(updated(peer, new()), steps.UPDATED)
     assert peer.said["put"] == 8
     peer = UpdatedPeer({("commit", nth): lost for nth in range(100)})
-    assert ended(updated(peer, new()), steps.FAILED, "unknown.0xc6")
+    assert ended(updated(peer, new()), steps.FAILED, "update.file")
 
 
 def test_a_restart_that_nobody_asked_for_is_a_cut():
@@ -267,8 +270,9 @@ def test_a_peer_that_refuses_is_not_awaited():
 
 
 def test_a_peer_that_does_not_come_back_is_given_up():
-    peer = UpdatedPeer(broken=("2.0",))
-    update = updated(peer, new(), restart_ms=60_000)
+    peer = UpdatedPeer()
+    peer.restart = functools.partial(peer.restart, 1e9)
+    update = updated(peer, new(), trial_s=30)
     assert ended(update, steps.FAILED, "update.no_return")
 
 

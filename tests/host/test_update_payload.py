@@ -62,7 +62,9 @@ def test_a_folder_without_an_application_is_refused(app):
     refused(lambda: of_folder(app / "none"), "is no folder")
 
 
-@pytest.mark.parametrize("name", ["manifest.json", "nul.py", "a:b.py", "dot.", "con", 'quote"s'])
+@pytest.mark.parametrize(
+    "name", ["manifest.json", "nul.py", "a:b.py", "dot.", "con", 'quote"s.py', "n" * 97]
+)
 def test_a_name_that_some_board_cannot_have_is_refused(app, name):
     (app / name).write_bytes(b"x")
     refused(lambda: application(of_folder(app), "1"), "name")
@@ -88,7 +90,7 @@ def test_limits_hold_before_anything_is_sent(app, monkeypatch):
 
 def test_the_list_of_files_has_a_limit():
     files = {f"{i:03}{'x' * 90}": b"" for i in range(255)} | {"app.py": b""}
-    refused(lambda: application(Folder(files, []), "1"), "shorter names")
+    refused(lambda: application(Folder(files, []), "1"), "bytes")
 
 
 def test_a_secret_of_this_node_stays_here(app):

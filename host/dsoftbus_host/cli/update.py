@@ -11,14 +11,15 @@ from typing import NamedTuple
 import click
 
 from dsoftbus.errors import BAD_ARGUMENT, LocalError
+from dsoftbus.service.update_state import APP, SYSTEM, TRIAL_S, TRIAL_S_MAX, TRIAL_S_MIN
 from dsoftbus_host import event_loop
 from dsoftbus_host.cli.common import command, console, errors, files_of, json_option
 from dsoftbus_host.cli.reach import Place, Reach, place_options
 from dsoftbus_host.cli.terminal import complete
 from dsoftbus_host.cli.update_view import Watched
 from dsoftbus_host.update import fleet, payload
-from dsoftbus_host.update.one_update import RESTART_MS, STOPPED, Job, OneUpdate
-from dsoftbus_host.update.payload import APP, SYSTEM, Folder, Payload
+from dsoftbus_host.update.one_update import STOPPED, Job, OneUpdate
+from dsoftbus_host.update.payload import Folder, Payload
 from dsoftbus_host.update.peer_state import PeerState
 from dsoftbus_host.update.put import put
 
@@ -39,7 +40,7 @@ class Wish(NamedTuple):
     version: str
     force: bool
     at_a_time: int
-    timeout: float
+    trial_s: int
     as_json: bool
     dry_run: bool
 
@@ -78,12 +79,13 @@ class Wish(NamedTuple):
     "--at-a-time", type=click.IntRange(1), default=4, show_default=True, help="So many peers."
 )
 @click.option(
-    "--timeout",
-    type=click.FloatRange(1),
-    default=RESTART_MS // 1000,
+    "--trial",
+    "trial_s",
+    type=click.IntRange(TRIAL_S_MIN, TRIAL_S_MAX),
+    default=TRIAL_S,
     show_default=True,
     metavar="SECONDS",
-    help="For how long a peer may be away when it restarts.",
+    help="So long a peer tries the version, and goes back if it is not reached.",
 )
 @click.option("--dry-run", is_flag=True, help="Only show what would go, and to whom.")
 @json_option
@@ -134,7 +136,7 @@ def _job(wish: Wish, files: Folder | None) -> Job:
     elif wish.system and not wish.rollback:
         payload_for = _system_for(wish.version)
     track = SYSTEM if wish.system else APP
-    return Job(payload_for, put, track, wish.force, wish.everyone, round(wish.timeout * 1000))
+    return Job(payload_for, put, track, wish.force, wish.everyone, wish.trial_s)
 
 
 def _same(made: Payload, state: PeerState) -> Payload:

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple, Protocol
 from dsoftbus import errors as e
 from dsoftbus.errors import BusError
 from dsoftbus.service import status
+from dsoftbus.service.update_manifest import MANIFEST
+from dsoftbus.service.update_state import TRIAL_S
 from dsoftbus_host.update.calls import BEGIN, COMMIT, CONFIRM, ROLLBACK, STATE, call
 from dsoftbus_host.update.errors import (
     NO_OTHER,
@@ -23,7 +25,7 @@ from dsoftbus_host.update.errors import (
     TAKEN_BACK,
     UpdateError,
 )
-from dsoftbus_host.update.payload import MANIFEST, Payload
+from dsoftbus_host.update.payload import Payload
 from dsoftbus_host.update.peer_state import ROOT, PeerState, parsed
 
 # Steps, as people read them.
@@ -44,7 +46,7 @@ ENDS = (*GOOD, WENT_BACK, FAILED, STOPPED)
 
 REACH_MS = 20_000  # for the first session
 CUT_MS = 60_000  # for the next one after a cut
-RESTART_MS = 420_000  # a trial that fails takes five minutes, and two starts
+STARTS_MS = 120_000  # for two starts, besides a trial
 _COMMIT_MS = 120_000  # a board reads all of it from its flash again
 _BYTE_MS = 1  # of a file: a slower way is none
 _COMMITS = 3  # that may come to nothing without a word why
@@ -55,11 +57,11 @@ _FINAL = (
     *(e.NOT_PAIRED, e.OUTSIDE_ACL, e.PEER_NOT_ALLOWED, e.TOKEN_REQUIRED, e.TRUST_REVOKED),
     *(e.DECRYPT_FAILED, e.OTHER_KEY, e.AMBIGUOUS_NAME, e.BAD_STATE, e.BAD_ARGUMENT),
 )
-_LOST = (0xC5, 0xC6)
+_LOST = (e.UPDATE_MANIFEST, e.UPDATE_FILE)
 _UNKNOWN = (status.LATE, status.NOT_MADE, status.UNKNOWN)  # ends of a call that may go again
 
-Progress = Callable[[int, int], None]  # bytes done, bytes in all
-Put = Callable[[Any, bytes, str, Progress], Awaitable[None]]
+Told = Callable[[int], None]  # bytes so far
+Put = Callable[[Any, bytes, str, Told], Awaitable[None]]
 
 
 class Link(Protocol):
@@ -84,9 +86,9 @@ class Job(NamedTuple):
     """The same for all peers of one command.
 
     `payload_for` gives what a peer in this state is to have; None rolls it back. `put` sends one
-    file over a session: `put(connection, data, name, progress)`. With `lenient` a peer that takes
-    no updates from this node is no failure. `restart_ms` is how long a peer may be away when it
-    restarts.
+    file over a session: `put(connection, data, name, told)`. With `lenient` a peer that takes
+    no updates from this node is no failure. `trial_s` is how long a peer waits to be reached after
+    its restart, before it goes back.
     """
 
     payload_for: Callable[[PeerState], Payload] | None
@@ -94,7 +96,7 @@ class Job(NamedTuple):
     track: str
     force: bool = False
     lenient: bool = False
-    restart_ms: int = RESTART_MS
+    trial_s: int = TRIAL_S
 
 
 class OneUpdate:
@@ -285,18 +287,18 @@ class OneUpdate:
         for name, data in sorted(payload.files.items()):
             before = sum(len(payload.files[each]) for each in self._stored)
 
-            def progress(part: int, whole: int, before: int = before) -> None:
+            def told(part: int, before: int = before) -> None:
                 self._progress(before + part)
 
             if name not in self._stored:
-                await self._put(connection, data, name, progress)
+                await self._put(connection, data, name, told)
                 self._stored.add(name)
                 self._progress(before + len(data))
 
-    async def _put(self, connection: Any, data: bytes, name: str, progress: Progress) -> None:
+    async def _put(self, connection: Any, data: bytes, name: str, told: Told) -> None:
         seconds = (CUT_MS + _BYTE_MS * len(data)) / 1000
         try:
-            await asyncio.wait_for(self._job.put(connection, data, name, progress), seconds)
+            await asyncio.wait_for(self._job.put(connection, data, name, told), seconds)
         except asyncio.TimeoutError:
             raise UpdateError(STALLED, name) from None
 
@@ -317,12 +319,13 @@ class OneUpdate:
             "count": len(payload.files),
             "digest": payload.digest(),
             "force": self._job.force,
+            "trial_s": self._job.trial_s,
         }
 
     def _begin_wait(self) -> None:
         """From the first word of a restart on, its time counts."""
         if self.step != RESTARTING:
-            self._deadline = self._time.now() + self._job.restart_ms
+            self._deadline = self._time.now() + self._job.trial_s * 1000 + STARTS_MS
             self._to(RESTARTING)
 
     # What others see of it
@@ -346,5 +349,5 @@ def error_code(error: BusError | OSError) -> int:
     return peer_code or getattr(error, "code", 0)
 
 
-def _nothing(done: int, size: int) -> None:
+def _nothing(done: int) -> None:
     """The manifest is not counted."""

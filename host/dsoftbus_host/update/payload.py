@@ -13,19 +13,15 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from dsoftbus.base import file_names
 from dsoftbus.errors import BAD_ARGUMENT, STREAM_REFUSED, LocalError
+from dsoftbus.service.update_manifest import FILES_MAX, is_name, is_version, manifest_text
+from dsoftbus.service.update_state import APP, SYSTEM
 from dsoftbus_host.board import install
 from dsoftbus_host.board.make import boards
 from dsoftbus_host.storage import secret_files
 
-APP, SYSTEM = "app", "system"
-MANIFEST = "manifest.json"
 VERSION_FILE = "version.txt"
-FILES_MAX = {APP: 64, SYSTEM: 256}  # dsoftbus itself has a module at each of its public names
-MANIFEST_MAX = {APP: 4096, SYSTEM: 24576}  # bytes
 LARGEST = 1 << 24  # bytes of all files: more than the flash of most boards
-_VERSION_MAX = 32  # characters
 _STARTS = ("app.py", "app.mpy")
 _COMPILED = (".pyc", ".pyo")
 _CACHE = "__pycache__"
@@ -47,16 +43,12 @@ class Payload(NamedTuple):
 
     def manifest(self, version: str = "") -> bytes:
         """The bytes of manifest.json, as it would be for this version."""
-        lines = [
-            f'"{name}": ["{_sha256(data)}", {len(data)}]'
-            for name, data in sorted(self.files.items(), key=lambda item: item[0].encode())
-        ]
-        head = f'{{"version": "{version or self.version}", "files": {{\n'
-        return (head + ",\n".join(lines) + "\n}}\n").encode()
+        listed = {name: (_sha256(data), len(data)) for name, data in self.files.items()}
+        return manifest_text(version or self.version, listed).encode()
 
     def digest(self, version: str = "") -> str:
         """The SHA-256 of `manifest(version)`, hexadecimal."""
-        return _sha256(self.manifest(version))
+        return _sha256(self.manifest(version)).hex()
 
     def is_what_runs(self, version: str, digest: str) -> bool:
         """Returns whether a peer with this version and this digest of a manifest has these files
@@ -87,8 +79,8 @@ def of_folder(path: Path) -> Folder:
     for name, file in _walk(path, left):
         files[name] = data = _read(file, room)
         room -= len(data)
-        if len(files) > FILES_MAX[APP]:
-            raise LocalError(BAD_ARGUMENT, f"{path} has more than {FILES_MAX[APP]} files")
+        if len(files) > FILES_MAX:
+            raise LocalError(BAD_ARGUMENT, f"{path} has more than {FILES_MAX} files")
     return Folder(files, left)
 
 
@@ -114,8 +106,7 @@ def time_version(now: float | None = None) -> str:
 
 def checked_version(text: str) -> str:
     """Returns a version, which is dotted numbers. Raises LocalError(BAD_ARGUMENT) for others."""
-    parts = text.split(".")
-    if len(text) > _VERSION_MAX or not all(part.isascii() and part.isdigit() for part in parts):
+    if not is_version(text):
         raise LocalError(
             BAD_ARGUMENT, f"{text!r} is no version: that is numbers with dots between, as 1.4.2"
         )
@@ -153,9 +144,7 @@ def _is_cache(name: str) -> bool:
 
 
 def _checked_name(name: str) -> str:
-    if name == MANIFEST:
-        raise LocalError(BAD_ARGUMENT, f"{name} is the update's own: a file needs another name")
-    if not all(map(file_names.allowed, name.split("/"))):
+    if not is_name(name):
         raise LocalError(BAD_ARGUMENT, f"{name!r} is no name for a file on every board")
     return name
 
@@ -179,15 +168,9 @@ def _made(track: str, said: str, files: dict[str, bytes]) -> Payload:
         other = by_folded.setdefault(name.lower(), name)
         if other != name:
             raise LocalError(BAD_ARGUMENT, f"{other} and {name} are one file on some boards")
-    most = MANIFEST_MAX[payload.track]
-    if len(payload.manifest()) > most:
-        raise LocalError(
-            BAD_ARGUMENT,
-            f"the list of these {len(payload.files)} files is longer than {most} bytes: fewer"
-            " files, or shorter names",
-        )
+    payload.manifest()
     return payload
 
 
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
+def _sha256(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()
