@@ -31,6 +31,7 @@ from dsoftbus_host.cli import (
     transfer,
     trust,
     update,
+    versions,
     watch,
 )
 from dsoftbus_host.cli.board import board
@@ -215,6 +216,7 @@ _OTHERS = (
     transfer.fetch,
     transfer.ls,
     update.update,
+    versions.versions,
     sim.sim,
     board.board,
     bridge.bridge,

@@ -14,7 +14,6 @@ import click
 from dsoftbus.const import DISCOVERY_PORT, LINK_STREAM
 from dsoftbus.errors import BAD_ARGUMENT, LocalError
 from dsoftbus.mux.events import NodeEvent
-from dsoftbus.trust.store import Entry
 from dsoftbus_aio.bus import BaseBus
 from dsoftbus_aio.connection import Connection
 from dsoftbus_aio.peer import Peer
@@ -26,6 +25,7 @@ from dsoftbus_host.cli.common import PORT, key_option, node_name, open_store, tr
 from dsoftbus_host.discovery import interfaces
 from dsoftbus_host.links.reopening_port import BAUD
 from dsoftbus_host.storage import secret_files
+from dsoftbus_host.update import fleet
 from dsoftbus_host.upkeep import next_key
 
 _KINDS = {name: kind for kind, name in LINK_NAMES.items()}
@@ -145,10 +145,14 @@ class Reach:
         _paired(bus, word)
         return await self._begun(bus), bus.peer(word)
 
-    async def paired(self) -> list[Entry]:
-        """All that are paired."""
+    async def names(self, words: tuple[str, ...]) -> list[str]:
+        """The peers that these words mean, patterns of names among them; all that are paired where
+        there are no words. Raises LocalError where one means nobody."""
+        if words and not fleet.has_pattern(words):
+            return fleet.chosen(words, ())
         bus = await self._begun(self._bus or self._place.bus(ignore, listen=False))
-        return list(bus.guard.store)
+        entries = list(bus.guard.store)
+        return fleet.chosen(words, entries) if words else fleet.every(entries)
 
     async def _begun(self, bus: Bus) -> Bus:
         if self._bus is None:

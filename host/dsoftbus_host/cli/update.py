@@ -117,7 +117,7 @@ def update(place: Place, **words: object) -> None:
 async def _update(wish: Wish, files: Folder | None, place: Place, watched: Watched) -> None:
     job = _job(wish, files)
     async with Reach(place) as reach:
-        names = await _names(wish, reach)
+        names = await reach.names(wish.peers)
         peers = [await reach.peer(name) for name in names]
         if wish.dry_run:
             _say_plan(names, job.payload_for, files)
@@ -154,14 +154,6 @@ def _system_for(version: str) -> Callable[[PeerState], Payload]:
         return made(state.board, state.arch, said)._replace(named=bool(version))
 
     return payload_for
-
-
-async def _names(wish: Wish, reach: Reach) -> list[str]:
-    if wish.everyone:
-        return fleet.every(await reach.paired())
-    if fleet.has_pattern(wish.peers):
-        return fleet.chosen(wish.peers, await reach.paired())
-    return fleet.chosen(wish.peers, ())
 
 
 def _folder(path: Path) -> Folder:
