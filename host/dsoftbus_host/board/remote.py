@@ -176,12 +176,7 @@ class Remote:
         """Its name for `mpy-cross -march`; "" where the board runs bytecode only, or machine code
         of another version than ours."""
         self.run("import sys")
-        number = int(self.ask("getattr(sys.implementation, '_mpy', 0)"))
-        if number & 0xFF != MPY_VERSION:
-            raise Unsupported(f"mpy version {number & 0xFF} of this board: use --source")
-        index = number >> 10 & 0xF
-        known = number >> 8 & 3 == NATIVE_VERSION and index < len(ARCHITECTURES)
-        return _without_fpu(ARCHITECTURES[index]) if known else ""
+        return architecture_of(int(self.ask("getattr(sys.implementation, '_mpy', 0)")))
 
     @property
     def machine(self) -> tuple[str, str]:
@@ -311,6 +306,16 @@ class Remote:
 def is_folder(mode: int) -> bool:
     """Returns whether a board's `os.stat` means a folder by this mode."""
     return bool(mode & _IS_FOLDER)
+
+
+def architecture_of(number: int) -> str:
+    """The name for `mpy-cross -march` of what a board's `sys.implementation._mpy` says; as
+    `Remote.architecture`. Raises Unsupported for another version of mpy."""
+    if number & 0xFF != MPY_VERSION:
+        raise Unsupported(f"mpy version {number & 0xFF} of this board: use --source")
+    index = number >> 10 & 0xF
+    known = number >> 8 & 3 == NATIVE_VERSION and index < len(ARCHITECTURES)
+    return _without_fpu(ARCHITECTURES[index]) if known else ""
 
 
 def _without_fpu(architecture: str) -> str:

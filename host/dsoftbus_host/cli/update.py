@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import click
 
-from dsoftbus.errors import BAD_ARGUMENT, LocalError
 from dsoftbus.service.update_state import APP, SYSTEM, TRIAL_S, TRIAL_S_MAX, TRIAL_S_MIN
 from dsoftbus_host import event_loop
 from dsoftbus_host.cli.common import command, console, errors, files_of, json_option
@@ -149,9 +148,8 @@ def _system_for(version: str) -> Callable[[PeerState], Payload]:
     made = functools.cache(payload.system)
 
     def payload_for(state: PeerState) -> Payload:
-        if not state.board:
-            raise LocalError(BAD_ARGUMENT, "it does not say what kind of board it is")
-        return made(state.board, state.arch, said)._replace(named=bool(version))
+        slices = made(state.platform, state.machine, state.mpy, said)
+        return slices._replace(named=bool(version))
 
     return payload_for
 

@@ -85,7 +85,7 @@ def described(found: Found) -> dict[str, Any]:
         "version": app and (app.version or ROOT),
         "other": app and app.other,
         "system": found.system and (found.system.version or ROOT),
-        "board": app and app.board,
+        "machine": app and (app.machine or app.platform),
         "trial": app and app.trial,
         "failed": app and app.failed,
         "label": error and error.label,

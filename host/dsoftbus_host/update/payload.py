@@ -18,6 +18,7 @@ from dsoftbus.service.update_manifest import FILES_MAX, is_name, is_version, man
 from dsoftbus.service.update_state import APP, SYSTEM
 from dsoftbus_host.board import install
 from dsoftbus_host.board.make import boards
+from dsoftbus_host.board.remote import architecture_of
 from dsoftbus_host.storage import secret_files
 
 VERSION_FILE = "version.txt"
@@ -91,10 +92,11 @@ def application(folder: Folder, version: str) -> Payload:
     return _made(APP, said, folder.files)
 
 
-def system(board: str, architecture: str, version: str) -> Payload:
-    """An update to the slices of dsoftbus that a board of this kind has. Raises LocalError."""
+def system(platform: str, machine: str, mpy: int, version: str) -> Payload:
+    """An update to the slices of dsoftbus that a board has which says this of itself
+    (`PeerState`). Raises LocalError."""
     prefix = f"{install.LIB}/"
-    found = install.files_for(boards.find(board), architecture)
+    found = install.files_for(boards.like(platform, machine), architecture_of(mpy))
     files = {name.removeprefix(prefix): data for name, data in found.items()}
     return _made(SYSTEM, version, files)
 

@@ -8,15 +8,16 @@ from dsoftbus.errors import MALFORMED, PeerError
 from dsoftbus.service.update_state import SYSTEM
 
 ROOT = "root"  # the version of what the cable has put there
-_OF_BOTH = ("board", "arch", "free")
+_OF_BOTH = ("platform", "machine", "mpy", "free")
 
 
 class PeerState(NamedTuple):
     """One track of a peer. Versions are "" where there is none.
 
     `other` is what a rollback takes, `pending` is committed and not started yet, `failed` is the
-    last trial that was taken back, and `why` says why. `board` is its kind, `arch` that of its
-    machine code, `free` the bytes of flash that it has left.
+    last trial that was taken back, and `why` says why. `platform`, `machine` and `mpy` are the
+    peer's `sys.platform`, and `_machine` and `_mpy` of its `sys.implementation`; `free` are the
+    bytes of flash that it has left, -1 where it does not know.
     """
 
     version: str = ""
@@ -27,9 +28,10 @@ class PeerState(NamedTuple):
     pending: str = ""
     failed: str = ""
     why: str = ""
-    board: str = ""
-    arch: str = ""
-    free: int = 0
+    platform: str = ""
+    machine: str = ""
+    mpy: int = 0
+    free: int = -1
 
 
 def parsed(value: Any, track: str) -> PeerState:

@@ -114,6 +114,17 @@ def _slices(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(each for name in names for each in (ON_BOARDS if name == "services" else (name,)))
 
 
+def like(platform: str, machine: str) -> Board:
+    """The kind of board that says this of itself (`Board.is_like`); of several the one that says
+    most. Raises LocalError(BAD_ARGUMENT)."""
+    found = [board for board in every().values() if board.is_like(platform, machine)]
+    if not found:
+        raise LocalError(
+            BAD_ARGUMENT, f"no board here is like {machine or platform or 'that one'}"
+        )
+    return max(found, key=lambda board: len(board.machine[1]))
+
+
 def find(name: str) -> Board:
     if name not in every():
         raise LocalError(BAD_ARGUMENT, f"{name}: a board is one of {', '.join(every())}")
