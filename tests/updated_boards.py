@@ -1,0 +1,146 @@
+"""Simulated boards that are updated: nodes of CPython, each with a flash in memory, a start program,
+and a program that runs, and which start again as boards do.
+
+A program is real: `app.py` is run, SystemExit of it is a reset in a loop, `main(bus)` may do with
+the node what it likes. The time of a trial passes quicker (`TRIAL_RATE`).
+"""
+
+import asyncio
+import contextlib
+import time
+from pathlib import Path
+
+from dsoftbus.trust.acl import grant
+from dsoftbus.trust.store import Entry
+from dsoftbus_host import BareBus, Bus
+from dsoftbus_host.discovery.interfaces import LOOPBACK
+from dsoftbus_host.storage.trust_file import StoreFile
+from update_board import Board, Flash
+
+START_S = 0.05
+TRIAL_RATE = 0.02  # of the time that a peer gives it
+GOOD = b"async def main(bus):\n    pass\n"
+ENDS = b"raise SystemExit\n"  # at once, whenever it is started
+DEAF = b"async def main(bus):\n    await bus.close()\n"  # nobody reaches it any more
+
+
+class SimulatedBoard:
+    """One of them, within `async with`."""
+
+    def __init__(self, folder: Path, number: int, host: bytes, discovery_port: int) -> None:
+        self.name = f"board{number:02}"
+        self.key = bytes([number + 1, 7]) * 16
+        self.public = BareBus(self.key).public
+        self.flash = Flash()
+        self.place = _Place(self.flash, self)
+        self.starts = 0
+        self.rights = ("allow both *", "allow in update")
+        self._host = host
+        self._trust = folder / f"{self.name}.trust"
+        self._port = discovery_port
+        self._bus: Bus | None = None
+        self._task: asyncio.Task | None = None
+
+    async def __aenter__(self) -> "SimulatedBoard":
+        store = StoreFile(self._trust)
+        store.store.add(Entry(self._host, "host", [grant(text) for text in self.rights]))
+        store.save()
+        await self._start()
+        return self
+
+    async def __aexit__(self, *_) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        await self._end()
+
+    def restart(self) -> None:
+        """What a reset does; it may come from within the node."""
+        self._task = asyncio.ensure_future(self._again())
+
+    async def _again(self) -> None:
+        await self._end()
+        await asyncio.sleep(START_S)
+        await self._start()
+
+    async def _end(self) -> None:
+        if self._bus is not None:
+            await self._bus.close()
+            self._bus = None
+
+    async def _start(self) -> None:
+        self.starts += 1
+        self.place.start()
+        program = self.place.runs("app").get("app.py", GOOD)
+        names: dict = {}
+        try:
+            exec(program, names)
+        except SystemExit:
+            self.restart()
+            return
+        self._bus = bus = Bus(
+            self.name,
+            key=self.key,
+            trust=self._trust,
+            host="127.0.0.1",
+            port=0,
+            interfaces=[LOOPBACK],
+            discovery_port=self._port,
+            serial=(),
+        )
+        bus.updates(self.place)
+        await bus.__aenter__()
+        if self.place.on_trial:
+            after_s = self.place.trial_s * TRIAL_RATE
+            asyncio.get_running_loop().call_later(after_s, self._end_trial, self.starts)
+        if "main" in names:
+            await names["main"](bus)
+
+    def _end_trial(self, start: int) -> None:
+        if self.starts == start and self.place.on_trial:
+            self.restart()
+
+    @property
+    def version(self) -> str:
+        """Of what runs."""
+        slot = self.place.running("app")
+        return "root" if slot == "r" else self.place.version(slot)
+
+
+class _Place(Board):
+    """A board whose reset is the end of its node, and its next start."""
+
+    def __init__(self, flash: Flash, board: SimulatedBoard) -> None:
+        super().__init__(flash)
+        self._board = board
+
+    @property
+    def trial_s(self) -> int:
+        return self.records.read()[1]["trial_s"]
+
+    def version(self, slot: str) -> str:
+        text = self.flash.files[f"app_{slot}/manifest.json"].decode()
+        return text.split('"')[3]
+
+    def reset(self) -> None:
+        self.resets += 1
+        self._board.restart()
+
+
+@contextlib.asynccontextmanager
+async def simulated(folder: Path, count: int, host: bytes, discovery_port: int):
+    """So many boards, which trust `host`."""
+    async with contextlib.AsyncExitStack() as running:
+        boards = []
+        for number in range(count):
+            board = SimulatedBoard(folder, number, host, discovery_port)
+            boards.append(await running.enter_async_context(board))
+        yield boards
+
+
+def trusted(path: Path, boards: list) -> None:
+    """Writes the trust store of a host that has paired with them."""
+    store = StoreFile(path)
+    for board in boards:
+        store.store.add(Entry(board.public, board.name, [grant("allow both *")], int(time.time())))
+    store.save()
