@@ -1,8 +1,8 @@
-"""Simulated boards that are updated: nodes of CPython, each with a flash in memory, a start program,
-and a program that runs, and which start again as boards do.
+"""Simulated boards that are updated: nodes of CPython that start again as boards do.
 
-A program is real: `app.py` is run, SystemExit of it is a reset in a loop, `main(bus)` may do with
-the node what it likes. The time of a trial passes quicker (`TRIAL_RATE`).
+Each has a flash in memory, the start program, and programs that it runs: `async def main(bus)` may
+do with the node what it likes, and SystemExit is a reset. The time of a trial is over at once when
+nobody can reach the node any more.
 """
 
 import asyncio
@@ -18,10 +18,16 @@ from dsoftbus_host.storage.trust_file import StoreFile
 from update_board import Board, Flash
 
 START_S = 0.05
-TRIAL_RATE = 0.02  # of the time that a peer gives it
 GOOD = b"async def main(bus):\n    pass\n"
-ENDS = b"raise SystemExit\n"  # at once, whenever it is started
-DEAF = b"async def main(bus):\n    await bus.close()\n"  # nobody reaches it any more
+# It ends one board whenever it is started there, and takes another off the network.
+BROKEN = b"""
+async def main(bus):
+    name = bus.node.local.name
+    if name == "board07":
+        raise SystemExit
+    if name == "board31":
+        await bus.close()
+"""
 
 
 class SimulatedBoard:
@@ -34,7 +40,6 @@ class SimulatedBoard:
         self.flash = Flash()
         self.place = _Place(self.flash, self)
         self.starts = 0
-        self.rights = ("allow both *", "allow in update")
         self._host = host
         self._trust = folder / f"{self.name}.trust"
         self._port = discovery_port
@@ -42,28 +47,33 @@ class SimulatedBoard:
         self._task: asyncio.Task | None = None
 
     async def __aenter__(self) -> "SimulatedBoard":
-        store = StoreFile(self._trust)
-        store.store.add(Entry(self._host, "host", [grant(text) for text in self.rights]))
-        store.save()
+        self.trust(self._host, "allow both *", "allow in update")
         await self._start()
         return self
+
+    def trust(self, public: bytes, *rights: str) -> None:
+        """Gives a node these rights, and no others."""
+        store = StoreFile(self._trust)
+        store.store.add(Entry(public, "host", [grant(text) for text in rights]))
+        store.save()
 
     async def __aexit__(self, *_) -> None:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        await self._end()
+        await self.end()
 
     def restart(self) -> None:
         """What a reset does; it may come from within the node."""
         self._task = asyncio.ensure_future(self._again())
 
     async def _again(self) -> None:
-        await self._end()
+        await self.end()
         await asyncio.sleep(START_S)
         await self._start()
 
-    async def _end(self) -> None:
+    async def end(self) -> None:
+        """Switches it off."""
         if self._bus is not None:
             await self._bus.close()
             self._bus = None
@@ -73,11 +83,7 @@ class SimulatedBoard:
         self.place.start()
         program = self.place.runs("app").get("app.py", GOOD)
         names: dict = {}
-        try:
-            exec(program, names)
-        except SystemExit:
-            self.restart()
-            return
+        exec(program, names)
         self._bus = bus = Bus(
             self.name,
             key=self.key,
@@ -90,11 +96,13 @@ class SimulatedBoard:
         )
         bus.updates(self.place)
         await bus.__aenter__()
-        if self.place.on_trial:
-            after_s = self.place.trial_s * TRIAL_RATE
-            asyncio.get_running_loop().call_later(after_s, self._end_trial, self.starts)
-        if "main" in names:
+        try:
             await names["main"](bus)
+        except SystemExit:
+            self.restart()
+        if self.place.on_trial:
+            after_s = 0 if bus.closed else self.place.trial_s
+            asyncio.get_running_loop().call_later(after_s, self._end_trial, self.starts)
 
     def _end_trial(self, start: int) -> None:
         if self.starts == start and self.place.on_trial:

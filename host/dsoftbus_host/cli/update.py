@@ -17,7 +17,7 @@ from dsoftbus_host.cli.reach import Place, Reach, place_options
 from dsoftbus_host.cli.terminal import complete
 from dsoftbus_host.cli.update_view import Watched
 from dsoftbus_host.update import fleet, payload
-from dsoftbus_host.update.one_update import STOPPED, Job, OneUpdate
+from dsoftbus_host.update.one_update import REACH_MS, STOPPED, Job, OneUpdate
 from dsoftbus_host.update.payload import Folder, Payload
 from dsoftbus_host.update.peer_state import PeerState
 from dsoftbus_host.update.put import put
@@ -40,6 +40,7 @@ class Wish(NamedTuple):
     force: bool
     at_a_time: int
     trial_s: int
+    wait_s: float
     as_json: bool
     dry_run: bool
 
@@ -47,6 +48,11 @@ class Wish(NamedTuple):
     def has_folder(self) -> bool:
         """Whether the last word is a folder."""
         return not (self.system or self.rollback)
+
+    @property
+    def folder(self) -> Path:
+        """The folder whose files go."""
+        return Path(self.words[-1])
 
     @property
     def peers(self) -> tuple[str, ...]:
@@ -86,6 +92,15 @@ class Wish(NamedTuple):
     metavar="SECONDS",
     help="So long a peer tries the version, and goes back if it is not reached.",
 )
+@click.option(
+    "--wait",
+    "wait_s",
+    type=click.FloatRange(0),
+    default=REACH_MS / 1000,
+    show_default=True,
+    metavar="SECONDS",
+    help="For a peer that is away.",
+)
 @click.option("--dry-run", is_flag=True, help="Only show what would go, and to whom.")
 @json_option
 @place_options
@@ -101,7 +116,7 @@ def update(place: Place, **words: object) -> None:
     """
     wish = Wish(**words)  # type: ignore[arg-type] # as the options have it
     wish.check()
-    files = _folder(Path(wish.words[-1])) if wish.has_folder else None
+    files = _folder(wish.folder) if wish.has_folder else None
     watched = Watched(wish.as_json)
     try:
         event_loop.run(_update(wish, files, place, watched))
@@ -135,7 +150,9 @@ def _job(wish: Wish, files: Folder | None) -> Job:
     elif wish.system and not wish.rollback:
         payload_for = _system_for(wish.version)
     track = SYSTEM if wish.system else APP
-    return Job(payload_for, put, track, wish.force, wish.everyone, wish.trial_s)
+    return Job(
+        payload_for, put, track, wish.force, wish.everyone, wish.trial_s, round(wish.wait_s * 1000)
+    )
 
 
 def _same(made: Payload, state: PeerState) -> Payload:

@@ -37,5 +37,5 @@ def _said(error: CallError) -> BusError:
     if error.code in _INSTEAD:
         return UpdateError(_INSTEAD[error.code])
     if error.code == status.ERROR and error.number in LABELS:
-        return PeerError(error.number, error.detail)
+        return PeerError(error.number, error.detail.removeprefix(f"{LABELS[error.number]}: "))
     return error

@@ -88,7 +88,7 @@ class Job(NamedTuple):
     `payload_for` gives what a peer in this state is to have; None rolls it back. `put` sends one
     file over a session: `put(connection, data, name, told)`. With `lenient` a peer that takes
     no updates from this node is no failure. `trial_s` is how long a peer waits to be reached after
-    its restart, before it goes back.
+    its restart, before it goes back; `reach_ms` how long one is awaited that is away at first.
     """
 
     payload_for: Callable[[PeerState], Payload] | None
@@ -97,6 +97,7 @@ class Job(NamedTuple):
     force: bool = False
     lenient: bool = False
     trial_s: int = TRIAL_S
+    reach_ms: int = REACH_MS
 
 
 class OneUpdate:
@@ -135,7 +136,7 @@ class OneUpdate:
 
     async def run(self) -> None:
         """Goes to an end. Raises nothing but what cancels it."""
-        self._deadline = self._time.now() + REACH_MS
+        self._deadline = self._time.now() + self._job.reach_ms
         try:
             while not self.ended:
                 await self._session()

@@ -163,6 +163,10 @@ ADVICE = {
     status.DENIED: "There `dsoftbus allow` grants it, as `call/NAME`.",
     topic_status.DENIED: "There `dsoftbus allow` grants it, as `topic/NAME`.",
     status.LATE: "Does it take longer? `--timeout` waits for it.",
+    e.UPDATE_BUSY: "The same command later finds it free.",
+    e.UPDATE_TRIAL: "Once that is confirmed or has gone back, the same command goes on.",
+    e.UPDATE_VERSION: "`--version` names a higher one; `--force` puts a lower one there, too.",
+    e.UPDATE_NO_SPACE: "Fewer or smaller files fit; `dsoftbus board ls` shows what lies there.",
     update.NO_UPDATES: "A board takes some by `dsoftbus board config PORT updates=true`.",
     update.NOT_ALLOWED: "The right is `update`, as a whole word: a board grants it over its cable,"
     ' `dsoftbus board token PORT --grant "allow both *" --grant "allow in update"`; a host by'
