@@ -10,6 +10,7 @@ import pytest
 import boards as generated
 import memory_boards
 from dsoftbus.const import SMALL, TINY
+from dsoftbus.errors import LocalError
 from dsoftbus_host.board import remote
 from dsoftbus_host.board.make import boards, compiler, slices
 from portable import ROOT
@@ -168,6 +169,14 @@ def test_the_page_of_boards_has_every_setting():
 def test_a_board_is_known_by_what_it_calls_itself(platform, machine, names):
     found = {name for name, known in boards.every().items() if known.is_like(platform, machine)}
     assert found == names
+
+
+def test_a_board_is_of_the_kind_that_says_most():
+    assert boards.like("rp2", "Raspberry Pi Pico W with RP2040").name == "rpi_pico_w"
+    assert boards.like("rp2", "Raspberry Pi Pico with RP2040").name == "rpi_pico"
+    assert boards.like("linux", "linux [GCC 14.2.1] version").name == "unix"
+    with pytest.raises(LocalError):
+        boards.like("rp2", "Raspberry Pi Pico 2 W with RP2350")
 
 
 class Said:

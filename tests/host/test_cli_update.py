@@ -5,17 +5,19 @@ import json
 import random
 import re
 import signal
+import sys
 import time
 
 import pytest
 
-from commands import Conversation, run
+from commands import Conversation, environment, run
 from dsoftbus.trust.acl import grant
 from dsoftbus.trust.store import Entry
 from dsoftbus_host import BareBus
 from dsoftbus_host.address import Address
 from dsoftbus_host.storage.trust_file import StoreFile
 from dsoftbus_host.upkeep import next_key
+from machines.terminal import Terminal, drawn
 from portable import TIMEOUT_S
 from updated_boards import BROKEN, GOOD, simulated, trusted
 
@@ -297,5 +299,34 @@ def test_versions_in_a_pipe_and_as_json(host):
         found = json.loads((await host.run("versions", "board0[0-8]", "--json")).stdout)
         assert [one["version"] for one in found] == ["1.0", "root"]
         assert found[0]["label"] is None and found[0]["trial"] is False
+
+    host.among(2, test)
+
+
+@pytest.mark.parametrize("columns", [60, 80])
+def test_on_a_terminal_a_table_moves_and_a_table_stays(host, columns):
+    host.write("app.py", BROKEN.replace(b"board07", b"board01"))
+
+    def shown(words: tuple) -> tuple:
+        environ = environment(TERM="xterm-256color", XDG_CONFIG_HOME=str(host.folder / "config"))
+        environ.pop("COLUMNS")
+        command = [sys.executable, "-m", "dsoftbus_host.cli.command", *map(str, words)]
+        with Terminal(command, host.folder, environ, columns) as screen:
+            while screen.read():
+                pass
+            return screen.raw.decode(), screen.process.wait(TIMEOUT_S)
+
+    async def test(boards):
+        words = host.words("update", "board0*", host.app, "--version", "2.0", "--trial", 30)
+        raw, status = await asyncio.to_thread(shown, words)
+        assert status == 1 and "restarting" in raw
+        lines = [line.rstrip() for line in drawn(raw).splitlines()]
+        assert max(map(len, lines)) <= columns or "(update.taken_back)" in raw
+        assert lines[:3] == [
+            " peer                version  sent",
+            " board00  updated    2.0      1.4 kB",
+            " board01  went back  root     1.4 kB",
+        ]
+        assert "2 peers: 1 updated, 1 went back" in lines
 
     host.among(2, test)
