@@ -17,7 +17,7 @@ WASM_VERSION := >=1.29.0-6
 
 STUBS := micropython-unix-stubs>=1.29
 
-.PHONY: help demo test test-versions lint format bench bench-crypto bench-board bench-discovery bench-services soak soak-sim soak-memory soak-starts soak-attack soak-line soak-values soak-services mutants sizes memory boards story docs-states docs-api docs-floors docs-story docs-commands screens golden clean
+.PHONY: help demo test test-versions lint format bench bench-crypto bench-board bench-discovery bench-services soak soak-sim soak-memory soak-starts soak-attack soak-line soak-values soak-services soak-fleet mutants sizes memory boards story docs-states docs-api docs-floors docs-story docs-commands screens golden clean
 .DELETE_ON_ERROR:
 
 help:
@@ -39,6 +39,7 @@ help:
 	@echo "make soak-line     a slow board on a cable: every speed, turn and noise; a minute"
 	@echo "make soak-values   INPUTS=$(INPUTS) values and bytes at random, beside cbor2; a minute or two"
 	@echo "make soak-services  calls and topics at random, in one process and several, for SECONDS=$(SECONDS)"
+	@echo "make soak-fleet   fifty simulated boards and five processes that are updated by one command"
 	@echo "make mutants       N=$(N) small faults in the code, drawn by SEED=n: which of them no test sees"
 	@echo "make sizes         write docs/sizes.md"
 	@echo "make memory        measure docs/memory.md and every board as installed on the 32-bit port"
@@ -143,6 +144,9 @@ soak-values: $(VENV)/.installed
 
 soak-services: $(VENV)/.installed
 	@nice $(BIN)/python scripts/soak_services.py $(SECONDS) $(SEED)
+
+soak-fleet: $(VENV)/.installed
+	@nice $(BIN)/python scripts/soak_fleet.py
 
 mutants: $(VENV)/.installed
 	@nice $(BIN)/python scripts/mutants.py --number $(N) --seed $(or $(SEED),0)

@@ -8,8 +8,10 @@ nobody can reach the node any more.
 import asyncio
 import contextlib
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
+from dsoftbus.identity import device_id
 from dsoftbus.trust.acl import grant
 from dsoftbus.trust.store import Entry
 from dsoftbus_host import BareBus, Bus
@@ -19,15 +21,20 @@ from update_board import Board, Flash
 
 START_S = 0.05
 GOOD = b"async def main(bus):\n    pass\n"
-# It ends one board whenever it is started there, and takes another off the network.
-BROKEN = b"""
+_PROGRAM = """
 async def main(bus):
-    name = bus.node.local.name
-    if name == "board07":
+    if bus.id in %r:
         raise SystemExit
-    if name == "board31":
+    if bus.id in %r:
         await bus.close()
 """
+
+
+def program(ending: Iterable = (), deaf: Iterable = ()) -> bytes:
+    """A program that ends some boards whenever it is started there, and takes others off the
+    network."""
+    ids = [[device_id(board.public) for board in boards] for boards in (ending, deaf)]
+    return (_PROGRAM % tuple(ids)).encode()
 
 
 class SimulatedBoard:

@@ -1,0 +1,55 @@
+"""Real boards that are updated: MicroPython's unix port, each in a process that starts again."""
+
+import json
+import re
+import shutil
+import time
+from pathlib import Path
+
+from board.supervisor import Supervisor
+from dsoftbus.base.key_file import encode_secret
+from dsoftbus.const import SMALL
+from dsoftbus.trust.acl import grant
+from dsoftbus.trust.store import Entry, TrustStore
+from dsoftbus_host import BareBus
+
+HEAP = "500k"  # of 64-bit words
+
+
+class ProcessBoard(Supervisor):
+    """One of them, within `with`. `image` is what an installation leaves."""
+
+    def __init__(
+        self, image: Path, folder: Path, number: int, host: bytes, discovery_port: int
+    ) -> None:
+        self.name = f"real{number:02}"
+        self.key = bytes([number + 1, 9]) * 16
+        self.public = BareBus(self.key).public
+        shutil.copytree(image, folder)
+        super().__init__(folder, HEAP)
+        self._write(host, discovery_port)
+
+    def _write(self, host: bytes, discovery_port: int) -> None:
+        store = TrustStore(SMALL)
+        rights = ("allow both *", "allow in update")
+        store.add(Entry(host, "host", [grant(text) for text in rights], int(time.time())))
+        (self.folder / "trust.json").write_text(store.encode())
+        (self.folder / "dsoftbus.key").write_bytes(encode_secret(self.key))
+        settings = json.loads((self.folder / "config.json").read_text())
+        settings |= {"name": self.name, "serial": "", "updates": True, "port": 0}
+        settings |= {"discovery": discovery_port, "broadcast": "127.255.255.255"}
+        (self.folder / "config.json").write_text(json.dumps(settings))
+
+    @property
+    def version(self) -> str:
+        """Of what its records say that runs, "root" where they say nothing."""
+        records = [self.folder / f"dsoftbus.slots.{number}" for number in range(2)]
+        texts = [path.read_text().split(" ", 2) for path in records if path.exists()]
+        if not texts:
+            return "root"
+        active, trial, _, _ = json.loads(max(texts, key=lambda text: int(text[0]))[2])["app"]
+        assert not trial, f"{self.name} is on trial"
+        if active == "r":
+            return "root"
+        manifest = (self.folder / f"app_{active}" / "manifest.json").read_text()
+        return re.search('"version": "([^"]+)"', manifest)[1]
