@@ -1,4 +1,4 @@
-"""One command updates fifty simulated boards and a real one; `make soak-fleet` does it with five."""
+"""One command updates fifty simulated boards and a real one; `make soak-fleet` takes five."""
 
 import asyncio
 import random

@@ -295,8 +295,8 @@ def test_on_a_terminal_a_table_moves_and_a_table_stays(host, columns):
         assert max(map(len, lines)) <= columns or "(update.taken_back)" in raw
         assert lines[:3] == [
             " peer                version  sent",
-            " board00  updated    2.0      1.4 kB",
-            " board01  went back  root     1.4 kB",
+            " board00  updated    2.0      1.3 kB",
+            " board01  went back  root     1.3 kB",
         ]
         assert "2 peers: 1 updated, 1 went back" in lines
 
