@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import socket
 import time
 from pathlib import Path
 
@@ -36,8 +37,12 @@ class ProcessBoard(Supervisor):
         (self.folder / "trust.json").write_text(store.encode())
         (self.folder / "dsoftbus.key").write_bytes(encode_secret(self.key))
         settings = json.loads((self.folder / "config.json").read_text())
-        settings |= {"name": self.name, "serial": "", "updates": True, "port": 0}
-        settings |= {"discovery": discovery_port, "broadcast": "127.255.255.255"}
+        settings |= {"name": self.name, "serial": "", "updates": True, "port": _free_port()}
+        settings |= {
+            "host": "127.0.0.1",
+            "discovery": discovery_port,
+            "broadcast": "127.255.255.255",
+        }
         (self.folder / "config.json").write_text(json.dumps(settings))
 
     @property
@@ -53,3 +58,9 @@ class ProcessBoard(Supervisor):
             return "root"
         manifest = (self.folder / f"app_{active}" / "manifest.json").read_text()
         return re.search('"version": "([^"]+)"', manifest)[1]
+
+
+def _free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]
