@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import itertools
+import types
 
 import pytest
 
@@ -18,6 +19,7 @@ from dsoftbus.errors import (
 )
 from dsoftbus.service import status
 from dsoftbus.service.status import CallError
+from dsoftbus_host.update import fleet
 from dsoftbus_host.update import one_update as steps
 from dsoftbus_host.update.one_update import Job, OneUpdate
 from dsoftbus_host.update.payload import APP, Payload
@@ -337,3 +339,45 @@ def test_a_cut_rollback_goes_on(word, when):
     peer.slots["b"].files = {"manifest.json": new("1.0").manifest(), **FILES}
     assert ended(updated(peer, None), steps.UPDATED)
     assert peer.active == "b" and not peer.trial
+
+
+# Several
+
+
+class Count:
+    """Updates that say how many are under way; each is a number."""
+
+    def __init__(self) -> None:
+        self.under_way = self.most = 0
+        self.begun = []
+
+    async def run(self, number: int) -> None:
+        self.begun.append(number)
+        self.under_way += 1
+        self.most = max(self.most, self.under_way)
+        await asyncio.sleep(1 + number % 3)
+        self.under_way -= 1
+
+
+@pytest.mark.parametrize(("count", "at_a_time"), [(10, 4), (3, 4), (5, 1), (0, 4)])
+def test_so_many_run_at_a_time_and_in_their_order(count, at_a_time):
+    seen = Count()
+    each = (functools.partial(seen.run, number) for number in range(count))
+    run(fleet.run([types.SimpleNamespace(run=one) for one in each], at_a_time))
+    assert seen.begun == list(range(count))
+    assert seen.most == min(count, at_a_time)
+
+
+def test_those_that_have_not_begun_stay_so_when_it_is_stopped():
+    peers = [UpdatedPeer() for _ in range(3)]
+    job = Job(lambda _: new(), put, APP)
+    updates = [OneUpdate("hall", peer, Time(), job, lambda one: None) for peer in peers]
+
+    async def main():
+        task = asyncio.ensure_future(fleet.run(updates, 2))
+        await asyncio.sleep(0.005)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    run(main())
+    assert [one.step for one in updates] == [steps.STOPPED, steps.STOPPED, steps.WAITING]

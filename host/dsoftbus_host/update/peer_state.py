@@ -44,6 +44,9 @@ def parsed(value: Any, track: str) -> PeerState:
     both = {name: value[name] for name in _OF_BOTH if name in value}
     found = {name: of_track[name] for name in PeerState._fields if name in of_track} | both
     for name, said in found.items():
-        if type(said) is not type(PeerState._field_defaults[name]):
+        if type(said) is not type(getattr(_UNKNOWN, name)):
             raise PeerError(MALFORMED, f"its state has no good {name!r}")
     return PeerState(**found)
+
+
+_UNKNOWN = PeerState()
