@@ -71,7 +71,7 @@ class SimulatedBoard:
         await self.end()
 
     def restart(self) -> None:
-        """What a reset does; it may come from within the node."""
+        """Does what a reset does; it may come from within the node."""
         self._task = asyncio.ensure_future(self._again())
 
     async def _again(self) -> None:
@@ -117,7 +117,7 @@ class SimulatedBoard:
 
     @property
     def version(self) -> str:
-        """Of what runs."""
+        """The version that runs."""
         slot = self.place.running("app")
         return "root" if slot == "r" else self.place.version(slot)
 

@@ -47,7 +47,7 @@ class ProcessBoard(Supervisor):
 
     @property
     def version(self) -> str:
-        """Of what its records say that runs, "root" where they say nothing."""
+        """The version that runs by its records, "root" where they say nothing."""
         records = [self.folder / f"dsoftbus.slots.{number}" for number in range(2)]
         texts = [path.read_text().split(" ", 2) for path in records if path.exists()]
         if not texts:

@@ -1,4 +1,4 @@
-"""What a person sees of updates: rows that matter on a terminal, lines in a pipe, a report."""
+"""The view of updates: rows that matter on a terminal, lines in a pipe, a report."""
 
 import asyncio
 import io

@@ -46,7 +46,7 @@ class Wish(NamedTuple):
 
     @property
     def has_folder(self) -> bool:
-        """Whether the last word is a folder."""
+        """Returns whether the last word is a folder."""
         return not (self.system or self.rollback)
 
     @property

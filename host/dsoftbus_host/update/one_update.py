@@ -131,7 +131,7 @@ class OneUpdate:
 
     @property
     def ended(self) -> bool:
-        """Whether there is nothing left to do for this peer."""
+        """Returns whether there is nothing left to do for this peer."""
         return self.step in ENDS
 
     async def run(self) -> None:
