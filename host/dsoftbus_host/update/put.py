@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from dsoftbus.errors import PeerError
 from dsoftbus_aio.services import share_asking
 from dsoftbus_aio.services.share_files import File
 from dsoftbus_host.update.calls import STREAM
@@ -37,4 +38,7 @@ class _Bytes(File):
 async def put(connection: Any, data: bytes, name: str, told: Callable[[int], None]) -> None:
     """Sends one file, as much of it as the peer lacks; `told(bytes so far)` hears how far it is.
     Raises BusError."""
-    await share_asking.put(connection, _Bytes(data), name, True, told, STREAM)
+    try:
+        await share_asking.put(connection, _Bytes(data), name, True, told, STREAM)
+    except PeerError as error:  # which names a share
+        raise PeerError(error.code, name, error.peer_code) from None
