@@ -47,7 +47,6 @@ LINES = (
     "send grüße.txt hall",
     "send grüße.txt hall",
     "send grüße.txt photos hall --replace",
-    "send huge hall",
     "send grüße.txt nobody",
     "send grüße.txt",
     "fetch grüße.txt hall",
@@ -132,8 +131,6 @@ def home(tmp_path):
     store(home / "other.json", Entry(public(ATTIC), "attic", grants, 1700000000))
     (home / "grüße.txt").write_bytes(b"x" * 1000)
     (home / "photos/a.jpg").write_bytes(b"y" * 2000)
-    with (home / "huge").open("wb") as file:
-        file.truncate(3 << 30)
     return home
 
 

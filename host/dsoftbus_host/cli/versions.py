@@ -13,7 +13,7 @@ from dsoftbus.errors import BusError
 from dsoftbus.service.update_state import APP, SYSTEM
 from dsoftbus_aio.peer import Peer
 from dsoftbus_host import event_loop
-from dsoftbus_host.cli.common import called, command, console, json_option, say_json
+from dsoftbus_host.cli.common import called, command, console, errors, json_option, say_json
 from dsoftbus_host.cli.reach import Place, Reach, place_options
 from dsoftbus_host.cli.terminal import complete, words
 from dsoftbus_host.cli.terminal.screen import cell, table_of
@@ -50,7 +50,10 @@ def versions(peers: tuple[str, ...], as_json: bool, place: Place) -> None:
         say_json([described(one) for one in found])
     else:
         console.print(table(found))
-    if peers and any(one.error for one in found):
+    failures = [one.error for one in found if one.error]
+    if peers and failures:
+        for text in filter(None, dict.fromkeys(map(words.advice, failures))):
+            errors.print(text)
         sys.exit(1)
 
 
