@@ -44,6 +44,8 @@ def manifest(board: Board, names: tuple[str, ...]) -> str:
     """The text for `FROZEN_MANIFEST`: modules of this checkout, with paths from the manifest's
     folder."""
     text = HEAD + f'include("{board.firmware}")\nmodule("{boards.PROFILE}.py")\n'
+    folder, file = boards.boot_path().rsplit("/", 1)
+    text += f'module("{file}", base_path="../../{folder}")\n'
     for package_name, files in by_package(names).items():
         listed = "".join(f'        "{file}",\n' for file in files)
         base = f"../../{slices.ROOTS[package_name]}"
@@ -64,6 +66,7 @@ def by_package(names: Iterable[str]) -> dict[str, list[str]]:
 def package(board: Board, names: tuple[str, ...], up: str) -> str:
     """The text for `mip`: each target with its URL, from the folder that this file is for."""
     targets = [(f"{boards.PROFILE}.py", f"boards/{board.name}/{boards.PROFILE}.py")]
+    targets.append((f"{boards.BOOT}.py", boards.boot_path()))
     paths = sorted(slices.path_of(module) for module in slices.unfolded(names))
     targets += [(path.split("/", 1)[1], path) for path in paths]
     if up:  # the profile lies beside this file

@@ -57,7 +57,7 @@ FLOORS = {
     "dsoftbus_mpy": (
         "base capabilities clock uart_port kernels profiles links serial",
         "console_port crypto key_file trust_file folder wifi watchdog wall_clock discovery loop"
-        " loop_serial",
+        " loop_serial update_place",
         "runtime noise_source services",
         "entropy",
         "node",

@@ -174,8 +174,7 @@ class Board:
     """The `place` of a node that is updated (docs/updates.md), and the start of its board."""
 
     block = BLOCK
-    board = "simulated"
-    arch = ""
+    kind = ("simulated", "a board in memory", 0)
 
     def __init__(self, flash: Flash) -> None:
         self.flash = flash

@@ -4,6 +4,8 @@
 `async def main(bus)` runs beside the node.
 """
 
-from dsoftbus_mpy import board
+__import__("dsoftbus_boot").run()  # which version runs (docs/updates.md)
+
+from dsoftbus_mpy import board  # noqa: E402 - out of that version
 
 board.run()

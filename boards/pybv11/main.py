@@ -4,6 +4,8 @@
 `on_event(session, event)` gets the core's events.
 """
 
-from dsoftbus_mpy import board_minimal
+__import__("dsoftbus_boot").run()  # which version runs (docs/updates.md)
+
+from dsoftbus_mpy import board_minimal  # noqa: E402 - out of that version
 
 board_minimal.run()

@@ -1,6 +1,7 @@
 # Written by `make boards`.
 include("$(PORT_DIR)/boards/manifest.py")
 module("dsoftbus_profile.py")
+module("dsoftbus_boot.py", base_path="../../micropython/dsoftbus_mpy/device")
 package(
     "dsoftbus",
     (

@@ -1,6 +1,7 @@
 # Written by `make boards`.
 include("$(PORT_DIR)/boards/manifest.py")
 module("dsoftbus_profile.py")
+module("dsoftbus_boot.py", base_path="../../micropython/dsoftbus_mpy/device")
 package(
     "dsoftbus",
     (
@@ -88,6 +89,11 @@ package(
         "service/topic_messages.py",
         "service/topic_status.py",
         "service/topics.py",
+        "service/update_manifest.py",
+        "service/update_part.py",
+        "service/update_slots.py",
+        "service/update_state.py",
+        "service/updater.py",
         "service/values.py",
         "session/__init__.py",
         "session/cookies.py",
@@ -150,6 +156,7 @@ package(
         "device/setup.py",
         "device/start_order.py",
         "device/startup.py",
+        "device/trial.py",
         "entropy.py",
         "folder.py",
         "kernels/__init__.py",
@@ -180,6 +187,7 @@ package(
         "services/shared_listing.py",
         "trust_file.py",
         "uart_port.py",
+        "update_place.py",
         "wall_clock.py",
         "watchdog.py",
     ),
@@ -215,6 +223,8 @@ package(
         "services/share_receiving.py",
         "services/subscriptions.py",
         "services/topics.py",
+        "services/update_gate.py",
+        "services/updates.py",
         "stream.py",
     ),
     base_path="../../core",

@@ -1,6 +1,7 @@
 # Written by `make boards`.
 include("$(BOARD_DIR)/manifest.py")
 module("dsoftbus_profile.py")
+module("dsoftbus_boot.py", base_path="../../micropython/dsoftbus_mpy/device")
 package(
     "dsoftbus",
     (
@@ -99,6 +100,11 @@ package(
         "service/topic_messages.py",
         "service/topic_status.py",
         "service/topics.py",
+        "service/update_manifest.py",
+        "service/update_part.py",
+        "service/update_slots.py",
+        "service/update_state.py",
+        "service/updater.py",
         "service/values.py",
         "session/__init__.py",
         "session/cookies.py",
@@ -163,6 +169,7 @@ package(
         "device/setup.py",
         "device/start_order.py",
         "device/startup.py",
+        "device/trial.py",
         "discovery.py",
         "entropy.py",
         "folder.py",
@@ -198,6 +205,7 @@ package(
         "services/shared_listing.py",
         "trust_file.py",
         "uart_port.py",
+        "update_place.py",
         "wall_clock.py",
         "watchdog.py",
         "wifi.py",
@@ -237,6 +245,8 @@ package(
         "services/share_receiving.py",
         "services/subscriptions.py",
         "services/topics.py",
+        "services/update_gate.py",
+        "services/updates.py",
         "stream.py",
         "stream_port.py",
     ),

@@ -11,6 +11,7 @@ from dsoftbus.errors import (
     HANDLER_FAILED,
     STREAM_CANCELLED,
     LocalError,
+    Unsupported,
 )
 from dsoftbus_aio.connection import Connection
 
@@ -63,7 +64,7 @@ class BaseBus:
         self.notes: dict[str, tuple[str, str]] = {}  # on these, for the directory: about, shape
         self.begun: dict[str, Any] = {}  # services of the bus's own, by the right to them
         self.publishing: Publishing | None = None  # once there is something to publish
-        self.updates: list[Updates] = []  # that look for sessions
+        self.lasting: list[Updates] = []  # that look for sessions
         self._streams: StreamPort | None = None  # its StreamPort, once it is asked for
         self._ports: list[DatagramPort] = []  # of datagram links
         self._connections: dict[Session, Connection] = {}  # by session
@@ -217,6 +218,14 @@ class BaseBus:
 
         share(self, folder, quota, on_transfer)
 
+    def updates(self, place: "Any" = None) -> None:
+        """Lets peers with the right `update` put new versions onto this board (docs/updates.md).
+        `place` is what is updated: that page says what it has; without one this machine, which
+        raises Unsupported, when a peer asks, where it is no board."""
+        from dsoftbus_aio.services.update_gate import UpdateGate  # only who is updated pays for it
+
+        UpdateGate(self, place)
+
     async def offers(self, timeout_ms: int = 5000) -> "list[Offer]":
         """The offers of every peer that there is a session with; `peer_id` and `peer_name` of each
         say whose it is. Peers that do not answer in time, or have no directory, are left out."""
@@ -283,7 +292,7 @@ class BaseBus:
     async def close(self) -> None:
         """Ends every session in order and stops listening."""
         self.closed = True
-        for updates in list(self.updates):
+        for updates in list(self.lasting):
             updates.finish(None)
         if self._streams is not None:
             self._streams.close()
@@ -333,6 +342,10 @@ class BaseBus:
     def local_files(self) -> "Files":
         """The files of this machine, for shares: `services.share_files`."""
         raise NotImplementedError
+
+    def update_place(self) -> "Any":
+        """The board that this is, as `updates` needs it. Raises Unsupported."""
+        raise Unsupported("updates of a machine that is no board")
 
     def _log_error(self, error: Exception) -> None:
         """Reports an error of a program that has no `on_error` of its own."""
@@ -407,7 +420,7 @@ class BaseBus:
 
     def tell_updates(self, connection: Connection) -> None:
         """There is a session: some subscriptions may have waited for it."""
-        for updates in list(self.updates):
+        for updates in list(self.lasting):
             updates.on_session(connection)
 
     def turn_evicted(self) -> None:

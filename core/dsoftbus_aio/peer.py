@@ -171,7 +171,7 @@ class Peer(ReconnectingSession):
         """Ends the session, unless the peer has begun it, and what would bring it back; and the
         updates of its topics."""
         self._bus.named.pop(self.name, None)
-        for updates in list(self._bus.updates):
+        for updates in list(self._bus.lasting):
             if updates.peer is self:
                 updates.close()
         await super().close()

@@ -31,6 +31,11 @@ class BareBus(BaseBus):
         self.check_open()
         return self.open_port(SerialPort(self, byte_port))
 
+    def update_place(self):
+        from dsoftbus_mpy.update_place import UpdatePlace  # only who is updated pays for it
+
+        return UpdatePlace()
+
     def alive(self, late_ms: int) -> bool:
         """Returns whether no timer is later than `late_ms`, and no task of a link has ended."""
         from dsoftbus_mpy.watchdog import alive  # only who has a watchdog asks

@@ -39,6 +39,7 @@ def board(tmp_path):
     for package in ("core/dsoftbus", "core/dsoftbus_aio", "micropython/dsoftbus_mpy"):
         (flash / "lib" / Path(package).name).symlink_to(ROOT / package)
     (flash / "lib" / "dsoftbus_profile.py").symlink_to(ROOT / "boards/unix/dsoftbus_profile.py")
+    (flash / "lib" / f"{boards.BOOT}.py").symlink_to(ROOT / boards.boot_path())
     (flash / "main.py").write_bytes(unix.main)
     (flash / "config.json").write_text(json.dumps({**json.loads(unix.config), **LAMP}))
     (flash / "dsoftbus.key").write_bytes(encode_secret(secret_of(LAMP["name"])))

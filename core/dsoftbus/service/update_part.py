@@ -28,9 +28,14 @@ class SlotPart:
         self._place = place
         self._on_stored = on_stored
         self._file: Any = None
+        self._at = 0  # where reading begins
         self._unsaved = 0
-        self.size = place.size(path)
-        if not 0 <= self.size <= wanted:
+        self.look()
+
+    def look(self) -> None:
+        """Sees how much of it is there; more than there are to be is of another version."""
+        self.size = self._place.size(self.path)
+        if not 0 <= self.size <= self.wanted:
             self.size = 0
 
     @property
@@ -45,14 +50,14 @@ class SlotPart:
         """Fills `view` from here on; returns how many bytes, 0 at the end."""
         if self._file is None:
             self._file = self._place.open(self.path, "rb")
+            self._file.seek(self._at)
         n: int = self._file.readinto(view)
         return n
 
     def seek(self, at: int) -> None:
-        """The next byte that is read is that at `at`."""
+        """The next byte that is read is that at `at`. The file may not be there yet."""
         self.close()
-        self._file = self._place.open(self.path, "rb")
-        self._file.seek(at)
+        self._at = at
 
     def cut(self, offset: int) -> None:
         """Goes on at `offset`. Bytes behind it stay until others take their place: the whole is no

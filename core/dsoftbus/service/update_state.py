@@ -40,7 +40,7 @@ def folder(track: str, slot: str) -> str:
     return ROOTS[track] if slot == ROOT else PREFIXES[track] + slot + "/"
 
 
-def staged(entry: Entry, slot: str) -> "list[Any]":
+def to_be_tried(entry: Entry, slot: str) -> "list[Any]":
     """`slot` is to be tried at the next start."""
     return [entry.active, slot, 0, ""]
 

@@ -19,8 +19,6 @@ from dsoftbus.errors import (
     LocalError,
     PeerError,
 )
-from dsoftbus.service import update_slots as slots
-from dsoftbus.service import update_state as states
 from dsoftbus.service.update_manifest import (
     FILES_MAX,
     MANIFEST,
@@ -30,7 +28,32 @@ from dsoftbus.service.update_manifest import (
     newer,
 )
 from dsoftbus.service.update_part import SlotPart
-from dsoftbus.service.update_state import Entry
+from dsoftbus.service.update_slots import (
+    blocks,
+    clear,
+    copy,
+    digest_of,
+    held,
+    running,
+    verify,
+    version_of,
+)
+from dsoftbus.service.update_state import (
+    APP,
+    ROOT,
+    SYSTEM,
+    TRACKS,
+    TRIAL_S,
+    TRIAL_S_MAX,
+    TRIAL_S_MIN,
+    Entry,
+    confirmed,
+    dropped,
+    folder,
+    idle,
+    to_be_tried,
+    with_entry,
+)
 
 if False:  # for types
     from collections.abc import Iterator
@@ -55,7 +78,7 @@ class Begin:
             self.count = value["count"]
             self.digest = value["digest"]
             self.force = value.get("force", False) is True
-            self.trial_s = value.get("trial_s", states.TRIAL_S)
+            self.trial_s = value.get("trial_s", TRIAL_S)
             self.hash = binascii.unhexlify(self.digest)
         except (TypeError, KeyError, AttributeError, ValueError):
             raise PeerError(MALFORMED, "begin") from None
@@ -65,9 +88,9 @@ class Begin:
         numbers = (
             _is_number(self.size, 0, _SIZE_MAX)
             and _is_number(self.count, 1, FILES_MAX)
-            and _is_number(self.trial_s, states.TRIAL_S_MIN, states.TRIAL_S_MAX)
+            and _is_number(self.trial_s, TRIAL_S_MIN, TRIAL_S_MAX)
         )
-        if not numbers or self.track not in states.TRACKS or not is_version(self.version):
+        if not numbers or self.track not in TRACKS or not is_version(self.version):
             raise PeerError(MALFORMED, "begin")
         if not isinstance(self.digest, str) or self.digest != self.digest.lower():
             raise PeerError(MALFORMED, "begin")
@@ -92,21 +115,20 @@ class Updater:
     def state(self) -> "dict[str, Any]":
         """The answer to `state`."""
         _, state = self.place.records.read()
-        told = self._told(state, states.APP)
+        told = self._told(state, APP)
         told["free"] = self.place.free()
-        told["board"] = self.place.board
-        told["arch"] = self.place.arch
-        told["system"] = self._told(state, states.SYSTEM)
+        told["platform"], told["machine"], told["mpy"] = self.place.kind
+        told["system"] = self._told(state, SYSTEM)
         return told
 
     def _told(self, state: "dict[str, Any]", track: str) -> "dict[str, Any]":
         place, entry, slot = self.place, Entry(state, track), self.place.running(track)
-        path = states.folder(track, slot)
-        rest = slots.version_of(place, states.folder(track, states.idle(entry.active)))
-        root = slot == states.ROOT
+        path = folder(track, slot)
+        rest = version_of(place, folder(track, idle(entry.active)))
+        root = slot == ROOT
         return {
-            "version": "" if root else slots.version_of(place, path),
-            "digest": "" if root else slots.digest_of(place, path),
+            "version": "" if root else version_of(place, path),
+            "digest": "" if root else digest_of(place, path),
             "slot": "" if root else slot,
             "other": self._other(track, entry, slot),
             "trial": self._on_trial(track, entry),
@@ -119,12 +141,12 @@ class Updater:
         """The version that `rollback` leads to. (Whether it is whole `rollback` finds out.)"""
         if self._on_trial(track, entry):
             return _version(self.place, track, entry.active)
-        version = _version(self.place, track, states.idle(slot))
-        return version or ("" if slot == states.ROOT else "root")
+        version = _version(self.place, track, idle(slot))
+        return version or ("" if slot == ROOT else "root")
 
     def _on_trial(self, track: str, entry: Entry) -> bool:
-        running: str = self.place.running(track)
-        return bool(entry.trial and entry.started) and entry.trial == running
+        slot: str = self.place.running(track)
+        return bool(entry.trial and entry.started) and entry.trial == slot
 
     # The updater's place
 
@@ -148,13 +170,13 @@ class Updater:
         self._check_trials(state, begun.track)
         self._check_version(begun)
         entry = Entry(state, begun.track)
-        slot = states.idle(entry.active)
-        self._path = states.folder(begun.track, slot)
+        slot = idle(entry.active)
+        self._path = folder(begun.track, slot)
         if entry.trial:
             why = "another version came before it was started"
-            self._drop(counter, state, begun.track, states.dropped(entry, why))
+            self._drop(counter, state, begun.track, dropped(entry, why))
         free = self.place.free()
-        if 0 <= free < begun.size - slots.held(self.place, self._path):
+        if 0 <= free < begun.size - held(self.place, self._path):
             raise LocalError(UPDATE_NO_SPACE, "%d bytes are free" % free)
         self.session, self._begun, self._ready = session, begun, False
         self.silent_at = now + SILENCE_MS
@@ -162,26 +184,26 @@ class Updater:
 
     def _check_trials(self, state: "dict[str, Any]", track: str) -> None:
         """Raises LocalError(UPDATE_TRIAL): one track at a time."""
-        for name in states.TRACKS:
+        for name in TRACKS:
             entry = Entry(state, name)
             if self._on_trial(name, entry) or (entry.staged and name != track):
                 version = _version(self.place, name, entry.trial)
                 raise LocalError(UPDATE_TRIAL, "%s %s waits for it" % (name, version))
 
     def _check_version(self, begun: Begin) -> None:
-        path = slots.running(self.place, begun.track)
-        root = self.place.running(begun.track) == states.ROOT
-        version = "" if root else slots.version_of(self.place, path)
+        path = running(self.place, begun.track)
+        root = self.place.running(begun.track) == ROOT
+        version = "" if root else version_of(self.place, path)
         if begun.force:
             return
-        if version and slots.digest_of(self.place, path) == begun.digest:
+        if version and digest_of(self.place, path) == begun.digest:
             raise LocalError(UPDATE_SAME, version)
         if not newer(begun.version, version):
             raise LocalError(UPDATE_VERSION, "%s runs" % version)
 
     def _drop(self, counter: int, state: "dict[str, Any]", track: str, entry: "list[Any]") -> None:
         """Drops a trial; where the flash has no room for a record, what was to be tried goes."""
-        after = states.with_entry(state, track, entry)
+        after = with_entry(state, track, entry)
         try:
             self.place.records.write(counter + 1, after)
         except OSError:
@@ -192,7 +214,7 @@ class Updater:
         """Removes all of the idle slot, its manifest first: no start takes it any more."""
         if self.place.size(self._path + MANIFEST) >= 0:
             self.place.remove(self._path + MANIFEST)
-        for _ in slots.clear(self.place, self._path):
+        for _ in clear(self.place, self._path):
             pass
 
     # Files
@@ -227,8 +249,8 @@ class Updater:
         name = part.path[len(self._path) :]
         if name == MANIFEST or part.whole:
             return
-        source = slots.running(self.place, begun.track) + name
-        for _ in slots.copy(self.place, source, part.path, part.digest, part.wanted):
+        source = running(self.place, begun.track) + name
+        for _ in copy(self.place, source, part.path, part.digest, part.wanted):
             yield
 
     def _listed(self) -> None:
@@ -239,15 +261,15 @@ class Updater:
             manifest = Manifest(file.readline)
             entry = manifest.next()
             while entry is not None:
-                need += slots.blocks(place, entry[2])
+                need += blocks(place, entry[2])
                 entry = manifest.next()
         said = (manifest.version, manifest.count, manifest.size)
         if said != (begun.version, begun.count, begun.size):
             raise PeerError(UPDATE_MANIFEST, "not what was announced")
-        for _ in slots.clear(place, self._path):
+        for _ in clear(place, self._path):
             pass
         free = place.free()
-        if 0 <= free < need - slots.held(place, self._path):
+        if 0 <= free < need - held(place, self._path):
             raise LocalError(UPDATE_NO_SPACE, "%d bytes are free, of %d" % (free, need))
         self._ready = True
 
@@ -259,7 +281,7 @@ class Updater:
         if not self._ready:
             raise LocalError(UPDATE_STATE, "the manifest is not there")
         begun: Any = self._begun
-        for _ in slots.verify(self.place, self._path):
+        for _ in verify(self.place, self._path):
             yield
         slot = self._path[-2]
         self._stage(begun.track, slot, begun.trial_s)
@@ -267,47 +289,47 @@ class Updater:
 
     def _stage(self, track: str, slot: str, trial_s: int = 0) -> None:
         counter, state = self.place.records.read()
-        entry = states.staged(Entry(state, track), slot)
-        self.place.records.write(counter + 1, states.with_entry(state, track, entry, trial_s))
+        entry = to_be_tried(Entry(state, track), slot)
+        self.place.records.write(counter + 1, with_entry(state, track, entry, trial_s))
 
     def confirm(self, value: "Any") -> None:
         """Keeps what runs on trial, if it has the version that `value` names."""
         version = value.get("version") if isinstance(value, dict) else None
         counter, state = self.place.records.read()
-        for track in states.TRACKS:
+        for track in TRACKS:
             entry = Entry(state, track)
-            running = _version(self.place, track, self.place.running(track))
-            if self._on_trial(track, entry) and running == version:
-                after = states.with_entry(state, track, states.confirmed(entry))
+            runs = _version(self.place, track, self.place.running(track))
+            if self._on_trial(track, entry) and runs == version:
+                after = with_entry(state, track, confirmed(entry))
                 self.place.records.write(counter + 1, after)
                 self.place.end_trial()
                 return
-            if running and running == version and not entry.trial:
+            if runs and runs == version and not entry.trial:
                 return
         raise LocalError(UPDATE_STATE, "no such version waits for it")
 
     def rollback(self, value: "Any") -> "Iterator[None]":
         """Takes back what is on trial, or tries what was there before: then a reset starts it."""
         track = value.get("track") if isinstance(value, dict) else None
-        if track not in states.TRACKS:
+        if track not in TRACKS:
             raise PeerError(MALFORMED, "rollback")
         counter, state = self.place.records.read()
         entry = Entry(state, track)
         if entry.trial:
-            after = states.with_entry(state, track, states.dropped(entry, _TAKEN_BACK))
+            after = with_entry(state, track, dropped(entry, _TAKEN_BACK))
             self.place.records.write(counter + 1, after)
             return
         self._check_trials(state, track)
-        slot = states.idle(entry.active)
-        path = states.folder(track, slot)
+        slot = idle(entry.active)
+        path = folder(track, slot)
         if not _version(self.place, track, slot):
-            slot = states.ROOT
+            slot = ROOT
         else:
             try:
-                for _ in slots.verify(self.place, path):
+                for _ in verify(self.place, path):
                     yield
             except PeerError:
-                slot = states.ROOT
+                slot = ROOT
         if slot == entry.active:
             raise LocalError(UPDATE_STATE, "there is nothing to go back to")
         self._stage(track, slot)
@@ -319,7 +341,7 @@ def _nothing() -> None:
 
 def _version(place: "Any", track: str, slot: str) -> str:
     """The version in a slot, "" for none and for the root."""
-    return "" if slot in ("", states.ROOT) else slots.version_of(place, states.folder(track, slot))
+    return "" if slot in ("", ROOT) else version_of(place, folder(track, slot))
 
 
 def _is_number(value: "Any", least: int, most: int) -> bool:

@@ -16,7 +16,8 @@ if False:  # for types
     from dsoftbus_aio.bus import BaseBus
 
 
-PRIVILEGED = ("update", "logs", "console")  # as access rules have them
+UPDATE = "update"
+PRIVILEGED = (UPDATE, "logs", "console")  # as access rules have them
 
 
 def right(name: str) -> str:

@@ -244,13 +244,13 @@ class LastingUpdates(Updates):
     def __init__(self, bus: "BaseBus", text: str) -> None:
         super().__init__(bus, text)
         self._timer = bus.runtime.timer(self._look)
-        bus.updates.append(self)
+        bus.lasting.append(self)
 
     def finish(self, failure: BusError | None) -> None:
         """See `Updates.finish`."""
         self._timer.close()
-        if self in self.bus.updates:
-            self.bus.updates.remove(self)
+        if self in self.bus.lasting:
+            self.bus.lasting.remove(self)
         super().finish(failure)
 
     def _look(self) -> None:

@@ -18,7 +18,7 @@ from dsoftbus.errors import BAD_STATE, LocalError
 from dsoftbus_host.board import fit, partition
 from dsoftbus_host.board.fit import KIB, kib
 from dsoftbus_host.board.make import boards, compiler
-from dsoftbus_host.board.make.boards import PROFILE, Board
+from dsoftbus_host.board.make.boards import BOOT, PROFILE, Board
 from dsoftbus_host.board.remote import GROUP, NEW, Remote
 
 MAIN = "main.py"
@@ -114,12 +114,20 @@ class Done(NamedTuple):
 
 
 def files_for(board: Board, architecture: str, source: bool = False) -> dict[str, bytes]:
-    """Returns the files of a board by path, without `main.py`."""
+    """Returns the files of a board by path, without `main.py`. The start program is a module by
+    itself, which no linking names anew: it outlives the versions that it starts."""
     found = (
         compiler.sources(board.slices) if source else compiler.files(board.slices, architecture)
     )
     files = {f"{LIB}/{path}": data for path, data in found}
-    return {f"{LIB}/{PROFILE}.py": _profile(board), **files}
+    return {f"{LIB}/{PROFILE}.py": _profile(board), **_boot(source), **files}
+
+
+def _boot(source: bool) -> dict[str, bytes]:
+    text = boards.boot_source()
+    if source:
+        return {f"{LIB}/{BOOT}.py": text.encode()}
+    return {f"{LIB}/{BOOT}.mpy": compiler.compiled(text, BOOT, "", "-O3")}
 
 
 def look(remote: Remote, paths: list[str], ours: str = OURS) -> dict[str, Held]:

@@ -20,6 +20,7 @@ from dsoftbus_mpy.device import setup, startup
 from dsoftbus_mpy.trust_file import StoreFile
 
 _TRUST = "trust.json"
+_TRIAL = "trial"  # what the start program, which no linking changes, has while there is one
 _TOKEN = "dsoftbus.token"
 _STARTS = "dsoftbus.starts"
 _RULES = "dsoftbus.rules"  # the hash of those of config.json that hold now
@@ -117,6 +118,7 @@ class BoardNode:
 
     async def _begin_services(self) -> None:
         self._housekeeping.start()
+        await self._try("updates", self._begin_updates)
         await self._try("files", self._serve)
 
     async def _begin_links(self) -> None:
@@ -143,6 +145,14 @@ class BoardNode:
                 raise
             said = (setup.text(error),) if isinstance(error, BusError) else (what, repr(error))
             print("failed:", *said)
+
+    async def _begin_updates(self) -> None:
+        if self._settings["updates"]:
+            self.bus.updates()
+        if getattr(sys.modules.get("dsoftbus_boot"), _TRIAL, None):
+            from dsoftbus_mpy.device.trial import watch  # only what is on trial pays for it
+
+            watch(self.bus, self._settings)
 
     async def _serve(self) -> None:
         echo, folder = self._settings["echo"], self._settings["files"]

@@ -17,7 +17,7 @@ _ALLOWED = "dsoftbus.allowed"  # the keys that may begin sessions, one behind th
 _TURN_MS = 1000
 _CHUNK = 256
 # What a config.json may say, and this node does not do.
-_ABSENT = ("wifi", "port", "rules", "files", "watchdog_ms")
+_ABSENT = ("wifi", "port", "rules", "files", "updates", "watchdog_ms")
 
 
 def run() -> None:

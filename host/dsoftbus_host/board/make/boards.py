@@ -10,9 +10,11 @@ from typing import Any, NamedTuple
 
 from dsoftbus.errors import BAD_ARGUMENT, LocalError
 from dsoftbus_host.board.make.service_slices import ON_BOARDS
-from dsoftbus_host.board.make.slices import BOARDS, SPARE, without
+from dsoftbus_host.board.make.slices import BOARDS, SPARE, path_of, source_of, without
 
 PROFILE = "dsoftbus_profile"  # the module of that name on a board
+BOOT = "dsoftbus_boot"  # the start program: a module of that name, and of no slice
+_BOOT_FROM = f"dsoftbus_mpy.device.{BOOT}"
 _PINS = ("UART", "LED", "ADC")
 
 
@@ -123,6 +125,16 @@ def like(platform: str, machine: str) -> Board:
             BAD_ARGUMENT, f"no board here is like {machine or platform or 'that one'}"
         )
     return max(found, key=lambda board: len(board.machine[1]))
+
+
+def boot_source() -> str:
+    """The source of the start program."""
+    return source_of(_BOOT_FROM)
+
+
+def boot_path() -> str:
+    """The path of that source, from the project's folder."""
+    return path_of(_BOOT_FROM)
 
 
 def find(name: str) -> Board:

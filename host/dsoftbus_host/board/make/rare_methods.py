@@ -24,7 +24,7 @@ RARE = {
         "dsoftbus_mpy.bare_bus.BareBus": (
             "listen connect connections peer reach close line _close_links _listen connect_over"
             " _check open_port open_udp open_serial presence topic withdraw subscribe"
-            " begin_publishing step_clock call on_stream offers"
+            " begin_publishing step_clock call on_stream offers updates update_place"
         ),
         "dsoftbus_aio.connection.Connection": (
             "parts watch_offers time _on_service _on_topics established ping"

@@ -9,7 +9,7 @@ _MPY = "dsoftbus_mpy.services"
 # Those of a node with the Bus, which are loaded when a program asks for them.
 ON_BOARDS = (
     *("answering", "calls", "topics", "subscriptions"),
-    *("directory", "presence", "clock", "sending"),
+    *("directory", "presence", "clock", "sending", "update-gate"),
 )
 SERVICES = {
     "values": Slice(
@@ -108,6 +108,27 @@ SERVICES = {
         ("bus-services", "topic-words", "peer-names"),
         ("dsoftbus.service.subscriber", f"{_AIO}.subscriptions"),
     ),
+    "update-gate": Slice(
+        "updates over the air, while nobody makes one",
+        ("call-lines",),
+        (f"{_AIO}.update_gate",),
+        ("updates", "answering"),
+    ),
+    "updates": Slice(
+        "an update over the air; leaves the heap afterwards",
+        ("call-lines", "share-moving"),
+        (
+            *of("dsoftbus.service", "update_manifest update_state update_slots update_part"),
+            "dsoftbus.service.updater",
+            f"{_AIO}.updates",
+            "dsoftbus_mpy.update_place",
+        ),
+    ),
+    "share-moving": Slice(
+        "the bytes of a transfer",
+        ("asyncio", "share-words"),
+        (f"{_AIO}.share_moving",),
+    ),
     "share-words": Slice(
         "what both sides of a transfer say: headers, names, marks, quota",
         ("values", "text"),
@@ -117,10 +138,10 @@ SERVICES = {
         ),
     ),
     "share-files": Slice(
-        "files of shares, and their bytes",
-        ("asyncio", "share-words"),
+        "files of shares",
+        ("share-moving",),
         (
-            *of(_AIO, "share_moving share_receiving"),
+            f"{_AIO}.share_receiving",
             "dsoftbus_mpy.folder",
             f"{_MPY}.shared_files",
         ),

@@ -373,12 +373,15 @@ SLICES = {
         "a board's node as its config.json says",
         ("asyncio", "trust", "startup"),
         ("dsoftbus_mpy.device.board_node",),
-        ("board-start", "console", "console-keys", "uart", "keyfile"),
+        ("board-start", "console", "console-keys", "uart", "keyfile", "trial"),
     ),
     "board-start": Slice(
         "how a board's node is begun; leaves the heap afterwards",
         ("board-node", "setup", "echo"),
         ("dsoftbus_mpy.device.board_start",),
+    ),
+    "trial": Slice(
+        "a new version on trial", ("board-node",), ("dsoftbus_mpy.device.trial",)
     ),
     "board": Slice(
         "how a board's node is begun", ("startup", "board-node"), ("dsoftbus_mpy.board",)
