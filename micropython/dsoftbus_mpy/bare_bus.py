@@ -32,6 +32,7 @@ class BareBus(BaseBus):
         return self.open_port(SerialPort(self, byte_port))
 
     def update_place(self):
+        """This board, as `updates` needs it."""
         from dsoftbus_mpy.update_place import UpdatePlace  # only who is updated pays for it
 
         return UpdatePlace()

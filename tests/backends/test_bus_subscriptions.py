@@ -144,7 +144,7 @@ def test_closing_a_peer_ends_its_updates():
             await sleep_ms(1)
             await peer.close()
             await waiting
-            assert world.hub.updates == []
+            assert world.hub.lasting == []
 
     run(test())
 

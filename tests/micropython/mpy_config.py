@@ -26,6 +26,7 @@ GOOD = (
     ("echo", (True, False)),
     ("files", ("", "files")),
     ("quota", (None, 1, 2**30 - 1)),
+    ("updates", (True, False)),
     ("watchdog_ms", (0, 1000, 8388)),
 )
 BAD = (
@@ -46,6 +47,7 @@ BAD = (
     ("files", (".", "..", "a/b", "/", "lib", ".hidden", 1, None, "x" * 33)),
     ("files", ("LIB", "lib.", "a.", "a ", " ", "a\\..", "0:", "\\")),
     ("quota", (0, -1, 2**30, "1 MB", True, 1.5)),
+    ("updates", (1, "true", None)),
     ("watchdog_ms", (-1, 5, 10**6, "8000", True)),
 )
 

@@ -4,7 +4,6 @@ Boards load this when a peer asks for it (`update_gate`), and let go of it after
 """
 
 import asyncio
-import errno
 
 from dsoftbus.const import EV_RESET
 from dsoftbus.errors import (
@@ -38,6 +37,7 @@ if False:  # for types
     from dsoftbus_aio.stream import BusStream
 
 _MARK_STEP = 512
+_NO_SPACE = 28  # ENOSPC, which MicroPython does not name
 _REPLY_MS = 300  # until the answer is with the peer
 _CLOSE_MS = 400  # until its sessions have been closed in order
 
@@ -73,7 +73,7 @@ class Updating:
         return self._working or self._updater.session is not None
 
     def _now(self) -> int:
-        return self._bus.now()  # type: ignore[no-any-return] # the runtime's
+        return self._bus.now()
 
     # Calls
 
@@ -161,7 +161,8 @@ class Updating:
         part: Any = self._updater.part(connection.session, request.name, size, self._now())
         try:
             await _turns(self._updater.fill(part))
-            moving: Any = Moving(Turns(), stream)  # type: ignore[arg-type] # as much as it asks
+            files: Any = Turns()  # as much of `Files` as it asks
+            moving: Any = Moving(files, stream)
             moving.told = self._heard
             sha = await moving.hashed(part, _offsets(part))
             marks = sha.marks()
@@ -198,5 +199,5 @@ def _code(error: Exception) -> int:
     if isinstance(error, BusError):
         return error.code
     if isinstance(error, OSError):
-        return UPDATE_NO_SPACE if errno.ENOSPC in error.args[:1] else UPDATE_FILE
+        return UPDATE_NO_SPACE if error.args[:1] == (_NO_SPACE,) else UPDATE_FILE
     return STREAM_CANCELLED

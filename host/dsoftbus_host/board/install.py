@@ -30,6 +30,9 @@ KEPT = (
     *(CONFIG, "dsoftbus.key", "dsoftbus.token", "trust.json", "dsoftbus.rules"),
     *("dsoftbus.allowed", "dsoftbus.starts", "dsoftbus.seed", "dsoftbus.lacks"),
 )
+# The state of updates over the air: an installation removes it, for its own files are to run.
+RECORDS = ("dsoftbus.slots.0", "dsoftbus.slots.1")
+SLOTS = ("app_a", "app_b", "lib_a", "lib_b")
 # Beside them: the next key, counts of starts, what a cut left of a write, what was damaged.
 _BESIDE = r"(\.next|\.starts)?(\.new|\.damaged(-[0-9]+)?)?"
 _IS_KEPT = re.compile(f"({'|'.join(map(re.escape, KEPT))}){_BESIDE}")
@@ -93,8 +96,8 @@ def _drop(folder):
         os.rmdir(folder)
     except OSError:
         pass
-for folder in ("/dsoftbus", "/dsoftbus_mpy"):
-    _drop({lib!r} + folder)
+for folder in {folders!r}:
+    _drop(folder)
 """
 
 
@@ -151,7 +154,7 @@ def install(remote: Remote, board: Board, progress: Progress, source: bool = Fal
         )
     architecture = "" if source else remote.architecture
     wanted = files_for(board, architecture, source)
-    there = look(remote, [MAIN, CONFIG, MAIN + NEW, CONFIG + NEW])
+    there = look(remote, [MAIN, CONFIG, MAIN + NEW, CONFIG + NEW, *RECORDS])
     changed = {path: data for path, data in wanted.items() if not _is(data, there.get(path))}
     stale = [path for path in there if path not in (*wanted, MAIN, CONFIG, CONFIG + NEW)]
     if not changed and not stale and is_complete(board, there):
@@ -308,7 +311,9 @@ def kept(remote: Remote) -> list[str]:
 def remove(remote: Remote, everything: bool = False) -> int:
     """Takes the node off the board, and with `everything` its key, trust and configuration, too;
     how many files."""
-    there = look(remote, [MAIN, MAIN + NEW, *(kept(remote) if everything else ())])
+    there = look(remote, [MAIN, MAIN + NEW, *RECORDS, *(kept(remote) if everything else ())])
+    for slot in SLOTS if everything else ():
+        there |= look(remote, [], f"./{slot}/")
     drop(remote, sorted(there, key=lambda path: path != MAIN))  # main.py first
     rom = partition.find(remote)
     if rom and rom.has_node and not rom.others:
@@ -320,7 +325,8 @@ def drop(remote: Remote, paths: list[str]) -> None:
     """Removes files, and the folders that were only for ours."""
     for path in paths:
         remote.remove(path)
-    remote.run(_NO_FOLDERS.format(lib=LIB))
+    ours = [f"{LIB}/dsoftbus", f"{LIB}/dsoftbus_mpy", *SLOTS]
+    remote.run(_NO_FOLDERS.format(folders=ours))
 
 
 def _is(data: bytes, held: Held | None) -> bool:

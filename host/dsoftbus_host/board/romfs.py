@@ -42,7 +42,7 @@ def deploy(
     """
     wanted = image(board, "" if bytecode else remote.architecture)
     written = not _checked(remote, wanted, replace).holds(wanted)
-    there = install.look(remote, [MAIN, CONFIG, MAIN + NEW, CONFIG + NEW])
+    there = install.look(remote, [MAIN, CONFIG, MAIN + NEW, CONFIG + NEW, *install.RECORDS])
     copies = [path for path in there if path not in (MAIN, CONFIG, CONFIG + NEW)]
     if not (written or copies) and install.is_complete(board, there):
         return Done(0, 0)

@@ -380,9 +380,7 @@ SLICES = {
         ("board-node", "setup", "echo"),
         ("dsoftbus_mpy.device.board_start",),
     ),
-    "trial": Slice(
-        "a new version on trial", ("board-node",), ("dsoftbus_mpy.device.trial",)
-    ),
+    "trial": Slice("a new version on trial", ("board-node",), ("dsoftbus_mpy.device.trial",)),
     "board": Slice(
         "how a board's node is begun", ("startup", "board-node"), ("dsoftbus_mpy.board",)
     ),
