@@ -47,7 +47,7 @@ FLOORS = {
         "bus",
     ),
     "dsoftbus_host": (
-        "address clock crypto display interrupt other_key",
+        "address clock crypto display interrupt logging_source other_key",
         "contained event_loop storage",
         "links key_file runtime files",
         "bare_bus board upkeep discovery",
@@ -57,7 +57,7 @@ FLOORS = {
     "dsoftbus_mpy": (
         "base capabilities clock uart_port kernels profiles links serial",
         "console_port crypto key_file trust_file folder wifi watchdog wall_clock discovery loop"
-        " loop_serial update_place",
+        " loop_serial update_place output",
         "runtime noise_source services",
         "entropy",
         "node",

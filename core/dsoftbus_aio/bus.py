@@ -26,6 +26,7 @@ if False:  # for types
     from dsoftbus_aio.peer import Peer
     from dsoftbus_aio.presence import PresenceLog, PresenceWatch
     from dsoftbus_aio.services.directory import Directory
+    from dsoftbus_aio.services.records import Records
     from dsoftbus_aio.services.share import Transfer
     from dsoftbus_aio.services.share_files import Files
     from dsoftbus_aio.services.subscriptions import Updates
@@ -226,6 +227,27 @@ class BaseBus:
 
         UpdateGate(self, place)
 
+    def log(self, level: str, text: str) -> None:
+        """Adds `text` to this node's log, which peers with the right `logs` may read: `level` is
+        "debug", "info", "warning" or "error". It begins the log where there is none (`logs`).
+
+        Raises LocalError(BAD_ARGUMENT) for another level.
+        """
+        from dsoftbus.service.log_ring import LEVELS  # only who has a log pays for it
+
+        if level not in LEVELS:
+            raise LocalError(BAD_ARGUMENT, level + ": no level of " + ", ".join(LEVELS))
+        self.logs().add((text + "\n").encode(), LEVELS.index(level))
+
+    def logs(self) -> "Records":
+        """Keeps a log from now on: what programs print (of a host: what they log), errors that
+        nobody has caught, and what `log` adds; the last of it, within bounds (docs/console.md)."""
+        if "logs" not in self.begun:
+            from dsoftbus_aio.services.records import begin  # as above
+
+            begin(self)
+        return self.begun["logs"]
+
     async def offers(self, timeout_ms: int = 5000) -> "list[Offer]":
         """The offers of every peer that there is a session with; `peer_id` and `peer_name` of each
         say whose it is. Peers that do not answer in time, or have no directory, are left out."""
@@ -349,6 +371,10 @@ class BaseBus:
 
     def _log_error(self, error: Exception) -> None:
         """Reports an error of a program that has no `on_error` of its own."""
+        raise NotImplementedError
+
+    def log_source(self, records: "Records") -> "Any":
+        """Adds what programs say elsewhere to `records`, until `close()` of what it returns."""
         raise NotImplementedError
 
     # Links

@@ -36,6 +36,7 @@ if False:  # for types
     from dsoftbus_aio.services.answering import Answering
     from dsoftbus_aio.services.calls import Calling, Parts
     from dsoftbus_aio.services.directory import OffersWatch
+    from dsoftbus_aio.services.log_watch import LogWatch
     from dsoftbus_aio.services.share_listing import Shared
     from dsoftbus_aio.services.subscriptions import SubscribingLine, Updates
 
@@ -201,6 +202,15 @@ class Connection:
         from dsoftbus_aio.services.share_listing import listed  # as above
 
         return await listed(self, pattern, [])
+
+    def read_logs(self, level: str = "debug", follow: bool = False) -> "LogWatch":
+        """The peer's log, from the oldest record that it holds, and with `follow` those to come:
+        `async for record in connection.read_logs()`; of `level` ("debug", "info", "warning",
+        "error") and above. It ends with the session. The loop raises CallError: DENIED, NO_METHOD
+        where the peer keeps no log."""
+        from dsoftbus_aio.services.log_watch import LogWatch  # as above
+
+        return LogWatch(self, False, level, follow)
 
     async def accept(self) -> BusStream:
         """The next stream that the peer opens; raises the session's cause at its end."""

@@ -24,6 +24,7 @@ if False:  # for types
     from dsoftbus_aio.connection import Connection
     from dsoftbus_aio.contracts import Handler, Progress
     from dsoftbus_aio.services.directory import OffersWatch
+    from dsoftbus_aio.services.log_watch import LogWatch
     from dsoftbus_aio.services.share_listing import Shared
     from dsoftbus_aio.services.subscriptions import Updates
     from dsoftbus_aio.stream import BusStream
@@ -133,6 +134,13 @@ class Peer(ReconnectingSession):
         """Lists as `Connection.files` does, once there is a session."""
         connection = await self.connected(timeout_ms)
         return await connection.files(pattern)
+
+    def read_logs(self, level: str = "debug", follow: bool = False) -> "LogWatch":
+        """Reads as `Connection.read_logs` does, once there is a session; with the next one it goes
+        on where it was, or from the beginning of another start's log."""
+        from dsoftbus_aio.services.log_watch import LogWatch  # only who reads pays for it
+
+        return LogWatch(self, True, level, follow)
 
     async def _within(self, timeout_ms: int) -> "tuple[Connection, int]":
         """The session, and how much of the time is left then; 0 is none, for both."""

@@ -39,12 +39,14 @@ from dsoftbus_host.links.reopening_port import BAUD
 from dsoftbus_host.links.serial_port import SerialPort
 from dsoftbus_host.links.tcp import Listener, connected
 from dsoftbus_host.links.udp import CallingPort, UdpPort
+from dsoftbus_host.logging_source import LoggingSource
 from dsoftbus_host.runtime import Runtime
 from dsoftbus_host.storage.shared_folder import LocalFiles
 
 if TYPE_CHECKING:
     from dsoftbus.session.session import Session
     from dsoftbus.trust.guard import Guard
+    from dsoftbus_aio.services.records import Records
 
 Handler = Callable[[Connection, BusStream], Awaitable[None]]
 AnyUdpPort = TypeVar("AnyUdpPort", bound=UdpPort)
@@ -236,6 +238,9 @@ class BareBus(BaseBus):
 
     def _report_task(self, error: Exception) -> None:
         self.tell(error)
+
+    def log_source(self, records: Records) -> LoggingSource:
+        return LoggingSource(records)
 
     def _log_error(self, error: Exception) -> None:
         """An end that somebody has asked for is no trouble. Logs an error: faults of peers and

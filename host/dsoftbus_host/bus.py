@@ -151,6 +151,8 @@ class Bus(BareBus):
 
     async def __aenter__(self) -> Bus:
         try:
+            if self._listens:  # only such a node is read
+                self.logs()
             await self._start()
         except BaseException:
             await self.close()

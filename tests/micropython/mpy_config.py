@@ -27,6 +27,8 @@ GOOD = (
     ("files", ("", "files")),
     ("quota", (None, 1, 2**30 - 1)),
     ("updates", (True, False)),
+    ("logs", (True, False)),
+    ("console", (True, False)),
     ("watchdog_ms", (0, 1000, 8388)),
 )
 BAD = (
@@ -48,6 +50,8 @@ BAD = (
     ("files", ("LIB", "lib.", "a.", "a ", " ", "a\\..", "0:", "\\")),
     ("quota", (0, -1, 2**30, "1 MB", True, 1.5)),
     ("updates", (1, "true", None)),
+    ("logs", (1, "yes", None)),
+    ("console", (0, "true", None)),
     ("watchdog_ms", (-1, 5, 10**6, "8000", True)),
 )
 

@@ -29,9 +29,10 @@ def word(text) -> str:
 
 
 def print_error(error) -> None:
-    """An exception with its traceback: its text may be another's."""
+    """An exception with its traceback: its text may be another's. A log has it as an error."""
+    say = getattr(print, "error", print)  # see `output`, which stands for `print` then
     out = io.StringIO()
     sys.print_exception(error, out)
     for line in out.getvalue().split("\n"):
         if line:
-            print(shown(line))
+            say(shown(line))

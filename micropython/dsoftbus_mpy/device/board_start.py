@@ -90,6 +90,8 @@ class BoardNode:
 
     async def start(self) -> None:
         """Starts each part of the node. A part that cannot start is named; the others go on."""
+        if self._settings["logs"]:
+            self.bus.logs()
         print("dsoftbus", self.bus.id, self._settings["name"])
         await self._begin_services()
         _start_app(self.bus)
@@ -105,6 +107,8 @@ class BoardNode:
         """Starts as `start` does, for a program that has its own bus: raises where a part cannot
         start."""
         self._goes_on = False
+        if self._settings["logs"]:
+            self.bus.logs()
         await self._begin_services()
         await self._begin_links()
 
@@ -255,6 +259,6 @@ def _start_app(bus) -> None:
         bus.spawn(app.main(bus))
     except ImportError as error:
         if "'app'" not in str(error):  # that there is no app.py is no fault
-            sys.print_exception(error)
+            bus.tell(error)
     except Exception as error:  # noqa: BLE001 - the program's own, of any kind
-        sys.print_exception(error)
+        bus.tell(error)

@@ -19,6 +19,8 @@
 | `files`       | none              | the folder where peers may store and fetch files       |
 | `quota`       | none              | how many bytes may lie in that folder                  |
 | `updates`     | false             | whether peers with that right may update it            |
+| `logs`        | false             | whether it keeps a log from its start on               |
+| `console`     | false             | whether peers may run programs here that have the right |
 | `watchdog_ms` | 0                 | it starts anew when the node stood still for so long   |
 
 A board reads this module once, and lets go of it.
@@ -194,6 +196,8 @@ _CHECKS = {
     "files": (_is_folder, "the name of a folder of its own", ""),
     "quota": (lambda v: v is None or _is_number(v, 1, U30_MAX), "1 to 2**30 - 1 bytes", None),
     "updates": (_is_bool, "true or false", False),
+    "logs": (_is_bool, "true or false", False),
+    "console": (_is_bool, "true or false", False),
     "watchdog_ms": (
         lambda v: v == 0 or _is_number(v, _WATCHDOG_MIN, _WATCHDOG_MAX),
         "1000 to 8388, or 0 for none",

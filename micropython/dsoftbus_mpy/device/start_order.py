@@ -15,6 +15,7 @@ _ORDER = (
     ("dsoftbus_board_node", ""),
     ("dsoftbus_board_start", ""),
     ("dsoftbus_cable_node", ""),
+    ("dsoftbus_log", "logs"),
     ("dsoftbus_line", "serial"),  # the code of links: config.json is read by now, nothing else
     ("dsoftbus_serial", "serial"),
     ("dsoftbus_udp", "port"),

@@ -10,6 +10,7 @@ _MPY = "dsoftbus_mpy.services"
 ON_BOARDS = (
     *("answering", "calls", "topics", "subscriptions"),
     *("directory", "presence", "clock", "sending", "update-gate"),
+    *("log", "log-reader", "log-watch"),
 )
 SERVICES = {
     "values": Slice(
@@ -73,6 +74,18 @@ SERVICES = {
         ("call-words", "needs"),
         ("dsoftbus.service.clock", f"{_AIO}.clock", "dsoftbus_mpy.wall_clock"),
     ),
+    "log": Slice(
+        "what a node's programs have said last",
+        ("core",),
+        ("dsoftbus.service.log_ring", f"{_AIO}.records", "dsoftbus_mpy.output"),
+        ("log-reader",),
+    ),
+    "log-reader": Slice(
+        "the log for those who read it; leaves the heap afterwards",
+        ("answering", "log"),
+        (f"{_AIO}.log_reader",),
+    ),
+    "log-watch": Slice("logs of peers", ("calls", "log"), (f"{_AIO}.log_watch",)),
     "peer-names": Slice(
         "names of peers, as programs show them", ("asyncio",), ("dsoftbus_aio.naming",)
     ),
