@@ -8,7 +8,7 @@ import select
 import time
 from pathlib import Path
 
-from board.supervisor import Supervisor, _write
+from board.supervisor import Supervisor
 
 BYTE_S = 70e-6  # to read one from the console: a Pico at 125 MHz
 AT_ONCE = 32  # bytes that pass between two looks
@@ -51,7 +51,7 @@ class SlowBoard(Supervisor):
             data = os.read(self._outer, AT_ONCE)
             self._read_at = time.monotonic() + len(data) * BYTE_S
             self._answer_at = None
-            _write(self._inner, self.to_board(data))
+            self._to_board(self.to_board(data))
         return True
 
     def _answer(self) -> None:

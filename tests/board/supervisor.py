@@ -40,6 +40,8 @@ RAW_REPL = b"\x01"
 RAW_SAYS = b"raw REPL; CTRL-B to exit"
 FRIENDLY_SAYS = b'Type "help()" for more information'
 POWER_ON = b"\x06"  # the first byte of the start: before, a Ctrl-C would end the interpreter
+INTERRUPT, END = b"\x03", b"\x04"  # Ctrl-C, Ctrl-D
+FATAL = b"FATAL: uncaught NLR"  # its last words
 SOFT_RESET = b"\r\nMPY: soft reboot\r\n"
 
 Noise = Callable[[bytes], bytes]
@@ -61,6 +63,7 @@ class Supervisor:
         self._said = b""
         self._raw = False  # the host talks to the raw REPL
         self._cut = False  # no REPL outlives that
+        self._recent = b""  # what has come for the board since its start
         self._unread = False  # nobody takes what the port has
         self._outer, slave = pty.openpty()
         os.set_blocking(self._outer, False)
@@ -95,8 +98,7 @@ class Supervisor:
         if self._wake in ready:
             return False
         if self._outer in ready:
-            data = os.read(self._outer, CHUNK)
-            _write(self._inner, self.to_board(data))
+            self._to_board(self.to_board(os.read(self._outer, CHUNK)))
         if self._inner in ready:
             self._from_board()
         return True
@@ -109,14 +111,29 @@ class Supervisor:
                 raise TimeoutError(f"{text!r} is not in {self._said!r}")
             time.sleep(0.02)
 
+    def _to_board(self, data: bytes) -> None:
+        self._recent = (self._recent + data)[-CHUNK:]
+        _write(self._inner, data)
+
     def _from_board(self) -> None:
         try:
             self._heard(os.read(self._inner, CHUNK))
-        except OSError:  # the interpreter has closed its console: a reset
+        except OSError:  # the interpreter has closed its console
             os.close(self._inner)
-            self._process.wait()
+            self._ended(self._process.wait())
+
+    def _ended(self, status: int) -> None:
+        """A reset; or Ctrl-C at a moment when it ends the interpreter, which no board does: then
+        another one goes on, without the program. What came behind the Ctrl-D or the Ctrl-C waits
+        at the port of a board."""
+        recent = self._recent
+        if status == -signal.SIGINT or (status == 1 and FATAL in self._said):
+            self._interpret("raw")
+            self._to_board(_behind(INTERRUPT, recent))
+        else:
             self._to_port(SOFT_RESET)
             self._start()
+            self._to_board(_behind(END, recent) if status == 0 else b"")
 
     def _heard(self, data: bytes) -> None:
         self._said = (self._said + data)[-CHUNK:]
@@ -140,13 +157,16 @@ class Supervisor:
             self._raw = raw > friendly
 
     def _start(self) -> None:
-        self._inner, console = pty.openpty()
-        _as_console(console)
         self.starts += 1
         self._said = b""
         self._raw = self._raw and not self._cut
         self._cut = False
-        mode = "raw" if self._raw else "friendly"
+        self._interpret("raw" if self._raw else "friendly")
+
+    def _interpret(self, mode: str) -> None:
+        self._inner, console = pty.openpty()
+        _as_console(console)
+        self._recent = b""
         self._process = subprocess.Popen(
             (*micropython(), "-X", f"heapsize={self.heap}", "-i", str(START), mode),
             cwd=self.folder,
@@ -180,6 +200,11 @@ def _own(console: int) -> None:
     import fcntl
 
     fcntl.ioctl(console, termios.TIOCSCTTY, 0)
+
+
+def _behind(key: bytes, data: bytes) -> bytes:
+    """Returns what follows the last `key` in `data`."""
+    return data.rpartition(key)[2] if key in data else b""
 
 
 def _as_console(fd: int) -> None:
