@@ -124,8 +124,8 @@ class Supervisor:
 
     def _ended(self, status: int) -> None:
         """A reset; or Ctrl-C at a moment when it ends the interpreter, which no board does: then
-        another one goes on, without the program. What came behind the Ctrl-D or the Ctrl-C waits
-        at the port of a board."""
+        another one goes on, without the program. Bytes behind the Ctrl-D or the Ctrl-C wait at the
+        port of a board."""
         recent = self._recent
         if status == -signal.SIGINT or (status == 1 and FATAL in self._said):
             self._interpret("raw")

@@ -13,6 +13,7 @@ import pytest
 import serial
 
 from board.supervisor import Supervisor
+from dsoftbus.const import HOST
 from dsoftbus_host.bare_bus import BareBus
 from dsoftbus_host.board import provision, remote
 from portable import TIMEOUT_S
@@ -115,6 +116,12 @@ def until(terminal: int, text: bytes, key: bytes = b"") -> None:
             seen += os.read(terminal, 4096)
 
 
+class Hasty(HOST):
+    """Does not wait long for a node that is gone."""
+
+    keepalive_ms = 500
+
+
 class Keys:
     """Puts keys before all that comes on the line, as noise could."""
 
@@ -132,7 +139,7 @@ def test_a_session_has_the_line_for_itself_until_eight_ctrl_c(board):
         there.start()
 
     async def talk() -> None:
-        async with BareBus(SECRET) as bus:
+        async with BareBus(SECRET, profile=Hasty) as bus:
             connection = await bus.open_serial(board.port).connect(public)
             async with connection, await connection.open("echo") as stream:
                 board.to_host = lambda data: heard.extend(data) or data

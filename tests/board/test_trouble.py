@@ -9,6 +9,7 @@ import threading
 import time
 
 from board.supervisor import Supervisor
+from dsoftbus.const import HOST
 from dsoftbus_host.bare_bus import BareBus
 from dsoftbus_host.board import provision, remote
 from portable import TESTS
@@ -177,8 +178,14 @@ def test_a_session_over_the_cable_outlives_all_that_befalls_the_wifi(flash):
         assert board.starts == starts
 
 
+class Hasty(HOST):
+    """Does not wait long for a node that is gone."""
+
+    keepalive_ms = 500
+
+
 async def hang_and_come_back(board: Supervisor, secret: bytes, public: bytes) -> None:
-    async with BareBus(secret) as bus:
+    async with BareBus(secret, profile=Hasty) as bus:
         port = bus.open_serial(board.port)
         connection = await port.connect(public)
         await echo(await connection.open("echo"), b"before")
