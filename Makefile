@@ -17,7 +17,7 @@ WASM_VERSION := >=1.29.0-6
 
 STUBS := micropython-unix-stubs>=1.29
 
-.PHONY: help demo test test-versions lint format bench bench-crypto bench-board bench-discovery bench-services soak soak-sim soak-memory soak-starts soak-attack soak-line soak-values soak-services soak-fleet mutants sizes memory boards story docs-states docs-api docs-floors docs-story docs-commands screens golden clean
+.PHONY: help demo test test-versions lint format bench bench-crypto bench-board bench-discovery bench-services bench-share-board soak soak-sim soak-memory soak-starts soak-attack soak-line soak-values soak-services soak-fleet mutants sizes memory boards story docs-states docs-api docs-floors docs-story docs-commands screens golden clean
 .DELETE_ON_ERROR:
 
 help:
@@ -31,6 +31,7 @@ help:
 	@echo "make bench-board   instructions of a MicroPython node for each echoed message, by valgrind"
 	@echo "make bench-discovery  what an announcement costs among 10 to 1000 nodes"
 	@echo "make bench-services  calls beside a bare stream, calls and topics beside MQTT, as ratios"
+	@echo "make bench-share-board  files to a MicroPython node and back, beside its file system alone"
 	@echo "make soak          new random examples for SECONDS=$(SECONDS)"
 	@echo "make soak-sim      simulated sessions with faults, SEEDS=$(SEEDS)"
 	@echo "make soak-memory   every allocation of whole exchanges fails once; about an hour"
@@ -43,7 +44,7 @@ help:
 	@echo "make mutants       N=$(N) small faults in the code, drawn by SEED=n: which of them no test sees"
 	@echo "make sizes         write docs/sizes.md"
 	@echo "make memory        measure docs/memory.md and every board as installed on the 32-bit port"
-	@echo "make story         the whole story of a board in CI, 1 MB each way over a line with 1 % of bytes spoilt; and with a slow board"
+	@echo "make story         the whole story of a board in CI, 1 MB each way over a line with 1 % of bytes spoilt; and with a slow board; a file there and back through three resets each"
 	@echo "make boards        write what boards/ has from its profiles and the slices"
 	@echo "make docs-states   write docs/states.md"
 	@echo "make docs-floors   write the floors into docs/architecture.md"
@@ -121,6 +122,9 @@ $(VENV)/.bench: $(VENV)/.installed
 bench-services: $(VENV)/.bench
 	@$(BIN)/python bench/services.py
 
+bench-share-board: $(VENV)/.installed
+	@$(BIN)/python bench/share_board.py
+
 soak: $(VENV)/.installed
 	@$(BIN)/python scripts/soak.py $(SECONDS)
 
@@ -160,7 +164,7 @@ memory: $(VENV)/.installed build/node/.installed
 	@$(BIN)/python scripts/memory_heap.py
 
 story: $(VENV)/.installed
-	@DSOFTBUS_STORY_BYTES=1000000 DSOFTBUS_STORY_SLOW=1 $(BIN)/python -m pytest -q -s --durations=2 tests/board/test_story.py
+	@DSOFTBUS_STORY_BYTES=1000000 DSOFTBUS_STORY_SLOW=1 $(BIN)/python -m pytest -q -s --durations=2 tests/board/test_story.py tests/board/test_share.py
 
 boards: $(VENV)/.installed
 	@$(BIN)/python scripts/boards.py

@@ -22,6 +22,7 @@ BRIEF = {
     "bench_crypto": ("--rounds", "1"),  # runs crypto on MicroPython
     "discovery": ("--rounds", "1", "--most", "100"),
     "services": ("--rounds", "1", "--calls", "20", "--subscribers", "5"),
+    "share_board": ("--mb", "0.02", "--rounds", "1"),
     "sim": ("--mb", "0.1", "--seeds", "1"),
     "thumb_counts": (),
 }
