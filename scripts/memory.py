@@ -124,9 +124,9 @@ SHARED = """
 table below), a first list `share-listing`, a first file on FAT `fat-store`; programs that send and
 fetch have `sending`. In flash these are 15 KB of `.mpy`, 2.5 KB more with `sending`.
 
-`make bench-share-board` moves 1 MB to a node on the unix port and back (TCP on loopback, the slices
-of a board, file systems in memory). Heap is in 64-bit words there, where objects take twice the
-room:
+`make bench-share-board` moves 1 MB to a node on the unix port and back (TCP on loopback, the
+slices of a board, file systems in memory). Heap is in 64-bit words there, where objects take twice
+the room:
 
 | | littlefs | FAT |
 |---|---:|---:|
@@ -136,7 +136,8 @@ room:
 | to the file system's own writes in the same pieces, in memory | 0.04 | 0.00 |
 
 What takes the time is the session, not the file: a stream's bytes cost twenty times what littlefs
-in memory does. On a board the flash is the slower part only where it writes below the link's speed.
+in memory does. On a board the flash is the slower part only where it writes below the link's
+speed.
 """
 SLICES = """
 ## Slices
