@@ -216,7 +216,7 @@ def bytes_row(name: str, size: int) -> dict:
 
 
 def flash() -> list[dict]:
-    """What the slices take of a board's flash."""
+    """The bytes of flash that the slices take."""
     files = dict(compiler.files(boards.find("unix").slices, ""))
     sizes = {name: len(files[f"{compiler.unit(name)}.mpy"]) for name in SLICES}
     said = [bytes_row(f"flash: {name}", size) for name, size in sizes.items()]

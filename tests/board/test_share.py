@@ -2,7 +2,7 @@
 board in the midst. Its slices are as an installation leaves them.
 
 `make story` has it with 1 MB each way and three resets, `make test` with less
-(DSOFTBUS_STORY_BYTES). What a reset costs on littlefs and FAT: tests/micropython.
+(DSOFTBUS_STORY_BYTES). The tests of tests/micropython cut power on littlefs and FAT.
 """
 
 import asyncio
