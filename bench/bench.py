@@ -160,6 +160,12 @@ async def _many_streams(rounds: int, bulk_bytes: int) -> list[dict]:
     return rows(spent, [f"bulk, {n} streams" for n in counts[:-1]], figure, "1 stream")
 
 
+async def _files(rounds: int, size: int) -> list[dict]:
+    from shares import beside_a_stream  # which has a pair of these
+
+    return await beside_a_stream(rounds, size)
+
+
 @click.command()
 @click.option("--rounds", default=9, show_default=True, help="Rounds of each comparison.")
 @click.option("--mb", default=64, show_default=True, help="Megabytes of bulk in a round.")
@@ -168,6 +174,7 @@ def main(rounds: int, mb: int) -> None:
     bulk_bytes = mb * 1024 * 1024
     found = asyncio.run(_against_tls(rounds, bulk_bytes, 2000, 100))
     found += asyncio.run(_many_streams(rounds, bulk_bytes))
+    found += asyncio.run(_files(rounds, bulk_bytes))
     table.show(found)
     OUTPUT.parent.mkdir(parents=True, exist_ok=True)
     table.write(found, OUTPUT)

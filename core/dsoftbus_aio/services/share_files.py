@@ -114,6 +114,7 @@ class Files:
     """The files of this machine."""
 
     chunk = 0  # bytes of a transfer's buffer
+    hashing: "Any" = None  # a class as `share_moving.Hashing` is, which hashes beside what passes
     listed_max = 0  # files that a list of a peer may have
 
     def folder(self, path: "Any") -> Folder:

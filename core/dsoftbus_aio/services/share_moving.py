@@ -22,7 +22,7 @@ from dsoftbus.service.share_messages import (
 if False:  # for types
     from collections.abc import Callable
 
-    from dsoftbus.contracts import Any
+    from dsoftbus.contracts import Any, Data
     from dsoftbus_aio.connection import Connection
     from dsoftbus_aio.services.share_files import File, Files, Part
     from dsoftbus_aio.stream import BusStream
@@ -62,6 +62,27 @@ def code_of(error: Exception) -> int:
     return STREAM_CANCELLED
 
 
+class Hashing:
+    """Hashes a file as it passes; `sha` has passed over its first bytes. A port may have another,
+    `Files.hashing`, which does it beside that."""
+
+    def __init__(self, file: "File", sha: FileHash) -> None:
+        self._sha = sha
+
+    def passed(self, view: "Data", end: int) -> None:
+        """The bytes before `end` have passed, at last those of `view`, and are in the file."""
+        news = min(len(view), end - self._sha.at)
+        if news > 0:
+            self._sha.update(view[len(view) - news :])
+
+    async def digest(self) -> bytes:
+        """The SHA-256 of all that has passed. Raises LocalError(SHARE_CHANGED)."""
+        return self._sha.digest()
+
+    def close(self) -> None:
+        """No more is wanted."""
+
+
 class Moving:
     """A file on its way, over one stream. `told(bytes so far)` hears how far it is, or is None."""
 
@@ -99,8 +120,20 @@ class Moving:
     async def send(self, file: "File", offset: int, sha: FileHash) -> bytes:
         """Sends the bytes from `offset` on and the SHA-256 of all, which it returns. `sha` has
         passed over the first bytes. Raises LocalError(SHARE_CHANGED)."""
-        file.seek(offset)
-        at = offset
+        hashing = (self._files.hashing or Hashing)(file, sha)
+        try:
+            await self._send(file, offset, hashing)
+            digest = await hashing.digest()
+        finally:
+            hashing.close()
+        if file.changed():
+            raise LocalError(SHARE_CHANGED, "it changed while it was sent")
+        await self.stream.write(digest)
+        self._tell(file.size)
+        return digest
+
+    async def _send(self, file: "File", at: int, hashing: Hashing) -> None:
+        file.seek(at)
         view = self._view
         while at < file.size:
             self._tell(at)
@@ -108,15 +141,8 @@ class Moving:
             if not n:
                 raise LocalError(SHARE_CHANGED, "it has become shorter")
             at += n
-            if at > sha.at:
-                sha.update(view[n - min(n, at - sha.at) : n])
+            hashing.passed(view[:n], at)
             await self.stream.write(view[:n])
-        if file.changed():
-            raise LocalError(SHARE_CHANGED, "it changed while it was sent")
-        digest = sha.digest()
-        await self.stream.write(digest)
-        self._tell(at)
-        return digest
 
     async def copied(self, file: "File", part: "Part") -> None:
         """Makes `part` a copy of `file`."""
@@ -137,20 +163,27 @@ class Moving:
         if sha.at != offset:
             sha = await self.hashed(part, [offset] if offset else [])
         part.cut(offset)
+        hashing = (self._files.hashing or Hashing)(part, sha)
+        try:
+            await self._receive(part, size, hashing)
+            digest = await hashing.digest()
+        finally:
+            hashing.close()
+        if not await self.agreed(digest):
+            part.remove()
+            raise PeerError(MALFORMED, "the file and its SHA-256 differ, or more bytes came")
+        self._tell(size)
+        return digest
+
+    async def _receive(self, part: "Part", size: int, hashing: Hashing) -> None:
         view = self._view
         while part.size < size:
             self._tell(part.size)
             n = await self.stream.readinto(view[: min(len(view), size - part.size)])
             if not n:
                 raise PeerError(MALFORMED, "fewer bytes than announced")
-            sha.update(view[:n])
             part.write(view[:n])
-        digest = sha.digest()
-        if not await self.agreed(digest):
-            part.remove()
-            raise PeerError(MALFORMED, "the file and its SHA-256 differ, or more bytes came")
-        self._tell(size)
-        return digest
+            hashing.passed(view[:n], part.size)
 
     async def agreed(self, digest: bytes) -> bool:
         """Returns whether the sender's last word is this SHA-256, and then its end."""

@@ -47,6 +47,10 @@ class PartFile(share_files.Part):
         self._file = _held_open(self._part)
         self.size = os.fstat(self._file.fileno()).st_size
 
+    def fileno(self) -> int:
+        """The descriptor, for a hash beside the transfer."""
+        return self._file.fileno()
+
     def readinto(self, view: Any) -> int:
         return self._file.readinto(view) or 0  # type: ignore[attr-defined] # it is a raw file
 

@@ -18,6 +18,7 @@ from dsoftbus.service import share_names
 from dsoftbus_aio.services import share_files
 from dsoftbus_host.storage import folder as folders
 from dsoftbus_host.storage import partial_files, secret_files
+from dsoftbus_host.storage.following_hash import HASHING
 
 CHUNK_BYTES = 262144
 LISTED_MAX = 1_000_000
@@ -31,6 +32,7 @@ class OpenFile(share_files.File):
         self._before = os.fstat(file.fileno())
         self.size = self._before.st_size
         self.readinto = file.readinto  # type: ignore[method-assign, attr-defined] # as it is
+        self.fileno = file.fileno
         self.close = file.close  # type: ignore[method-assign]
 
     def seek(self, at: int) -> None:
@@ -84,6 +86,7 @@ class LocalFiles(share_files.Files):
     """The files of this host."""
 
     chunk = CHUNK_BYTES
+    hashing = HASHING
     listed_max = LISTED_MAX
 
     def folder(self, path: str | Path) -> SharedFolder:

@@ -164,6 +164,7 @@ class Files:
     """The files of this board."""
 
     chunk = folders.CHUNK
+    hashing = None  # as it passes
     listed_max = _LISTED_MAX
 
     def __init__(self):
