@@ -9,6 +9,8 @@ SECONDS ?= 60
 SEEDS ?= 1000
 N ?= 20
 STARTS ?= 1000
+MB ?= 200
+KILLS ?= 50
 INPUTS ?= 1000000
 
 # The plain tag installs 1.27; this is the release that the unix port and mpy-cross match.
@@ -17,7 +19,7 @@ WASM_VERSION := >=1.29.0-6
 
 STUBS := micropython-unix-stubs>=1.29
 
-.PHONY: help demo test test-versions lint format bench bench-crypto bench-board bench-discovery bench-services bench-share-board soak soak-sim soak-memory soak-starts soak-attack soak-line soak-values soak-services soak-fleet mutants sizes memory boards story docs-states docs-api docs-floors docs-story docs-commands screens golden clean
+.PHONY: help demo test test-versions lint format bench bench-crypto bench-board bench-discovery bench-services bench-share-board soak soak-sim soak-memory soak-starts soak-attack soak-line soak-values soak-services soak-fleet soak-share mutants sizes memory boards story docs-states docs-api docs-floors docs-story docs-commands screens golden clean
 .DELETE_ON_ERROR:
 
 help:
@@ -41,6 +43,7 @@ help:
 	@echo "make soak-values   INPUTS=$(INPUTS) values and bytes at random, beside cbor2; a minute or two"
 	@echo "make soak-services  calls and topics at random, in one process and several, for SECONDS=$(SECONDS)"
 	@echo "make soak-fleet   fifty simulated boards and five processes that are updated by one command"
+	@echo "make soak-share    MB=$(MB) between processes, KILLS=$(KILLS) of either side: equal, and at most 3 % in vain"
 	@echo "make mutants       N=$(N) small faults in the code, drawn by SEED=n: which of them no test sees"
 	@echo "make sizes         write docs/sizes.md"
 	@echo "make memory        measure docs/memory.md and every board as installed on the 32-bit port"
@@ -151,6 +154,9 @@ soak-services: $(VENV)/.installed
 
 soak-fleet: $(VENV)/.installed
 	@nice $(BIN)/python scripts/soak_fleet.py
+
+soak-share: $(VENV)/.installed
+	@nice $(BIN)/python scripts/soak_share.py $(MB) $(KILLS) $(or $(SEED),1)
 
 mutants: $(VENV)/.installed
 	@nice $(BIN)/python scripts/mutants.py --number $(N) --seed $(or $(SEED),0)

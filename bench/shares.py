@@ -1,8 +1,8 @@
 """Files beside a bare stream that copies them, as `scp` does; a part of `make bench`.
 
-Both go over one session, read a file in pieces of the same size and write another, which is on the
-medium at the end. A share says and hashes the rest: access, marks, SHA-256 on both sides, a partial
-file that is renamed.
+Both go over one session, read a file in pieces of the same size and write another, which is on
+the medium at the end. A share does more: access, marks, SHA-256 on both sides, and a partial file
+that is renamed.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ BRIEF = {
     "sim": ("--mb", "0.1", "--seeds", "1"),
     "thumb_counts": (),
 }
-PARTS = {"crypto", "mqtt_peer", "stopwatch", "table", "tls_peer"}  # of those above
+PARTS = {"crypto", "mqtt_peer", "shares", "stopwatch", "table", "tls_peer"}  # of those above
 
 
 def run(name: str, folder: Path) -> str:

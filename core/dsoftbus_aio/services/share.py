@@ -172,7 +172,8 @@ class Sharing:
             raise LocalError(STREAM_REFUSED, request.name) from None
         failure: BaseException | None = None
         try:
-            await self._claim(storing, request)
+            if coming.writes:
+                await self._claim(storing, request)
             marks = await coming.begin(stream, request.size)
             await write_header(stream, marks)
             offset = get_offset(await read_header(stream), marks, request.size)

@@ -4,11 +4,11 @@ that do neither do not load this."""
 from dsoftbus.const import SHARE_STREAM
 from dsoftbus.errors import (
     NO_SUCH_SERVICE,
+    OUTSIDE_ACL,
     STREAM_CANCELLED,
     STREAM_REFUSED,
     BusError,
     LocalError,
-    PeerError,
 )
 from dsoftbus.service.share_messages import (
     GET,
@@ -34,6 +34,7 @@ if False:  # for types
     from dsoftbus_aio.services.share_files import File, Files, Folder
     from dsoftbus_aio.stream import BusStream
 
+_NO_FILE = (NO_SUCH_SERVICE, OUTSIDE_ACL)  # it may be a folder, with files that are allowed
 _VAIN_MAX = 8  # sessions in a row that brought no byte: the transfer itself seems to end them
 
 
@@ -218,8 +219,8 @@ class Fetching(Errand):
         try:
             await self._list(connection)
             return await super().run(connection)
-        except PeerError as error:
-            if error.code != NO_SUCH_SERVICE or self._found is not None:
+        except BusError as error:
+            if error.code not in _NO_FILE or self._found is not None:
                 raise
             self._found, self._left = [], []
             if not await self._list(connection):

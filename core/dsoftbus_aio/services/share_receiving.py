@@ -41,6 +41,7 @@ class Receiving:
         self._folder = folder
         self._connection = connection
         self._there = folder.refusal(name) != 0
+        self.writes = replace or not self._there  # else it is there, the same, or refused
         self._old: File | None = None  # what is there, where the peer may know of it
         self._old_hash = FileHash()
         self._part: Part | None = None
@@ -52,7 +53,7 @@ class Receiving:
         self._moving = Moving(self._files, stream)
         if self._there and may_know(self._connection, PREFIX + self.name):
             await self._look(size)
-        if self._there and not self.replace:
+        if not self.writes:
             if self._old is None or size not in (self._old.size, None):
                 raise LocalError(FILE_EXISTS, self.name + " is there already")
             return self._old_hash.marks()
