@@ -1,8 +1,8 @@
 """Files that go on: `soak_share.py [MEGABYTES [KILLS [SEED]]]`, by default 200 MB and 50 kills.
 
 A file is sent, and another one fetched, between two processes on loopback that are killed
-(SIGKILL) after as many bytes as chance says, one or the other. It fails where the file that arrives
-is another, or where more than 3 % of it were sent in vain.
+(SIGKILL) after as many bytes as chance says, one or the other. It fails where the file arrives as
+another one, or where more than 3 % of it were sent in vain.
 """
 
 import sys

@@ -17,7 +17,7 @@ LOOK_S = 0.0005
 
 
 class Told(NamedTuple):
-    """What a campaign has found: sizes and counts in bytes."""
+    """The figures of a campaign; sizes are in bytes."""
 
     size: int
     sent: int  # by the side that has the file, to its links

@@ -161,8 +161,7 @@ def test_ones_own_rules_hold_for_ones_own_program(tmp_path):
     ],
 )
 def test_access_is_decided_first_and_shows_nothing(tmp_path, request_):
-    """Whatever is there or not, wherever it would lead: the answer is the same, and nothing is
-    made."""
+    """The answer is the same, whatever is there and wherever it would lead; nothing is made."""
 
     async def test(ruled):
         make_file(ruled.folder / "taken", 5)
