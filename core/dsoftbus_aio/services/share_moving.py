@@ -92,7 +92,8 @@ class Moving:
         self.stream = stream
         self._view = memoryview(bytearray(files.chunk))
 
-    def _tell(self, done: int) -> None:
+    def tell(self, done: int) -> None:
+        """`done` bytes are there."""
         if self.told is not None:
             self.told(done)
 
@@ -129,14 +130,14 @@ class Moving:
         if file.changed():
             raise LocalError(SHARE_CHANGED, "it changed while it was sent")
         await self.stream.write(digest)
-        self._tell(file.size)
+        self.tell(file.size)
         return digest
 
     async def _send(self, file: "File", at: int, hashing: Hashing) -> None:
         file.seek(at)
         view = self._view
         while at < file.size:
-            self._tell(at)
+            self.tell(at)
             n = file.readinto(view[: min(len(view), file.size - at)])
             if not n:
                 raise LocalError(SHARE_CHANGED, "it has become shorter")
@@ -172,13 +173,13 @@ class Moving:
         if not await self.agreed(digest):
             part.remove()
             raise PeerError(MALFORMED, "the file and its SHA-256 differ, or more bytes came")
-        self._tell(size)
+        self.tell(size)
         return digest
 
     async def _receive(self, part: "Part", size: int, hashing: Hashing) -> None:
         view = self._view
         while part.size < size:
-            self._tell(part.size)
+            self.tell(part.size)
             n = await self.stream.readinto(view[: min(len(view), size - part.size)])
             if not n:
                 raise PeerError(MALFORMED, "fewer bytes than announced")

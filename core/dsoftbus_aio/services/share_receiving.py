@@ -99,6 +99,7 @@ class Receiving:
             digest = self._old_hash.digest()
             if not await self._moving.agreed(digest):
                 raise PeerError(MALFORMED, "it agreed with another SHA-256 than it sends")
+            self._moving.tell(size)
             return digest
         part = self._part
         if part is None:

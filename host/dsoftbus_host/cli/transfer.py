@@ -188,8 +188,8 @@ def ls(peer: str, pattern: str, as_json: bool, place: Place) -> None:
         console.print(_table(found))
         errors.print(f"{files_of(len(found))}, {sum(shared.size for shared in found)} bytes")
     else:
-        what = f"no file that {pattern} matches" if pattern else "no file"
-        console.print(f"{called(peer)} shares {what} with this node")
+        what = f"no file that `{pattern}` matches" if pattern else "no file"
+        console.print(f"{called(peer) or 'the peer'} shares {what} with this node")
 
 
 async def _listed(peer: str, pattern: str, place: Place) -> list[Shared]:
@@ -226,8 +226,8 @@ async def _each(items: list[Item], course: _Course, going: _Going) -> int:
             try:
                 with progress_bar(count, item.name) as progress:
                     moved = await course.run(going.errand(item, progress))
-                if not moved and is_wide(item.name):
-                    raise LocalError(NO_SUCH_SERVICE, "no file matches")
+                    if not moved and is_wide(item.name):
+                        raise LocalError(NO_SUCH_SERVICE, "no file matches")
             except (BusError, OSError) as error:
                 going.failures.report(item.name, error)
                 if course.lost:
