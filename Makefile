@@ -8,6 +8,7 @@ BIN := $(VENV)/bin
 SECONDS ?= 60
 SEEDS ?= 1000
 N ?= 20
+LIVES ?= 20
 STARTS ?= 1000
 MB ?= 200
 KILLS ?= 50
@@ -19,7 +20,7 @@ WASM_VERSION := >=1.29.0-6
 
 STUBS := micropython-unix-stubs>=1.29
 
-.PHONY: help demo test test-versions lint format bench bench-crypto bench-board bench-discovery bench-services bench-share-board soak soak-sim soak-memory soak-starts soak-attack soak-line soak-values soak-services soak-fleet soak-share mutants sizes memory boards story docs-states docs-api docs-floors docs-story docs-commands screens golden clean
+.PHONY: help demo test test-versions lint format bench bench-crypto bench-board bench-discovery bench-services bench-share-board soak soak-sim soak-memory soak-starts soak-attack soak-line soak-values soak-services soak-updates soak-fleet mutants sizes memory boards story docs-states docs-api docs-floors docs-story docs-commands screens golden clean
 .DELETE_ON_ERROR:
 
 help:
@@ -41,6 +42,7 @@ help:
 	@echo "make soak-attack   attackers at random against real nodes for SECONDS=$(SECONDS), SEED=n again"
 	@echo "make soak-line     a slow board on a cable: every speed, turn and noise; a minute"
 	@echo "make soak-values   INPUTS=$(INPUTS) values and bytes at random, beside cbor2; a minute or two"
+	@echo "make soak-updates  LIVES=$(LIVES) of boards that are updated, their power cut at every write"
 	@echo "make soak-services  calls and topics at random, in one process and several, for SECONDS=$(SECONDS)"
 	@echo "make soak-fleet   fifty simulated boards and five processes that are updated by one command"
 	@echo "make soak-share    MB=$(MB) between processes, KILLS=$(KILLS) of either side: equal, and at most 3 % in vain"
@@ -148,6 +150,9 @@ soak-line: $(VENV)/.installed
 
 soak-values: $(VENV)/.installed
 	@nice $(BIN)/python scripts/soak_values.py $(INPUTS) $(SEED)
+
+soak-updates: $(VENV)/.installed
+	@nice $(BIN)/python scripts/soak_updates.py $(LIVES)
 
 soak-services: $(VENV)/.installed
 	@nice $(BIN)/python scripts/soak_services.py $(SECONDS) $(SEED)

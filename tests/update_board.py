@@ -286,6 +286,8 @@ def steps(
             for at in range(0, len(data), BLOCK):
                 part.write(data[at : at + BLOCK])
         part.store()
+        for _ in updater.stored(part):
+            pass
         yield len(data) - done
     for _ in updater.commit(session, 0):
         pass

@@ -4,8 +4,11 @@
 `async def main(bus)` runs beside the node.
 """
 
-__import__("dsoftbus_boot").run()  # which version runs (docs/updates.md)
+import os
 
-from dsoftbus_mpy import board  # noqa: E402 - out of that version
+if "dsoftbus.slots.1" in os.listdir():  # updates over the air have begun (docs/updates.md)
+    __import__("dsoftbus_boot").run()  # which decides what version runs
+
+from dsoftbus_mpy import board
 
 board.run()

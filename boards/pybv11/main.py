@@ -4,8 +4,11 @@
 `on_event(session, event)` gets the core's events.
 """
 
-__import__("dsoftbus_boot").run()  # which version runs (docs/updates.md)
+import os
 
-from dsoftbus_mpy import board_minimal  # noqa: E402 - out of that version
+if "dsoftbus.slots.1" in os.listdir():  # updates over the air have begun (docs/updates.md)
+    __import__("dsoftbus_boot").run()  # which decides what version runs
+
+from dsoftbus_mpy import board_minimal
 
 board_minimal.run()

@@ -53,11 +53,11 @@ HANGS_S = 3  # so long a start is looked at that may hang
 # Put before a board's `main.py`: the power goes at step `%d` of what is written. A write has three
 # steps: before it, half of it, and all.
 CUT = """
-import builtins, os, sys
+import builtins, os as _real, sys
 _left = [%d]
 def _step():
     if not _left[0]:
-        os.system("kill -9 $PPID")  # at once
+        _real.system("kill -9 $PPID")  # at once
     _left[0] -= 1
 class _File:
     def __init__(self, file):
@@ -87,10 +87,10 @@ def _counted(call):
     return counted
 class _Os:
     def __getattr__(self, name):
-        return getattr(os, name)
+        return getattr(_real, name)
 _os = _Os()
 for _name in ("remove", "mkdir", "rmdir", "rename"):
-    setattr(_os, _name, _counted(getattr(os, _name)))
+    setattr(_os, _name, _counted(getattr(_real, _name)))
 sys.modules["os"] = _os
 builtins.open = _open
 """
@@ -212,8 +212,9 @@ async def cut_at(board: UnixBoard, step: int) -> bool:
     try:
         await update(await board.session(), "app", "1.1", _files("1.1"))
         await board.reset()
-    except BusError:  # its process is gone
+    except BusError:
         await board.ended()
+        assert board.was_cut, board.said
     was_cut = board.was_cut
     board.cuts_at(None)
     await board.start()

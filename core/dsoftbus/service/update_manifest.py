@@ -26,6 +26,7 @@ _LINE_MAX = NAME_MAX + 96  # quotes, 64 hex digits, 10 of the size, and the line
 _HEAD_BEFORE = '{"version": "'
 _HEAD_BEHIND = '", "files": {'
 _FILE = '"%s": ["%s", %d]'
+_NAMED = '"%s": ["'  # as a line begins
 _MARK = '": ["'  # behind a name
 _TAIL = "}}"
 
@@ -104,14 +105,14 @@ class Manifest:
         self.size += size
         return name, digest, size
 
-    def find(self, wanted: str) -> "tuple[bytes, int] | None":
-        """(SHA-256, size) of the file of this name among those that are left, or None."""
-        found = self.next()
-        while found is not None:
-            if found[0] == wanted:
-                return found[1], found[2]
-            found = self.next()
-        return None
+    def find(self, name: str) -> "tuple[bytes, int] | None":
+        """(SHA-256, size) of the file of this name among those that are left, or None. Other lines
+        are passed over as they are: the whole was read before."""
+        wanted = (_NAMED % name).encode()
+        line = self._readline(_LINE_MAX)
+        while line and not line.startswith(wanted):
+            line = self._readline(_LINE_MAX)
+        return self._file(str(line, "utf-8")[:-1])[1:] if line else None
 
     def _line(self) -> str:
         line = self._readline(_LINE_MAX)

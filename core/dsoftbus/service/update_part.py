@@ -8,8 +8,6 @@ from dsoftbus.errors import UPDATE_FILE, PeerError
 from dsoftbus.service.update_slots import hash_of, make_folders
 
 if False:  # for types
-    from collections.abc import Callable
-
     from dsoftbus.contracts import Any, Buffer, Data
 
 _FLUSH_BYTES = 16384  # a reset costs no more of what has come
@@ -17,16 +15,13 @@ _FLUSH_BYTES = 16384  # a reset costs no more of what has come
 
 class SlotPart:
     """The file at `path` on the board `place`, which is to have this hash and `wanted` bytes.
-    `size` is what it has; `on_stored()` is called once it is whole."""
+    `size` is what it has."""
 
-    def __init__(
-        self, place: "Any", path: str, digest: bytes, wanted: int, on_stored: "Callable[[], None]"
-    ) -> None:
+    def __init__(self, place: "Any", path: str, digest: bytes, wanted: int) -> None:
         self.digest = digest
         self.wanted = wanted
         self.path = path
         self._place = place
-        self._on_stored = on_stored
         self._file: Any = None
         self._at = 0  # where reading begins
         self._unsaved = 0
@@ -83,7 +78,6 @@ class SlotPart:
         if not self.whole:
             self.remove()
             raise PeerError(UPDATE_FILE, self.path)
-        self._on_stored()
 
     def keep(self) -> None:
         """Closes it; the next update goes on with it."""

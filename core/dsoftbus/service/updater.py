@@ -228,13 +228,13 @@ class Updater:
             if size > MANIFEST_MAX:
                 raise PeerError(UPDATE_MANIFEST, "%d bytes" % size)
             self._ready = False
-            return SlotPart(self.place, self._path + MANIFEST, begun.hash, size, self._listed)
+            return SlotPart(self.place, self._path + MANIFEST, begun.hash, size)
         if not self._ready:
             raise LocalError(UPDATE_STATE, "the manifest comes first")
         digest, wanted = self._named(name)
         if size != wanted:
             raise PeerError(UPDATE_FILE, name)
-        return SlotPart(self.place, self._path + name, digest, size, _nothing)
+        return SlotPart(self.place, self._path + name, digest, size)
 
     def _named(self, name: str) -> "tuple[bytes, int]":
         with self.place.open(self._path + MANIFEST, "rb") as file:
@@ -253,8 +253,22 @@ class Updater:
         for _ in copy(self.place, source, part.path, part.digest, part.wanted):
             yield
 
-    def _listed(self) -> None:
-        """The manifest is there: it is what was announced, and the rest of the slot goes."""
+    def stored(self, part: SlotPart) -> "Iterator[None]":
+        """A file is there. With the manifest, which is the one that was announced, all goes from
+        the slot that it does not name."""
+        if part.path != self._path + MANIFEST:
+            return
+        need = self._checked()
+        for _ in clear(self.place, self._path):
+            yield
+        free = self.place.free()
+        if 0 <= free < need - held(self.place, self._path):
+            raise LocalError(UPDATE_NO_SPACE, "%d bytes are free, of %d" % (free, need))
+        self._ready = True
+
+    def _checked(self) -> int:
+        """Reads the manifest; returns the bytes of flash that its files take. Raises
+        PeerError(UPDATE_MANIFEST)."""
         begun: Any = self._begun
         place, need = self.place, 0
         with place.open(self._path + MANIFEST, "rb") as file:
@@ -266,12 +280,7 @@ class Updater:
         said = (manifest.version, manifest.count, manifest.size)
         if said != (begun.version, begun.count, begun.size):
             raise PeerError(UPDATE_MANIFEST, "not what was announced")
-        for _ in clear(place, self._path):
-            pass
-        free = place.free()
-        if 0 <= free < need - held(place, self._path):
-            raise LocalError(UPDATE_NO_SPACE, "%d bytes are free, of %d" % (free, need))
-        self._ready = True
+        return need
 
     # The end
 
@@ -333,10 +342,6 @@ class Updater:
         if slot == entry.active:
             raise LocalError(UPDATE_STATE, "there is nothing to go back to")
         self._stage(track, slot)
-
-
-def _nothing() -> None:
-    pass
 
 
 def _version(place: "Any", track: str, slot: str) -> str:

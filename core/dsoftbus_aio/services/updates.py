@@ -170,6 +170,7 @@ class Updating:
             offset = get_offset(await read_header(stream), marks, size)
             await moving.receive(part, offset, size, sha)
             part.store()
+            await _turns(self._updater.stored(part))
         finally:
             part.keep()
         await write_header(stream, DONE)
