@@ -3,8 +3,8 @@
     python scripts/soak_updates.py [LIVES]
 
 Lives of boards in memory, each cut at every write; then a board of MicroPython's unix port, cut at
-every step of an update, and updated with every kind of broken program. Prints how many points there
-were.
+every step of an update, and updated with every kind of broken program. Prints how many points
+there were.
 """
 
 from __future__ import annotations
@@ -73,4 +73,4 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "image").mkdir()
         steps = asyncio.run(on_unix(put("unix", Path(folder) / "image")))
-    print(f"{points} cuts in memory, {steps} of a board of the unix port: always one whole version")
+    print(f"{points} cuts in memory, {steps} of a board: always one whole version")
