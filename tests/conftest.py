@@ -6,7 +6,9 @@ import gc
 import os
 import signal
 import sys
+import time
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -20,6 +22,8 @@ sys.dont_write_bytecode = False
 sys.pycache_prefix = str(portable.ROOT / "build" / "pycache")
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
+COLLECTED = Path(sys.pycache_prefix) / "collected"  # a worker has been through all files
+FIRST_S = 60  # until the others no longer wait for it
 
 draws.register()
 linked_once.share()
@@ -92,7 +96,21 @@ def spare_collections() -> None:
     gc.freeze()
 
 
+def wait_for_the_first() -> None:
+    """In a fresh checkout one worker compiles everything, for all of them."""
+    end = time.monotonic() + FIRST_S
+    while not COLLECTED.exists() and time.monotonic() < end:
+        time.sleep(0.05)
+
+
+def pytest_collection(session):
+    if os.environ.get("PYTEST_XDIST_WORKER", "gw0") != "gw0":
+        wait_for_the_first()
+
+
 def pytest_collection_finish():
+    COLLECTED.parent.mkdir(parents=True, exist_ok=True)
+    COLLECTED.touch()
     spare_collections()
 
 
