@@ -16,6 +16,8 @@ _LOOK_MS = 1
 _STEP_MS = 2
 _QUIET = 20  # looks that found nothing; those that follow are shorter, so that long waits end
 _QUIET_US = 200
+_GROWTH = 16  # further looks, after which the steps are longer by one more, up to
+_STEP_MAX = 20
 
 
 def _sleep_us(us: int) -> None:
@@ -59,13 +61,17 @@ class VirtualTime:
             else:
                 _sleep_us(_QUIET_US)
                 found = list(ready(0))
-            step = _STEP_MS if timeout_ms < 0 else min(timeout_ms, _STEP_MS)
+            step = self._step_ms() if timeout_ms < 0 else min(timeout_ms, self._step_ms())
             if not found:
                 self.ms += step
                 timeout_ms -= step if timeout_ms > 0 else 0
         if found:
             self._quiet = 0
         return found
+
+    def _step_ms(self) -> int:
+        longer = max(self._quiet - _QUIET, 0) // _GROWTH
+        return min(_STEP_MS * (1 + longer), _STEP_MAX)
 
 
 class Poll:
