@@ -46,6 +46,7 @@ class Turns:
     """The files of a board, as `share_moving` asks them: each piece of work is one turn."""
 
     chunk = 1024  # bytes
+    hashing = None  # as each piece passes
 
     async def aside(self, call: "Callable[..., Any]", *arguments: "Any") -> "Any":
         """Calls it after others had their turn."""
