@@ -24,6 +24,7 @@ from dsoftbus.trust.invitation import Invitation
 from dsoftbus.trust.store import Entry
 from dsoftbus_host.address import parse
 from dsoftbus_host.bare_bus import BareBus
+from dsoftbus_host.cli import transfer
 from dsoftbus_host.cli.command import main
 from dsoftbus_host.cli.common import short_id
 from dsoftbus_host.crypto import fastest
@@ -340,6 +341,67 @@ def test_files_and_folders_go_together_and_nothing_is_replaced_unasked(tmp_path,
     assert "who wanted to store one: this node has a file of that name already" in told
     assert "replaced one (11 bytes) from" in told
     assert "who wanted to fetch missing: this node has nothing of that name" in told
+
+
+def test_a_share_is_listed_and_fetched_by_patterns(tmp_path, key, serving):
+    folder = tmp_path / "photos"
+    for name, size in (("a.jpg", 3), ("2026/b.jpg", 5), ("2026/c.txt", 7)):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        make_file(folder / name, size)
+    assert run("send", folder, serving.address, *key).returncode == 0
+    listed = run("ls", serving.address, "**/*.jpg", "--json", *key)
+    assert json.loads(listed.stdout) == [
+        {"name": "photos/2026/b.jpg", "size": 5},
+        {"name": "photos/a.jpg", "size": 3},
+    ]
+    listed = run("ls", serving.address, *key)
+    assert [line.split() for line in listed.stdout.splitlines()] == [
+        ["size", "name"],
+        ["5", "photos/2026/b.jpg"],
+        ["7", "photos/2026/c.txt"],
+        ["3", "photos/a.jpg"],
+    ]
+    assert listed.stderr == "3 files, 15 bytes\n"
+    (tmp_path / "back").mkdir()
+    done = run("fetch", "photos/**/*.jpg", serving.address, "--dir", tmp_path / "back", *key)
+    assert [line.split()[1] for line in done.stdout.splitlines()] == [
+        "photos/2026/b.jpg,",
+        "photos/a.jpg,",
+    ]
+    said = failure("fetch", "*.png", serving.address, *key)
+    assert "*.png: no file matches" in said
+
+
+def test_a_folder_has_a_quota(tmp_path, key):
+    with Serving(tmp_path / "served", "--anyone", "--quota", "1k") as node:
+        assert run("send", make_file(tmp_path / "a", 900), node.address, *key).returncode == 0
+        said = failure("send", make_file(tmp_path / "b", 101), node.address, *key)
+        assert "(share.quota)" in said
+    done = CliRunner().invoke(main, ["serve", "--quota", "much", *map(str, key)])
+    assert done.exit_code == 2 and "'much' is no number of bytes" in done.stderr
+
+
+def test_a_bar_begins_where_the_transfer_goes_on():
+    class Bar:
+        def __init__(self):
+            self.told = []
+
+        def reset(self, task, **what):
+            self.told.append(("reset", what["completed"], what["total"]))
+
+        def update(self, task, **what):
+            self.told.append(("update", what["completed"], what["total"]))
+
+    bar = Bar()
+    told = transfer._Told(bar, 0)
+    for done in (400, 700, 600, 1000):  # the second session has less than the first one sent
+        told.tell(done, 1000)
+    assert bar.told == [
+        ("reset", 400, 1000),
+        ("update", 700, 1000),
+        ("reset", 600, 1000),
+        ("update", 1000, 1000),
+    ]
 
 
 def test_the_standard_input_goes_under_a_name(tmp_path, key, serving):

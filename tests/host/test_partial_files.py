@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from dsoftbus.errors import LocalError
 from dsoftbus_host.storage import partial_files
 from portable import ROOT, TIMEOUT_S
 
@@ -151,3 +152,62 @@ def test_a_file_system_without_locks_takes_files_and_nothing_is_cleared_there(
         file.write(b"whole")
     partial_files.clear_stale(tmp_path, 0)
     assert sorted(os.listdir(tmp_path)) == [left.name, "one"]
+
+
+# A peer's partial file
+
+STEPS = ("fsync", "link", "unlink", "replace", "close", "open", "ftruncate")
+
+
+def stored_until(path, step: int, replace: bool) -> int:
+    """Stores b"whole" at `path` in a process that ends at so many calls of the system; returns its
+    status: 9 where it came to that."""
+    child = os.fork()
+    if child:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    left = [step]
+
+    def ending(call):
+        def called(*arguments, **more):
+            left[0] -= 1
+            if left[0] < 0:
+                os._exit(9)
+            return call(*arguments, **more)
+
+        return called
+
+    for name in STEPS:
+        setattr(os, name, ending(getattr(os, name)))
+    part = partial_files.PartFile(path, "abcdefgh")
+    part.cut(0)
+    part.write(b"whole")
+    part.store(replace)
+    os._exit(0)
+
+
+@pytest.mark.parametrize("replace", [False, True])
+def test_a_kill_at_any_step_leaves_the_old_file_or_the_new_and_the_next_goes_through(
+    tmp_path, replace
+):
+    """The kill leaves no hindrance, and no second name of the file is written to."""
+    path = tmp_path / "file"
+    old = b"old" if replace else None
+    for step in range(20):
+        path.unlink(missing_ok=True)
+        if replace:
+            path.write_bytes(b"old")
+        status = stored_until(path, step, replace)
+        assert (path.read_bytes() if path.exists() else None) in (old, b"whole")
+        if not replace and path.exists():
+            again = partial_files.PartFile(path, "abcdefgh")
+            again.cut(0)
+            again.write(b"other")
+            with pytest.raises(LocalError):
+                again.store(False)
+            again.remove()
+            assert path.read_bytes() == b"whole"
+        assert stored_until(path, 100, True) == 0
+        assert (os.listdir(tmp_path), path.read_bytes()) == (["file"], b"whole")
+        if status == 0:
+            break
+    assert 3 < step < 19

@@ -76,7 +76,7 @@ def _remains(path: Path) -> list[Path]:
 
 
 def sync_folder(folder: Path) -> None:
-    """A new name is safe only once its folder is on the medium too."""
+    """Brings a folder to the medium: only then a new name in it is safe."""
     if os.name != "posix":
         return
     handle = os.open(folder, os.O_RDONLY)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from dsoftbus_host.storage import secret_files
+from dsoftbus_host.storage.atomic_file import sync_folder
 
 # Neither a link is followed, nor a pipe waited for.
 _FLAGS = ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY")
@@ -67,6 +68,7 @@ def make_place(folder: Path, name: str) -> Path:
     for part in above:
         if _listed(folder, part) is None:
             (folder / part).mkdir()
+            sync_folder(folder)  # or a power cut may take it, with what has been stored there
         folder = _below(folder, part)
     return folder / name
 

@@ -44,7 +44,7 @@ class PartFile(share_files.Part):
     def __init__(self, path: Path, peer_id: str) -> None:
         self._path = path
         self._part = path.with_name(part_name(path.name, peer_id))
-        self._file = _held_open(self._part)
+        self._file = _held_open(self._part, path)
         self.size = os.fstat(self._file.fileno()).st_size
 
     def fileno(self) -> int:
@@ -101,20 +101,32 @@ class PartFile(share_files.Part):
         self.keep()
 
 
-def _held_open(part: Path) -> BinaryIO:
+def _held_open(part: Path, path: Path) -> BinaryIO:
     """The partial file at `part`, made if it has to be, with its lock."""
     for _ in range(_TRIES):
         handle = os.open(part, os.O_RDWR | os.O_CREAT | _FLAGS, 0o666)
         file = os.fdopen(handle, "r+b", buffering=0)
         try:
-            _check_own(file.fileno(), part)
-            if _is_current(handle, part):
+            if _is_current(handle, part) and not _is_stored(handle, part, path):
+                _check_own(handle, part)
                 return file
         except BaseException:
             file.close()
             raise
         file.close()  # another process has cleared or stored it, before this one had its lock
     raise FileExistsError(errno.EEXIST, "no place for a partial file", str(part))
+
+
+def _is_stored(handle: int, part: Path, path: Path) -> bool:
+    """Takes the name of a partial file that has the file's own name, too: its writer was killed
+    between the two steps of `_rename_to_nothing`."""
+    try:
+        stored = os.path.samestat(os.fstat(handle), os.stat(path, follow_symlinks=False))
+    except FileNotFoundError:
+        return False
+    if stored:
+        part.unlink()
+    return stored
 
 
 def _check_own(handle: int, part: Path) -> None:
