@@ -16,9 +16,20 @@ from share_soak import Campaign  # type: ignore[import-not-found]  # noqa: E402 
 
 RATE = 60_000_000  # bytes a second: most kills come while something is on its way
 TWICE_MAX = 0.03
+HUGE = 5 << 30
+
+
+def huge(size: int, seed: int) -> None:
+    """A file of more bytes than 32 bits count, with two kills on its way."""
+    with tempfile.TemporaryDirectory() as folder:
+        campaign = Campaign(Path(folder), "send", 1, 1 << 40, seed)
+        campaign.hole(size)
+        told = campaign.run(2)
+    print(f"send: {size / (1 << 30):.0f} GiB, {told.starts} starts, equal", flush=True)
 
 
 def main(megabytes: int, kills: int, seed: int) -> int:
+    huge(HUGE, seed)
     worst = 0.0
     for way in ("send", "fetch"):
         with tempfile.TemporaryDirectory() as folder:

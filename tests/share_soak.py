@@ -77,6 +77,14 @@ class Campaign:
         self.giver = self.asker if way == "send" else self.there
         self.port = 0
 
+    def hole(self, size: int) -> None:
+        """Has a file of that size instead, with something at its beginning and its end alone."""
+        self.size = size
+        with self.source.open("wb") as file:
+            file.write(self.random.randbytes(1000))
+            file.seek(size - 1000)
+            file.write(self.random.randbytes(1000))
+
     def _write(self) -> None:
         with self.source.open("wb") as file:
             for _ in range(self.size // 1_000_000):
