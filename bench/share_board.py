@@ -31,7 +31,15 @@ OUTPUT = Path("build/bench/share_board.json")
 SECRET = bytes(range(1, 33))
 TIMED = ("write", "read", "drop", "send", "fetch")
 SYSTEMS = {"littlefs": "VfsLfs2", "FAT": "VfsFat"}
-SLICES = ("files", "share-listing", "fat-store", "share-files", "share-words")
+SLICES = (
+    "files",
+    "sharing",
+    "share-moving",
+    "share-listing",
+    "fat-store",
+    "share-files",
+    "share-words",
+)
 BOARD = """
 import sys
 sys.path[:0] = ["lib"]

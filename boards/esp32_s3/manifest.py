@@ -202,6 +202,7 @@ package(
         "services/__init__.py",
         "services/call_error.py",
         "services/fat_store.py",
+        "services/late_share.py",
         "services/shared_files.py",
         "services/shared_listing.py",
         "trust_file.py",

@@ -15,7 +15,9 @@ import pytest
 from board.conftest import HEAP
 from board.supervisor import Supervisor
 from board.test_story import Hasty, Noise, tell
+from dsoftbus.const import SHARE_STREAM
 from dsoftbus.errors import FILE_EXISTS, SHARE_QUOTA, BusError
+from dsoftbus.service.share_messages import put_header
 from dsoftbus_aio.reconnecting_session import ReconnectingSession
 from dsoftbus_aio.services.share_asking import Fetching, Sending, lasting
 from dsoftbus_host.bare_bus import BareBus
@@ -27,6 +29,17 @@ TIMEOUT_S = 180 + SIZE // 1000
 QUOTA = 2 * SIZE
 # A reset costs what is on the line and in buffers on either side, and less than a mark's step.
 COST_MAX = 48_000
+
+
+APP = """
+import sys
+
+async def loaded(session, stream):
+    await stream.write(" ".join(sys.modules).encode())
+
+async def main(bus):
+    bus.on_stream("loaded", loaded)
+"""
 
 
 class Resets:
@@ -55,6 +68,7 @@ def sharing(flash):
     """A board that shares a folder and trusts the host; (board, secret of the host, its key)."""
     settings = {"name": "hall", "files": "files", "quota": QUOTA}
     (flash / "config.json").write_text(json.dumps(settings))
+    (flash / "app.py").write_text(APP)
     secret = os.urandom(32)
     with Supervisor(flash, heap=HEAP) as board:
         with remote.connected(board.port) as there:
@@ -124,3 +138,35 @@ def test_a_board_says_what_it_does_not_take(sharing, tmp_path):
         assert (tmp_path / back.name).read_bytes() == b"other"
 
     with_peer(sharing, test)
+
+
+def test_what_serves_a_share_is_in_the_heap_while_it_is_used(sharing, tmp_path):
+    (tmp_path / "small").write_bytes(b"small")
+
+    async def loaded(session) -> bool:
+        async with await session.open("loaded") as stream:
+            await stream.finish()
+            return "dsoftbus_sharing" in (await stream.read()).decode().split()
+
+    async def test(keeper):
+        session = await keeper.connected()
+        assert not await loaded(session)
+        coming = [await begun(session, name) for name in ("one", "other")]
+        assert await loaded(session)
+        await session.send(tmp_path / "small")
+        coming.pop().reset()
+        assert await loaded(session)
+        coming.pop().reset()
+        while await loaded(session):
+            await asyncio.sleep(0.05)
+        await session.fetch("small", tmp_path, replace=True)
+
+    with_peer(sharing, test)
+
+
+async def begun(session, name: str):
+    """A stream on which the board waits for a file."""
+    stream = await session.open(SHARE_STREAM)
+    await stream.write(put_header(["put", name, 10, False]))
+    await stream.readexactly(len(put_header([])))
+    return stream

@@ -174,6 +174,12 @@ SERVICES = {
     ),
     "files": Slice(
         "a folder where peers store, fetch and list files",
+        ("asyncio",),
+        (f"{_MPY}.late_share",),
+        ("sharing",),
+    ),
+    "sharing": Slice(
+        "what serves that folder; leaves the heap when no peer uses it",
         ("share-files",),
         (f"{_AIO}.share",),
     ),
