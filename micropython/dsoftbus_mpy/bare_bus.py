@@ -44,8 +44,7 @@ class BareBus(BaseBus):
         return alive(self, late_ms)
 
     def share(self, folder: str, quota=None, on_transfer=None) -> None:
-        """Shares a folder, as `BaseBus.share` says. What serves it is in the heap while peers use
-        it."""
+        """Shares a folder, as `BaseBus.share` says. Its code is in the heap while peers use it."""
         from dsoftbus_mpy.services.late_share import LateShare  # only who shares pays for it
 
         LateShare(self, folder, quota, on_transfer)

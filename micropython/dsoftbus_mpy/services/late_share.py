@@ -1,4 +1,4 @@
-"""A folder that is shared, on a board: what serves it is in the heap while peers use it.
+"""A folder that a board shares: its code is in the heap while peers use it.
 
 It is some 20 KB of code. A handshake needs more than half of that for itself, and has none of it.
 """
