@@ -108,8 +108,9 @@ def check_place(folder: str, name: str) -> bool:
     return kind != 0
 
 
-def copy(path: str, to: str, size: int) -> None:
-    """Copies the first `size` bytes of a file. Raises OSError where they do not fit."""
+def copy(path: str, to: str, size: int):
+    """Copies, in steps, the first `size` bytes of a file. Raises OSError where they do not
+    fit."""
     view = memoryview(bytearray(CHUNK))
     with open(path, "rb") as old, open(to, "wb") as new:
         while size:
@@ -117,6 +118,7 @@ def copy(path: str, to: str, size: int) -> None:
             if not n or new.write(view[:n]) != n:
                 raise OSError(ENOSPC)
             size -= n
+            yield
         new.flush()
 
 

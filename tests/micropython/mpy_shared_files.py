@@ -73,10 +73,15 @@ def put(folder, name: str, data: bytes, replace: bool = False) -> int:
         part.cut(offset)
         for at in range(offset, len(data), 2000):
             part.write(data[at : at + 2000])
-        part.store(replace)
+        stored(part, replace)
     finally:
         part.keep()
     return offset
+
+
+def stored(part, replace: bool) -> None:
+    for _ in part.store(replace):
+        pass
 
 
 def read(path: str):
@@ -300,9 +305,40 @@ def test_what_may_not_be_put_there():
         assert sorted(os.listdir(ROOT)) == ["file", "folder"]
         part = folder.part("new", OTHER)
         put(folder, "new", b"by another, while it came")
-        raises(FILE_EXISTS, part.store, False)
+        raises(FILE_EXISTS, stored, part, False)
         part.remove()
         assert sorted(os.listdir(ROOT)) == ["file", "folder", "new"]
+
+
+def test_a_file_is_not_read_while_it_is_copied():
+    with Mounted(Fat, formatted(Fat)):
+        folder = shared()
+        put(folder, "name", b"before")
+        part = folder.part("name", PEER)
+        part.write(bytes(5000))
+        steps = 0
+        for _ in part.store(True):
+            raises(SHARE_BUSY, folder.open, "name")
+            raises(SHARE_BUSY, folder.part, "name", PEER)
+            steps += 1
+        assert steps == 3
+        file = folder.open("name")
+        assert file.size == 5000
+        file.close()
+
+
+def test_what_is_read_while_it_is_replaced_has_changed():
+    """By the file system alone nobody could tell: size and time of change are the same."""
+    for system in SYSTEMS:
+        with Mounted(system, formatted(system)):
+            folder = shared()
+            put(folder, "name", b"before")
+            put(folder, "other", b"before")
+            files = [folder.open(name) for name in ("name", "other")]
+            put(Files().folder(ROOT), "name", b"behind", True)
+            assert [file.changed() for file in files] == [True, False]
+            for file in files:
+                file.close()
 
 
 def test_another_spelling_is_another_name():

@@ -15,8 +15,9 @@ _SIZE = 6  # of os.stat's tuple
 _CLUSTER, _FREE = 0, 3  # of os.statvfs's
 
 
-def store(folder: str, name: str, part: str) -> None:
-    """Puts the file at `part` in the place of `name`, and removes it. Raises OSError."""
+def store(folder: str, name: str, part: str):
+    """Puts, in steps, the file at `part` in the place of `name`, and removes it. Raises
+    OSError."""
     path = folder + "/" + name
     size = os.stat(part)[_SIZE]
     if size > _room(folder) + (os.stat(path)[_SIZE] if folders.is_there(path) else 0):
@@ -24,7 +25,7 @@ def store(folder: str, name: str, part: str) -> None:
     mark = folders.mark(folder, name)
     with open(mark, "w") as file:
         file.write(part[part.rfind("/") + 1 :])
-    _finish(part, path, mark)
+    yield from _finish(part, path, mark)
 
 
 def finish(folder: str, name: str) -> None:
@@ -34,13 +35,14 @@ def finish(folder: str, name: str) -> None:
     with open(mark) as file:
         part = folder + "/" + file.read()
     if part[-1] != "/" and folders.is_there(part):
-        _finish(part, folders.marked(folder, name), mark)
+        for _ in _finish(part, folders.marked(folder, name), mark):
+            pass
     else:
         folders.discard(mark)
 
 
-def _finish(part: str, path: str, mark: str) -> None:
-    folders.copy(part, path, os.stat(part)[_SIZE])
+def _finish(part: str, path: str, mark: str):
+    yield from folders.copy(part, path, os.stat(part)[_SIZE])
     os.remove(part)
     os.remove(mark)
 

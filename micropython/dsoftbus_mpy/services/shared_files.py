@@ -21,6 +21,9 @@ _SIZE, _CHANGED = 6, 8  # of os.stat's tuple
 _FRAGMENT_BYTES, _AVAILABLE = 1, 4  # of os.statvfs's
 _COPY = "2"  # behind the name of a partial file: its beginning
 _END = 2  # of seek: from the file's end
+_STEPS = type((lambda: (yield))())  # a generator
+_parts: list = []  # paths of partial files that are open
+_read: list = []  # Files that are open to be read
 
 
 class File:
@@ -32,6 +35,8 @@ class File:
         self._file = open(path, mode)  # noqa: SIM115 - `close` does
         self.size = self._file.seek(0, _END)
         self._file.seek(0)
+        self.overwritten = False
+        _read.append(self)
 
     def readinto(self, view) -> int:
         return self._file.readinto(view)
@@ -40,6 +45,8 @@ class File:
         self._file.seek(at)
 
     def changed(self) -> bool:
+        if self.overwritten:
+            return True
         try:
             found = os.stat(self.path)
         except OSError:
@@ -47,20 +54,21 @@ class File:
         return found[_SIZE] != self.size or found[_CHANGED] != self._changed
 
     def close(self) -> None:
+        if self in _read:
+            _read.remove(self)
         self._file.close()
 
 
 class Part(File):
     """A partial file, which is to lie in `folder` as `name` (without `/`)."""
 
-    def __init__(self, folder: str, name: str, path: str, held: list):
+    def __init__(self, folder: str, name: str, path: str):
         super().__init__(path, "r+b" if folders.is_there(path) else "w+b")
         self._folder = folder
         self._name = name
         self._length = self.size  # of the file itself
         self._flushed = self.size
-        self._held = held  # paths of those that are open
-        held.append(path)
+        _parts.append(path)
 
     def cut(self, offset: int) -> None:
         if offset == 0 and self._length:
@@ -78,51 +86,59 @@ class Part(File):
             self._file.flush()
             self._flushed = self.size
 
-    def store(self, replace: bool) -> None:
+    def store(self, replace: bool):
+        """Yields between its steps: a copy of a large file takes its time (`Files.aside`)."""
+        path = self._folder + "/" + self._name
         self._file.flush()  # fsync on POSIX, sync on flash: before the rename
-        self._let_go()
-        if self._length > self.size:
-            _shorten(self.path, self.size)
-        if folders.check_place(self._folder, self._name) and not replace:
-            raise LocalError(FILE_EXISTS, self._name)
-        if is_fat(self.path):
-            from dsoftbus_mpy.services.fat_store import store  # only who has one pays for it
+        self._file.close()
+        try:
+            if self._length > self.size:
+                yield from _shorten(self.path, self.size)
+            if folders.check_place(self._folder, self._name) and not replace:
+                raise LocalError(FILE_EXISTS, self._name)
+            for file in _read:
+                if file.path == path:
+                    file.overwritten = True  # its blocks may be another's now
+            if is_fat(self.path):
+                from dsoftbus_mpy.services.fat_store import store  # only who has one pays for it
 
-            store(self._folder, self._name, self.path)
-        else:
-            os.rename(self.path, self._folder + "/" + self._name)
+                yield from store(self._folder, self._name, self.path)
+            else:
+                os.rename(self.path, path)
+        finally:
+            self._let_go()
 
     def keep(self) -> None:
-        if self._let_go() and not self.size:
+        self._let_go()
+        if not self.size:
             folders.discard(self.path)
 
     def remove(self) -> None:
         self._let_go()
         folders.discard(self.path)
 
-    def _let_go(self) -> bool:
-        """Closes the file; returns whether it was open."""
-        if self.path not in self._held:
-            return False
-        self._held.remove(self.path)
-        self._file.close()
-        return True
+    def _let_go(self) -> None:
+        if self.path in _parts:
+            _parts.remove(self.path)
+            self.close()
 
 
 class Folder:
     """A folder where files of peers lie."""
 
-    def __init__(self, path: str, held: list):
+    def __init__(self, path: str):
         os.stat(path or ".")
         self._path = path
-        self._held = held
 
     def check_shared(self) -> None:
         folders.keep_apart(self._path)
 
     def open(self, name: str) -> File:
         folder, name = folders.below(self._path, name)
-        return File(folders.readable(folder, name))
+        path = folders.readable(folder, name)
+        if folders.is_there(folders.mark(folder, name)):
+            raise LocalError(SHARE_BUSY, name)
+        return File(path)
 
     def refusal(self, name: str) -> int:
         try:
@@ -136,9 +152,9 @@ class Folder:
     def part(self, name: str, peer_id: str) -> Part:
         folder, name = folders.below(self._path, name, True)
         path = folder + "/" + part_name(name, peer_id)
-        if path in self._held:
+        if path in _parts:
             raise LocalError(SHARE_BUSY, name)
-        return Part(folder, name, path, self._held)
+        return Part(folder, name, path)
 
     def listing(self, pattern: str, after: str):
         from dsoftbus_mpy.services.shared_listing import listing  # only who is asked pays for it
@@ -155,7 +171,7 @@ class Folder:
 
     def clear_stale(self) -> None:
         try:
-            _tidy(self._path, self._held)
+            _tidy(self._path)
         except OSError:
             pass  # the medium is not to be read: who asks for a file hears of it
 
@@ -167,11 +183,8 @@ class Files:
     hashing = None  # as it passes
     listed_max = _LISTED_MAX
 
-    def __init__(self):
-        self._held = []  # paths of partial files that are open
-
     def folder(self, path: str) -> Folder:
-        return Folder(path, self._held)
+        return Folder(path)
 
     def own(self, path: str, name: str) -> list:
         from dsoftbus_mpy.services.shared_listing import own  # only who sends pays for it
@@ -185,7 +198,10 @@ class Files:
 
     async def aside(self, call, *arguments):
         await asyncio.sleep_ms(0)
-        return call(*arguments)
+        found = call(*arguments)
+        for _ in found if type(found) is _STEPS else ():
+            await asyncio.sleep_ms(0)
+        return found
 
 
 def is_fat(path: str) -> bool:
@@ -194,9 +210,9 @@ def is_fat(path: str) -> bool:
     return folders.is_there(path[:at] + path[at:].upper())
 
 
-def _shorten(path: str, size: int) -> None:
-    """Leaves the first `size` bytes: in a copy, which takes the file's place."""
-    folders.copy(path, path + _COPY, size)
+def _shorten(path: str, size: int):
+    """Leaves, in steps, the first `size` bytes: in a copy, which takes the file's place."""
+    yield from folders.copy(path, path + _COPY, size)
     folders.discard(path)
     os.rename(path + _COPY, path)
 
@@ -212,17 +228,17 @@ def _used(folder: str, above: str, left_out) -> int:
     return used
 
 
-def _tidy(folder: str, held: list) -> None:
+def _tidy(folder: str) -> None:
     """Finishes what a cut has interrupted on FAT, and removes old partial files."""
     for entry in list(os.ilistdir(folder)):
         name, path = entry[0], folder + "/" + entry[0]
         if entry[1] == folders.FOLDER:
-            _tidy(path, held)
+            _tidy(path)
         elif folders.is_mark(name):
             from dsoftbus_mpy.services.fat_store import finish  # as above
 
             finish(folder, name)
-        elif path not in held and _is_left(name, path):
+        elif path not in _parts and _is_left(name, path):
             folders.discard(path)
 
 
