@@ -111,6 +111,11 @@ class SimulatedBoard:
             after_s = 0 if bus.closed else self.place.trial_s
             asyncio.get_running_loop().call_later(after_s, self._end_trial, self.starts)
 
+    @property
+    def port(self) -> int:
+        """The port that it listens on."""
+        return self._bus.port
+
     def _end_trial(self, start: int) -> None:
         if self.starts == start and self.place.on_trial:
             self.restart()
