@@ -19,6 +19,8 @@ from portable import micropython
 
 HEAP = "400k"  # of 64-bit words
 START_S = 0.2
+TRIAL_S = 30  # as the updater asks
+LOOK_S = 0.05
 
 
 class ProcessBoard:
@@ -60,8 +62,25 @@ class ProcessBoard:
                 )
                 if self._ended.is_set():
                     self._process.kill()
-                self._process.wait()
+                self._await_end()
             self._ended.wait(START_S)
+
+    def _await_end(self) -> None:
+        """Waits for the end of its process. The end of a trial's time ends it, too, as the timer
+        of a board's hardware does, which this port lacks."""
+        end = time.monotonic() + TRIAL_S
+        while self._process.poll() is None:
+            if time.monotonic() > end and self.state()[1]:
+                self._process.kill()
+            time.sleep(LOOK_S)
+
+    def state(self) -> list:
+        """[active, trial, started, why] of its records; the root where they say nothing."""
+        records = [self.folder / f"dsoftbus.slots.{number}" for number in range(2)]
+        texts = [path.read_text().split(" ", 2) for path in records if path.exists()]
+        held = [text for text in texts if len(text) == 3 and text[2].endswith("}")]
+        last = max(held, key=lambda text: int(text[0]), default=None)
+        return json.loads(last[2])["app"] if last else ["r", "", 0, ""]
 
     def _write(self, host: bytes, discovery_port: int) -> None:
         store = TrustStore(SMALL)
@@ -81,11 +100,7 @@ class ProcessBoard:
     @property
     def version(self) -> str:
         """The version that runs by its records, "root" where they say nothing."""
-        records = [self.folder / f"dsoftbus.slots.{number}" for number in range(2)]
-        texts = [path.read_text().split(" ", 2) for path in records if path.exists()]
-        if not texts:
-            return "root"
-        active, trial, _, _ = json.loads(max(texts, key=lambda text: int(text[0]))[2])["app"]
+        active, trial, _, _ = self.state()
         assert not trial, f"{self.name} is on trial"
         if active == "r":
             return "root"
