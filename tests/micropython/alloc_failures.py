@@ -259,7 +259,7 @@ class Kept(Buses):
                 at += await stream.readinto(buffer, at)
             assert buffer == DATA
             self.echoed += 1
-            await asyncio.sleep_ms(5)
+            await asyncio.sleep_ms(20)
 
     async def exchange(self, other: int) -> None:
         """The session is cut; the next one brings an answer."""

@@ -20,7 +20,7 @@ SCENES = {
     "udp": 331,
     "line": 331,
     "trust": 263,
-    "keeper": 1301,
+    "keeper": 801,
     "loop": 131,
     "loop-udp": 401,
 }
