@@ -13,7 +13,8 @@ import types
 from collections.abc import Callable, Iterator
 
 from dsoftbus.service import update_slots, update_state
-from dsoftbus.service.update_manifest import MANIFEST, manifest_text
+from dsoftbus.service.manifest_text import manifest_text
+from dsoftbus.service.update_manifest import MANIFEST
 from dsoftbus.service.updater import Updater
 from portable import ROOT
 

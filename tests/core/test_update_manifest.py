@@ -4,6 +4,7 @@ import binascii
 import io
 
 from dsoftbus.errors import BAD_ARGUMENT, UPDATE_MANIFEST, PeerError
+from dsoftbus.service.manifest_text import manifest_text
 from dsoftbus.service.update_manifest import (
     FILES_MAX,
     MANIFEST,
@@ -12,7 +13,6 @@ from dsoftbus.service.update_manifest import (
     Manifest,
     is_name,
     is_version,
-    manifest_text,
     newer,
 )
 from support import raises

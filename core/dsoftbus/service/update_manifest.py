@@ -2,12 +2,12 @@
 
 The text is JSON, and there is one for each version (docs/updates.md): a board compares what a line
 says with the line, and needs neither a parser nor the whole in its heap. Readers raise
-PeerError(UPDATE_MANIFEST).
+PeerError(UPDATE_MANIFEST). `manifest_text` writes it.
 """
 
 import binascii
 
-from dsoftbus.errors import BAD_ARGUMENT, UPDATE_MANIFEST, LocalError, PeerError
+from dsoftbus.errors import UPDATE_MANIFEST, PeerError
 from dsoftbus.service.share_names import allowed
 
 if False:  # for types
@@ -20,15 +20,15 @@ NAME_MAX = 96  # bytes
 VERSION_MAX = 32
 _NUMBERS_MAX = 6
 _DIGITS_MAX = 9  # fits the small int of a 32-bit board
-_SIZE_MAX = 1 << 30
+SIZE_MAX = 1 << 30
 _HASH_BYTES = 32
 _LINE_MAX = NAME_MAX + 96  # quotes, 64 hex digits, 10 of the size, and the line's end
-_HEAD_BEFORE = '{"version": "'
-_HEAD_BEHIND = '", "files": {'
-_FILE = '"%s": ["%s", %d]'
+HEAD_BEFORE = '{"version": "'
+HEAD_BEHIND = '", "files": {'
+FILE_LINE = '"%s": ["%s", %d]'
 _NAMED = '"%s": ["'  # as a line begins
 _MARK = '": ["'  # behind a name
-_TAIL = "}}"
+TAIL = "}}"
 
 
 def is_version(text: str) -> bool:
@@ -54,27 +54,6 @@ def is_name(name: str) -> bool:
     return allowed(name)
 
 
-def manifest_text(version: str, files: "dict[str, tuple[bytes, int]]") -> str:
-    """The text of a manifest: `files` maps a name to SHA-256 and size in bytes.
-
-    Raises LocalError(BAD_ARGUMENT), which says what is not allowed.
-    """
-    if not is_version(version):
-        raise LocalError(BAD_ARGUMENT, "version %s: numbers with dots between" % version)
-    if not 1 <= len(files) <= FILES_MAX:
-        raise LocalError(BAD_ARGUMENT, "%d files: 1 to %d" % (len(files), FILES_MAX))
-    lines = []
-    for name in sorted(files, key=_sorted_by):
-        digest, size = files[name]
-        if not is_name(name) or not 0 <= size <= _SIZE_MAX:
-            raise LocalError(BAD_ARGUMENT, "%s: no name, or too large for a board" % name)
-        lines.append(_FILE % (name, str(binascii.hexlify(digest), "ascii"), size))
-    text = _HEAD_BEFORE + version + _HEAD_BEHIND + "\n" + ",\n".join(lines) + "\n" + _TAIL + "\n"
-    if len(text.encode()) > MANIFEST_MAX:
-        raise LocalError(BAD_ARGUMENT, "manifest of more than %d bytes" % MANIFEST_MAX)
-    return text
-
-
 class Manifest:
     """A manifest as it is read, by `readline(most)` of a file that is open for bytes. `version` is
     known from the first line; `count` and `size` are of the files that `next` has given."""
@@ -86,14 +65,14 @@ class Manifest:
         self._last = b""  # name
         self._more = True
         line = self._line()
-        self.version = line[len(_HEAD_BEFORE) : -len(_HEAD_BEHIND)]
-        if not is_version(self.version) or line != _HEAD_BEFORE + self.version + _HEAD_BEHIND:
+        self.version = line[len(HEAD_BEFORE) : -len(HEAD_BEHIND)]
+        if not is_version(self.version) or line != HEAD_BEFORE + self.version + HEAD_BEHIND:
             raise PeerError(UPDATE_MANIFEST, "first line")
 
     def next(self) -> "tuple[str, bytes, int] | None":
         """(name, SHA-256, size) of the next file; None after the last, and the whole was right."""
         if not self._more:
-            if self._line() != _TAIL or self._readline(1):
+            if self._line() != TAIL or self._readline(1):
                 raise PeerError(UPDATE_MANIFEST, "end")
             return None
         name, digest, size = self._file(self._line())
@@ -135,16 +114,12 @@ class Manifest:
             digest, size = binascii.unhexlify(hexed), int(number)
         except ValueError:
             raise PeerError(UPDATE_MANIFEST, "line of a file") from None
-        if text != _FILE % (name, hexed, size) or hexed != hexed.lower():
+        if text != FILE_LINE % (name, hexed, size) or hexed != hexed.lower():
             raise PeerError(UPDATE_MANIFEST, "line of a file")
-        if len(digest) != _HASH_BYTES or not 0 <= size <= _SIZE_MAX:
+        if len(digest) != _HASH_BYTES or not 0 <= size <= SIZE_MAX:
             raise PeerError(UPDATE_MANIFEST, "hash or size")
         return name, digest, size
 
 
 def _numbers(version: str) -> list[int]:
     return [int(number) for number in version.split(".")] if version else []
-
-
-def _sorted_by(name: str) -> bytes:
-    return name.encode()

@@ -15,7 +15,6 @@ from dsoftbus.errors import (
     BusError,
     LocalError,
     PeerError,
-    label,
 )
 from dsoftbus.service.call_messages import OWN
 from dsoftbus.service.share_marks import mark_offsets
@@ -89,9 +88,8 @@ class Updating:
                 return self._updater.confirm(value)
             return await self._restarted(word, connection, value)
         except (BusError, OSError) as error:
-            code = _code(error)
             detail = error.detail if isinstance(error, BusError) else repr(error)
-            raise CallError(code, label(code) + (": " + detail if detail else "")) from None
+            raise CallError(_code(error), detail) from None
 
     async def _begin(self, connection: "Connection", value: "Any") -> "Any":
         if self.in_use() and self._updater.session not in (None, connection.session):

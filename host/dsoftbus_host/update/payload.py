@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dsoftbus.errors import BAD_ARGUMENT, STREAM_REFUSED, LocalError
-from dsoftbus.service.update_manifest import FILES_MAX, is_name, is_version, manifest_text
+from dsoftbus.service.manifest_text import manifest_text
+from dsoftbus.service.update_manifest import FILES_MAX, is_name, is_version
 from dsoftbus.service.update_state import APP, SYSTEM
 from dsoftbus_host.board import install
 from dsoftbus_host.board.make import boards

@@ -137,6 +137,11 @@ SERVICES = {
             "dsoftbus_mpy.update_place",
         ),
     ),
+    "manifest-text": Slice(
+        "the manifest of a version, for who makes one",
+        ("updates",),
+        ("dsoftbus.service.manifest_text",),
+    ),
     "share-moving": Slice(
         "the bytes of a transfer",
         ("asyncio", "share-words"),
