@@ -163,3 +163,39 @@ def test_a_board_of_another_kind_is_named(bare):
     said = CliRunner().invoke(main, ["board", "install", bare.port, "--board", "rpi_pico"]).output
     assert "this board calls itself linux" in said and "of rpi_pico may not fit it" in said
     assert "files written" in said  # who knows better goes on
+
+
+def updated(folder) -> set[str]:
+    """Puts there what updates over the air leave; returns the slots' files."""
+    for name in install.RECORDS:
+        (folder / name).write_text("1 00000000 {}")
+    slots = {
+        "app_a/app.py",
+        "app_a/pages/deep/x",
+        "app_b/manifest.json",
+        "lib_a/dsoftbus_core.mpy",
+    }
+    for name in (*slots, "app_abc/mine.py"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("x")
+    return slots
+
+
+def test_what_an_installation_puts_there_runs_and_no_slot(node):
+    slots = updated(node.folder)
+    with remote.connected(node.port) as there:
+        assert install.install(there, boards.find("unix"), lambda *_: None).removed == len(
+            install.RECORDS
+        )
+    assert not [name for name in install.RECORDS if (node.folder / name).exists()]
+    assert all((node.folder / name).exists() for name in slots)
+
+
+def test_removing_takes_the_records_and_removing_all_the_slots(node):
+    slots = updated(node.folder)
+    with remote.connected(node.port) as there:
+        install.remove(there)
+        assert not [name for name in install.RECORDS if (node.folder / name).exists()]
+        assert all((node.folder / name).exists() for name in slots)
+        install.remove(there, everything=True)
+    assert {path.name for path in node.folder.iterdir()} == {"lib", "app_abc"}
