@@ -44,3 +44,30 @@ def test_the_layer_asks_no_more_of_a_port_than_the_contract_has():
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Attribute) and ast.unparse(node.value).endswith("runtime"):
                 assert node.attr in known, f"{file.name}:{node.lineno}: {node.attr}"
+
+
+FILES = ROOT / "core/dsoftbus_aio/services/share_files.py"
+HOST_STORAGE = ROOT / "host/dsoftbus_host/storage"
+FILES_OF = {
+    "host": (
+        {
+            **classes(HOST_STORAGE / "shared_folder.py"),
+            **classes(HOST_STORAGE / "partial_files.py"),
+        },
+        {"File": "OpenFile", "Part": "PartFile", "Folder": "SharedFolder", "Files": "LocalFiles"},
+    ),
+    "micropython": (
+        classes(ROOT / "micropython/dsoftbus_mpy/services/shared_files.py"),
+        {kind: kind for kind in ("File", "Part", "Folder", "Files")},
+    ),
+}
+
+
+@pytest.mark.parametrize("port", FILES_OF)
+def test_the_files_of_a_port_are_as_shares_ask_for_them(port):
+    theirs, called = FILES_OF[port]
+    for kind, members in classes(FILES).items():
+        for name, arguments in members.items():
+            found = theirs[called[kind]]
+            assert name in found, f"{kind}.{name}"
+            assert found[name] in (None, arguments), f"{kind}.{name}"
