@@ -87,7 +87,7 @@ _HOST = (
     *(
         f"tests/host/test_{name}*.py"
         for name in ("connection", "link_faults", "udp", "gathering", "serial_port", "discovery",
-                     "rotation", "store_file", "cli_trust", "files")
+                     "rotation", "store_file", "cli_trust", "partial_files")
     ),
 )  # fmt: skip
 _PORTABLE = (
@@ -101,6 +101,22 @@ ROOMS = (
     Room("link", _core("record packet line"), _CORE),
     Room("discovery", ("core/dsoftbus/discovery/*.py", "core/dsoftbus/base/backoff.py"), _CORE),
     Room("asyncio", ("core/dsoftbus_aio/*.py",), _HOST),
+    Room(
+        "share",
+        (
+            "core/dsoftbus/service/share_*.py",
+            "core/dsoftbus_aio/services/share*.py",
+            *(
+                f"host/dsoftbus_host/storage/{name}.py"
+                for name in ("shared_folder", "partial_files", "following_hash", "folder")
+            ),
+        ),
+        (
+            "tests/core/test_share_*.py",
+            "tests/host/test_share*.py",
+            "tests/host/test_partial_files.py",
+        ),
+    ),
     Room(
         "host",
         tuple(

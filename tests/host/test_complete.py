@@ -35,7 +35,7 @@ def names(*words: str) -> set:
 
 
 @pytest.mark.parametrize(
-    "command", [("ping",), ("call",), ("offers",), ("time",), ("pair",), ("unpair",)]
+    "command", [("ping",), ("call",), ("offers",), ("ls",), ("time",), ("pair",), ("unpair",)]
 )
 def test_peers_are_offered(trust, command):
     words = (*command, "--trust", trust)
