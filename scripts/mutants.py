@@ -115,6 +115,7 @@ ROOMS = (
             "tests/core/test_share_*.py",
             "tests/host/test_share*.py",
             "tests/host/test_partial_files.py",
+            "tests/host/test_following_hash.py",
         ),
     ),
     Room(

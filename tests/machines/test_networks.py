@@ -21,13 +21,18 @@ def test_who_serves_is_ended_in_the_middle_and_the_sender_is_told(attic, kitchen
     acquaint(attic, kitchen)
     make_file(kitchen.home / "big", BIG)
     kitchen.slow_down()
-    with Serving(attic) as serving, kitchen.spawn("dsoftbus send big attic") as sending:
+    with Serving(attic) as serving, kitchen.spawn("dsoftbus send big attic --wait 0") as sending:
         arriving(serving, sending)
         serving.terminal.process.send_signal(signal.SIGTERM)
         assert serving.terminal.status() == 143
         assert sending.status() == 1
         assert "session.end.peer" in sending.said
-    assert list(serving.folder.iterdir()) == []
+    assert [path.suffix for path in serving.folder.iterdir()] == [".part"]
+    with Serving(attic) as serving:
+        done = kitchen.run("dsoftbus send big attic")
+        assert done.stdout.startswith("stored big"), done.stderr
+        assert digest(serving.folder / "big") == digest(kitchen.home / "big")
+        serving.interrupt()
 
 
 def test_a_sender_that_moves_to_another_address_goes_on(attic, kitchen):
