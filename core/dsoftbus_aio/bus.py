@@ -227,6 +227,13 @@ class BaseBus:
 
         UpdateGate(self, place)
 
+    def console(self) -> None:
+        """Lets peers with the right `console` run programs of theirs on this board, and so do all
+        that it can do (docs/console.md)."""
+        from dsoftbus_aio.services.console_gate import ConsoleGate  # only who has one pays for it
+
+        self.begun["console"] = ConsoleGate()
+
     def log(self, level: str, text: str) -> None:
         """Adds `text` to this node's log, which peers with the right `logs` may read: `level` is
         "debug", "info", "warning" or "error". It begins the log where there is none (`logs`).
@@ -368,6 +375,10 @@ class BaseBus:
     def update_place(self) -> "Any":
         """The board that this is, as `updates` needs it. Raises Unsupported."""
         raise Unsupported("updates of a machine that is no board")
+
+    def traceback(self, error: BaseException) -> str:
+        """Returns the text of an error with its traceback, for who has its source run here."""
+        raise NotImplementedError
 
     def _log_error(self, error: Exception) -> None:
         """Reports an error of a program that has no `on_error` of its own."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Awaitable, Callable, Collection
+from traceback import format_exception
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from dsoftbus.const import ANYONE as ANYONE
@@ -238,6 +239,9 @@ class BareBus(BaseBus):
 
     def _report_task(self, error: Exception) -> None:
         self.tell(error)
+
+    def traceback(self, error: BaseException) -> str:
+        return "".join(format_exception(error))
 
     def log_source(self, records: Records) -> LoggingSource:
         return LoggingSource(records)

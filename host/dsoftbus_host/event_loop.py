@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+import threading
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
@@ -15,6 +16,7 @@ from dsoftbus.errors import Unsupported
 from dsoftbus_host.interrupt import KILLED, interruptible
 
 Result = TypeVar("Result")
+_PATIENCE_S = 5  # with what was cancelled
 _ADVICE = (
     "{} cannot watch sockets; start the program with dsoftbus_host.run(main())"
     " or on an asyncio.SelectorEventLoop"
@@ -67,3 +69,38 @@ def running_loop() -> asyncio.AbstractEventLoop:
     if type(loop).add_reader is asyncio.AbstractEventLoop.add_reader:  # it was left out
         raise Unsupported(_ADVICE.format(type(loop).__name__))
     return loop
+
+
+class Background:
+    """A loop that links can use, in a thread of its own, for programs that wait for one thing
+    after the other; a context manager that ends it."""
+
+    def __enter__(self) -> Background:
+        self._loop = asyncio.SelectorEventLoop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def run(self, main: Coroutine[Any, Any, Result]) -> Result:
+        """Returns what `main` returns. What interrupts this wait, as Ctrl-C does, cancels it, and
+        it has ended when this raises."""
+        ended = threading.Event()
+        future = asyncio.run_coroutine_threadsafe(_told_of(main, ended), self._loop)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            ended.wait(_PATIENCE_S)
+            raise
+
+
+async def _told_of(main: Coroutine[Any, Any, Result], ended: threading.Event) -> Result:
+    try:
+        return await main
+    finally:
+        ended.set()

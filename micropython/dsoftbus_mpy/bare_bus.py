@@ -80,6 +80,14 @@ class BareBus(BaseBus):
         connection = begin(self, link, host, port, public, deadline, psk, suite)
         return await connection.established()
 
+    def traceback(self, error) -> str:
+        import io
+        import sys
+
+        out = io.StringIO()
+        sys.print_exception(error, out)
+        return out.getvalue()
+
     def log_source(self, records):
         from dsoftbus_mpy.output import Output  # only who keeps a log pays for it
 

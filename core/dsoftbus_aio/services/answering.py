@@ -36,6 +36,8 @@ def _is_coroutine(answer: "Any") -> bool:
 class Answering(CallLine):
     """The calls that one peer makes here."""
 
+    console: "Any" = None  # the Console of its sources, once it has one
+
     def _tell(self) -> None:
         request = self.machine.next_event()
         while request is not None:

@@ -23,6 +23,7 @@ from dsoftbus.service.status import CallError
 from dsoftbus.service.updater import SILENCE_MS, Updater
 from dsoftbus_aio.services.call_line import denied
 from dsoftbus_aio.services.own_calls import UPDATE
+from dsoftbus_aio.services.restart import restart
 from dsoftbus_aio.services.share_moving import Moving, read_header, write_header
 
 if False:  # for types
@@ -37,8 +38,6 @@ if False:  # for types
 
 _MARK_STEP = 512
 _NO_SPACE = 28  # ENOSPC, which MicroPython does not name
-_REPLY_MS = 300  # until the answer is with the peer
-_CLOSE_MS = 400  # until its sessions have been closed in order
 
 
 class Turns:
@@ -112,14 +111,7 @@ class Updating:
                 await _turns(self._updater.rollback(value))
         finally:
             self._rest()
-        self._bus.spawn(self._restart())
-
-    async def _restart(self) -> None:
-        await self._bus.runtime.sleep(_REPLY_MS)
-        for connection in self._bus.connections():
-            connection.begin_close()
-        await self._bus.runtime.sleep(_CLOSE_MS)
-        self._place.reset()
+        self._bus.spawn(restart(self._bus, self._place.reset))
 
     def _work(self) -> None:
         """Begins a piece of work. Raises LocalError(UPDATE_BUSY) while there is another."""

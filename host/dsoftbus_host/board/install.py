@@ -19,7 +19,7 @@ from dsoftbus_host.board import fit, partition
 from dsoftbus_host.board.fit import KIB, kib
 from dsoftbus_host.board.make import boards, compiler
 from dsoftbus_host.board.make.boards import BOOT, PROFILE, Board
-from dsoftbus_host.board.remote import GROUP, NEW, Remote
+from dsoftbus_host.board.remote import NEW, Remote
 
 MAIN = "main.py"
 CONFIG = "config.json"
@@ -136,8 +136,8 @@ def _boot(source: bool) -> dict[str, bytes]:
 def look(remote: Remote, paths: list[str], ours: str = OURS) -> dict[str, Held]:
     """The files that are on the board: all whose paths begin with `ours`, and these."""
     found: dict[str, Held] = {}
-    for at in range(0, max(len(paths), 1), GROUP):
-        program = _LOOK.format(ours="" if at else ours, paths=paths[at : at + GROUP])
+    for at in range(0, max(len(paths), 1), remote.group):
+        program = _LOOK.format(ours="" if at else ours, paths=paths[at : at + remote.group])
         said = (ast.literal_eval(line) for line in remote.run(program).splitlines())
         found.update({path: Held(size, digest) for path, size, digest in said})
     return found

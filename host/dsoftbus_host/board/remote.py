@@ -42,7 +42,6 @@ PROMPT = b">>> "
 HEAP_MIN = 4096  # with less no interpreter answers
 FULL = (errno.ENOSPC, errno.EFBIG)
 NEW = ".new"  # behind the name of a file that is being written
-GROUP = 32  # paths that one program for a board names: its heap holds the program
 
 _PLACE = """
 import hashlib, os
@@ -151,6 +150,8 @@ class Entry(NamedTuple):
 class Remote:
     """The files and the REPL of one board. Its programs do not run meanwhile."""
 
+    group = 32  # paths that one program for a board names: its heap holds the program
+
     def __init__(self, transport: Any) -> None:
         self._transport = transport
 
@@ -207,8 +208,8 @@ class Remote:
         """Makes every folder that these files lie in, where it is not there yet."""
         parents = {str(parent) for path in files for parent in PurePosixPath(path).parents}
         folders = sorted(parents - {".", "/"})  # a parent before its children
-        for at in range(0, len(folders), GROUP):
-            self.run(_FOLDERS.format(folders=folders[at : at + GROUP]))
+        for at in range(0, len(folders), self.group):
+            self.run(_FOLDERS.format(folders=folders[at : at + self.group]))
 
     def entries(self, folder: str) -> list[Entry]:
         """The files and folders in a folder, "" for the top. Raises LocalError."""
@@ -219,8 +220,8 @@ class Remote:
     def kinds(self, paths: Sequence[str]) -> dict[str, bool]:
         """Maps each of these paths that is there to whether it is a folder."""
         found = {}
-        for at in range(0, len(paths), GROUP):
-            said = self.run(_KINDS.format(paths=paths[at : at + GROUP]))
+        for at in range(0, len(paths), self.group):
+            said = self.run(_KINDS.format(paths=paths[at : at + self.group]))
             found.update(
                 {path: is_folder(mode) for path, mode in map(_literal, said.splitlines())}
             )
@@ -448,6 +449,9 @@ def _literal(said: str) -> Any:
 def _errors() -> tuple[type[Exception], ...]:
     """Returns the errors that mpremote raises: struct.error if a board falls silent in an
     answer."""
-    from mpremote.transport import TransportError
-
-    return (TransportError, SerialException, OSError, struct.error)
+    known = (SerialException, OSError, struct.error)
+    try:
+        from mpremote.transport import TransportError
+    except ImportError:  # who works over the bus does without
+        return known
+    return (TransportError, *known)

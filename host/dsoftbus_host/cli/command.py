@@ -37,6 +37,7 @@ from dsoftbus_host.cli import (
 )
 from dsoftbus_host.cli.board import board
 from dsoftbus_host.cli.board import files as board_files
+from dsoftbus_host.cli.board import prompt as board_prompt
 from dsoftbus_host.cli.board import rom as board_rom
 from dsoftbus_host.cli.common import (
     BYTES,
@@ -202,7 +203,7 @@ def demo() -> None:
     event_loop.run(run_demo(console))
 
 
-for added in (*board_rom.COMMANDS, *board_files.COMMANDS):
+for added in (*board_rom.COMMANDS, *board_files.COMMANDS, board_prompt.board_console):
     board.board.add_command(added)
 _OTHERS = (
     status.status,

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import click
 from rich.text import Text
 
-from dsoftbus.errors import OUTSIDE_ACL, LocalError, Unsupported
-from dsoftbus.service import status
 from dsoftbus.service.log_ring import LEVELS
-from dsoftbus.service.status import CallError
 from dsoftbus_host import event_loop
+from dsoftbus_host.board.privileged import refused
 from dsoftbus_host.cli.common import command, console, errors, peer_argument
 from dsoftbus_host.cli.reach import Place, lasting, place_options
 
@@ -22,10 +19,6 @@ if TYPE_CHECKING:
     from dsoftbus_aio.services.log_watch import LogRecord, LogWatch
 
 _SETTING = ': a board does with "logs": true in its config.json (`dsoftbus board config`)'
-_GRANT = (
-    'the peer does not grant "allow in {0}": a host does by `dsoftbus allow PEER {0}`, a board by'
-    ' `dsoftbus board token PORT --grant "allow in {0}"`'
-)
 _STYLES = {"warning": "yellow", "error": "red"}
 
 
@@ -59,20 +52,6 @@ async def show(place: Place, peer: str, level: str, follow: bool, as_json: bool 
         watch = there.read_logs(level, follow)
         with contextlib.closing(watch), refused("logs", f"{peer} keeps no log{_SETTING}"):
             await _print(watch, as_json)
-
-
-@contextlib.contextmanager
-def refused(right: str, lacking: str) -> Iterator[None]:
-    """Says what a peer has to do for a call of the bus's own, of this right, that it refuses;
-    `lacking`: what it is where it has no such call."""
-    try:
-        yield
-    except CallError as error:
-        if error.code == status.DENIED:
-            raise LocalError(OUTSIDE_ACL, _GRANT.format(right)) from None
-        if error.code == status.NO_METHOD:
-            raise Unsupported(lacking) from None
-        raise
 
 
 async def _print(watch: LogWatch, as_json: bool) -> None:

@@ -61,22 +61,14 @@ class Place(NamedTuple):
             bus.ask(text)
 
 
-def place_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The options of a Place, which the command gets as `place`."""
-
-    @functools.wraps(function)
-    def run(*args: Any, **kwargs: Any) -> Any:
-        fields = {name: kwargs.pop(name) for name in Place._fields}
-        for path in (fields["key_path"], fields["trust_path"]):
-            secret_files.note(path)  # also where the command does not read it
-        return function(*args, place=Place(**fields), **kwargs)
-
-    for option in (
+def options_of_place(*probe: str) -> Callable[..., Any]:
+    """The options of a Place, which the command gets as `place`; `probe`: what the option is
+    called that asks an address."""
+    options = (
         click.option("--interface", "interface", multiple=True, metavar="ADDRESS/PREFIX"),
         click.option("--discovery-port", type=PORT, show_default=str(DISCOVERY_PORT)),
         click.option(
-            "--peer",
-            "--probe",
+            *probe,
             "ask_hosts",
             multiple=True,
             metavar="HOST[:PORT]",
@@ -90,9 +82,24 @@ def place_options(function: Callable[..., Any]) -> Callable[..., Any]:
         ),
         trust_option,
         key_option,
-    ):
-        run = option(run)
-    return run
+    )
+
+    def decorated(function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def run(*args: Any, **kwargs: Any) -> Any:
+            fields = {name: kwargs.pop(name) for name in Place._fields}
+            for path in (fields["key_path"], fields["trust_path"]):
+                secret_files.note(path)  # also where the command does not read it
+            return function(*args, place=Place(**fields), **kwargs)
+
+        for option in options:
+            run = option(run)
+        return run
+
+    return decorated
+
+
+place_options = options_of_place("--peer", "--probe")
 
 
 @contextlib.asynccontextmanager

@@ -151,6 +151,8 @@ class BoardNode:
             print("failed:", *said)
 
     async def _begin_updates(self) -> None:
+        if self._settings["console"]:
+            self.bus.console()
         if self._settings["updates"]:
             self.bus.updates()
         if getattr(sys.modules.get("dsoftbus_boot"), _TRIAL, None):

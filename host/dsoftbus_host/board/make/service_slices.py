@@ -10,7 +10,7 @@ _MPY = "dsoftbus_mpy.services"
 ON_BOARDS = (
     *("answering", "calls", "topics", "subscriptions"),
     *("directory", "presence", "clock", "sending", "update-gate"),
-    *("log", "log-reader", "log-watch"),
+    *("log", "log-reader", "log-watch", "console-gate"),
 )
 SERVICES = {
     "values": Slice(
@@ -121,6 +121,18 @@ SERVICES = {
         ("bus-services", "topic-words", "peer-names"),
         ("dsoftbus.service.subscriber", f"{_AIO}.subscriptions"),
     ),
+    "console-gate": Slice(
+        "a console for peers, while nobody uses it",
+        ("call-lines",),
+        (f"{_AIO}.console_gate",),
+        ("console-run", "answering"),
+    ),
+    "console-run": Slice(
+        "programs of peers; leaves the heap afterwards",
+        ("call-lines", "updates"),
+        (f"{_AIO}.console",),
+    ),
+    "restart": Slice("the end of sessions before a restart", ("core",), (f"{_AIO}.restart",)),
     "update-gate": Slice(
         "updates over the air, while nobody makes one",
         ("call-lines",),
@@ -129,7 +141,7 @@ SERVICES = {
     ),
     "updates": Slice(
         "an update over the air; leaves the heap afterwards",
-        ("call-lines", "share-moving"),
+        ("call-lines", "share-moving", "restart"),
         (
             *of("dsoftbus.service", "update_manifest update_state update_slots update_part"),
             "dsoftbus.service.updater",

@@ -25,6 +25,7 @@ from dsoftbus_host.board import fit, logs, partition, provision, remote, setting
 from dsoftbus_host.board import install as installing
 from dsoftbus_host.board.make import boards
 from dsoftbus_host.board.remote import Remote
+from dsoftbus_host.cli.board.there import AtBoard, There, at_board
 from dsoftbus_host.cli.common import (
     advise,
     ask_secret,
@@ -258,12 +259,15 @@ def _places(address: str | None, values: settings.Values) -> list[str]:
     return [f"{scheme}://{place}" for scheme in ("tcp", "udp") if link in (scheme, "auto")]
 
 
-@board.command()
-@port_argument
+@board.command(cls=AtBoard)
+@at_board
 @command
-def run(port: str) -> None:
-    """Restart the node on the board at PORT, and show its start."""
-    with remote.connected(port) as there:
+def run(at: There) -> None:
+    """Restart the node on the board at PORT, and show its start.
+
+    With `--peer` that is what its log says of it ("logs": true in its config.json).
+    """
+    with at.connected() as there:
         start_node(there)
 
 

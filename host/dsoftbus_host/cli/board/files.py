@@ -8,11 +8,12 @@ import click
 from rich.table import Table
 
 from dsoftbus.errors import BusError
-from dsoftbus_host.board import files, paths, remote, watch
+from dsoftbus_host.board import files, paths, watch
 from dsoftbus_host.board import install as installing
 from dsoftbus_host.board.fit import KIB
 from dsoftbus_host.board.remote import Remote
-from dsoftbus_host.cli.board.board import port_argument, progress, start_node, warn_of_another
+from dsoftbus_host.cli.board.board import progress, start_node, warn_of_another
+from dsoftbus_host.cli.board.there import AtBoard, There, at_board
 from dsoftbus_host.cli.common import command, console, errors, files_of
 from dsoftbus_host.cli.terminal.screen import cell
 
@@ -21,13 +22,13 @@ force_option = click.option(
 )
 
 
-@click.command("put")
-@port_argument
+@click.command("put", cls=AtBoard)
+@at_board
 @click.argument("words", nargs=-1, required=True, metavar="FILE... [:DEST]")
 @click.option("--watch", "watching", is_flag=True, help="Do it again whenever a FILE changes.")
 @force_option
 @command
-def put(port: str, words: tuple[str, ...], watching: bool, force: bool) -> None:
+def put(at: There, words: tuple[str, ...], watching: bool, force: bool) -> None:
     """Copy files and folders to the board at PORT, and restart its node.
 
     They go where main.py is, or to :DEST there: a folder, or for one FILE a name. Only what has
@@ -37,16 +38,18 @@ def put(port: str, words: tuple[str, ...], watching: bool, force: bool) -> None:
     `--watch` shows what the board prints until a FILE changes, and then begins again; Ctrl-C
     ends it, and the node runs on.
     """
+    if watching and at.peer:
+        raise click.UsageError("--watch is for a board at its cable, whose output it shows")
     given, dest = _places(words)
     seen = watch.stamps(given)
-    _put(port, given, dest, force)
+    _put(at, given, dest, force)
     while watching:
         console.print(f"watching {', '.join(map(str, given))}; Ctrl-C ends it")
-        for line in watch.until_change(port, given, seen):
+        for line in watch.until_change(at.port, given, seen):
             console.print(line)
         seen = watch.stamps(given)
         try:
-            _put(port, given, dest, force)
+            _put(at, given, dest, force)
         except (BusError, OSError) as error:  # the next change may be the remedy
             errors.print_lines(error, style="red")
 
@@ -60,8 +63,8 @@ def _places(words: tuple[str, ...]) -> tuple[list[Path], str]:
     return [Path(word) for word in given], dest
 
 
-def _put(port: str, given: list[Path], dest: str, force: bool) -> None:
-    with remote.connected(port) as there:
+def _put(at: There, given: list[Path], dest: str, force: bool) -> None:
+    with at.connected() as there:
         node = installing.installed(there)
         if node is not None:
             warn_of_another(there, node)
@@ -82,12 +85,12 @@ def _run_again(there: Remote) -> None:
         console.print("no node is on this board: `dsoftbus board install` puts one there")
 
 
-@click.command("get")
-@port_argument
+@click.command("get", cls=AtBoard)
+@at_board
 @click.argument("words", nargs=-1, required=True, metavar="NAME... [FOLDER]")
 @force_option
 @command
-def get(port: str, words: tuple[str, ...], force: bool) -> None:
+def get(at: There, words: tuple[str, ...], force: bool) -> None:
     """Copy files and folders from the board at PORT into this folder, or into FOLDER.
 
     A last word that is a folder here is FOLDER; `:NAME` is on the board in any case. Nothing here
@@ -96,7 +99,7 @@ def get(port: str, words: tuple[str, ...], force: bool) -> None:
     *names, last = words
     here = bool(names) and not last.startswith(":") and Path(last).is_dir()
     into = Path(last) if here else Path()
-    with remote.connected(port) as there:
+    with at.connected() as there:
         folder = there.folder
         wanted = [paths.parse(name, folder) for name in (names if here else words)]
         with progress() as show:
@@ -106,13 +109,13 @@ def get(port: str, words: tuple[str, ...], force: bool) -> None:
         console.print(str(path))
 
 
-@click.command("ls")
-@port_argument
+@click.command("ls", cls=AtBoard)
+@at_board
 @click.argument("path", default=":")
 @command
-def list_files(port: str, path: str) -> None:
+def list_files(at: There, path: str) -> None:
     """List the files on the board at PORT: where main.py is, or in the folder PATH there."""
-    with remote.connected(port) as there:
+    with at.connected() as there:
         wanted = paths.parse(path, there.folder)
         found = files.listed(there, wanted)
         room = there.room
@@ -128,18 +131,18 @@ def list_files(port: str, path: str) -> None:
         console.print(f"{room[1] // KIB} KiB are free")
 
 
-@click.command("rm")
-@port_argument
+@click.command("rm", cls=AtBoard)
+@at_board
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 @click.option("-r", "folders", is_flag=True, help="Folders, too, with all that is in them.")
 @force_option
 @command
-def remove_files(port: str, names: tuple[str, ...], folders: bool, force: bool) -> None:
+def remove_files(at: There, names: tuple[str, ...], folders: bool, force: bool) -> None:
     """Remove files from the board at PORT, and restart its node.
 
     The node's own files are refused; `dsoftbus board remove` takes the node off.
     """
-    with remote.connected(port) as there:
+    with at.connected() as there:
         folder = there.folder
         wanted = [paths.parse(name, folder) for name in names]
         count = files.remove(there, wanted, folders, force)
