@@ -228,32 +228,23 @@ class BaseBus:
         UpdateGate(self, place)
 
     def console(self) -> None:
-        """Lets peers with the right `console` run programs of theirs on this board, and so do all
-        that it can do (docs/console.md)."""
+        """Lets peers with the right `console` do all that this board can (docs/console.md)."""
         from dsoftbus_aio.services.console_gate import ConsoleGate  # only who has one pays for it
 
         self.begun["console"] = ConsoleGate()
 
     def log(self, level: str, text: str) -> None:
-        """Adds `text` to this node's log, which peers with the right `logs` may read: `level` is
-        "debug", "info", "warning" or "error". It begins the log where there is none (`logs`).
+        """Adds `text` to this node's log, as `logs` keeps it: `level` is "debug", "info",
+        "warning" or "error", else it raises LocalError(BAD_ARGUMENT)."""
+        from dsoftbus_aio.services.records import say  # only who has a log pays for it
 
-        Raises LocalError(BAD_ARGUMENT) for another level.
-        """
-        from dsoftbus.service.log_ring import LEVELS  # only who has a log pays for it
-
-        if level not in LEVELS:
-            raise LocalError(BAD_ARGUMENT, level + ": no level of " + ", ".join(LEVELS))
-        self.logs().add((text + "\n").encode(), LEVELS.index(level))
+        say(self, level, text)
 
     def logs(self) -> "Records":
-        """Keeps a log from now on: what programs print (of a host: what they log), errors that
-        nobody has caught, and what `log` adds; the last of it, within bounds (docs/console.md)."""
-        if "logs" not in self.begun:
-            from dsoftbus_aio.services.records import begin  # as above
+        """Keeps the last of what programs say and of errors from now on (docs/console.md)."""
+        from dsoftbus_aio.services.records import records  # as above
 
-            begin(self)
-        return self.begun["logs"]
+        return records(self)
 
     async def offers(self, timeout_ms: int = 5000) -> "list[Offer]":
         """The offers of every peer that there is a session with; `peer_id` and `peer_name` of each

@@ -87,8 +87,8 @@ class Background:
         self._loop.close()
 
     def run(self, main: Coroutine[Any, Any, Result]) -> Result:
-        """Returns what `main` returns. What interrupts this wait, as Ctrl-C does, cancels it, and
-        it has ended when this raises."""
+        """Returns the result of `main`. An interrupted wait, as by Ctrl-C, cancels it, and it has
+        ended when this raises."""
         ended = threading.Event()
         future = asyncio.run_coroutine_threadsafe(_told_of(main, ended), self._loop)
         try:

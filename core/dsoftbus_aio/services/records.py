@@ -3,7 +3,8 @@
 A node that keeps none does not load this; `services.log_reader` answers who reads.
 """
 
-from dsoftbus.service.log_ring import INFO, LogRing, cut
+from dsoftbus.errors import BAD_ARGUMENT, LocalError
+from dsoftbus.service.log_ring import INFO, LEVELS, LogRing, cut
 
 if False:  # for types
     from dsoftbus.contracts import Any, Data
@@ -13,10 +14,20 @@ if False:  # for types
 _BYTES_MAX = 65536
 
 
-def begin(bus: "BaseBus") -> None:
-    """`bus` keeps a log from now on."""
-    records = bus.begun["logs"] = Records(bus)
-    records.source = bus.log_source(records)
+def records(bus: "BaseBus") -> "Records":
+    """The log of `bus`, which begins with the first call."""
+    found: Records | None = bus.begun.get("logs")
+    if found is None:
+        found = bus.begun["logs"] = Records(bus)
+        found.source = bus.log_source(found)
+    return found
+
+
+def say(bus: "BaseBus", level: str, text: str) -> None:
+    """See `BaseBus.log`."""
+    if level not in LEVELS:
+        raise LocalError(BAD_ARGUMENT, level + ": no level of " + ", ".join(LEVELS))
+    records(bus).add((text + "\n").encode(), LEVELS.index(level))
 
 
 class Records:
