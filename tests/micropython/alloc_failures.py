@@ -10,6 +10,7 @@ with `b`, and one with `c`.
 
 import asyncio
 import gc
+import os
 import sys
 import time
 
@@ -35,10 +36,11 @@ from dsoftbus.trust.guard import Guard  # noqa: E402
 from dsoftbus_aio.echo import serve_echo  # noqa: E402
 from dsoftbus_aio.housekeeping import Housekeeping  # noqa: E402
 from dsoftbus_aio.reconnecting_session import ReconnectingSession  # noqa: E402
-from dsoftbus_mpy import entropy, node  # noqa: E402
+from dsoftbus_mpy import entropy, folder, node  # noqa: E402
 from dsoftbus_mpy.bare_bus import ANYONE, BareBus  # noqa: E402
 from dsoftbus_mpy.links import tcp  # noqa: E402
 from dsoftbus_mpy.loop import Loop  # noqa: E402
+from dsoftbus_mpy.services import shared_files  # noqa: E402
 from dsoftbus_mpy.trust_file import StoreFile  # noqa: E402
 
 HOST = "127.0.0.1"
@@ -279,6 +281,29 @@ class Kept(Buses):
         return all(len(bus.node.sessions) <= 2 for bus in self.buses)
 
 
+class Shares(Buses):
+    """A file to a shared folder and back; folders lie in the one that this runs in."""
+
+    def make(self, name: str) -> BareBus:
+        bus = super().make(name)
+        bus.share(folder.make("shared-" + name))
+        with open("sent", "wb") as file:
+            file.write(DATA * 9)
+        return bus
+
+    async def exchange(self, other: int) -> None:
+        async with await self.connect(other) as connection:
+            await connection.send("sent", replace=True)
+            await connection.fetch("sent", folder.make("back"), replace=True)
+        for path in ("shared-" + NAMES[other], "back"):
+            with open(path + "/sent", "rb") as file:
+                assert file.read() == DATA * 9
+            os.remove(path + "/sent")
+
+    def idle(self) -> bool:
+        return super().idle() and not (shared_files._parts or shared_files._read)
+
+
 class Loops:
     """Nodes without asyncio."""
 
@@ -346,6 +371,7 @@ SCENES = {
     "line": lambda: Cables("line"),
     "trust": lambda: Strangers("tcp"),
     "keeper": lambda: Kept("tcp"),
+    "share": lambda: Shares("tcp"),
     "loop": lambda: Loops("tcp"),
     "loop-udp": lambda: Loops("udp"),
 }

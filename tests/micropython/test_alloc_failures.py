@@ -21,6 +21,7 @@ SCENES = {
     "line": 331,
     "trust": 263,
     "keeper": 801,
+    "share": 401,
     "loop": 131,
     "loop-udp": 401,
 }

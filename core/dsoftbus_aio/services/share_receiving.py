@@ -117,9 +117,12 @@ class Receiving:
         lacking."""
         if self._old is not None:
             self._old.close()
-        if self._part is not None:
+        if self._part is None:
+            return
+        try:
             if isinstance(error, (BusError, OSError)) and code_of(error) == SHARE_NO_SPACE:
                 self._part.remove()
+        finally:  # without memory that question has no answer
             self._part.keep()
 
 

@@ -31,11 +31,13 @@ class File:
 
     def __init__(self, path: str, mode: str = "rb"):
         self.path = path
+        self.size = 0
+        self.overwritten = False
         self._changed = os.stat(path)[_CHANGED] if mode[0] == "r" else 0
+        self._file = None  # all attributes first: an open file is never lost for a lack of memory
         self._file = open(path, mode)  # noqa: SIM115 - `close` does
         self.size = self._file.seek(0, _END)
         self._file.seek(0)
-        self.overwritten = False
         _read.append(self)
 
     def readinto(self, view) -> int:
@@ -63,12 +65,16 @@ class Part(File):
     """A partial file, which is to lie in `folder` as `name` (without `/`)."""
 
     def __init__(self, folder: str, name: str, path: str):
-        super().__init__(path, "r+b" if folders.is_there(path) else "w+b")
         self._folder = folder
         self._name = name
-        self._length = self.size  # of the file itself
-        self._flushed = self.size
+        self._length = self._flushed = 0
         _parts.append(path)
+        try:
+            super().__init__(path, "r+b" if folders.is_there(path) else "w+b")
+        except BaseException:  # for a lack of memory, too
+            _parts.remove(path)
+            raise
+        self._length = self._flushed = self.size  # of the file itself; and of what is flushed
 
     def cut(self, offset: int) -> None:
         if offset == 0 and self._length:
