@@ -74,13 +74,13 @@ class ProcessBoard:
                 self._process.kill()
             time.sleep(LOOK_S)
 
-    def state(self) -> list:
+    def state(self, track: str = "app") -> list:
         """[active, trial, started, why] of its records; the root where they say nothing."""
         records = [self.folder / f"dsoftbus.slots.{number}" for number in range(2)]
         texts = [path.read_text().split(" ", 2) for path in records if path.exists()]
         held = [text for text in texts if len(text) == 3 and text[2].endswith("}")]
         last = max(held, key=lambda text: int(text[0]), default=None)
-        return json.loads(last[2])["app"] if last else ["r", "", 0, ""]
+        return json.loads(last[2])[track] if last else ["r", "", 0, ""]
 
     def _write(self, host: bytes, discovery_port: int) -> None:
         store = TrustStore(SMALL)

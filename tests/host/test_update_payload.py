@@ -154,7 +154,7 @@ def test_a_peer_that_has_the_files_has_the_version_unless_one_was_named(app):
 def test_dsoftbus_itself_is_an_update_of_a_kind_of_board():
     made = payload.system("pyboard", "PYBv1.1 with STM32F405RG", 6 | 3 << 8 | 7 << 10, "1.0")
     assert made.track == payload.SYSTEM and made.named
-    assert "dsoftbus_profile.py" in made.files
+    assert "dsoftbus_profile.py" in made.files and "dsoftbus_boot.mpy" not in made.files
     assert not any(name.startswith("lib/") for name in made.files)
     assert len(payload.system("pyboard", "PYBv1.1 with STM32F405RG", 6, "1.0").files) < len(
         made.files

@@ -119,11 +119,16 @@ class Done(NamedTuple):
 def files_for(board: Board, architecture: str, source: bool = False) -> dict[str, bytes]:
     """Returns the files of a board by path, without `main.py`. The start program is a module by
     itself, which no linking names anew: it outlives the versions that it starts."""
+    return {**code_for(board, architecture, source), **_boot(source)}
+
+
+def code_for(board: Board, architecture: str, source: bool = False) -> dict[str, bytes]:
+    """Returns those of the files of a board that an update over the air replaces, too."""
     found = (
         compiler.sources(board.slices) if source else compiler.files(board.slices, architecture)
     )
     files = {f"{LIB}/{path}": data for path, data in found}
-    return {f"{LIB}/{PROFILE}.py": _profile(board), **_boot(source), **files}
+    return {f"{LIB}/{PROFILE}.py": _profile(board), **files}
 
 
 def _boot(source: bool) -> dict[str, bytes]:

@@ -97,7 +97,7 @@ def system(platform: str, machine: str, mpy: int, version: str) -> Payload:
     """An update to the slices of dsoftbus that a board has which says this of itself
     (`PeerState`). Raises LocalError."""
     prefix = f"{install.LIB}/"
-    found = install.files_for(boards.like(platform, machine), architecture_of(mpy))
+    found = install.code_for(boards.like(platform, machine), architecture_of(mpy))
     files = {name.removeprefix(prefix): data for name, data in found.items()}
     return _made(SYSTEM, version, files)
 
