@@ -6,6 +6,7 @@ import os
 import socket
 
 import pytest
+from click.testing import CliRunner
 
 from board.owned import BOARD, OWNER, own
 from board.supervisor import Supervisor
@@ -15,6 +16,7 @@ from dsoftbus_host import BareBus
 from dsoftbus_host.address import Address
 from dsoftbus_host.board import files, peer_remote
 from dsoftbus_host.cli.board.prompt import Prompt, is_begun
+from dsoftbus_host.cli.command import main
 from dsoftbus_host.cli.reach import Place, lasting
 
 HEAP = "2M"
@@ -235,7 +237,39 @@ def test_the_commands(board, place, tmp_path, command):
     assert status == 0 and "1 files removed" in said
     said, status = command("rm", *at, "trust.json")
     assert status == 1 and "is of the node on the board" in said
+    words = ["board", "console", *at, "--trust", str(place.trust_path)]
+    result = CliRunner().invoke(main, words, input="1 + 1\nbus.id\n")
+    assert result.exit_code == 0 and "2\n" in result.output
+    assert BareBus(BOARD).id in result.output
     said, status = command("put", *at, "--watch", str(own_file))
     assert status == 2 and "--watch" in said
     said, status = command("put", str(own_file))
     assert status == 2  # neither a port nor a peer
+
+
+def test_the_heap_of_a_board_is_as_it_was(board, place):
+    """Consoles that come and go, too much output, errors, names and files leave nothing."""
+
+    def used(remote) -> int:
+        remote.run("import gc\n")
+        return int(remote.run("gc.collect()\nprint(gc.mem_alloc())")[:-1])
+
+    def work(remote) -> None:
+        remote.run("big = bytes(20000)\n")
+        remote.run("for n in range(200):\n    bus.log('info', 'x' * n)\n")
+        for source in (
+            "while True:\n    print('x' * 100)\n",
+            "bytes(1 << 30)",
+            "no_such_name",
+            "(",
+        ):
+            with pytest.raises(LocalError):
+                remote.run(source)
+        remote.write("a.bin", bytes(3000))
+
+    figures = []
+    for _ in range(6):
+        with there(board, place) as remote:
+            figures.append(used(remote))
+            work(remote)
+    assert min(figures[3:]) <= figures[1] + 4096, figures  # a session's names are 20,000

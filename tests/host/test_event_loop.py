@@ -2,7 +2,9 @@
 
 import ast
 import asyncio
+import signal
 import sys
+import threading
 from types import SimpleNamespace
 
 import pytest
@@ -14,7 +16,7 @@ from dsoftbus_host.bare_bus import BareBus
 from dsoftbus_host.bridge.bridge import Bridge
 from dsoftbus_host.discovery.interfaces import LOOPBACK
 from dsoftbus_host.discovery.multicast import Multicast
-from portable import ROOT
+from portable import ROOT, TIMEOUT_S
 
 KEY = bytes(range(KEY_BYTES))
 
@@ -106,3 +108,35 @@ def test_the_host_starts_its_loops_in_one_place():
         if file.name != "event_loop.py":
             calls = (n for n in ast.walk(ast.parse(file.read_text())) if isinstance(n, ast.Call))
             assert "asyncio.run" not in {ast.unparse(call.func) for call in calls}, file
+
+
+def test_a_loop_in_the_background_gives_results_and_errors():
+    with event_loop.Background() as loop:
+        assert loop.run(asyncio.sleep(0, "result")) == "result"
+
+        async def fails():
+            raise ValueError("its own")
+
+        with pytest.raises(ValueError, match="its own"):
+            loop.run(fails())
+
+
+def test_a_wait_that_is_interrupted_cancels_what_it_waits_for():
+    ended = []
+
+    async def waits(begun):
+        begun.set()
+        try:
+            await asyncio.sleep(1000)
+        finally:
+            ended.append(True)
+
+    def interrupt(begun):
+        begun.wait(TIMEOUT_S)
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+    begun = threading.Event()
+    threading.Thread(target=interrupt, args=(begun,)).start()
+    with event_loop.Background() as loop, pytest.raises(KeyboardInterrupt):
+        loop.run(waits(begun))
+    assert ended == [True]
