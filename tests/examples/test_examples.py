@@ -21,6 +21,8 @@ from dsoftbus_host.storage.trust_file import StoreFile
 from nodes import digest, environment, make_file
 from nodes import run as board_command
 from portable import ROOT, TIMEOUT_S, micropython
+from updated_boards import trusted
+from updated_processes import ProcessBoard
 
 EXAMPLES = ROOT / "examples"
 COMMAND = [sys.executable, "-m", "dsoftbus_host.cli.command"]
@@ -207,6 +209,25 @@ def test_a_light_and_a_button(host, tmp_path):
         said = output(pressed, env=laptop.environment, input="\n\n")
         assert said.splitlines() == ["the light is off", "the light is on", "the light is off"]
         assert (folder / "pin").read_text() == "0"
+
+
+def test_over_the_air(host, tmp_path):
+    """On a board in a process, which starts again, by the version that the folder says."""
+    laptop, discovery = host("laptop"), random.randrange(20000, 30000)
+    laptop.stays_on_loopback(discovery)
+    public, folder = bytes.fromhex(laptop.key), tmp_path / "clock_face"
+    shutil.copytree(EXAMPLES / "over_the_air/clock_face", folder)
+    image = put("unix", tmp_path / "image")
+    with ProcessBoard(image, tmp_path / "board", 0, public, discovery) as board:
+        trusted(laptop.trust, [board])
+        said = laptop.dsoftbus("update", board.name, folder)
+        assert said.splitlines()[-1] == "real00  updated  root -> 1.0"
+        assert json.loads(laptop.dsoftbus("call", board.name, "face", "2")) == "||" + 22 * "."
+        text = (folder / "face.py").read_text().replace('"|"', '"#"')
+        (folder / "face.py").write_text(text)
+        (folder / "version.txt").write_text("1.1\n")
+        laptop.dsoftbus("update", board.name, folder)
+        assert json.loads(laptop.dsoftbus("call", board.name, "face", "2"))[:3] == "##."
 
 
 def test_files(host, flash, tmp_path):
