@@ -8,6 +8,7 @@ import random
 import pytest
 
 from dsoftbus.errors import BusError
+from dsoftbus.service import update_slots
 from dsoftbus.service.update_state import APP, SYSTEM
 from update_board import Board, Flash, Version, update
 
@@ -194,9 +195,44 @@ def test_any_byte_of_a_record_that_changes_is_noticed():
             data = bytearray(flash.files[path])
             data[n] ^= 0x15
             hurt.files[path] = bytes(data)
-            board = Board(hurt)
-            board.start()
-            assert board.runs(APP) in (ROOT_APP, app(1))
+            other = flash.copy()
+            del other.files[path]
+            assert read(hurt) == read(other), (path, n)
+
+
+def read(flash: Flash) -> object:
+    """The record that holds, as the start program reads it."""
+    board = Board(flash)
+    board.start()
+    return board.records.read()
+
+
+def test_a_start_that_cannot_be_noted_takes_the_old_version_until_it_can():
+    flash = new_flash(True)
+    board = Board(flash)
+    update(board.start(), APP, "1", app(1))
+    flash.full_at = 0
+    for _ in range(3):
+        updater = board.start()
+        assert board.runs(APP) == ROOT_APP and not board.on_trial
+        assert updater.state()["pending"] == "1"
+    flash.full_at = -1
+    assert board.start().state()["trial"] and board.runs(APP) == app(1)
+    flash.full_at = 0
+    for _ in range(2):  # what was begun is over, noted or not
+        board.start()
+        assert board.runs(APP) == ROOT_APP
+    check(flash.copy(), {APP: [ROOT_APP]})
+
+
+def test_what_is_not_the_same_is_not_copied():
+    board = Board(new_flash(True))
+    other = {"app.py": b"print('rooT')"}
+    assert len(other["app.py"]) == len(ROOT_APP["app.py"])
+    copied = update_slots.copy(board, "app.py", "app_a/app.py", b"\1" * 32, len(other["app.py"]))
+    assert not list(copied)[1:] and "app_a/app.py" not in board.flash.files
+    sent = update(board.start(), APP, "1", {**other, "lib.py": b"x"})
+    assert sent > len(other["app.py"])
 
 
 def test_without_any_record_the_root_runs_and_is_updated_again():
