@@ -21,7 +21,7 @@ from support import raises
 
 HERE = Path(__file__).parent
 KIB = 1024
-ROM = 256 * KIB
+ROM = 320 * KIB
 ERASED = b"\xff"
 # The partition lies in it, for want of flash; the node has 240k, where others have 320k.
 ROM_HEAP = f"{ROM // KIB + 240}k"
