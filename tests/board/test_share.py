@@ -37,8 +37,17 @@ import sys
 async def loaded(session, stream):
     await stream.write(" ".join(sys.modules).encode())
 
+async def moves(session, stream):
+    with open("made", "w") as file:
+        file.write("made here")
+    (sent,) = await session.send("made", "box/made")
+    found = await session.files("box/*")
+    await session.fetch("box", "files")
+    await stream.write(repr([sent.size, [(f.name, f.size) for f in found]]).encode())
+
 async def main(bus):
     bus.on_stream("loaded", loaded)
+    bus.on_stream("moves", moves)
 """
 
 
@@ -77,12 +86,15 @@ def sharing(flash):
         yield board, secret, public
 
 
-def with_peer(sharing, test) -> None:
-    """Runs `test(keeper)`, whose sessions with the board come back by themselves."""
+def with_peer(sharing, test, folder=None) -> None:
+    """Runs `test(keeper)`, whose sessions with the board come back by themselves; the host shares
+    `folder`."""
     board, secret, public = sharing
 
     async def talk():
         async with BareBus(secret, profile=Hasty) as bus:
+            if folder is not None:
+                bus.share(folder)
             line = bus.open_serial(board.port)
             async with ReconnectingSession(bus, lambda: line.connect(public)) as keeper:
                 await test(keeper)
@@ -170,3 +182,18 @@ async def begun(session, name: str):
     await stream.write(put_header(["put", name, 10, False]))
     await stream.readexactly(len(put_header([])))
     return stream
+
+
+def test_a_program_on_a_board_sends_lists_and_fetches(sharing, tmp_path):
+    board = sharing[0]
+
+    async def test(keeper):
+        session = await keeper.connected()
+        async with await session.open("moves") as stream:
+            await stream.finish()
+            said = (await stream.read()).decode()
+        assert said == "[9, [('box/made', 9)]]"
+        for folder in (tmp_path, board.folder / "files"):
+            assert (folder / "box/made").read_text() == "made here"
+
+    with_peer(sharing, test, tmp_path)
