@@ -120,7 +120,9 @@ Measure = Callable[[], Awaitable[Spent]]
 
 async def compared(rounds: int, measures: list[Measure]) -> list[list[Spent]]:
     """Returns for each round what all measures have spent, in turn, after one round to warm up."""
-    spent = [[await measure() for measure in measures] for _ in range(rounds + 1)]
+    spent = []
+    for _ in range(rounds + 1):  # CPython 3.10 has no `await` in a comprehension within another
+        spent.append([await measure() for measure in measures])
     return spent[1:]
 
 
