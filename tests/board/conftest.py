@@ -23,6 +23,13 @@ def bare(tmp_path):
         yield supervisor
 
 
+@pytest.fixture
+def stocked(image, bare):
+    """The same, with the modules of a node: an installation has little to send."""
+    shutil.copytree(image / "lib", bare.folder / "lib")
+    return bare
+
+
 def put(name: str, folder: Path) -> Path:
     """Writes the files that an installation for the board `name` leaves on the flash."""
     board = boards.find(name)

@@ -76,9 +76,9 @@ def files_of(board) -> dict:
     return {str(path.relative_to(board.folder)): path.read_bytes() for path in found}
 
 
-def test_what_fits_is_said_in_one_line(bare, folders, command):
+def test_what_fits_is_said_in_one_line(stocked, folders, command):
     measured(folders, "unix", (150_000, 160_000, 170_000, 200_000))
-    said, status = command("install", bare.port, "--board", "unix")
+    said, status = command("install", stocked.port, "--board", "unix")
     lines = [line for line in said.splitlines() if line.startswith("heap: ")]
     assert status == 0 and "tight" not in said and "--force" not in said
     (line,) = lines
@@ -88,11 +88,11 @@ def test_what_fits_is_said_in_one_line(bare, folders, command):
     assert "line on the console" in said
 
 
-def test_what_is_tight_is_installed_with_a_warning(bare, folders, command):
+def test_what_is_tight_is_installed_with_a_warning(stocked, folders, command):
     measured(
         folders, "unix", (150_000, 160_000, 170_000, 300_000), (70_000, 80_000, 85_000, 90_000)
     )
-    said, status = command("install", bare.port, "--board", "unix")
+    said, status = command("install", stocked.port, "--board", "unix")
     assert status == 0 and "line on the console" in said
     told = flat(said)
     assert "that is tight, and may be too little under load: `--without` can leave out" in told
@@ -149,8 +149,8 @@ def test_force_installs_what_may_not_run(bare, folders, command):
     assert "line on the console" in said  # this time the figures were wrong
 
 
-def test_what_nobody_has_measured_is_said_and_installed(bare, folders, command):
-    said, status = command("install", bare.port, "--board", "unix")
+def test_what_nobody_has_measured_is_said_and_installed(stocked, folders, command):
+    said, status = command("install", stocked.port, "--board", "unix")
     assert status == 0 and "KiB are free; nobody has measured what this node takes\n" in said
 
 
@@ -167,13 +167,10 @@ def test_what_a_board_says_of_its_heap_is_data(tmp_path, said):
         assert there.heap is None
 
 
-def test_nonsense_keeps_no_node_from_its_board(tmp_path, folders, command):
+def test_nonsense_keeps_no_node_from_its_board(stocked, folders, command):
     measured(folders, "unix", (150_000, 160_000, 170_000, 200_000))
-    folder = tmp_path / "board"
-    folder.mkdir()
-    (folder / "boot.py").write_text(NONSENSE.format(said="'\\x1b[2J'"))
-    with Supervisor(folder, heap=HEAP) as board:
-        said, status = command("install", board.port, "--board", "unix")
+    (stocked.folder / "boot.py").write_text(NONSENSE.format(said="'\\x1b[2J'"))
+    said, status = command("install", stocked.port, "--board", "unix")
     assert status == 0 and "\x1b" not in said
     assert "heap: the board does not report its heap; the node takes 102 at rest" in said
 
