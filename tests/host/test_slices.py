@@ -274,3 +274,12 @@ def test_the_tests_link_a_slice_once_for_all_their_processes(tmp_path, monkeypat
     monkeypatch.setattr(linked_once, "digest", lambda: "of other sources")
     assert linked_once.shared(link)("core") == ("[2]", "core")
     assert [folder.name for folder in tmp_path.iterdir()] == ["of other sources"]
+
+
+def test_the_methods_of_a_driver_keep_their_names():
+    """Those of `network.WLAN`, which the project's own attributes may share."""
+    tree = ast.parse((ROOT / "tests/micropython/wlan.py").read_text())
+    driver = next(node for node in tree.body if getattr(node, "name", "") == "Wlan")
+    methods = {node.name for node in driver.body if isinstance(node, ast.FunctionDef)}
+    asked = {name for name in methods if name[0] != "_"} - {"make"}  # a board's profile does that
+    assert "active" in asked and asked <= short_names.kept()

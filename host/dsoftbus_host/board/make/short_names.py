@@ -29,10 +29,10 @@ Key = TypeVar("Key", str, tuple[str, str])
 
 # What MicroPython's modules and types have, and CPython's of the same name have not.
 _FOREIGN = """
-    _io_queue any asm_thumb buffer cur_task deinit feed idle ifconfig init ipoll irq isconnected
-    kbd_intr mem32 mem_alloc mem_free native off on push queue_read queue_write read_u16 readinto
-    scan schedule set sleep_ms status threshold ticks_add ticks_cpu ticks_diff ticks_ms ticks_us
-    txdone unique_id value viper wait_for_ms
+    _io_queue active any asm_thumb buffer config connect cur_task deinit disconnect feed idle
+    ifconfig init ipoll irq isconnected kbd_intr mem32 mem_alloc mem_free native off on push
+    queue_read queue_write read_u16 readinto scan schedule set sleep_ms status threshold ticks_add
+    ticks_cpu ticks_diff ticks_ms ticks_us txdone unique_id value viper wait_for_ms
 """
 _MODULES = (
     "array asyncio binascii collections errno gc hashlib io json os select socket struct sys time"
