@@ -163,6 +163,7 @@ async def through_trouble(board: Supervisor, secret: bytes, public: bytes) -> No
             await tell(connection, change)
             while said not in heard:
                 await echo(stream, os.urandom(300))
+                await asyncio.sleep(0.05)
         assert connection.cause is None
         await connection.close()
 
