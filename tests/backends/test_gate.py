@@ -106,7 +106,7 @@ class Served:
     def __init__(self, **options):
         self.bus = BareBus(A, "server", Quick, **options)
         self.started = []
-        for name in ("replace/*", "echo", "keep", "*"):
+        for name in ("light", "echo", "keep", "*"):
             self.bus.on_stream(name, self._on_stream)
 
     async def _on_stream(self, connection, stream):
@@ -155,11 +155,7 @@ def test_the_same_bytes_are_served_to_whom_the_node_lets_in():
                 task = asyncio.create_task(strike(served.port, attack))
                 await until(lambda served=served: len(served.started) == 3)
                 names = [name for name, data in served.started if data == PAYLOAD]
-                assert sorted(names) == [
-                    "echo",
-                    "keep",
-                    "replace/owned",
-                ]  # and none of the bus's own
+                assert sorted(names) == ["echo", "keep", "light"]  # and none of the bus's own
                 await served.bus.close()
                 await task
 

@@ -3,14 +3,28 @@
 It has a key of its own, proves it, and sends all that is worth having together with its proof.
 """
 
-from dsoftbus.const import SMALL
+import hashlib
+
+from dsoftbus.const import SHARE_STREAM, SMALL
 from dsoftbus.node import Node
+from dsoftbus.service.share_messages import DONE, PUT, Request, put_header
 from provided import SUITE
 from support import Random
 
-NAMES = ("replace/owned", "echo", "keep", "dsoftbus.pair", "dsoftbus.keys")
-PAYLOAD = b"\0\0\0\5owned"  # as a file: its size, and itself
-_DIGEST_BYTES = 32
+NAMES = (SHARE_STREAM, "light", "echo", "keep", "dsoftbus.pair", "dsoftbus.keys")
+_FILE = b"owned"  # its name, and what is in it
+
+
+def _put() -> bytes:
+    """Stores the file in place of another, whatever the answers are."""
+    request = Request(PUT, _FILE.decode())
+    request.size = len(_FILE)
+    request.replace = True
+    return request.header() + put_header(0) + _FILE + hashlib.sha256(_FILE).digest()
+
+
+PAYLOAD = _put()
+_STORED = put_header([]) + put_header(DONE)  # no marks, and its end
 
 
 def attacker(seed: int = 66) -> Node:
@@ -28,7 +42,7 @@ class OverStream:
     @property
     def over(self) -> bool:
         """It was refused, or has what it wanted."""
-        stored = self.file is not None and self.file.readable == _DIGEST_BYTES
+        stored = self.file is not None and self.file.readable == len(_STORED)
         return stored or self.session.closed
 
     def take(self, data) -> None:
@@ -88,7 +102,7 @@ class OverDatagrams:
 
 
 def open_all(session):
-    """Returns the first, on which a digest comes back once the file is stored."""
+    """Returns the first, on which two headers come back once the file is stored."""
     streams = [session.mux.open(name, 3) for name in NAMES]
     for stream in streams:
         stream.send(PAYLOAD)

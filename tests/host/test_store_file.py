@@ -116,7 +116,7 @@ def test_a_cut_before_the_step_leaves_the_old_store_and_after_it_the_new(path, m
                 file.save()
             assert names(path) == ["hall"]
             return
-        patch.setattr(atomic_file, "_sync_folder", gone)
+        patch.setattr(atomic_file, "sync_folder", gone)
         with pytest.raises(Cut):
             file.save()
     assert names(path) == ["hall", "new"]

@@ -117,4 +117,4 @@ def test_by_the_trust_store_too(folder, strike):
     with host_serving(folder) as (public, port):
         assert strike(public, port).peer_code == NOT_PAIRED
     assert (folder / "files" / "owned").read_bytes() == OWN
-    assert len(NAMES) == 5
+    assert len(NAMES) == 6
