@@ -26,6 +26,8 @@ from dsoftbus_host.event_loop import Background
 RUN = "dsoftbus/console/run"
 RESET = "dsoftbus/console/reset"
 PIECE = 1024  # bytes of a file in one call: a board's values are at most 4 KB
+FILE_MAX = 1 << 26  # bytes: more than any board's flash
+PARTS_MAX = 1 << 10  # of one answer
 OUTPUT_MAX = 1 << 20  # characters of one answer: what is beyond is no board's
 RESET_MS = 10000  # within which a board's sessions end, once it has said that it will start again
 RETURN_MS = 90000  # until it is back: Wi-Fi takes its time
@@ -34,6 +36,7 @@ _LACKING = (
     " (`dsoftbus board config`)"
 )
 _NO_LOG = "it is back; it shows its start where it keeps a log (`logs` in its config.json)"
+_SHOWN = 100  # characters of what makes no sense
 Lasting = AbstractAsyncContextManager[tuple[BaseBus, Peer]]
 
 
@@ -59,22 +62,27 @@ class PeerTransport:
         return self.run(program)[0].encode()
 
     def eval(self, expression: str) -> Any:
-        """The value of an expression, as far as `repr` says it. Raises as `exec`, ValueError."""
-        return ast.literal_eval(self.run(f"print(repr({expression}))")[0].strip())
+        """The value of an expression, as far as `repr` says it. Raises as `exec`."""
+        said = self.run(f"print(repr({expression}))")[0].strip()
+        try:
+            return ast.literal_eval(said)
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            raise SourceError(f"{said[:_SHOWN]}: no value") from None
 
     def run(self, source: str, data: bytes = b"") -> tuple[str, bytes]:
         """(what the source prints, what it leaves as `result`); `data` is there by that name."""
         return self._loop.run(self._run(source, data))
 
     async def _run(self, source: str, data: bytes) -> tuple[str, bytes]:
-        said, size, result = [], 0, b""
+        said, size, count, result = [], 0, 0, b""
         asked = self._parts([source, data] if data else source)
         async with contextlib.aclosing(asked) as parts:
             async for part in parts:
+                count += 1
                 if isinstance(part, str) and size < OUTPUT_MAX:
                     said.append(part)
                     size += len(part)
-                elif isinstance(part, bytes):
+                elif isinstance(part, bytes) and count < PARTS_MAX:
                     result = part
                 elif isinstance(part, list) and len(part) == 1 and isinstance(part[0], str):
                     raise SourceError("".join(said) + part[0])
@@ -105,20 +113,29 @@ class PeerTransport:
         self, path: str, progress_callback: Callable[[int, int], None] = lambda done, total: None
     ) -> bytes:
         """Reads a file in pieces. Raises FileNotFoundError, and as `exec`."""
-        try:
-            opened = f"import os\n_file = open({path!r}, 'rb')\nprint(os.stat({path!r})[6])"
-            total = int(self.run(opened)[0])
-        except SourceError as error:
-            if "ENOENT" in str(error):
-                raise FileNotFoundError(path) from None
-            raise
+        total = self._open(path)
         found = piece = self._next_piece()
         while piece:
+            if len(found) > total:
+                raise LocalError(BAD_STATE, f"{path}: the board sends more than it has said")
             progress_callback(len(found), total)
             piece = self._next_piece()
             found += piece
         self.run("_file.close()\n")
         return found
+
+    def _open(self, path: str) -> int:
+        """Opens a file to read; returns its size, which is one that a board can have."""
+        try:
+            self.run(f"import os\n_file = open({path!r}, 'rb')\n")
+        except SourceError as error:
+            if "ENOENT" in str(error):
+                raise FileNotFoundError(path) from None
+            raise
+        size = self.eval(f"os.stat({path!r})[6]")
+        if type(size) is not int or not 0 <= size <= FILE_MAX:
+            raise LocalError(BAD_STATE, f"{path}: the board says a size that no file of it has")
+        return size
 
     def _next_piece(self) -> bytes:
         return self.run(f"result = _file.read({PIECE})\n")[1]
