@@ -91,3 +91,27 @@ def test_power_that_goes_while_a_board_is_updated(folder, step):
             assert await cut_at(board, step)
 
     run(story())
+
+
+def test_dsoftbus_itself_is_updated_and_comes_back_where_it_cannot_start(folder):
+    """Code that is the same is copied by the board; `main.py` fails with what is broken."""
+    same = {"dsoftbus_core.mpy": (folder / "lib/dsoftbus_core.mpy").read_bytes()}
+
+    async def story():
+        async with UnixBoard(folder) as board:
+            await board.start()
+            sent = await update(await board.session(), "system", "2.0", {**same, "mine.py": b""})
+            assert sent < 400
+            await board.reset()
+            session = await board.session()
+            assert (await ask(session, "state"))["system"]["trial"] is True
+            await ask(session, "confirm", {"version": "2.0"})
+            broken = {"dsoftbus_core.mpy": b"no code", "mine.py": b""}
+            await update(session, "system", "2.1", broken)
+            await board.reset()
+            assert "incompatible .mpy" in board.said and "started\n" not in board.said
+            await board.start()
+            told = (await ask(await board.session(), "state"))["system"]
+            assert (told["version"], told["slot"], told["failed"]) == ("2.0", "a", "2.1")
+
+    run(story())
