@@ -38,7 +38,7 @@ class FollowingHash(Hashing):
         return work
 
     def _pause(self, work: asyncio.Future[None]) -> None:
-        if work is self._work and not work.cancelled() and work.exception() is None:
+        if not work.cancelled() and work.exception() is None:
             self._work = None
 
     def _catch_up(self, end: int) -> None:
