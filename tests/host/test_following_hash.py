@@ -116,3 +116,23 @@ def test_the_descriptor_stays_open_while_the_thread_reads_and_no_longer(tmp_path
             await asyncio.sleep(0.001)
 
     asyncio.run(main())
+
+
+def test_work_that_has_ended_in_this_very_turn_of_the_loop(tmp_path):
+    """The future is done, and what it calls then has not been called yet."""
+    path = make_file(tmp_path / "file", SIZE)
+
+    async def main():
+        with path.open("rb") as file:
+            hashing = FollowingHash(file, FileHash())
+            passed(hashing, 0, 2 * MB)
+            work = hashing._work
+            while not work.done():
+                await asyncio.sleep(0)
+            seen = hashing._work is work
+            passed(hashing, 2 * MB, SIZE)
+            assert await hashing.digest() == sha(path.read_bytes())
+            hashing.close()
+        return seen
+
+    assert any(asyncio.run(main()) for _ in range(20))

@@ -38,7 +38,8 @@ class FollowingHash(Hashing):
         return work
 
     def _pause(self, work: asyncio.Future[None]) -> None:
-        if not work.cancelled() and work.exception() is None:
+        """`work` has ended; should it have failed, it stays for who asks for the digest."""
+        if work is self._work and not work.cancelled() and work.exception() is None:
             self._work = None
 
     def _catch_up(self, end: int) -> None:
@@ -51,7 +52,9 @@ class FollowingHash(Hashing):
 
     async def digest(self) -> bytes:
         while self._work is not None or self._sha.at < self._end:
-            await asyncio.shield(self._work or self._begin())
+            work = self._work or self._begin()
+            await asyncio.shield(work)
+            self._pause(work)  # which the loop may not have called yet, and then never would
         return await super().digest()
 
     def close(self) -> None:
