@@ -45,7 +45,7 @@ help:
 	@echo "make soak-updates  LIVES=$(LIVES) of boards that are updated, their power cut at every write"
 	@echo "make soak-services  calls and topics at random, in one process and several, for SECONDS=$(SECONDS)"
 	@echo "make soak-fleet   fifty simulated boards and five processes that are updated by one command"
-	@echo "make soak-share    MB=$(MB) between processes, KILLS=$(KILLS) of either side: equal, and at most 3 % in vain"
+	@echo "make soak-share    MB=$(MB) between processes, KILLS=$(KILLS) of either side: equal, and at most 3 % in vain; and a board whose power is cut at each write of a file"
 	@echo "make mutants       N=$(N) small faults in the code, drawn by SEED=n: which of them no test sees"
 	@echo "make sizes         write docs/sizes.md"
 	@echo "make memory        measure docs/memory.md and every board as installed on the 32-bit port"
@@ -164,6 +164,7 @@ soak-fleet: $(VENV)/.installed
 	@nice $(BIN)/python scripts/soak_fleet.py
 
 soak-share: $(VENV)/.installed
+	@DSOFTBUS_WHOLE=1 nice $(BIN)/python -m pytest -q tests/micropython/test_portable_on_unix.py -k shared_files
 	@nice $(BIN)/python scripts/soak_share.py $(MB) $(KILLS) $(or $(SEED),1)
 
 mutants: $(VENV)/.installed

@@ -171,9 +171,12 @@ class Campaign:
 
 def test_a_cut_leaves_the_old_file_or_the_new_one():
     for system in SYSTEMS:
+        cuts = 0
         for others in system.others:
             for before in (b"", Random(2)(1500)):
-                assert Campaign(system, before, Random(3)(5000), others).run() > 20
+                cuts += Campaign(system, before, Random(3)(5000), others).run()
+        assert cuts > 100
+        print(system.__name__, cuts, "cuts")
 
 
 def test_a_cut_in_the_copy_on_fat_is_copied_again():
