@@ -63,7 +63,7 @@ class PartFile(share_files.Part):
         self.size = offset
 
     def write(self, view: Any) -> None:
-        at = 0
+        at = self._file.write(view)
         while at < len(view):  # a full medium may take a part of it, and none of the rest
             at += self._file.write(view[at:])
         self.size += at
