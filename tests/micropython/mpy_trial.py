@@ -48,7 +48,7 @@ class Machine:
 
 
 class Bus:
-    """What a trial asks of a bus."""
+    """A bus, as far as a trial asks it."""
 
     closed = False
 
