@@ -14,12 +14,12 @@ from pathlib import Path
 from dsoftbus.identity import device_id
 from dsoftbus.trust.acl import grant
 from dsoftbus.trust.store import Entry
-from dsoftbus_host import BareBus, Bus
+from dsoftbus_host import BareBus, Bus, key_file
 from dsoftbus_host.discovery.interfaces import LOOPBACK
 from dsoftbus_host.storage.trust_file import StoreFile
 from update_board import Board, Flash
 
-START_S = 0.05
+START_S = 0.3
 GOOD = b"async def main(bus):\n    pass\n"
 _PROGRAM = """
 async def main(bus):
@@ -42,11 +42,12 @@ class SimulatedBoard:
 
     def __init__(self, folder: Path, number: int, host: bytes, discovery_port: int) -> None:
         self.name = f"board{number:02}"
-        self.key = bytes([number + 1, 7]) * 16
-        self.public = BareBus(self.key).public
+        self.key = folder / f"{self.name}.key"  # beside it are its starts, for announcements
+        self.public = BareBus(key_file.load_or_make(self.key)).public
         self.flash = Flash()
         self.place = _Place(self.flash, self)
         self.starts = 0
+        self.port = 0  # the same at all starts, as a board's
         self._host = host
         self._trust = folder / f"{self.name}.trust"
         self._port = discovery_port
@@ -96,13 +97,14 @@ class SimulatedBoard:
             key=self.key,
             trust=self._trust,
             host="127.0.0.1",
-            port=0,
+            port=self.port,
             interfaces=[LOOPBACK],
             discovery_port=self._port,
             serial=(),
         )
         bus.updates(self.place)
         await bus.__aenter__()
+        self.port = bus.port
         try:
             await names["main"](bus)
         except SystemExit:
@@ -110,11 +112,6 @@ class SimulatedBoard:
         if self.place.on_trial:
             after_s = 0 if bus.closed else self.place.trial_s
             asyncio.get_running_loop().call_later(after_s, self._end_trial, self.starts)
-
-    @property
-    def port(self) -> int:
-        """The port that it listens on."""
-        return self._bus.port
 
     def _end_trial(self, start: int) -> None:
         if self.starts == start and self.place.on_trial:

@@ -100,6 +100,8 @@ class UpdatedPeer:
 
     async def close(self) -> None:
         self.closed = True
+        if self.connection is not None:
+            await self.connection.close()
 
     # A board
 

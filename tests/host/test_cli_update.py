@@ -4,10 +4,10 @@ import asyncio
 import json
 import random
 import signal
-import sys
 
 import pytest
 
+from command import quick_command
 from commands import Conversation, environment, run
 from dsoftbus.trust.acl import grant
 from dsoftbus.trust.store import Entry
@@ -280,7 +280,7 @@ def test_on_a_terminal_a_table_moves_and_a_table_stays(host, columns):
     def shown(words: tuple) -> tuple:
         environ = environment(TERM="xterm-256color", XDG_CONFIG_HOME=str(host.folder / "config"))
         environ.pop("COLUMNS")
-        command = [sys.executable, "-m", "dsoftbus_host.cli.command", *map(str, words)]
+        command = [*quick_command(), *map(str, words)]
         with Terminal(command, host.folder, environ, columns) as screen:
             while screen.read():
                 pass

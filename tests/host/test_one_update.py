@@ -46,7 +46,7 @@ def updated(peer: UpdatedPeer, payload: Payload | None, **job) -> OneUpdate:
     async def main() -> OneUpdate:
         seen = []
         made = Job(None if payload is None else lambda _: payload, put, APP, **job)
-        update = OneUpdate("hall", peer, Time(), made, lambda one: seen.append(one.step))
+        update = OneUpdate("hall", lambda: peer, Time(), made, lambda one: seen.append(one.step))
         await update.run()
         update.seen = [step for step, _ in itertools.groupby(seen)]
         return update
@@ -162,7 +162,7 @@ def test_a_restart_that_nobody_asked_for_is_a_cut():
 
     async def main():
         job = Job(lambda _: new(), put, APP)
-        update = OneUpdate("hall", peer, Time(), job, lambda one: None)
+        update = OneUpdate("hall", lambda: peer, Time(), job, lambda one: None)
         task = asyncio.ensure_future(update.run())
         while update.step != steps.SENDING:
             await asyncio.sleep(0.001)
@@ -182,7 +182,9 @@ def test_an_updater_that_was_stopped_goes_on_when_it_comes_again(step, named):
     peer = with_version(new("1.0", **{"app.py": b"old"}))
 
     async def main():
-        first = OneUpdate("hall", peer, Time(), Job(lambda _: new(), put, APP), lambda one: None)
+        first = OneUpdate(
+            "hall", lambda: peer, Time(), Job(lambda _: new(), put, APP), lambda one: None
+        )
         task = asyncio.ensure_future(first.run())
         while first.step != step:
             await asyncio.sleep(0.001)
@@ -190,7 +192,9 @@ def test_an_updater_that_was_stopped_goes_on_when_it_comes_again(step, named):
         await asyncio.gather(task, return_exceptions=True)
         assert first.step == steps.STOPPED
         again = new("2.0" if named else "3.0", named)
-        second = OneUpdate("hall", peer, Time(), Job(lambda _: again, put, APP), lambda one: None)
+        second = OneUpdate(
+            "hall", lambda: peer, Time(), Job(lambda _: again, put, APP), lambda one: None
+        )
         await second.run()
         return second
 
@@ -203,7 +207,7 @@ def test_a_stopped_updater_leaves_a_peer_that_goes_back():
 
     async def main():
         job = Job(lambda _: new(), put, APP)
-        update = OneUpdate("hall", peer, Time(), job, lambda one: None)
+        update = OneUpdate("hall", lambda: peer, Time(), job, lambda one: None)
         task = asyncio.ensure_future(update.run())
         while update.step != steps.RESTARTING:
             await asyncio.sleep(0.001)
@@ -303,7 +307,7 @@ def test_a_peer_that_takes_no_more_of_a_file_is_given_up():
 
     async def main():
         job = Job(lambda _: new(), stuck, APP)
-        update = OneUpdate("hall", UpdatedPeer(), Time(), job, lambda one: None)
+        update = OneUpdate("hall", UpdatedPeer, Time(), job, lambda one: None)
         await update.run()
         return update
 
@@ -371,7 +375,8 @@ def test_so_many_run_at_a_time_and_in_their_order(count, at_a_time):
 def test_those_that_have_not_begun_stay_so_when_it_is_stopped():
     peers = [UpdatedPeer() for _ in range(3)]
     job = Job(lambda _: new(), put, APP)
-    updates = [OneUpdate("hall", peer, Time(), job, lambda one: None) for peer in peers]
+    dials = [lambda peer=peer: peer for peer in peers]
+    updates = [OneUpdate("hall", dial, Time(), job, lambda one: None) for dial in dials]
 
     async def main():
         task = asyncio.ensure_future(fleet.run(updates, 2))

@@ -37,7 +37,7 @@ def screens(monkeypatch):
 
 
 def one(watched: Watched, name: str, step: str, error=None, version: str = "2.0") -> OneUpdate:
-    update = OneUpdate(name, UpdatedPeer(), Time(), JOB, watched.on_change)
+    update = OneUpdate(name, UpdatedPeer, Time(), JOB, watched.on_change)
     watched.updates.append(update)
     update.before, update.version, update.size = "1.0", version, 2000
     if error is not None:

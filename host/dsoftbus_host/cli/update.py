@@ -137,7 +137,8 @@ async def _update(wish: Wish, files: Folder | None, place: Place, watched: Watch
             _say_plan(names, job.payload_for, files)
             return
         for name, (bus, peer) in zip(names, peers, strict=True):
-            watched.updates.append(OneUpdate(name, peer, bus.runtime, job, watched.on_change))
+            dial = functools.partial(bus.peer, peer.name)
+            watched.updates.append(OneUpdate(name, dial, bus.runtime, job, watched.on_change))
         async with watched.shown():
             await fleet.run(watched.updates, wish.at_a_time)
 

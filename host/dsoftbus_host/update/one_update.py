@@ -52,6 +52,7 @@ _BYTE_MS = 1  # of a file: a slower way is none
 _COMMITS = 3  # that may come to nothing without a word why
 _LOOK_MS = 2000
 _AGAIN_MS = 1000
+_START_MS = 2000  # no board is there sooner, and an attempt in vain may take ten seconds
 # Waiting changes nothing about these.
 _FINAL = (
     *(e.NOT_PAIRED, e.OUTSIDE_ACL, e.PEER_NOT_ALLOWED, e.TOKEN_REQUIRED, e.TRUST_REVOKED),
@@ -101,12 +102,17 @@ class Job(NamedTuple):
 
 
 class OneUpdate:
-    """One peer on its way. `step` says where it is, in the end one of ENDS; `error` why that is no
-    good end. `before` and `version` are the versions that it had and gets, "" while unknown;
-    `done` of `size` bytes have been sent."""
+    """One peer on its way; `dial()` gives the link to it. `step` says where it is, in the end one
+    of ENDS; `error` why that is no good end. `before` and `version` are the versions that it had
+    and gets, "" while unknown; `done` of `size` bytes have been sent."""
 
     def __init__(
-        self, name: str, link: Link, time: Time, job: Job, on_change: Callable[[OneUpdate], object]
+        self,
+        name: str,
+        dial: Callable[[], Link],
+        time: Time,
+        job: Job,
+        on_change: Callable[[OneUpdate], object],
     ) -> None:
         self.name = name
         self.step = WAITING
@@ -115,7 +121,8 @@ class OneUpdate:
         self.version = ""
         self.done = 0
         self.size = 0
-        self._link = link
+        self._dial = dial
+        self._link: Link | None = None  # while it is sought, or there
         self._time = time
         self._job = job
         self._on_change = on_change
@@ -145,7 +152,7 @@ class OneUpdate:
             raise
         except (BusError, OSError) as error:
             self.fail(error)
-        await self._link.close()
+        await self._part()
 
     def fail(self, error: BusError | OSError) -> None:
         """Ends it here, for this reason."""
@@ -161,7 +168,7 @@ class OneUpdate:
             await self._work(connection)
         except BusError as error:
             self._on_cut(connection, error)
-            await self._leave(connection)
+            await self._leave()
 
     def _on_cut(self, connection: Any, error: BusError) -> None:
         """Raises an error that another session would not mend, or that has come too often."""
@@ -187,13 +194,14 @@ class OneUpdate:
     async def _reached(self) -> Any:
         if self._committed is False:
             self._to(REACHING)
+        link = self._link = self._link or self._dial()
         while True:
             left = self._deadline - self._time.now()
             try:
-                return await self._link.connected(max(min(left, _LOOK_MS), 1))
+                return await link.connected(max(min(left, _LOOK_MS), 1))
             except BusError as error:
                 self._check_away(error, left)
-            self._link.hurry()
+            link.hurry()
 
     def _check_away(self, error: BusError, left: int) -> None:
         """Raises what ends the wait. After a restart another may have its address for a while, so
@@ -204,10 +212,15 @@ class OneUpdate:
         elif left <= 0 or error_code(error) in _FINAL:
             raise error
 
-    async def _leave(self, connection: Any) -> None:
-        """Ends a session that is of no more use; the next one comes after a moment."""
-        await connection.close()
-        await self._time.sleep(_AGAIN_MS)
+    async def _leave(self, after_ms: int = _AGAIN_MS) -> None:
+        """Ends a session that is of no more use; the next one is sought after a moment."""
+        await self._part()
+        await self._time.sleep(after_ms)
+
+    async def _part(self) -> None:
+        link, self._link = self._link, None
+        if link is not None:
+            await link.close()
 
     # Work in a session
 
@@ -218,7 +231,7 @@ class OneUpdate:
         elif self._runs(state):
             await self._endorse(connection, state)
         elif state.pending and (self._committed or state.pending == self.version):
-            await self._let_start(connection)
+            await self._let_start()
         elif self._committed or (self._committed is None and state.failed == self.version):
             raise UpdateError(TAKEN_BACK, state.why)
         elif self._payload is None:
@@ -267,12 +280,12 @@ class OneUpdate:
         self.version = state.version
         self._to(SAME if self._committed is False else UPDATED)
 
-    async def _let_start(self, connection: Any) -> None:
+    async def _let_start(self) -> None:
         """It is about to restart with what was committed."""
         self._begin_wait()
         if self._time.now() >= self._deadline:
             raise UpdateError(NO_RETURN, "it does not restart")
-        await self._leave(connection)
+        await self._leave()
 
     async def _send(self, connection: Any, payload: Payload) -> None:
         self._committed = False
@@ -310,7 +323,7 @@ class OneUpdate:
         await call(connection, how, {"track": self._job.track}, _COMMIT_MS)
         self._committed = True
         self._begin_wait()
-        await self._leave(connection)
+        await self._leave(_START_MS)
 
     def _wish(self, payload: Payload) -> dict[str, Any]:
         return {
