@@ -287,3 +287,20 @@ def test_a_log_begins_with_the_first_word_and_ends_with_its_bus():
         await other.close()
 
     run(test())
+
+
+def test_who_loses_the_right_reads_no_further():
+    async def test():
+        async with Logged("allow in logs", "allow in call/*") as logged:
+            logged.say("before")
+            watch = logged.client.read_logs("debug", True)
+            found = await gathered(watch, [], 1)
+            logged.entry.grants.pop(0)
+            logged.store.touch()
+            logged.turn()
+            logged.say("after")
+            error = await refused(status.ERROR, gathered(watch, found, 2))
+            assert error.number == 2 and said(found) == ["before"]
+            await logged.client.call("light")  # the rest goes on
+
+    run(test())

@@ -273,3 +273,15 @@ def test_the_heap_of_a_board_is_as_it_was(board, place):
             figures.append(used(remote))
             work(remote)
     assert min(figures[3:]) <= figures[1] + 4096, figures  # a session's names are 20,000
+
+
+def test_two_consoles_at_once(board, place):
+    """One of them prints without end, and is cut; the other goes on with its own names."""
+    with there(board, place) as one:
+        one.run("x = 'one'\n")
+        with there(board, place) as other:
+            other.run("x = 'other'\n")
+            with pytest.raises(LocalError, match="more output than"):
+                other.run("while True:\n    print(x)\n")
+            assert one.run("x") == "'one'\n" and other.run("x") == "'other'\n"
+        assert one.run("x") == "'one'\n"

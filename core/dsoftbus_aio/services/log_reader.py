@@ -12,7 +12,8 @@ if False:  # for types
 
 
 _MOST = 512  # bytes of records in one part of the answer
-BAD_REQUEST = 1  # the number of the error
+BAD_REQUEST = 1  # numbers of errors
+GONE = 2
 
 
 def answer(connection: "Connection", value: "Any") -> "Any":
@@ -20,7 +21,7 @@ def answer(connection: "Connection", value: "Any") -> "Any":
     records = connection.bus.begun["logs"]
     level, follow, start, after = _request({} if value is None else value)
     position = after + 1 if start == records.start else 1
-    return Reading(records, level, follow, min(position, records.ring.next))
+    return Reading(connection, level, follow, min(position, records.ring.next))
 
 
 def _request(value: "Any") -> "tuple[int, bool, int, int]":
@@ -40,8 +41,9 @@ def _request(value: "Any") -> "tuple[int, bool, int, int]":
 class Reading:
     """The records as the parts of a reply: first `[start, ms]`, then `[lost, record, ...]`."""
 
-    def __init__(self, records: "Records", level: int, follow: bool, position: int) -> None:
-        self._records = records
+    def __init__(self, connection: "Connection", level: int, follow: bool, position: int) -> None:
+        self._control = connection.session.mux.control
+        self._records: Records = connection.bus.begun["logs"]
         self._level = level
         self._follow = follow
         self._position = position
@@ -58,7 +60,13 @@ class Reading:
         while True:
             lost, found, self._position = records.ring.since(self._position, self._level, _MOST)
             if lost or found:
+                self._check()
                 return [lost] + found
             if not self._follow:
                 raise StopAsyncIteration
             await records.changed.change()
+
+    def _check(self) -> None:
+        """Raises CallError(GONE) where the reader has lost its right meanwhile."""
+        if self._control is None or not self._control.allows(False, "logs"):
+            raise CallError(GONE, "the right to read is gone")
