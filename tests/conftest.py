@@ -70,6 +70,10 @@ LONG = (
     "test_wheel.py",
     "test_memory_on_wasm.py",
     "test_heap.py",
+    "test_console_keys.py",
+    "test_interrupted.py",
+    "test_fit.py",
+    "test_romfs.py",
 )
 
 
