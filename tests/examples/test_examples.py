@@ -212,7 +212,8 @@ def test_a_light_and_a_button(host, tmp_path):
 
 
 def test_over_the_air(host, tmp_path):
-    """On a board in a process, which starts again, by the version that the folder says."""
+    """On a board in a process, which starts again, by the version that the folder says: it has
+    over_the_air/clock_face/app.py and over_the_air/clock_face/face.py."""
     laptop, discovery = host("laptop"), random.randrange(20000, 30000)
     laptop.stays_on_loopback(discovery)
     public, folder = bytes.fromhex(laptop.key), tmp_path / "clock_face"
