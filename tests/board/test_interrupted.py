@@ -34,6 +34,7 @@ class Disk:
 
     architecture = ""
     room = None
+    group = remote.Remote.group
 
     def __init__(self, steps: int = 10**9) -> None:
         self.left = steps
