@@ -509,9 +509,12 @@ class BaseBus:
         return publishing
 
     def handler(self, name: str) -> "Handler | None":
-        """Returns the handler of streams of this name, or None."""
+        """Returns the handler of streams of this name, or None. No pattern of the program's has the
+        bus's own."""
         if name in self.handlers:
             return self.handlers[name]
+        if name.startswith(OWN_PREFIX):
+            return None
         for pattern, handler in self.handlers.items():
             if pattern.endswith("*") and name.startswith(pattern[:-1]):
                 return handler

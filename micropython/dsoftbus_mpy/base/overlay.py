@@ -10,9 +10,9 @@ import sys
 # sake. From sources nothing leaves: who has room for those needs no more.
 _LINKED = "dsoftbus_"
 _FOR_A_WHILE = (
-    "handshake arrivals openings paths x25519 keyfile doubts window store_text text lookalikes"
+    " handshake arrivals openings paths x25519 keyfile doubts window store_text text lookalikes"
     " start_order sources cookies console_keys updates log_reader"
-    " console_run restart"
+    " console_run restart "
 )
 _RARE = "_rare"
 _held = [0]  # modules when this was looked at last: nothing has come since while they are as many
@@ -33,9 +33,13 @@ def unload(node) -> None:
 
 def forget() -> None:
     """Does so where there are no sessions yet."""
-    for name in _FOR_A_WHILE.split():
-        sys.modules.pop(_LINKED + name, None)
     for name in list(sys.modules):
-        if name.endswith(_RARE) and name.startswith(_LINKED):
+        if name.startswith(_LINKED) and _is_for_a_while(name[len(_LINKED) :]):
             del sys.modules[name]
     _held[0] = len(sys.modules)
+
+
+def _is_for_a_while(name: str) -> bool:
+    """Returns whether the slice `name` is such code. Nothing is split: a list of names would lie
+    in the heap until the next collection."""
+    return name.endswith(_RARE) or " " + name + " " in _FOR_A_WHILE

@@ -25,10 +25,11 @@ RARE = {
             "listen connect connections peer reach close line _close_links _listen connect_over"
             " _check open_port open_udp open_serial presence topic withdraw subscribe"
             " begin_publishing step_clock call on_stream offers updates update_place log logs"
-            " log_source console traceback"
+            " log_source console traceback share accept"
         ),
         "dsoftbus_aio.connection.Connection": (
-            "parts watch_offers time read_logs _on_service _on_topics established ping"
+            "parts watch_offers time send fetch files read_logs _on_service _on_topics"
+            " established ping"
         ),
     },
     "publisher": {
