@@ -63,7 +63,6 @@ def machine_code(board: Board) -> int:
 
 def campaign(folder: Path, board: Board, heap_kib: int, starts: int) -> list[Start]:
     """So many starts, by turns first ones and later ones."""
-    _own_port(folder)
     done, code = [], machine_code(board)
     for seed in range(starts):
         if seed % 2 == 0:
@@ -86,6 +85,7 @@ def _own_port(folder: Path) -> None:
 
 def start(folder: Path, heap_kib: int, seed: int, code: int, largest: int = 0) -> Start:
     """One start with a heap of so many KiB of 32-bit words; see `in_pieces.py`."""
+    _own_port(folder)
     outer, console = pty.openpty()
     tty.setraw(console)
     heap = int(heap_kib * KIB * fit.WIDE)

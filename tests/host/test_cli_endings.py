@@ -58,11 +58,15 @@ PLAIN = (sys.executable, "-W", "error", "-m", "dsoftbus_host.cli.command")
 def test_a_signal_ends_a_node_and_its_peers_hear_of_it(tmp_path, key, number):
     with Serving(tmp_path / "served", "--anyone") as serving:
         fetching = Fetching(serving, tmp_path, key)
+        pinging = start("ping", "--count", 1000, "--interval", 0.2, serving.address, *key)
+        while not pinging.stdout.readline().startswith("1: "):
+            assert pinging.poll() is None
         serving.process.send_signal(number)
         _, complaints = serving.process.communicate(timeout=TIMEOUT_S)
         assert (serving.process.returncode, complaints) == (STATUS[number], "")
-        status, said = fetching.end()
-    assert status == 1
+        status, _ = fetching.end()  # it may have more to read than the last words wait for
+        _, said = pinging.communicate(timeout=TIMEOUT_S)
+    assert status == pinging.returncode == 1
     assert "session.end.peer" in said
     assert not (tmp_path / "big").exists()
 
