@@ -509,8 +509,8 @@ class BaseBus:
         return publishing
 
     def handler(self, name: str) -> "Handler | None":
-        """Returns the handler of streams of this name, or None. No pattern of the program's has the
-        bus's own."""
+        """Returns the handler of streams of this name, or None. No pattern of a program's matches
+        streams of the bus's own."""
         if name in self.handlers:
             return self.handlers[name]
         if name.startswith(OWN_PREFIX):
