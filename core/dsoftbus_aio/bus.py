@@ -511,10 +511,8 @@ class BaseBus:
     def handler(self, name: str) -> "Handler | None":
         """Returns the handler of streams of this name, or None. No pattern of a program's matches
         streams of the bus's own."""
-        if name in self.handlers:
-            return self.handlers[name]
-        if name.startswith(OWN_PREFIX):
-            return None
+        if name in self.handlers or name.startswith(OWN_PREFIX):
+            return self.handlers.get(name)
         for pattern, handler in self.handlers.items():
             if pattern.endswith("*") and name.startswith(pattern[:-1]):
                 return handler
