@@ -518,21 +518,13 @@ class BaseBus:
                 return handler
         return None
 
-    def serve(
-        self,
-        handler: "Handler",
-        connection: Connection,
-        stream: "BusStream",
-    ) -> None:
+    def serve(self, handler: "Handler", connection: Connection, stream: "BusStream") -> None:
         """Runs `handler` on `stream`, as a task."""
         self.spawn(self._serve(handler, connection, stream))
         connection.serving += 1
 
     async def _serve(
-        self,
-        handler: "Handler",
-        connection: Connection,
-        stream: "BusStream",
+        self, handler: "Handler", connection: Connection, stream: "BusStream"
     ) -> None:
         """A handler's fault ends its stream, of which the peer is told, and nothing else."""
         try:
