@@ -272,7 +272,8 @@ def test_the_heap_of_a_board_is_as_it_was(board, place):
         with there(board, place) as remote:
             figures.append(used(remote))
             work(remote)
-    assert min(figures[3:]) <= figures[1] + 4096, figures  # a session's names are 20,000
+    # Code comes for a while and goes, 45 KB of it; a session's names would be 20 KB.
+    assert min(figures[3:]) <= max(figures[:3]) + 4096, figures
 
 
 def test_two_consoles_at_once(board, place):
