@@ -172,3 +172,9 @@ def test_what_is_to_be_sent_has_names_that_fit(tmp_path, key):
     ):
         done = CliRunner().invoke(main, ["send", *map(str, (*words, *key))])
         assert done.exit_code in (1, 2) and said in done.stderr
+
+
+@pytest.mark.parametrize("command", ["send", "fetch"])
+def test_the_peer_is_asked_for_where_one_word_is_given(tmp_path, command):
+    done = CliRunner().invoke(main, [command, str(make_file(tmp_path / "a", 1))])
+    assert done.exit_code == 2 and "which PEER?" in done.stderr

@@ -88,7 +88,6 @@ class Item(NamedTuple):
 @click.argument(
     "paths",
     nargs=-1,
-    required=True,
     metavar="FILE...",
     type=click.Path(exists=True, allow_dash=True),
     shell_complete=complete.files_and_peer,
@@ -114,6 +113,7 @@ def send(
     peer has already stays as it is there, and is said. When the session ends, the command waits
     for the peer for a minute and goes on where it stopped; so does the same command, given again.
     """
+    _check_given(paths, f"send {peer} to which PEER? It is the last word: FILE... PEER")
     items = _items(paths, name)
     failures = Failures(called(peer))
     ready = [item for item in items if _is_ready(item, failures)]
@@ -130,9 +130,7 @@ def send(
 
 
 @click.command("fetch")
-@click.argument(
-    "names", nargs=-1, required=True, metavar="NAME...", shell_complete=complete.peer_at_last
-)
+@click.argument("names", nargs=-1, metavar="NAME...", shell_complete=complete.peer_at_last)
 @click.argument("peer")
 @click.option(
     "--dir",
@@ -161,6 +159,7 @@ def fetch(
     def errand(item: Item, progress: Callable[[int, int], None]) -> Errand:
         return Fetching(LocalFiles(), item.name, folder, replace, progress)
 
+    _check_given(names, f"fetch {peer} from which PEER? It is the last word: NAME... PEER")
     items = [Item(name, None) for name in names]
     failures = Failures(called(peer))
     going = _Going("fetched", errand, failures)
@@ -190,6 +189,12 @@ def ls(peer: str, pattern: str, as_json: bool, place: Place) -> None:
     else:
         what = f"no file that `{pattern}` matches" if pattern else "no file"
         console.print(f"{called(peer) or 'the peer'} shares {what} with this node")
+
+
+def _check_given(words: tuple[str, ...], question: str) -> None:
+    """Raises UsageError where one word was given for the files and the peer."""
+    if not words:
+        raise click.UsageError(question)
 
 
 async def _listed(peer: str, pattern: str, place: Place) -> list[Shared]:
