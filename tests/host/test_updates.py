@@ -144,6 +144,26 @@ def test_an_update_its_trial_its_confirmation_and_the_way_back():
     run(test())
 
 
+def test_no_way_back_leads_to_a_version_that_came_to_nothing():
+    async def test():
+        async with Updated() as board:
+            await board.update("1.0", APP)
+            await board.started()
+            await board.ask("confirm", {"version": "1.0"})
+            await board.update("1.1", NEXT)
+            await board.started()
+            await board.started()  # nobody confirmed it
+            state = await board.ask("state")
+            assert (state["version"], state["failed"], state["other"]) == ("1.0", "1.1", "root")
+            await board.ask("rollback", {"track": "app"})
+            await until(lambda: board.place.resets == 3)
+            await board.started()
+            state = await board.ask("state")
+            assert (state["slot"], state["trial"]) == ("", True)
+
+    run(test())
+
+
 def test_a_cut_update_goes_on_where_it_was_and_so_does_another_version():
     async def test():
         async with Updated() as board:

@@ -141,8 +141,14 @@ class Updater:
         """The version that `rollback` leads to. (Whether it is whole `rollback` finds out.)"""
         if self._on_trial(track, entry):
             return _version(self.place, track, entry.active)
-        version = _version(self.place, track, idle(slot))
-        return version or ("" if slot == ROOT else "root")
+        before = self._before(track, entry)
+        return _version(self.place, track, before) or ("" if slot == ROOT else "root")
+
+    def _before(self, track: str, entry: Entry) -> str:
+        """The slot that ran before; the root where the other slot has no whole version, or one
+        whose trial came to nothing."""
+        slot = idle(entry.active)
+        return ROOT if entry.why or not _version(self.place, track, slot) else slot
 
     def _on_trial(self, track: str, entry: Entry) -> bool:
         slot: str = self.place.running(track)
@@ -329,13 +335,10 @@ class Updater:
             self.place.records.write(counter + 1, after)
             return
         self._check_trials(state, track)
-        slot = idle(entry.active)
-        path = folder(track, slot)
-        if not _version(self.place, track, slot):
-            slot = ROOT
-        else:
+        slot = self._before(track, entry)
+        if slot != ROOT:
             try:
-                for _ in verify(self.place, path):
+                for _ in verify(self.place, folder(track, slot)):
                     yield
             except PeerError:
                 slot = ROOT
