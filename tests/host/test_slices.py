@@ -13,7 +13,7 @@ from dsoftbus.errors import PeerError, Unsupported
 from dsoftbus.session.datagram_session import DatagramSession
 from dsoftbus.session.stream_session import StreamSession
 from dsoftbus_host.board.make import compiler, constants, public_names, rare, short_names, slices
-from dsoftbus_host.board.make.rare_methods import RARE
+from dsoftbus_host.board.make.rare_methods import RARE, SELDOM
 from dsoftbus_mpy.base.overlay import _FOR_A_WHILE
 from dsoftbus_mpy.device.board_node import _STARTED
 from portable import ROOT, micropython
@@ -86,12 +86,11 @@ def test_every_global_of_a_linked_slice_is_defined_in_it(name):
 
 @pytest.mark.parametrize("name", RARE)
 def test_rare_methods_have_left_their_classes_and_know_their_globals(name):
-    apart = compiler.rare_source(name)
-    top = symtable.symtable(apart, name, "exec")
-    bound = {s.get_name() for s in top.get_symbols() if s.is_assigned() or s.is_imported()}
-    assert unbound(top) <= bound | set(dir(builtins)) | {"__name__"}
-    methods = {getattr(node, "name", "") for node in class_in(apart, "Rare").body}
-    begins = {getattr(node, "name", "") for node in class_in(apart, "Begin").body}
+    apart = compiler.rare_sources(name)
+    bound = {each for text in apart for each in globals_known(text, name)}
+    methods = [method for text in apart for method in names_in(text, "Rare")]
+    begins = [begin for text in apart for begin in names_in(text, "Begin")]
+    assert len(methods) == len(set(methods))
     linked = ast.parse(compiler.linked_source(name))
     for path, names in RARE[name].items():
         module, _, known_as = path.rpartition(".")
@@ -100,11 +99,29 @@ def test_rare_methods_have_left_their_classes_and_know_their_globals(name):
             assert gone <= bound and not gone & {getattr(n, "name", "") for n in linked.body}
             continue
         short = short_names.globals_of(module)[known_as]
-        left = class_in(compiler.linked_source(name), short)
         gone = {short_names.attribute(method) for method in names.split()}
         assert "__init__" not in gone or short in begins
-        assert gone - {"__init__"} <= methods
-        assert not gone & {getattr(n, "name", "") for n in left.body}
+        assert gone - {"__init__"} <= set(methods)
+        assert not gone & set(names_in(compiler.linked_source(name), short))
+
+
+def globals_known(text, name) -> set:
+    """The globals of a module, which are all that its functions ask for."""
+    top = symtable.symtable(text, name, "exec")
+    bound = {s.get_name() for s in top.get_symbols() if s.is_assigned() or s.is_imported()}
+    assert unbound(top) <= bound | set(dir(builtins)) | {"__name__"}
+    return bound
+
+
+def names_in(text, name) -> list:
+    return [node.name for node in class_in(text, name).body if hasattr(node, "name")]
+
+
+@pytest.mark.parametrize("name", SELDOM)
+def test_methods_that_no_start_calls_are_by_themselves(name):
+    seldom = {short_names.attribute(method) for method in SELDOM[name].split()}
+    often, rest = compiler.rare_sources(name)
+    assert seldom == set(names_in(rest, "Rare")) and not seldom & set(names_in(often, "Rare"))
 
 
 # What `base.overlay` and `device.board_node` let go of; `program` runs where there is memory.
@@ -123,10 +140,11 @@ def test_what_stays_keeps_nothing_that_is_rare(name):
 def test_a_rare_beginning_leaves_no_function_behind(name):
     """An object that kept one would keep all of that module in the heap."""
     inner = (ast.Lambda, ast.FunctionDef, ast.AsyncFunctionDef)
-    for node in class_in(compiler.rare_source(name), "Begin").body:
-        assert not [
-            part for part in ast.walk(node) if part is not node and isinstance(part, inner)
-        ]
+    for text in compiler.rare_sources(name):
+        for node in class_in(text, "Begin").body:
+            assert not [
+                part for part in ast.walk(node) if part is not node and isinstance(part, inner)
+            ]
 
 
 def test_a_rare_method_that_an_heir_asks_for_is_refused(monkeypatch):

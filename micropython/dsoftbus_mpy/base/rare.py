@@ -9,7 +9,7 @@ def rare(module: str) -> tuple:
     """
 
     def method(owner, name: str):
-        found = getattr(__import__(module).Rare, name)
+        found = __import__(module).find(name)
         return lambda *args, **named: found(owner, *args, **named)
 
     def begin(owner, *args, **named) -> None:

@@ -66,8 +66,8 @@ def _made(name: str, architecture: str) -> Iterator[tuple[str, bytes]]:
     text = linked_source(name)
     if text:
         yield f"{unit(name)}.mpy", compiled(text, unit(name), architecture, "-O3")
-    if name in RARE:
-        yield f"{unit(name)}_rare.mpy", compiled(rare_source(name), unit(name), "", "-O3")
+    for end, text in zip(rare.ENDS, rare_sources(name), strict=False):
+        yield f"{unit(name)}{end}.mpy", compiled(text, unit(name), "", "-O3")
     for module in slices.modules_of(name):
         for path, text in _by_name(module):
             yield _mpy(path), compiled(text, path, "", "-O3")
@@ -93,7 +93,7 @@ def home(module: str, name: str = "") -> str:
     if module in LOOSE:
         return module
     if rare.is_rare(module, name):
-        return home(module) + "_rare"
+        return home(module) + rare.ENDS[0]
     return next(unit(name) for name in slices.SLICES if module in slices.modules_of(name))
 
 
@@ -103,21 +103,20 @@ def linked_source(name: str) -> str:
     return _parts(name)[0]
 
 
-def rare_source(name: str) -> str:
-    """The source of what slice `name` has by `RARE`."""
-    return _parts(name)[1]
+def rare_sources(name: str) -> tuple[str, ...]:
+    """The sources of what slice `name` has by `RARE`, in the order of `rare.ENDS`."""
+    return _parts(name)[1:]
 
 
 @functools.cache
-def _parts(name: str) -> tuple[str, str]:
+def _parts(name: str) -> tuple[str, ...]:
     modules = [module for module in slices.modules_of(name) if module not in LOOSE]
     if not modules:
-        return "", ""
+        return ("",)
     text = linked(modules, home)
     if name not in RARE:
-        return _most_used_first(text), ""
-    stays, goes = rare.parted(text, name, unit(name), home(rare.LOADER))
-    return _most_used_first(stays), _most_used_first(goes)
+        return (_most_used_first(text),)
+    return tuple(map(_most_used_first, rare.parted(text, name, unit(name), home(rare.LOADER))))
 
 
 def _most_used_first(text: str) -> str:

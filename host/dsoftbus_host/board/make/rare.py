@@ -2,9 +2,10 @@
 a module that a call loads.
 
 The class asks for them by `__getattr__` (`dsoftbus_mpy.base.rare`), and the module
-leaves the heap again with what else is needed for a while. Sources have no part in this: a method
-stands in its class, and `rare_methods` names it. `__init__` is looked for in the class alone: one
-that is rare is called by what stands in its place.
+leaves the heap again with what else is needed for a while. The names in it do not: those of methods
+that no start calls are in a second module, where the first one looks for what it has not. Sources
+have no part in this: a method stands in its class, and `rare_methods` names it. `__init__` is
+looked for in the class alone: one that is rare is called by what stands in its place.
 """
 
 from __future__ import annotations
@@ -16,13 +17,16 @@ from collections import defaultdict
 
 from dsoftbus_host.board.make import short_names
 from dsoftbus_host.board.make.constants import tree_of
-from dsoftbus_host.board.make.rare_methods import RARE
+from dsoftbus_host.board.make.rare_methods import RARE, SELDOM
 from dsoftbus_host.board.make.slices import every_module, modules_of
 from dsoftbus_host.board.make.tree import walk
 
 LOADER = "dsoftbus_mpy.base.rare"
 _ASK = "_rare, _begin = __import__({home!r}).{rare}({module!r})"
+_FIND = "def find(name): return getattr(Rare, name)"
+_FIND_FURTHER = "def find(name): return getattr(Rare, name, None) or __import__({further!r}).find(name)"
 _INIT = "__init__"
+ENDS = ("_rare", "_seldom_rare")  # of the modules' names, after their slice's
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -39,9 +43,9 @@ def _functions() -> dict[str, list[str]]:
     return {path: names.split() for path, names in each if path in modules}
 
 
-def parted(text: str, name: str, unit: str, home: str) -> tuple[str, str]:
-    """The source of the linked slice `name` in two: what stays in `unit`, and what its rare
-    methods and functions are, with all that only those need, as module `unit` + "_rare".
+def parted(text: str, name: str, unit: str, home: str) -> tuple[str, ...]:
+    """The source of the linked slice `name` in parts: what stays in `unit`, and what its rare
+    methods and functions are, with all that only those need, as modules `unit` + `ENDS`.
 
     `home` is the unit of `base.rare`. Raises ValueError for two rare methods of one name.
     """
@@ -61,20 +65,62 @@ def parted(text: str, name: str, unit: str, home: str) -> tuple[str, str]:
             node.name = owner.name if node.name == _INIT else node.name
     _check_names(methods, name)
     tree.body = [node for node in tree.body if node not in functions]
+    apart = _apart(tree, name, unit, functions, methods, begins)
+    _ask(tree, home, unit + ENDS[0])
+    return tuple(map(_source, (tree, *_in_two(apart, name, unit))))
+
+
+def _in_two(rare: ast.Module, name: str, unit: str) -> list[ast.Module]:
+    """`rare` without the methods that no start calls, and a module of those, where there are any.
+    Each finds methods by name: the first has the second's, too."""
+    if name not in SELDOM:
+        rare.body += ast.parse(_FIND).body
+        return [rare]
+    seldom = _apart(rare, name, unit + ENDS[0], [], _seldom(rare, name), [])
+    rare.body += ast.parse(_FIND_FURTHER.format(further=unit + ENDS[1])).body
+    seldom.body += ast.parse(_FIND).body
+    return [rare, seldom]
+
+
+def _source(tree: ast.Module) -> str:
+    return ast.unparse(ast.fix_missing_locations(tree)) + "\n"
+
+
+def _apart(
+    tree: ast.Module,
+    name: str,
+    unit: str,
+    functions: list[ast.stmt],
+    methods: list[ast.stmt],
+    begins: list[ast.stmt],
+) -> ast.Module:
+    """A module of these, which have left `tree`, a part of slice `name` that is called `unit`; and
+    of all there that only those need, which leaves it, too."""
     helpers = _helpers(tree, [*methods, *begins, *functions], name)
     tree.body = [node for node in tree.body if node not in helpers]
-    functions += helpers
-    moved = [*functions, *methods, *begins]
+    moved = [*functions, *helpers, *methods, *begins]
     imports = _imports(tree, moved)
+    used = [ast.alias(each) for each in sorted(_used(moved) & _bound(tree))]
+    heads = [ast.ImportFrom(unit, used, 0)] if used else []
+    spaces = [_space("Rare", methods), _space("Begin", begins)]
+    return ast.Module([*heads, *imports, *functions, *helpers, *spaces], [])
+
+
+def _seldom(rare: ast.Module, name: str) -> list[ast.stmt]:
+    """Takes the methods that no start calls out of the module of rare ones."""
+    names = [short_names.attribute(method) for method in SELDOM[name].split()]
+    space = _class(rare, "Rare")
+    found = [node for node in space.body if getattr(node, "name", "") in names]
+    space.body = [node for node in space.body if node not in found]
+    return found
+
+
+def _ask(tree: ast.Module, home: str, module: str) -> None:
+    """Lets the classes of `tree` ask `module` for what has left them."""
     rare = short_names.globals_of(LOADER)["rare"]
-    ask = ast.parse(_ASK.format(home=home, rare=rare, module=f"{unit}_rare")).body
+    ask = ast.parse(_ASK.format(home=home, rare=rare, module=module)).body
     first = next(i for i, node in enumerate(tree.body) if isinstance(node, ast.ClassDef))
     tree.body[first:first] = ask
-    used = _used(moved) & _bound(tree)
-    heads = f"from {unit} import {', '.join(sorted(used))}\n" if used else ""
-    spaces = [_space("Rare", methods), _space("Begin", begins)]
-    rest = ast.fix_missing_locations(ast.Module([*imports, *functions, *spaces], []))
-    return ast.unparse(ast.fix_missing_locations(tree)) + "\n", heads + ast.unparse(rest) + "\n"
 
 
 def _space(name: str, methods: list[ast.stmt]) -> ast.ClassDef:

@@ -82,3 +82,13 @@ RARE = {
         "dsoftbus_mpy.noise_source.drbg.Drbg": "__init__",
     },
 }
+
+# Of these, by slice, those that neither a start nor a peer's session calls: only a call of one
+# loads them, and no name that only they need is in the table of names before.
+SELDOM = {
+    "asyncio": (
+        "connect peer reach connect_over established presence topic withdraw subscribe step_clock"
+        " offers updates update_place log logs log_source console traceback share accept parts"
+        " watch_offers time send fetch files read_logs ping"
+    ),
+}
