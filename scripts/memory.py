@@ -157,9 +157,11 @@ machine code lies in RAM, also when it comes from an image in flash, so a board 
 instead of `portable` needs about their `.mpy` bytes more.
 
 A rare method (`board/make/rare_methods.py`) costs its first call a load of the module: that of
-`trust` 10080 bytes of heap and 944,000 instructions of x86-64 on the unix port, that of `asyncio`
-3792 and 671,000, that of `core` 3088 and 488,000. By a Pico's 70 us for what were 5,700 of them,
-that is **an estimate of 12, 8 and 6 ms**, beside what its flash takes to read 2 to 5 KB. `unload`
+`trust` 8768 bytes of heap and 1,089,000 instructions of x86-64 on the unix port (64-bit), that of
+`asyncio` 3360 and 499,000, that of `core` 3840 and 538,000. A method that no start calls (`SELDOM`
+there) loads a second module after it: with both `trust` takes 17088 and 1,611,000, `asyncio` 11520
+and 1,287,000. By a Pico's 70 us for what were 5,700 of them, that is **an estimate of 13, 6 and
+7 ms, and of 20 and 16 ms with both**, beside what its flash takes to read 2 to 6 KB. `unload`
 gives the heap back in the next turn in which no handshake is under way.
 
 ## Holders

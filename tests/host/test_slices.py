@@ -124,6 +124,48 @@ def test_methods_that_no_start_calls_are_by_themselves(name):
     assert seldom == set(names_in(rest, "Rare")) and not seldom & set(names_in(often, "Rare"))
 
 
+ASKED = """
+import sys
+sys.path[:] = [{folder!r}, ".frozen"]
+from {unit} import {owner}
+class Owner({owner}):
+    def __init__(self): pass
+for name in {names}:
+    found = hasattr(Owner(), name)
+    print(name, found, sorted(name for name in sys.modules if name.endswith("_rare")))
+"""
+ONE, BOTH = ["dsoftbus_asyncio_rare"], ["dsoftbus_asyncio_rare", "dsoftbus_asyncio_seldom_rare"]
+
+
+@pytest.mark.parametrize(
+    "slice_of, module, owner, names, said",
+    [
+        (
+            *("asyncio", "dsoftbus_mpy.bare_bus", "BareBus", ("listen", "logs", "nothing")),
+            f"listen True {ONE}\nlogs True {BOTH}\nnothing False {BOTH}\n",
+        ),
+        (
+            *("core", "dsoftbus.session.session", "Session", ("ping", "nothing")),
+            "ping True ['dsoftbus_core_rare']\nnothing False ['dsoftbus_core_rare']\n",
+        ),
+    ],
+)
+def test_a_call_loads_what_has_the_method_and_nothing_has_what_is_not_there(
+    slice_of, module, owner, names, said, tmp_path
+):
+    for path, data in compiler.files((slice_of,), ""):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_bytes(data)
+    program = ASKED.format(
+        folder=str(tmp_path),
+        unit=compiler.unit(slice_of),
+        owner=short_names.globals_of(module)[owner],
+        names=names,
+    )
+    run = subprocess.run((*micropython(), "-c", program), capture_output=True, text=True)
+    assert run.stdout == said, run.stderr
+
+
 # What `base.overlay` and `device.board_node` let go of; `program` runs where there is memory.
 GOES = {*_FOR_A_WHILE.split(), *(unit.removeprefix("dsoftbus_") for unit in _STARTED), "program"}
 

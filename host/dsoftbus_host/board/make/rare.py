@@ -1,11 +1,11 @@
 """Methods and functions that a board's node hardly ever calls: out of their class and slice, into
 a module that a call loads.
 
-The class asks for them by `__getattr__` (`dsoftbus_mpy.base.rare`), and the module
-leaves the heap again with what else is needed for a while. The names in it do not: those of methods
-that no start calls are in a second module, where the first one looks for what it has not. Sources
-have no part in this: a method stands in its class, and `rare_methods` names it. `__init__` is
-looked for in the class alone: one that is rare is called by what stands in its place.
+The class asks for them by `__getattr__` (`dsoftbus_mpy.base.rare`), and the module leaves the heap
+again with what else is needed for a while. Its names do not: so methods that no start calls are in
+a second module, which the first one asks for what it has not. Sources have no part in this: a
+method stands in its class, and `rare_methods` names it. `__init__` is looked for in the class
+alone: one that is rare is called by what stands in its place.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ from dsoftbus_host.board.make.tree import walk
 LOADER = "dsoftbus_mpy.base.rare"
 _ASK = "_rare, _begin = __import__({home!r}).{rare}({module!r})"
 _FIND = "def find(name): return getattr(Rare, name)"
-_FIND_FURTHER = "def find(name): return getattr(Rare, name, None) or __import__({further!r}).find(name)"
+_FIND_FURTHER = (
+    "def find(name): return getattr(Rare, name, None) or __import__({further!r}).find(name)"
+)
 _INIT = "__init__"
 ENDS = ("_rare", "_seldom_rare")  # of the modules' names, after their slice's
 Function = ast.FunctionDef | ast.AsyncFunctionDef

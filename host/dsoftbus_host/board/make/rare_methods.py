@@ -91,4 +91,9 @@ SELDOM = {
         " offers updates update_place log logs log_source console traceback share accept parts"
         " watch_offers time send fetch files read_logs ping"
     ),
+    "trust": (
+        "remove add_rule remove_rule adopt named find open close begin withdraw settle _on_opened"
+        " await_token on_keys talk pair confirm cancel unpair recheck rotate trust _warn_of_name"
+        " _control _end_sessions _recheck_stream stop"
+    ),
 }
