@@ -3,7 +3,8 @@
     python scripts/memory_updates.py [BOARD ...]
 
 The boards, their port and what is taken off are those of `memory_boards`. Prints for each board
-the bytes with a session, after the call `state`, and the most while a version comes.
+the bytes with a session, after the call `state`, and the most while a version comes and is
+read back.
 """
 
 from __future__ import annotations
@@ -137,6 +138,7 @@ class Updated(Run):
         held = self.ask("begin", begin) + self.put(MANIFEST, text)
         for name, data in FILES.items():
             held += self.put(name, data)
+        held += self.ask("commit")
         return {"session": session, "state": stated, "update": max(held)}
 
 

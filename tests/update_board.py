@@ -11,11 +11,19 @@ import errno
 import hashlib
 import types
 from collections.abc import Callable, Iterator
+from typing import Any
 
-from dsoftbus.service import update_slots, update_state
+from dsoftbus.service import (
+    update_calls,
+    update_files,
+    update_room,
+    update_tracks,
+    update_versions,
+    updater,
+)
 from dsoftbus.service.manifest_text import manifest_text
 from dsoftbus.service.update_manifest import MANIFEST
-from dsoftbus.service.updater import Updater
+from dsoftbus.service.update_part import SlotPart
 from portable import ROOT
 
 SOURCE = ROOT / "micropython/dsoftbus_mpy/device/dsoftbus_boot.py"
@@ -171,6 +179,34 @@ class Reset(Exception):
     """The board starts again."""
 
 
+class Updater(updater.Updater):
+    """The updater's place, and all that is done there."""
+
+    def state(self) -> dict[str, Any]:
+        return update_calls.state(self.place)
+
+    def begin(self, session: object, value: object, now: int) -> dict[str, Any]:
+        return update_calls.begin(self, session, value, now)
+
+    def part(self, session: object, name: str, size: int, now: int) -> SlotPart:
+        return update_files.part_of(self, session, name, size, now)
+
+    def fill(self, part: SlotPart) -> Iterator[None]:
+        return update_files.fill(self, part)
+
+    def stored(self, part: SlotPart) -> Iterator[None]:
+        return update_files.stored(self, part)
+
+    def commit(self, session: object, now: int) -> Iterator[None]:
+        return update_calls.commit(self, session, now)
+
+    def confirm(self, value: object) -> None:
+        update_calls.confirm(self.place, value)
+
+    def rollback(self, value: object) -> Iterator[None]:
+        return update_calls.rollback(self.place, value)
+
+
 class Board:
     """The `place` of a node that is updated (docs/updates.md), and the start of its board."""
 
@@ -224,10 +260,10 @@ class Board:
         return self.flash.free()
 
     def running(self, track: str) -> str:
-        for slot in update_state.SLOTS:
-            if "/" + update_state.PREFIXES[track] + slot in self.path:
+        for slot in update_tracks.SLOTS:
+            if "/" + update_tracks.PREFIXES[track] + slot in self.path:
                 return slot
-        return update_state.ROOT
+        return update_tracks.ROOT
 
     def end_trial(self) -> None:
         self.on_trial = False
@@ -241,10 +277,10 @@ class Board:
     def runs(self, track: str) -> Version:
         """The files of what runs; raises AssertionError where it is not one whole version."""
         slot = self.running(track)
-        path = update_state.folder(track, slot)
-        if slot != update_state.ROOT:
-            assert update_slots.is_whole(self, path), (track, slot)
-            names = [name for name in update_slots.files(self, path) if name != MANIFEST]
+        path = update_tracks.folder(track, slot)
+        if slot != update_tracks.ROOT:
+            assert update_versions.is_whole(self, path), (track, slot)
+            names = [name for name in update_room.files(self, path) if name != MANIFEST]
         else:
             own = "app." if track == "app" else ""
             names = [name for name, is_folder in self.names(path) if name.startswith(own)]

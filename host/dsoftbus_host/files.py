@@ -7,8 +7,8 @@ from pathlib import Path
 
 import platformdirs
 
+from dsoftbus.base import file_names
 from dsoftbus.errors import STREAM_REFUSED, LocalError
-from dsoftbus.service import share_names
 from dsoftbus.service.share_messages import NAME_MAX
 from dsoftbus_aio.echo import serve_echo as serve_echo
 from dsoftbus_aio.services.share_listing import Shared as Shared
@@ -18,7 +18,7 @@ from dsoftbus_host.storage import secret_files
 def check_name(name: str) -> str:
     """Returns `name`, which may lead through folders. Raises LocalError(STREAM_REFUSED) for one
     that no peer takes."""
-    if not share_names.allowed(name):
+    if not file_names.allowed_path(name):
         long = len(name.encode(errors="replace")) > NAME_MAX
         why = f" (at most {NAME_MAX} bytes, with its folders)" if long else ""
         raise LocalError(STREAM_REFUSED, f"{name!r} is no name for a peer's file{why}")

@@ -3,7 +3,7 @@
 import os
 import sys
 
-from dsoftbus.service.update_state import PREFIXES, ROOT, SLOTS
+from dsoftbus.service.update_tracks import PREFIXES, ROOT, SLOTS
 
 _BOOT = "dsoftbus_boot"  # the start program, which belongs to no version
 _TRIAL = "trial"  # of its names, which stay what they are when slices are linked
@@ -16,11 +16,15 @@ class UpdatePlace:
     """The board that this runs on."""
 
     def __init__(self):
-        self.records = _boot()
         self.block = _vfs()[0] or _BLOCK
         implementation = sys.implementation
         machine = getattr(implementation, "_machine", "")
         self.kind = (sys.platform, machine, getattr(implementation, "_mpy", 0))
+
+    @property
+    def records(self):
+        """The start program's `read` and `write`: hardly anything of an update asks for them."""
+        return _boot()
 
     def open(self, path: str, mode: str):
         return open(path, mode)
@@ -72,7 +76,7 @@ class UpdatePlace:
 
     def end_trial(self) -> None:
         """The trial is over, and nothing resets the board for it any more."""
-        trial = getattr(self.records, _TRIAL)
+        trial = getattr(_boot(), _TRIAL)
         timer = trial[1] if trial else None
         trial.clear()
         sys.modules.pop(_BOOT, None)

@@ -1,8 +1,7 @@
 """Names of shared files, and the patterns that match them."""
 
+from dsoftbus.base.file_names import PARTS_MAX, allowed_path
 from dsoftbus.service.share_names import (
-    PARTS_MAX,
-    allowed,
     is_part,
     is_pattern,
     is_wide,
@@ -16,7 +15,7 @@ PEER = "abcdefgh234567abcdefgh2345"
 
 def test_names_lead_through_folders():
     for name in ("a", "photos/a.jpg", "x" * 240, "/".join("abcdefgh"), "a b/\u00fc"):
-        assert allowed(name), name
+        assert allowed_path(name), name
     for name in (
         "",
         "/a",
@@ -36,8 +35,8 @@ def test_names_lead_through_folders():
         "/".join(["x" * 127, "y" * 128]),
         "/".join(["\u00fc" * 100, "y" * 55]),
     ):
-        assert not allowed(name), name
-    assert allowed("/".join(["x" * 127, "y" * 127]))
+        assert not allowed_path(name), name
+    assert allowed_path("/".join(["x" * 127, "y" * 127]))
 
 
 def test_patterns():
@@ -115,4 +114,4 @@ def test_partial_files_have_names_of_their_own():
     assert is_part(".a.txt.abcdefgh.part")
     for name in ("a.txt.abcdefgh.part", ".part", ".a.part", ".a.txt.abcdefgh.par", ".key"):
         assert not is_part(name), name
-    assert not allowed(part_name("a.txt", PEER))  # so no peer reads or writes one by its name
+    assert not allowed_path(part_name("a.txt", PEER))  # so no peer reads or writes one by its name

@@ -5,16 +5,16 @@ import io
 
 from dsoftbus.errors import BAD_ARGUMENT, UPDATE_MANIFEST, PeerError
 from dsoftbus.service.manifest_text import manifest_text
+from dsoftbus.service.update_lines import NAME_MAX, find
 from dsoftbus.service.update_manifest import (
     FILES_MAX,
     MANIFEST,
     MANIFEST_MAX,
-    NAME_MAX,
     Manifest,
     is_name,
     is_version,
-    newer,
 )
+from dsoftbus.service.update_versions import newer
 from support import raises
 
 FILES = {
@@ -57,8 +57,10 @@ def test_it_is_json_of_a_line_a_file():
 
 
 def test_a_file_is_found_by_its_name():
-    assert reader(manifest_text("1", FILES)).find("b/c.html") == FILES["b/c.html"]
-    assert reader(manifest_text("1", FILES)).find("c.html") is None
+    text = io.BytesIO(manifest_text("1", FILES).encode())
+    assert find(text.readline, "b/c.html") == FILES["b/c.html"]
+    text.seek(0)
+    assert find(text.readline, "c.html") is None
 
 
 def test_any_beginning_and_any_more_is_refused():

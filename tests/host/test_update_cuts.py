@@ -9,7 +9,7 @@ import pytest
 
 from dsoftbus.errors import BusError
 from dsoftbus.service import update_slots
-from dsoftbus.service.update_state import APP, SYSTEM
+from dsoftbus.service.update_tracks import APP, SYSTEM
 from update_board import Board, Flash, Version, update
 
 ROOT_APP = {"app.py": b"print('root')"}

@@ -1,12 +1,14 @@
 """File names that peers may give, so that each means the same file on every file system.
 
-That is one part of a path, without what some system takes for more than a name: a drive or a
+Each is one part of a path, without what some system takes for more than a name: a drive or a
 stream (`C:name`, `name:stream`), a device (`NUL`, `com1.txt`), a dot or a space at the end.
 """
 
 from dsoftbus.base import names
 
 FILE_NAME_MAX = 240  # bytes: of the 255 of file systems, less what the name of a part adds
+PATH_MAX = 255  # bytes, folders included
+PARTS_MAX = 8  # of a path: folders, and the file
 _APART = "/\\:"
 _DEVICES = ("con", "prn", "aux", "nul", "clock$", "conin$", "conout$")
 _NUMBERED = ("com", "lpt")
@@ -20,6 +22,14 @@ def allowed(name: str) -> bool:
     if name[0] == "." or name[-1] == "." or any(char in _APART for char in name):
         return False
     return not _is_device(name)
+
+
+def allowed_path(path: str) -> bool:
+    """Returns whether a peer may give a file this path, with `/` between its parts."""
+    parts = path.split("/")
+    if len(path) > PATH_MAX or len(parts) > PARTS_MAX:
+        return False
+    return all(allowed(part) for part in parts) and len(path.encode()) <= PATH_MAX
 
 
 def folded(name: str) -> str:

@@ -3,13 +3,12 @@
 import binascii
 
 from dsoftbus.errors import BAD_ARGUMENT, LocalError
+from dsoftbus.service.update_lines import FILE_LINE, SIZE_MAX
 from dsoftbus.service.update_manifest import (
-    FILE_LINE,
     FILES_MAX,
     HEAD_BEFORE,
     HEAD_BEHIND,
     MANIFEST_MAX,
-    SIZE_MAX,
     TAIL,
     is_name,
     is_version,

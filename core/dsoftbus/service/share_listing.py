@@ -2,9 +2,9 @@
 (docs/share.md). Names only go up, so that a listing has an end; an empty list is its end.
 """
 
+from dsoftbus.base.file_names import allowed_path
 from dsoftbus.errors import MALFORMED, PeerError
 from dsoftbus.service.share_messages import HEADER_MAX, is_size
-from dsoftbus.service.share_names import allowed
 from dsoftbus.service.values import BYTES_A_CONTAINER
 
 if False:  # for types
@@ -31,7 +31,7 @@ def get_listing(value: "Any", after: str) -> "list[list[Any]]":
     for file in value:
         if not isinstance(file, list) or len(file) != 2 or not is_size(file[1]):
             raise PeerError(MALFORMED, "file of a listing")
-        if not isinstance(file[0], str) or file[0] <= after or not allowed(file[0]):
+        if not isinstance(file[0], str) or file[0] <= after or not allowed_path(file[0]):
             raise PeerError(MALFORMED, "name of a listing")
         after = file[0]
     return value

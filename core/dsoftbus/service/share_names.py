@@ -5,26 +5,16 @@ any characters of one part, `?` for one, and the part `**` for any number of par
 without these means that file, or all that lies in the folder of that name; "" means everything.
 """
 
-from dsoftbus.base import file_names
-from dsoftbus.service.share_messages import NAME_MAX
+from dsoftbus.base.file_names import allowed_path
 
 if False:  # for types
     from collections.abc import Callable
 
     from dsoftbus.contracts import Any
 
-PARTS_MAX = 8  # folders, and the file
 _DEEP = "**"
 _HEX = 8  # of the peer's id in the name of a part
 _PART = ".part"
-
-
-def allowed(name: str) -> bool:
-    """Returns whether a file that is shared may have this name."""
-    parts = name.split("/")
-    if len(name) > NAME_MAX or len(parts) > PARTS_MAX:
-        return False
-    return all(file_names.allowed(part) for part in parts) and len(name.encode()) <= NAME_MAX
 
 
 def is_pattern(text: str) -> bool:
@@ -32,7 +22,7 @@ def is_pattern(text: str) -> bool:
     plain = []
     for part in text.split("/"):
         plain.append("a" if part == _DEEP else part.replace("*", "a").replace("?", "a"))
-    return not text or allowed("/".join(plain))
+    return not text or allowed_path("/".join(plain))
 
 
 def is_wide(text: str) -> bool:

@@ -1,14 +1,12 @@
 """The manifest of a version: its files with hash and size, in a text that is read line by line.
 
 The text is JSON, and there is one for each version (docs/updates.md): a board compares what a line
-says with the line, and needs neither a parser nor the whole in its heap. Readers raise
-PeerError(UPDATE_MANIFEST). `manifest_text` writes it.
+says with the line (`update_lines`), and needs neither a parser nor the whole in its heap. Readers
+raise PeerError(UPDATE_MANIFEST). `manifest_text` writes it.
 """
 
-import binascii
-
 from dsoftbus.errors import UPDATE_MANIFEST, PeerError
-from dsoftbus.service.share_names import allowed
+from dsoftbus.service.update_lines import LINE_MAX, NAME_MAX, file_of
 
 if False:  # for types
     from collections.abc import Callable
@@ -16,18 +14,11 @@ if False:  # for types
 MANIFEST = "manifest.json"
 MANIFEST_MAX = 32768  # bytes: as many files with names of 40
 FILES_MAX = 256  # twice what a board's node has
-NAME_MAX = 96  # bytes
 VERSION_MAX = 32
 _NUMBERS_MAX = 6
 _DIGITS_MAX = 9  # fits the small int of a 32-bit board
-SIZE_MAX = 1 << 30
-_HASH_BYTES = 32
-_LINE_MAX = NAME_MAX + 96  # quotes, 64 hex digits, 10 of the size, and the line's end
 HEAD_BEFORE = '{"version": "'
 HEAD_BEHIND = '", "files": {'
-FILE_LINE = '"%s": ["%s", %d]'
-_NAMED = '"%s": ["'  # as a line begins
-_MARK = '": ["'  # behind a name
 TAIL = "}}"
 
 
@@ -42,16 +33,13 @@ def is_version(text: str) -> bool:
     return len(numbers) <= _NUMBERS_MAX
 
 
-def newer(version: str, than: str) -> bool:
-    """Returns whether the version is higher than another, which may be "" for none."""
-    return _numbers(version) > _numbers(than)
-
-
 def is_name(name: str) -> bool:
     """Returns whether a file of a version may have this name: a path with `/` between parts."""
     if name == MANIFEST or '"' in name or len(name.encode()) > NAME_MAX:
         return False
-    return allowed(name)
+    from dsoftbus.base.file_names import allowed_path  # who reads names pays for it
+
+    return allowed_path(name)
 
 
 class Manifest:
@@ -75,7 +63,7 @@ class Manifest:
             if self._line() != TAIL or self._readline(1):
                 raise PeerError(UPDATE_MANIFEST, "end")
             return None
-        name, digest, size = self._file(self._line())
+        name, digest, size, self._more = file_of(self._line())
         raw = name.encode()
         if self.count >= FILES_MAX or raw <= self._last or not is_name(name):
             raise PeerError(UPDATE_MANIFEST, "names go up, and are ones that files may have")
@@ -84,17 +72,8 @@ class Manifest:
         self.size += size
         return name, digest, size
 
-    def find(self, name: str) -> "tuple[bytes, int] | None":
-        """(SHA-256, size) of the file of this name among those that are left, or None. Other lines
-        are passed over as they are: the whole was read before."""
-        wanted = (_NAMED % name).encode()
-        line = self._readline(_LINE_MAX)
-        while line and not line.startswith(wanted):
-            line = self._readline(_LINE_MAX)
-        return self._file(str(line, "utf-8")[:-1])[1:] if line else None
-
     def _line(self) -> str:
-        line = self._readline(_LINE_MAX)
+        line = self._readline(LINE_MAX)
         try:
             text = str(line, "utf-8")
         except UnicodeError:
@@ -102,24 +81,3 @@ class Manifest:
         if text[-1:] != "\n":
             raise PeerError(UPDATE_MANIFEST, "line")
         return text[:-1]
-
-    def _file(self, line: str) -> tuple[str, bytes, int]:
-        self._more = line[-1:] == ","
-        text = line[:-1] if self._more else line
-        at = text.find(_MARK)
-        digits = at + len(_MARK)
-        name, hexed, number = text[1:at], text[digits : digits + 2 * _HASH_BYTES], text[-11:-1]
-        number = number[number.rfind(" ") + 1 :]
-        try:
-            digest, size = binascii.unhexlify(hexed), int(number)
-        except ValueError:
-            raise PeerError(UPDATE_MANIFEST, "line of a file") from None
-        if text != FILE_LINE % (name, hexed, size) or hexed != hexed.lower():
-            raise PeerError(UPDATE_MANIFEST, "line of a file")
-        if len(digest) != _HASH_BYTES or not 0 <= size <= SIZE_MAX:
-            raise PeerError(UPDATE_MANIFEST, "hash or size")
-        return name, digest, size
-
-
-def _numbers(version: str) -> list[int]:
-    return [int(number) for number in version.split(".")] if version else []

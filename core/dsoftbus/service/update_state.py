@@ -4,16 +4,11 @@ An entry is `[active, trial, started, why]`, as records have it. Nothing here ch
 function gives that which takes its place.
 """
 
+from dsoftbus.service.update_tracks import ROOT, TRACKS
+
 if False:  # for types
     from dsoftbus.contracts import Any
 
-APP = "app"
-SYSTEM = "system"
-TRACKS = (APP, SYSTEM)
-PREFIXES = {APP: "app_", SYSTEM: "lib_"}  # of the slots' folders
-ROOTS = {APP: "", SYSTEM: "lib/"}  # where files of the root lie
-ROOT = "r"
-SLOTS = "ab"
 TRIAL_S = 300  # until a trial is confirmed
 TRIAL_S_MIN, TRIAL_S_MAX = 30, 3600
 
@@ -33,11 +28,6 @@ class Entry:
 def idle(active: str) -> str:
     """The slot that an update goes into."""
     return "b" if active == "a" else "a"
-
-
-def folder(track: str, slot: str) -> str:
-    """The folder of a slot with `/` at its end, "" for the current one."""
-    return ROOTS[track] if slot == ROOT else PREFIXES[track] + slot + "/"
 
 
 def to_be_tried(entry: Entry, slot: str) -> "list[Any]":

@@ -1,6 +1,7 @@
 """The serving side of a share: a folder where peers store files, fetch and list them
 (docs/share.md). Programs that share nothing do not load this."""
 
+from dsoftbus.base.file_names import allowed_path
 from dsoftbus.const import EV_RESET, SHARE_STREAM
 from dsoftbus.errors import (
     BAD_STATE,
@@ -19,7 +20,7 @@ from dsoftbus.service.share_messages import (
     get_offset,
     get_request,
 )
-from dsoftbus.service.share_names import allowed, part_name
+from dsoftbus.service.share_names import part_name
 from dsoftbus.service.share_quota import Quota
 from dsoftbus_aio.services.share_moving import (
     Moving,
@@ -112,7 +113,7 @@ class Sharing:
         self, connection: "Connection", stream: "BusStream", request: "Request"
     ) -> None:
         _check(connection, True, PREFIX + request.name)
-        if not allowed(request.name):
+        if not allowed_path(request.name):
             raise LocalError(STREAM_REFUSED, request.name)
         try:
             file = self._folder.open(request.name)
@@ -136,7 +137,7 @@ class Sharing:
         _check(connection, False, PREFIX + name)
         if request.replace:
             _check(connection, False, REPLACE_PREFIX + name)
-        if not allowed(name):
+        if not allowed_path(name):
             raise LocalError(STREAM_REFUSED, name)
         await self._make_way(connection, name)
         storing = self._storing[name] = _Storing(connection, stream, name)

@@ -1,6 +1,7 @@
 """The asking side of a share: files that programs here send and fetch (docs/share.md). Programs
 that do neither do not load this."""
 
+from dsoftbus.base.file_names import allowed_path
 from dsoftbus.const import SHARE_STREAM
 from dsoftbus.errors import (
     NO_SUCH_SERVICE,
@@ -19,7 +20,7 @@ from dsoftbus.service.share_messages import (
     get_done,
     get_marks,
 )
-from dsoftbus.service.share_names import allowed, is_wide
+from dsoftbus.service.share_names import is_wide
 from dsoftbus_aio.services.share_listing import Shared, listed
 from dsoftbus_aio.services.share_moving import Moving, denied, read_header, write_header
 from dsoftbus_aio.services.share_receiving import Receiving
@@ -253,7 +254,7 @@ async def lasting(peer: "Peer", errand: Errand, timeout_ms: int) -> list[Shared]
 
 
 def _check_name(name: str) -> str:
-    if not allowed(name):
+    if not allowed_path(name):
         raise LocalError(STREAM_REFUSED, name + " is no name for a peer's file")
     return name
 

@@ -3,7 +3,7 @@
 These classes are the contract; `bus.local_files()` gives a port's `Files`. Ports write their own,
 with the same methods and arguments, and a test compares them. All may raise OSError, which a share
 tells its peer as `share.no_space` where the medium is full (ENOSPC, EDQUOT), else as
-`stream.reset.refused`. Names are paths with `/` that `share_names.allowed` has let through;
+`stream.reset.refused`. Names are paths with `/` that `file_names.allowed_path` has let through;
 `Folder` decides what they mean on this machine.
 """
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from dsoftbus.base import file_names
 from dsoftbus.errors import FILE_EXISTS, STREAM_REFUSED, LocalError
 from dsoftbus.service import share_names
 from dsoftbus_aio.services import share_files
@@ -161,13 +162,13 @@ def _listing(folder: Path, above: str, pattern: str, after: str) -> Iterator[tup
 
 def _is_listed(entry: os.DirEntry[str], name: str, pattern: str) -> bool:
     plain = entry.is_file(follow_symlinks=False)
-    return plain and share_names.allowed(name) and share_names.matches(pattern, name)
+    return plain and file_names.allowed_path(name) and share_names.matches(pattern, name)
 
 
 def _leads(name: str, pattern: str, after: str) -> bool:
     """Returns whether something in this folder may be listed."""
     passed = name + "/" < after and not after.startswith(name + "/")
-    return not passed and share_names.allowed(name) and share_names.leads(pattern, name)
+    return not passed and file_names.allowed_path(name) and share_names.leads(pattern, name)
 
 
 def _place(entry: os.DirEntry[str]) -> str:

@@ -13,8 +13,8 @@ if False:  # for types
 
 # What these slices are called once they are linked; from sources nothing leaves, as in `overlay`.
 _LINKED = "dsoftbus_"
-_SHARED = "sharing share_files share_listing fat_store share_moving share_words"
-_OTHERS = "sending updates"  # which have some of that, too: a second copy would be no gain
+_SHARED = "sharing share_files share_listing fat_store share_moving share_words share_names"
+_OTHERS = "sending update_files"  # which have some of that, too: a second copy would be no gain
 _OF_VALUES = "pieces"  # of calls and topics
 
 

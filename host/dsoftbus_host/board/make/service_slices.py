@@ -129,29 +129,53 @@ SERVICES = {
     ),
     "console-run": Slice(
         "programs of peers; leaves the heap afterwards",
-        ("call-lines", "updates"),
+        ("call-lines", "update-place"),
         (f"{_AIO}.console",),
     ),
     "restart": Slice("the end of sessions before a restart", ("core",), (f"{_AIO}.restart",)),
     "update-gate": Slice(
-        "updates over the air, while nobody makes one",
+        "what is kept of an update over the air from one call or file to the next",
         ("call-lines",),
-        (f"{_AIO}.update_gate",),
-        ("updates", "answering"),
+        (*of("dsoftbus.service", "update_tracks updater"), f"{_AIO}.update_gate"),
+        (
+            *("update-place", "update-check", "update-calls", "update-files", "file-names"),
+            "answering",
+        ),
+    ),
+    "update-place": Slice(
+        "the board as its updates need it; leaves the heap afterwards",
+        ("update-gate",),
+        ("dsoftbus_mpy.update_place",),
     ),
     "updates": Slice(
-        "an update over the air; leaves the heap afterwards",
-        ("call-lines", "share-moving", "restart"),
+        "what calls and files of an update share; leaves the heap afterwards",
+        ("update-gate",),
+        (*of("dsoftbus.service", "update_lines update_slots"), f"{_AIO}.update_work"),
+    ),
+    "update-check": Slice(
+        "the manifest of an update, as it is read; leaves the heap afterwards",
+        ("updates",),
+        of("dsoftbus.service", "update_manifest update_room update_check"),
+    ),
+    "update-calls": Slice(
+        "calls of an update; leaves the heap after each",
+        ("update-check", "restart"),
         (
-            *of("dsoftbus.service", "update_manifest update_state update_slots update_part"),
-            "dsoftbus.service.updater",
-            f"{_AIO}.updates",
-            "dsoftbus_mpy.update_place",
+            *of("dsoftbus.service", "update_state update_versions update_calls"),
+            f"{_AIO}.update_answers",
+        ),
+    ),
+    "update-files": Slice(
+        "files of an update; leaves the heap after each",
+        ("updates", "share-moving"),
+        (
+            *of("dsoftbus.service", "update_part update_files"),
+            f"{_AIO}.update_receiving",
         ),
     ),
     "manifest-text": Slice(
         "the manifest of a version, for who makes one",
-        ("updates",),
+        ("update-check",),
         ("dsoftbus.service.manifest_text",),
     ),
     "share-moving": Slice(
@@ -160,16 +184,21 @@ SERVICES = {
         (f"{_AIO}.share_moving",),
     ),
     "share-words": Slice(
-        "what both sides of a transfer say: headers, names, marks, quota",
-        ("values", "text"),
-        (
-            "dsoftbus.base.file_names",
-            *of("dsoftbus.service", "share_messages share_names share_marks share_quota"),
-        ),
+        "what both sides of a transfer say: headers and marks",
+        ("values",),
+        of("dsoftbus.service", "share_messages share_marks"),
+    ),
+    "file-names": Slice(
+        "names that peers may give to files", ("text",), ("dsoftbus.base.file_names",)
+    ),
+    "share-names": Slice(
+        "patterns of names, and the quota of a folder",
+        ("file-names",),
+        of("dsoftbus.service", "share_names share_quota"),
     ),
     "share-files": Slice(
         "files of shares",
-        ("share-moving",),
+        ("share-moving", "share-names"),
         (
             f"{_AIO}.share_receiving",
             "dsoftbus_mpy.folder",
