@@ -110,6 +110,13 @@ class Updated(Run):
         assert done == 0  # noqa: S101 - else the figures are of something else
         return held + more
 
+    def with_calls(self) -> int:
+        """The heap in use while a call is answered: that takes no more than a turn, and is not
+        seen between two."""
+        self.ask("state")  # the code for files leaves
+        code = compiler.unit("update-calls")
+        return self._port.run(f"__import__({code!r}) and None").held - self.base
+
     def _header(self) -> tuple[list[int], Any]:
         found: list[Any] = []
 
@@ -138,7 +145,7 @@ class Updated(Run):
         held = self.ask("begin", begin) + self.put(MANIFEST, text)
         for name, data in FILES.items():
             held += self.put(name, data)
-        held += self.ask("commit")
+        held += [self.with_calls(), *self.ask("commit")]
         return {"session": session, "state": stated, "update": max(held)}
 
 

@@ -1,4 +1,4 @@
-"""What the calls of an update do on a board, but for its files (docs/updates.md).
+"""The calls of an update, as a board carries them out (docs/updates.md).
 
 `place` is the board, `updater` the updater's place there. Refusals are BusError with a code of
 `update.`, or MALFORMED; OSError where the flash fails. A function that is a generator works piece

@@ -1,6 +1,6 @@
 """Updates of this board: what is kept of one from one call or file to the next (docs/updates.md).
 
-What answers a call or takes a file is loaded for it alone, and leaves a board's heap afterwards.
+Code that answers a call or takes a file is loaded for it, and leaves a board's heap afterwards.
 """
 
 from dsoftbus.const import UPDATE_STREAM
@@ -14,6 +14,7 @@ if False:  # for types
     from dsoftbus_aio.stream import BusStream
 
 _LOOK_MS = 60000
+_TURN_MS = 1  # in which others have theirs
 _WORDS = ("state", "begin", "commit", "confirm", "rollback")
 
 
@@ -48,13 +49,15 @@ class UpdateGate:
         self._timer.close()
 
     async def _answer(self, word: str, connection: "Connection", value: "Any") -> "Any":
+        self.bus.time_node()  # boards let go of code then: of what takes files, now
+        await self.bus.runtime.sleep(_TURN_MS)
         from dsoftbus_aio.services.update_answers import answer  # for a while
 
         self._load()
         try:
             return await answer(self, word, connection, value)
         finally:
-            self.bus.time_node()  # boards let go of code then
+            self.bus.time_node()
 
     async def _receive(self, connection: "Connection", stream: "BusStream") -> None:
         from dsoftbus_aio.services.update_receiving import receive  # for a while
@@ -81,7 +84,7 @@ class UpdateGate:
             self._timer.at(self.now() + _LOOK_MS)
         else:
             self.updater = None
-            self.bus.time_node()  # as above
+            self.bus.time_node()
 
     def in_use(self) -> bool:
         """Returns whether somebody has the updater's place, or works on the flash."""

@@ -1,4 +1,4 @@
-"""What the calls and the files of an update have in common on the bus."""
+"""Work on the flash for calls and files of an update: its turns, and the code of its failure."""
 
 import asyncio
 
