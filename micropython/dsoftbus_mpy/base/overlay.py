@@ -34,12 +34,8 @@ def unload(node) -> None:
 def forget() -> None:
     """Does so where there are no sessions yet."""
     for name in list(sys.modules):
-        if name.startswith(_LINKED) and _is_for_a_while(name[len(_LINKED) :]):
+        # Nothing is split: a list of names would lie in the heap until the next collection.
+        known = " " + name[len(_LINKED) :] + " " in _FOR_A_WHILE
+        if name.startswith(_LINKED) and (known or name.endswith(_RARE)):
             del sys.modules[name]
     _held[0] = len(sys.modules)
-
-
-def _is_for_a_while(name: str) -> bool:
-    """Returns whether the slice `name` is such code. Nothing is split: a list of names would lie
-    in the heap until the next collection."""
-    return name.endswith(_RARE) or " " + name + " " in _FOR_A_WHILE
