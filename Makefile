@@ -89,12 +89,12 @@ build/typings/.installed: Makefile | $(VENV)/.installed
 demo: $(VENV)/.installed
 	@$(BIN)/dsoftbus demo
 
-# Three times as many workers as two cores have: many tests wait, for lines and for timers. What is
+# Twice as many workers as two cores have: many tests wait, for lines and for timers. What is
 # compiled for one of them is there for the others, whatever the environment says of that.
 test: export PYTHONDONTWRITEBYTECODE =
 test: export PYTHONPYCACHEPREFIX = $(CURDIR)/build/pycache
 test: $(VENV)/.installed build/node/.installed
-	@$(BIN)/python -m pytest -q -n 6 --dist worksteal
+	@$(BIN)/python -m pytest -q -n 4 --dist worksteal
 
 test-versions: build/node/.installed
 	@$(PYTHON) scripts/versions.py
