@@ -337,7 +337,7 @@ class OneUpdate:
         }
 
     def _begin_wait(self) -> None:
-        """From the first word of a restart on, its time counts."""
+        """The time of a restart counts from the first word of it on."""
         if self.step != RESTARTING:
             self._deadline = self._time.now() + self._job.trial_s * 1000 + STARTS_MS
             self._to(RESTARTING)
