@@ -134,7 +134,7 @@ def _line(update: OneUpdate) -> str:
 
 
 def _foremost(updates: Sequence[OneUpdate], most: int) -> list[OneUpdate]:
-    """Returns those that fit, in their order: first those under way, then failures, then others."""
+    """Returns those that fit, in their order: those under way, then failures, then others."""
 
     def rank(at: int) -> tuple[int, int]:
         step = updates[at].step
