@@ -20,7 +20,7 @@ WASM_VERSION := >=1.29.0-6
 
 STUBS := micropython-unix-stubs>=1.29
 
-.PHONY: help demo test test-versions lint format bench bench-crypto bench-board bench-discovery bench-services bench-share-board soak soak-sim soak-memory soak-starts soak-attack soak-line soak-values soak-services soak-updates soak-fleet mutants sizes memory boards story docs-states docs-api docs-floors docs-story docs-commands screens golden clean
+.PHONY: help demo test test-versions lint format bench bench-crypto bench-board bench-discovery bench-services bench-share-board bench-sim soak soak-sim soak-memory soak-starts soak-attack soak-line soak-values soak-services soak-updates soak-fleet mutants sizes memory boards story docs-states docs-api docs-floors docs-story docs-commands screens golden clean
 .DELETE_ON_ERROR:
 
 help:
@@ -34,6 +34,7 @@ help:
 	@echo "make bench-board   instructions of a MicroPython node for each echoed message, by valgrind"
 	@echo "make bench-discovery  what an announcement costs among 10 to 1000 nodes"
 	@echo "make bench-services  calls beside a bare stream, calls and topics beside MQTT, as ratios"
+	@echo "make bench-sim     goodput over a simulated path with losses, beside aioquic"
 	@echo "make bench-share-board  files to a MicroPython node and back, beside its file system alone"
 	@echo "make soak          new random examples for SECONDS=$(SECONDS)"
 	@echo "make soak-sim      simulated sessions with faults, SEEDS=$(SEEDS)"
@@ -132,6 +133,9 @@ bench-services: $(VENV)/.bench
 
 bench-share-board: $(VENV)/.installed
 	@$(BIN)/python bench/share_board.py
+
+bench-sim: $(VENV)/.installed
+	@$(BIN)/python bench/sim.py
 
 soak: $(VENV)/.installed
 	@$(BIN)/python scripts/soak.py $(SECONDS)

@@ -1,8 +1,9 @@
-"""Goodput over one simulated path: dsoftbus beside aioquic and beside what the path could carry.
+"""`make bench-sim`: goodput over one simulated path, beside aioquic and what the path could carry.
 
-`python bench/sim.py` prints the table of docs/datagrams.md, in virtual time: the same on every
-machine. Both carry 8 MB one way on one stream; the clock runs from the first byte that is
-handed over to the last that has arrived. aioquic is a dependency of the tests only.
+It prints the table of docs/datagrams.md, in virtual time: the same on every machine. Both carry
+8 MB one way on one stream; the clock runs from the first byte that is handed over to the last that
+has arrived. Figures are medians over the seeds, and `build/bench/sim.json` has the lowest and the
+highest, too. aioquic is a dependency of the tests only.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import table
 
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT / "core"), str(ROOT / "host")]
@@ -45,6 +47,7 @@ QUEUE_BYTES = 125_000  # as much as is under way in a round trip
 LOSSES = (0, 10, 50)  # permille
 LIMIT_MS = 1_200_000
 SUITES = {1: crypto.suite(1)}
+OUTPUT = Path("build/bench/sim.json")
 
 
 def network(seed: int, loss: int) -> Network:
@@ -177,21 +180,39 @@ def goodput(kind: type[Bus] | type[Quic], size: int, seed: int, loss: int) -> fl
     return size / ((pair.world.now_us - pair.begun_us) / 1000)
 
 
-def chart(rows: list[tuple[str, tuple[float, ...]]], top: float) -> str:
+def full(size: int) -> float:
+    """What the path carries of `size` bytes that lose nothing, in kB/s."""
+    return size / (size / KILOBYTES_S + LATENCY_MS)
+
+
+def chart(rows: list[dict[str, Any]], top: float) -> str:
     """An SVG of grouped bars: for each loss the ideal, this project and aioquic."""
     colours = ("#bbbbbb", "#2266aa", "#cc7722")
     drawing = Drawing(520, 300)
     for n, name in enumerate(("ideal", "dsoftbus", "aioquic")):
         drawing.box(120 + 120 * n, 8, 12, 12, colours[n])
         drawing.text(138 + 120 * n, 19, name)
-    for group, (label, values) in enumerate(rows):
+    for group, row in enumerate(rows):
         left = 40 + 160 * group
-        for n, value in enumerate(values):
+        for n, value in enumerate((row["ideal"], row["value"], row["reference_value"])):
             x, height = left + 42 * n, 200 * value / top
             drawing.box(x, 260 - height, 36, height, colours[n])
             drawing.text(x, 254 - height, f"{value:.0f}")
-        drawing.text(left, 282, f"{label} loss, kB/s")
+        drawing.text(left, 282, f"{row['name']} loss, kB/s")
     return str(drawing)
+
+
+def measured(size: int, seeds: int, loss: int) -> dict[str, Any]:
+    """A row of the table at `loss` permille: medians over the seeds in kB/s, and their spread."""
+    ideal = full(size) * (1 - loss / 1000)
+    ours, theirs = (
+        [goodput(kind, size, seed, loss) for seed in range(seeds)] for kind in (Bus, Quic)
+    )
+    medians = table.median(ours), table.median(theirs)
+    row: dict[str, Any] = table.row(f"{loss / 10:g} %", medians[0], "kB/s", "aioquic", medians[1])
+    row["spread"], row["reference_spread"] = table.spread(ours), table.spread(theirs)
+    row["ideal"], row["of_ideal"] = ideal, medians[0] / ideal
+    return row
 
 
 @click.command()
@@ -201,25 +222,21 @@ def chart(rows: list[tuple[str, tuple[float, ...]]], top: float) -> str:
 def main(mb: float, seeds: int, svg: Path | None) -> None:
     """Compares goodput over a simulated path with aioquic's."""
     size = int(mb * 1_000_000)
-    full = size / (size / KILOBYTES_S + LATENCY_MS)
     rows = []
     print("| loss | ideal kB/s | dsoftbus | aioquic | ratio | of ideal |")
     print("|---|---|---|---|---|---|")
     for loss in LOSSES:
-        ideal = full * (1 - loss / 1000)
-        ours, theirs = (
-            sum(goodput(kind, size, seed, loss) for seed in range(seeds)) / seeds
-            for kind in (Bus, Quic)
-        )
-        label = f"{loss / 10:g} %"
-        rows.append((label, (ideal, ours, theirs)))
+        row = measured(size, seeds, loss)
+        rows.append(row)
         print(
-            f"| {label} | {ideal:.0f} | {ours:.0f} | {theirs:.0f} "
-            f"| {ours / theirs:.2f} | {ours / ideal:.0%} |",
+            f"| {row['name']} | {row['ideal']:.0f} | {row['value']:.0f} "
+            f"| {row['reference_value']:.0f} | {row['ratio']:.2f} | {row['of_ideal']:.0%} |",
             flush=True,
         )
+    OUTPUT.parent.mkdir(parents=True, exist_ok=True)
+    table.write(rows, OUTPUT)
     if svg is not None:
-        svg.write_text(chart(rows, full))
+        svg.write_text(chart(rows, full(size)))
 
 
 if __name__ == "__main__":
