@@ -181,7 +181,7 @@ def goodput(kind: type[Bus] | type[Quic], size: int, seed: int, loss: int) -> fl
 
 
 def full(size: int) -> float:
-    """What the path carries of `size` bytes that lose nothing, in kB/s."""
+    """Returns the goodput of a path that loses nothing of `size` bytes, in kB/s."""
     return size / (size / KILOBYTES_S + LATENCY_MS)
 
 
