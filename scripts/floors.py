@@ -29,6 +29,8 @@ FLOORS = {
         "session",
         "discovery trust",
         "service",
+        "share",
+        "update",
         "node pump datagram_pump",
     ),
     "dsoftbus_sim": (
@@ -57,7 +59,7 @@ FLOORS = {
     "dsoftbus_mpy": (
         "base capabilities clock uart_port kernels profiles links serial",
         "console_port crypto key_file trust_file folder wifi watchdog wall_clock discovery loop"
-        " loop_serial update_place output",
+        " loop_serial",
         "runtime noise_source services",
         "entropy",
         "node",

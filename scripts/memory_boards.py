@@ -224,13 +224,18 @@ def flash(board: Board, peer: Peer) -> dict[str, bytes]:
     }
 
 
-def measured(board: Board, rom: bool) -> Held:
-    """The four figures, with the kernels of this board."""
+def installed(board: Board, rom: bool) -> dict[str, bytes]:
+    """The files that `board install`, or `board romfs`, puts there."""
     files = install.files_for(board, board.architecture)
     if rom:
         source = files.pop(f"lib/{PROFILE}.py").decode()
         files[f"lib/{PROFILE}.mpy"] = compiler.compiled(source, PROFILE)
-    with port(files, rom) as opened:
+    return files
+
+
+def measured(board: Board, rom: bool) -> Held:
+    """The four figures, with the kernels of this board."""
+    with port(installed(board, rom), rom) as opened:
         found = Run(board, opened).figures()
     portable, exchange = twins(rom)
     more = kernels(board) - portable

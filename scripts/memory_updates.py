@@ -18,15 +18,14 @@ from typing import Any
 import memory_boards
 from dsoftbus.const import CALLS_STREAM, HOST, KIND_MESSAGES, UPDATE_STREAM
 from dsoftbus.service.caller import WAITING, Caller
-from dsoftbus.service.manifest_text import manifest_text
-from dsoftbus.service.share_messages import LENGTH_BYTES, get_header, length_of, put_header
-from dsoftbus.service.update_manifest import MANIFEST
+from dsoftbus.share.messages import LENGTH_BYTES, get_header, length_of, put_header
 from dsoftbus.trust.acl import grant
 from dsoftbus.trust.store import Entry, TrustStore
-from dsoftbus_host.board import install
+from dsoftbus.update.manifest import MANIFEST
+from dsoftbus.update.manifest_text import manifest_text
 from dsoftbus_host.board.make import compiler
-from dsoftbus_host.board.make.boards import PROFILE, Board, every
-from memory_boards import SETTLED, Peer, Run, kernels, twins
+from dsoftbus_host.board.make.boards import Board, every
+from memory_boards import SETTLED, Peer, Run, installed, kernels, twins
 from memory_port import port
 
 BOARDS = ("rpi_pico", "rpi_pico_w", "esp32")
@@ -165,11 +164,7 @@ _flash: Callable[[Board, Peer], dict[str, bytes]] = memory_boards.flash
 
 def measured(board: Board, rom: bool) -> dict[str, int]:
     """The figures, with the kernels of this board."""
-    files = install.files_for(board, board.architecture)
-    if rom:
-        source = files.pop(f"lib/{PROFILE}.py").decode()
-        files[f"lib/{PROFILE}.mpy"] = compiler.compiled(source, PROFILE)
-    with port(files, rom) as opened:
+    with port(installed(board, rom), rom) as opened:
         found = Updated(board, opened).figures()
     portable, _ = twins(rom)
     more = kernels(board) - portable

@@ -104,7 +104,7 @@ ROOMS = (
     Room(
         "share",
         (
-            "core/dsoftbus/service/share_*.py",
+            "core/dsoftbus/share/*.py",
             "core/dsoftbus_aio/services/share*.py",
             *(
                 f"host/dsoftbus_host/storage/{name}.py"

@@ -1,6 +1,7 @@
 """`dsoftbus` in processes of its own, which have to end cleanly."""
 
 import asyncio
+import hashlib
 import os
 import random
 import re
@@ -35,6 +36,14 @@ def run(
     )
     clean(done.stderr)
     return done
+
+
+def failure(*words: object) -> str:
+    """Returns the message of a command that fails as it should."""
+    done = run(*words)
+    assert done.returncode == 1, done
+    assert done.stdout == ""
+    return done.stderr
 
 
 def clean(complaints: str) -> None:
@@ -127,3 +136,8 @@ class Conversation:
         while got := await self._process.stdout.read(4096):
             self.said += got.decode()
         return await self._process.wait()
+
+
+def digest(path: Path) -> str:
+    """The SHA-256 of a file, in hex."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -13,17 +13,11 @@ import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from dsoftbus.service import (
-    update_calls,
-    update_files,
-    update_room,
-    update_tracks,
-    update_versions,
-    updater,
-)
-from dsoftbus.service.manifest_text import manifest_text
-from dsoftbus.service.update_manifest import MANIFEST
-from dsoftbus.service.update_part import SlotPart
+from dsoftbus.update import calls, room, tracks, updater, versions
+from dsoftbus.update import files as update_files
+from dsoftbus.update.manifest import MANIFEST
+from dsoftbus.update.manifest_text import manifest_text
+from dsoftbus.update.part import SlotPart
 from portable import ROOT
 
 SOURCE = ROOT / "micropython/dsoftbus_mpy/device/dsoftbus_boot.py"
@@ -183,10 +177,10 @@ class Updater(updater.Updater):
     """The updater's place, and all that is done there."""
 
     def state(self) -> dict[str, Any]:
-        return update_calls.state(self.place)
+        return calls.state(self.place)
 
     def begin(self, session: object, value: object, now: int) -> dict[str, Any]:
-        return update_calls.begin(self, session, value, now)
+        return calls.begin(self, session, value, now)
 
     def part(self, session: object, name: str, size: int, now: int) -> SlotPart:
         return update_files.part_of(self, session, name, size, now)
@@ -198,13 +192,13 @@ class Updater(updater.Updater):
         return update_files.stored(self, part)
 
     def commit(self, session: object, now: int) -> Iterator[None]:
-        return update_calls.commit(self, session, now)
+        return calls.commit(self, session, now)
 
     def confirm(self, value: object) -> None:
-        update_calls.confirm(self.place, value)
+        calls.confirm(self.place, value)
 
     def rollback(self, value: object) -> Iterator[None]:
-        return update_calls.rollback(self.place, value)
+        return calls.rollback(self.place, value)
 
 
 class Board:
@@ -260,10 +254,10 @@ class Board:
         return self.flash.free()
 
     def running(self, track: str) -> str:
-        for slot in update_tracks.SLOTS:
-            if "/" + update_tracks.PREFIXES[track] + slot in self.path:
+        for slot in tracks.SLOTS:
+            if "/" + tracks.PREFIXES[track] + slot in self.path:
                 return slot
-        return update_tracks.ROOT
+        return tracks.ROOT
 
     def end_trial(self) -> None:
         self.on_trial = False
@@ -277,10 +271,10 @@ class Board:
     def runs(self, track: str) -> Version:
         """The files of what runs; raises AssertionError where it is not one whole version."""
         slot = self.running(track)
-        path = update_tracks.folder(track, slot)
-        if slot != update_tracks.ROOT:
-            assert update_versions.is_whole(self, path), (track, slot)
-            names = [name for name in update_room.files(self, path) if name != MANIFEST]
+        path = tracks.folder(track, slot)
+        if slot != tracks.ROOT:
+            assert versions.is_whole(self, path), (track, slot)
+            names = [name for name in room.files(self, path) if name != MANIFEST]
         else:
             own = "app." if track == "app" else ""
             names = [name for name, is_folder in self.names(path) if name.startswith(own)]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from dsoftbus.service.share_messages import put_header
-from dsoftbus.service.update_manifest import MANIFEST
+from dsoftbus.share.messages import put_header
+from dsoftbus.update.manifest import MANIFEST
 from dsoftbus_aio.services.share_moving import read_header
 from update_board import Version, announced, manifest
 

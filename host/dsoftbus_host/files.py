@@ -9,7 +9,7 @@ import platformdirs
 
 from dsoftbus.base import file_names
 from dsoftbus.errors import STREAM_REFUSED, LocalError
-from dsoftbus.service.share_messages import NAME_MAX
+from dsoftbus.share.messages import NAME_MAX
 from dsoftbus_aio.echo import serve_echo as serve_echo
 from dsoftbus_aio.services.share_listing import Shared as Shared
 from dsoftbus_host.storage import secret_files

@@ -33,7 +33,9 @@ class BareBus(BaseBus):
 
     def update_place(self):
         """This board, as `updates` needs it."""
-        from dsoftbus_mpy.update_place import UpdatePlace  # only who is updated pays for it
+        from dsoftbus_mpy.services.update_place import (
+            UpdatePlace,  # only who is updated pays for it
+        )
 
         return UpdatePlace()
 
@@ -89,7 +91,7 @@ class BareBus(BaseBus):
         return out.getvalue()
 
     def log_source(self, records):
-        from dsoftbus_mpy.output import Output  # only who keeps a log pays for it
+        from dsoftbus_mpy.services.output import Output  # only who keeps a log pays for it
 
         return Output(records)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 
 from dsoftbus.const import SHARE_STREAM
-from dsoftbus.service.share_messages import HASH_BYTES, LENGTH_BYTES, length_of, put_header
 from dsoftbus.service.values import encode
+from dsoftbus.share.messages import HASH_BYTES, LENGTH_BYTES, length_of, put_header
 
 LIMIT = 1024
 

@@ -7,7 +7,7 @@ import random
 
 from backend import run
 from dsoftbus.const import SHARE_STREAM
-from dsoftbus.service.share_messages import put_header
+from dsoftbus.share.messages import put_header
 from dsoftbus_aio.services.share_moving import read_header
 from dsoftbus_host.bare_bus import ANYONE, BareBus
 from node_pair import HOST, A, B

@@ -17,7 +17,7 @@ from board.supervisor import Supervisor
 from board.test_story import Hasty, Noise, tell
 from dsoftbus.const import SHARE_STREAM
 from dsoftbus.errors import FILE_EXISTS, SHARE_QUOTA, BusError
-from dsoftbus.service.share_messages import put_header
+from dsoftbus.share.messages import put_header
 from dsoftbus_aio.reconnecting_session import ReconnectingSession
 from dsoftbus_aio.services.share_asking import Fetching, Sending, lasting
 from dsoftbus_host.bare_bus import BareBus

@@ -7,7 +7,7 @@ import hashlib
 
 from dsoftbus.const import SHARE_STREAM, SMALL
 from dsoftbus.node import Node
-from dsoftbus.service.share_messages import DONE, PUT, Request, put_header
+from dsoftbus.share.messages import DONE, PUT, Request, put_header
 from provided import SUITE
 from support import Random
 

@@ -3,8 +3,8 @@
 import hashlib
 
 from dsoftbus.errors import SHARE_BUSY, SHARE_QUOTA
-from dsoftbus.service.share_marks import FileHash, mark_offsets, usable
-from dsoftbus.service.share_quota import Quota
+from dsoftbus.share.marks import FileHash, mark_offsets, usable
+from dsoftbus.share.quota import Quota
 from support import Random
 
 CHUNK = 4096

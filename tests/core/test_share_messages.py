@@ -1,8 +1,9 @@
 """Headers of the share service: what is said, and what is refused before it is acted on."""
 
 from dsoftbus.errors import BAD_ARGUMENT, MALFORMED, OVERSIZE
-from dsoftbus.service.share_listing import get_listing, has_room
-from dsoftbus.service.share_messages import (
+from dsoftbus.service.values import encode
+from dsoftbus.share.listing import get_listing, has_room
+from dsoftbus.share.messages import (
     GET,
     HEADER_MAX,
     LENGTH_BYTES,
@@ -21,7 +22,6 @@ from dsoftbus.service.share_messages import (
     length_of,
     put_header,
 )
-from dsoftbus.service.values import encode
 from support import Random, raises
 
 HASH = bytes(range(32))

@@ -1,7 +1,7 @@
 """Names of shared files, and the patterns that match them."""
 
 from dsoftbus.base.file_names import PARTS_MAX, allowed_path
-from dsoftbus.service.share_names import (
+from dsoftbus.share.names import (
     is_part,
     is_pattern,
     is_wide,

@@ -4,9 +4,8 @@ import binascii
 import io
 
 from dsoftbus.errors import BAD_ARGUMENT, UPDATE_MANIFEST, PeerError
-from dsoftbus.service.manifest_text import manifest_text
-from dsoftbus.service.update_lines import NAME_MAX, find
-from dsoftbus.service.update_manifest import (
+from dsoftbus.update.lines import NAME_MAX, find
+from dsoftbus.update.manifest import (
     FILES_MAX,
     MANIFEST,
     MANIFEST_MAX,
@@ -14,7 +13,8 @@ from dsoftbus.service.update_manifest import (
     is_name,
     is_version,
 )
-from dsoftbus.service.update_versions import newer
+from dsoftbus.update.manifest_text import manifest_text
+from dsoftbus.update.versions import newer
 from support import raises
 
 FILES = {

@@ -1,7 +1,6 @@
 """The command `dsoftbus` as people start it: processes, files, exit statuses and messages."""
 
 import contextlib
-import hashlib
 import json
 import os
 import random
@@ -16,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from command import quick_command
-from commands import Serving, clean, environment, make_file, run
+from commands import Serving, clean, digest, environment, failure, make_file, run
 from dsoftbus.const import SUITE_CHACHA_SHA256
 from dsoftbus.identity import device_id
 from dsoftbus.trust.acl import grant
@@ -32,29 +31,6 @@ from nodes import ServingNode
 from portable import ROOT, TIMEOUT_S
 
 BEFORE_311 = (sys.executable, "-W", "error", ROOT / "tests/before_311.py")
-
-
-def failure(*words: object) -> str:
-    """Returns the message of a command that fails as it should."""
-    done = run(*words)
-    assert done.returncode == 1, done
-    assert done.stdout == ""
-    return done.stderr
-
-
-@pytest.fixture
-def serving(tmp_path):
-    with Serving(tmp_path / "served", "--anyone") as node:
-        yield node
-
-
-@pytest.fixture
-def key(tmp_path) -> tuple:
-    return ("--key", tmp_path / "client.key")
-
-
-def digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def test_the_short_form_is_for_people():

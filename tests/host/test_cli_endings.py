@@ -24,11 +24,6 @@ def start(*words: object, env=None, **streams) -> subprocess.Popen:
     return subprocess.Popen(command, env=env or environment(), **{**PIPES, **streams})
 
 
-@pytest.fixture
-def key(tmp_path) -> tuple:
-    return ("--key", tmp_path / "client.key")
-
-
 class Fetching:
     """A file of half a GiB, from `serving`, of which something has come."""
 

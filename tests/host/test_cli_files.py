@@ -1,41 +1,16 @@
 """Several files, folders, lists and quotas on the command line."""
 
-import hashlib
 import json
 import subprocess
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from command import quick_command
-from commands import Serving, environment, make_file, run
+from commands import Serving, digest, environment, failure, make_file, run
 from dsoftbus_host.cli import transfer
 from dsoftbus_host.cli.command import main
 from portable import TIMEOUT_S
-
-
-def failure(*words: object) -> str:
-    """Returns the message of a command that fails as it should."""
-    done = run(*words)
-    assert done.returncode == 1, done
-    assert done.stdout == ""
-    return done.stderr
-
-
-@pytest.fixture
-def serving(tmp_path):
-    with Serving(tmp_path / "served", "--anyone") as node:
-        yield node
-
-
-@pytest.fixture
-def key(tmp_path) -> tuple:
-    return ("--key", tmp_path / "client.key")
-
-
-def digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def test_files_and_folders_go_together_and_nothing_is_replaced_unasked(tmp_path, key, serving):

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from dsoftbus.errors import SHARE_CHANGED, LocalError
-from dsoftbus.service.share_marks import FileHash
+from dsoftbus.share.marks import FileHash
 from dsoftbus_host.storage import following_hash
 from dsoftbus_host.storage.following_hash import FollowingHash
 from portable import TIMEOUT_S

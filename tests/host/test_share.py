@@ -14,7 +14,7 @@ from dsoftbus.errors import (
     STREAM_REFUSED,
     LocalError,
 )
-from dsoftbus.service.share_messages import put_header
+from dsoftbus.share.messages import put_header
 from dsoftbus_aio.services.share_moving import read_header
 from dsoftbus_host import files
 from dsoftbus_host.storage.shared_folder import CHUNK_BYTES

@@ -12,7 +12,7 @@ from dsoftbus.errors import (
     OVERSIZE,
     STREAM_REFUSED,
 )
-from dsoftbus.service.share_messages import put_header
+from dsoftbus.share.messages import put_header
 from dsoftbus_aio.services.share_moving import read_header
 from dsoftbus_host.bare_bus import ANYONE, BareBus
 from node_pair import HOST, A, C, refused

@@ -8,8 +8,8 @@ import random
 import pytest
 
 from dsoftbus.errors import BusError
-from dsoftbus.service import update_slots
-from dsoftbus.service.update_tracks import APP, SYSTEM
+from dsoftbus.update import slots
+from dsoftbus.update.tracks import APP, SYSTEM
 from update_board import Board, Flash, Version, update
 
 ROOT_APP = {"app.py": b"print('root')"}
@@ -229,7 +229,7 @@ def test_what_is_not_the_same_is_not_copied():
     board = Board(new_flash(True))
     other = {"app.py": b"print('rooT')"}
     assert len(other["app.py"]) == len(ROOT_APP["app.py"])
-    copied = update_slots.copy(board, "app.py", "app_a/app.py", b"\1" * 32, len(other["app.py"]))
+    copied = slots.copy(board, "app.py", "app_a/app.py", b"\1" * 32, len(other["app.py"]))
     assert not list(copied)[1:] and "app_a/app.py" not in board.flash.files
     sent = update(board.start(), APP, "1", {**other, "lib.py": b"x"})
     assert sent > len(other["app.py"])

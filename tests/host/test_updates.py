@@ -23,9 +23,9 @@ from dsoftbus.errors import (
     BusError,
 )
 from dsoftbus.service import status
-from dsoftbus.service.share_messages import put_header
 from dsoftbus.service.status import CallError
-from dsoftbus.service.update_manifest import MANIFEST
+from dsoftbus.share.messages import put_header
+from dsoftbus.update.manifest import MANIFEST
 from dsoftbus_aio.services.share_moving import read_header
 from node_pair import HOST, Ruled, until
 from update_board import Board, Flash, Version, announced, manifest

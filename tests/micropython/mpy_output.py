@@ -4,7 +4,7 @@ import asyncio
 import io
 
 from dsoftbus_mpy.base.display import print_error
-from dsoftbus_mpy.output import Output
+from dsoftbus_mpy.services.output import Output
 from support import Skip
 
 PRINT = print

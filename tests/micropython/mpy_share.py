@@ -17,7 +17,7 @@ from dsoftbus.errors import (
     BusError,
     LocalError,
 )
-from dsoftbus.service.share_messages import put_header
+from dsoftbus.share.messages import put_header
 from support import Random, Skip
 
 try:

@@ -6,7 +6,7 @@ import time
 from flash import Flash, Mounted, PowerCut
 
 from dsoftbus.errors import BAD_ARGUMENT, FILE_EXISTS, SHARE_BUSY, STREAM_REFUSED
-from dsoftbus.service.share_names import part_name
+from dsoftbus.share.names import part_name
 from dsoftbus_mpy.base import secret_files
 from dsoftbus_mpy.services import shared_files
 from dsoftbus_mpy.services.shared_files import Files

@@ -4,7 +4,7 @@ import sys
 
 from dsoftbus_mpy.device import dsoftbus_boot as boot
 from dsoftbus_mpy.device import trial
-from dsoftbus_mpy.update_place import UpdatePlace
+from dsoftbus_mpy.services.update_place import UpdatePlace
 
 SETTINGS = {"watchdog_ms": 0}
 

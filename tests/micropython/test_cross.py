@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import nodes
-from dsoftbus.service.share_messages import put_header
+from dsoftbus.share.messages import put_header
 from dsoftbus_host.bare_bus import BareBus
 from nodes import MB, ServingNode, digest, make_file, with_host
 

@@ -11,7 +11,7 @@ from dsoftbus.errors import (
     BusError,
     LocalError,
 )
-from dsoftbus.service.share_messages import (
+from dsoftbus.share.messages import (
     DONE,
     GET,
     PREFIX,
@@ -20,8 +20,8 @@ from dsoftbus.service.share_messages import (
     get_offset,
     get_request,
 )
-from dsoftbus.service.share_names import part_name
-from dsoftbus.service.share_quota import Quota
+from dsoftbus.share.names import part_name
+from dsoftbus.share.quota import Quota
 from dsoftbus_aio.services.share_moving import (
     Moving,
     code_of,
@@ -35,7 +35,7 @@ if False:  # for types
     from collections.abc import Callable
 
     from dsoftbus.contracts import Any
-    from dsoftbus.service.share_messages import Request
+    from dsoftbus.share.messages import Request
     from dsoftbus_aio.bus import BaseBus
     from dsoftbus_aio.connection import Connection
     from dsoftbus_aio.stream import BusStream

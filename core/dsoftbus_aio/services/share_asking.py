@@ -11,7 +11,7 @@ from dsoftbus.errors import (
     BusError,
     LocalError,
 )
-from dsoftbus.service.share_messages import (
+from dsoftbus.share.messages import (
     GET,
     PREFIX,
     PUT,
@@ -20,7 +20,7 @@ from dsoftbus.service.share_messages import (
     get_done,
     get_marks,
 )
-from dsoftbus.service.share_names import is_wide
+from dsoftbus.share.names import is_wide
 from dsoftbus_aio.services.share_listing import Shared, listed
 from dsoftbus_aio.services.share_moving import Moving, denied, read_header, write_header
 from dsoftbus_aio.services.share_receiving import Receiving

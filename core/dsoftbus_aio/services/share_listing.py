@@ -2,9 +2,9 @@
 
 from dsoftbus.const import SHARE_STREAM
 from dsoftbus.errors import BAD_ARGUMENT, OVERSIZE, STREAM_REFUSED, LocalError, PeerError
-from dsoftbus.service.share_listing import get_listing, has_room
-from dsoftbus.service.share_messages import LIST, PREFIX, Request
-from dsoftbus.service.share_names import is_pattern
+from dsoftbus.share.listing import get_listing, has_room
+from dsoftbus.share.messages import LIST, PREFIX, Request
+from dsoftbus.share.names import is_pattern
 from dsoftbus_aio.services.share_moving import may_know, read_header, write_header
 
 if False:  # for types

@@ -10,8 +10,8 @@ from dsoftbus.errors import (
     LocalError,
     PeerError,
 )
-from dsoftbus.service.share_marks import FileHash, usable
-from dsoftbus.service.share_messages import (
+from dsoftbus.share.marks import FileHash, usable
+from dsoftbus.share.messages import (
     HASH_BYTES,
     LENGTH_BYTES,
     get_header,

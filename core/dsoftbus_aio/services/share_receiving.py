@@ -9,8 +9,8 @@ from dsoftbus.errors import (
     LocalError,
     PeerError,
 )
-from dsoftbus.service.share_marks import FileHash, mark_offsets
-from dsoftbus.service.share_messages import PREFIX
+from dsoftbus.share.marks import FileHash, mark_offsets
+from dsoftbus.share.messages import PREFIX
 from dsoftbus_aio.services.share_moving import Moving, code_of, may_know
 
 if False:  # for types

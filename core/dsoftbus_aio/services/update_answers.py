@@ -6,7 +6,7 @@ Boards load this when a peer asks for it (`update_gate`), and let go of it after
 from dsoftbus.const import EV_RESET
 from dsoftbus.errors import UPDATE_BUSY, BusError, LocalError
 from dsoftbus.service.status import CallError
-from dsoftbus.service.update_calls import begin, commit, confirm, rollback, state
+from dsoftbus.update.calls import begin, commit, confirm, rollback, state
 from dsoftbus_aio.services.restart import restart
 from dsoftbus_aio.services.update_work import code_of, turns
 

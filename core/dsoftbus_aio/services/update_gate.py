@@ -72,7 +72,7 @@ class UpdateGate:
 
     def _load(self) -> None:
         if self.updater is None:
-            from dsoftbus.service.updater import Updater  # for a while
+            from dsoftbus.update.updater import Updater  # for a while
 
             place = self.bus.update_place() if self._place is None else self._place
             self.updater = Updater(place)

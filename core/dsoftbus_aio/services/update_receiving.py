@@ -7,9 +7,9 @@ import asyncio
 
 from dsoftbus.errors import MALFORMED, BusError, PeerError
 from dsoftbus.service.call_messages import OWN
-from dsoftbus.service.share_marks import mark_offsets
-from dsoftbus.service.share_messages import DONE, PUT, get_offset, get_request
-from dsoftbus.service.update_files import fill, part_of, stored
+from dsoftbus.share.marks import mark_offsets
+from dsoftbus.share.messages import DONE, PUT, get_offset, get_request
+from dsoftbus.update.files import fill, part_of, stored
 from dsoftbus_aio.services.call_line import denied
 from dsoftbus_aio.services.own_calls import UPDATE
 from dsoftbus_aio.services.share_moving import Moving, read_header, write_header
@@ -19,8 +19,8 @@ if False:  # for types
     from collections.abc import Callable
 
     from dsoftbus.contracts import Any
-    from dsoftbus.service.share_messages import Request
-    from dsoftbus.service.update_part import SlotPart
+    from dsoftbus.share.messages import Request
+    from dsoftbus.update.part import SlotPart
     from dsoftbus_aio.connection import Connection
     from dsoftbus_aio.services.update_gate import UpdateGate
     from dsoftbus_aio.stream import BusStream

@@ -34,7 +34,7 @@ from dsoftbus.errors import (
     BusError,
     LocalError,
 )
-from dsoftbus.service.share_names import is_wide
+from dsoftbus.share.names import is_wide
 from dsoftbus_aio.connection import Connection
 from dsoftbus_aio.services.share_asking import Errand, Fetching, Sending
 from dsoftbus_aio.services.share_listing import Shared

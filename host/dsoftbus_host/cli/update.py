@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import click
 
-from dsoftbus.service.update_state import TRIAL_S, TRIAL_S_MAX, TRIAL_S_MIN
-from dsoftbus.service.update_tracks import APP, SYSTEM
+from dsoftbus.update.state import TRIAL_S, TRIAL_S_MAX, TRIAL_S_MIN
+from dsoftbus.update.tracks import APP, SYSTEM
 from dsoftbus_host import event_loop
 from dsoftbus_host.cli.common import command, console, errors, files_of, json_option
 from dsoftbus_host.cli.reach import Place, Reach, place_options

@@ -10,7 +10,7 @@ import click
 from rich.table import Table
 
 from dsoftbus.errors import BusError
-from dsoftbus.service.update_tracks import APP, SYSTEM
+from dsoftbus.update.tracks import APP, SYSTEM
 from dsoftbus_aio.peer import Peer
 from dsoftbus_host import event_loop
 from dsoftbus_host.cli.common import called, command, console, errors, json_option, say_json

@@ -10,7 +10,7 @@ import os
 from typing import Any
 
 from dsoftbus.errors import SHARE_CHANGED, LocalError
-from dsoftbus.service.share_marks import FileHash
+from dsoftbus.share.marks import FileHash
 from dsoftbus_aio.services.share_moving import Hashing
 
 _STEP = 1 << 18  # bytes that are read at once

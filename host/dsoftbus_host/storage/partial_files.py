@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from dsoftbus.errors import FILE_EXISTS, SHARE_BUSY, LocalError
-from dsoftbus.service.share_names import part_name
+from dsoftbus.share.names import part_name
 from dsoftbus_aio.services import share_files
 from dsoftbus_host.storage import secret_files
 from dsoftbus_host.storage.atomic_file import sync_folder

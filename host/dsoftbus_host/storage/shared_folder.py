@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 from dsoftbus.base import file_names
 from dsoftbus.errors import FILE_EXISTS, STREAM_REFUSED, LocalError
-from dsoftbus.service import share_names
+from dsoftbus.share import names as share_names
 from dsoftbus_aio.services import share_files
 from dsoftbus_host.storage import folder as folders
 from dsoftbus_host.storage import partial_files, secret_files

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple, Protocol
 from dsoftbus import errors as e
 from dsoftbus.errors import BusError
 from dsoftbus.service import status
-from dsoftbus.service.update_manifest import MANIFEST
-from dsoftbus.service.update_state import TRIAL_S
+from dsoftbus.update.manifest import MANIFEST
+from dsoftbus.update.state import TRIAL_S
 from dsoftbus_host.update.calls import BEGIN, COMMIT, CONFIRM, ROLLBACK, STATE, call
 from dsoftbus_host.update.errors import (
     NO_OTHER,

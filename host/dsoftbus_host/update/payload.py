@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dsoftbus.errors import BAD_ARGUMENT, STREAM_REFUSED, LocalError
-from dsoftbus.service.manifest_text import manifest_text
-from dsoftbus.service.update_manifest import FILES_MAX, is_name, is_version
-from dsoftbus.service.update_tracks import APP, SYSTEM
+from dsoftbus.update.manifest import FILES_MAX, is_name, is_version
+from dsoftbus.update.manifest_text import manifest_text
+from dsoftbus.update.tracks import APP, SYSTEM
 from dsoftbus_host.board import install
 from dsoftbus_host.board.make import boards
 from dsoftbus_host.board.remote import architecture_of

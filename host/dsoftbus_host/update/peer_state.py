@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from dsoftbus.errors import MALFORMED, PeerError
-from dsoftbus.service.update_tracks import SYSTEM
+from dsoftbus.update.tracks import SYSTEM
 
 ROOT = "root"  # the version of what the cable has put there
 _OF_BOTH = ("platform", "machine", "mpy", "free")

@@ -10,7 +10,7 @@ import os
 import time
 
 from dsoftbus.errors import FILE_EXISTS, SHARE_BUSY, STREAM_REFUSED, LocalError
-from dsoftbus.service.share_names import is_part, part_name
+from dsoftbus.share.names import is_part, part_name
 from dsoftbus_mpy import folder as folders
 
 _LISTED_MAX = 256

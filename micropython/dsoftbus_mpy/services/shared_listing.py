@@ -3,7 +3,7 @@
 import os
 
 from dsoftbus.base import file_names
-from dsoftbus.service.share_names import leads, matches
+from dsoftbus.share.names import leads, matches
 from dsoftbus_mpy import folder as folders
 
 _BATCH = 16  # names that are held of each folder

@@ -77,7 +77,7 @@ SERVICES = {
     "log": Slice(
         "what a node's programs have said last",
         ("core",),
-        ("dsoftbus.service.log_ring", f"{_AIO}.records", "dsoftbus_mpy.output"),
+        ("dsoftbus.service.log_ring", f"{_AIO}.records", "dsoftbus_mpy.services.output"),
         ("log-reader",),
     ),
     "log-reader": Slice(
@@ -136,7 +136,7 @@ SERVICES = {
     "update-gate": Slice(
         "what is kept of an update over the air from one call or file to the next",
         ("call-lines",),
-        (*of("dsoftbus.service", "update_tracks updater"), f"{_AIO}.update_gate"),
+        (*of("dsoftbus.update", "__init__ tracks updater"), f"{_AIO}.update_gate"),
         (
             *("update-place", "update-check", "update-calls", "update-files", "file-names"),
             "answering",
@@ -145,23 +145,23 @@ SERVICES = {
     "update-place": Slice(
         "the board as its updates need it; leaves the heap afterwards",
         ("update-gate",),
-        ("dsoftbus_mpy.update_place",),
+        ("dsoftbus_mpy.services.update_place",),
     ),
     "updates": Slice(
         "what calls and files of an update share; leaves the heap afterwards",
         ("update-gate",),
-        (*of("dsoftbus.service", "update_lines update_slots"), f"{_AIO}.update_work"),
+        (*of("dsoftbus.update", "lines slots"), f"{_AIO}.update_work"),
     ),
     "update-check": Slice(
         "the manifest of an update, as it is read; leaves the heap afterwards",
         ("updates",),
-        of("dsoftbus.service", "update_manifest update_room update_check"),
+        of("dsoftbus.update", "manifest room check"),
     ),
     "update-calls": Slice(
         "calls of an update; leaves the heap after each",
         ("update-check", "restart"),
         (
-            *of("dsoftbus.service", "update_state update_versions update_calls"),
+            *of("dsoftbus.update", "state versions calls"),
             f"{_AIO}.update_answers",
         ),
     ),
@@ -169,14 +169,14 @@ SERVICES = {
         "files of an update; leaves the heap after each",
         ("updates", "share-moving"),
         (
-            *of("dsoftbus.service", "update_part update_files"),
+            *of("dsoftbus.update", "part files"),
             f"{_AIO}.update_receiving",
         ),
     ),
     "manifest-text": Slice(
         "the manifest of a version, for who makes one",
         ("update-check",),
-        ("dsoftbus.service.manifest_text",),
+        ("dsoftbus.update.manifest_text",),
     ),
     "share-moving": Slice(
         "the bytes of a transfer",
@@ -186,7 +186,7 @@ SERVICES = {
     "share-words": Slice(
         "what both sides of a transfer say: headers and marks",
         ("values",),
-        of("dsoftbus.service", "share_messages share_marks"),
+        of("dsoftbus.share", "__init__ messages marks"),
     ),
     "file-names": Slice(
         "names that peers may give to files", ("text",), ("dsoftbus.base.file_names",)
@@ -194,7 +194,7 @@ SERVICES = {
     "share-names": Slice(
         "patterns of names, and the quota of a folder",
         ("file-names",),
-        of("dsoftbus.service", "share_names share_quota"),
+        of("dsoftbus.share", "names quota"),
     ),
     "share-files": Slice(
         "files of shares",
@@ -210,7 +210,7 @@ SERVICES = {
         "lists of shared files",
         ("share-files",),
         (
-            *of("dsoftbus.service", "share_listing"),
+            "dsoftbus.share.listing",
             *of(_AIO, "share_listing"),
             f"{_MPY}.shared_listing",
         ),

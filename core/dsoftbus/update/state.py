@@ -4,7 +4,7 @@ An entry is `[active, trial, started, why]`, as records have it. Nothing here ch
 function gives that which takes its place.
 """
 
-from dsoftbus.service.update_tracks import ROOT, TRACKS
+from dsoftbus.update.tracks import ROOT, TRACKS
 
 if False:  # for types
     from dsoftbus.contracts import Any

@@ -8,8 +8,8 @@ import binascii
 import hashlib
 
 from dsoftbus.errors import UPDATE_FILE, BusError, PeerError
-from dsoftbus.service.update_manifest import MANIFEST, Manifest
-from dsoftbus.service.update_slots import chunks, hash_of
+from dsoftbus.update.manifest import MANIFEST, Manifest
+from dsoftbus.update.slots import chunks, hash_of
 
 if False:  # for types
     from collections.abc import Iterator

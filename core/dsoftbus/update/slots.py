@@ -6,7 +6,7 @@ others a turn at each piece of it.
 
 import hashlib
 
-from dsoftbus.service.update_tracks import folder
+from dsoftbus.update.tracks import folder
 
 if False:  # for types
     from collections.abc import Iterator

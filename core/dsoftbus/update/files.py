@@ -11,16 +11,16 @@ from dsoftbus.errors import (
     LocalError,
     PeerError,
 )
-from dsoftbus.service.update_lines import find
-from dsoftbus.service.update_manifest import MANIFEST, MANIFEST_MAX
-from dsoftbus.service.update_part import SlotPart
-from dsoftbus.service.update_slots import copy, running
+from dsoftbus.update.lines import find
+from dsoftbus.update.manifest import MANIFEST, MANIFEST_MAX
+from dsoftbus.update.part import SlotPart
+from dsoftbus.update.slots import copy, running
 
 if False:  # for types
     from collections.abc import Iterator
 
     from dsoftbus.contracts import Any
-    from dsoftbus.service.updater import Updater
+    from dsoftbus.update.updater import Updater
 
 
 def part_of(updater: "Updater", session: "Any", name: str, size: int, now: int) -> SlotPart:
@@ -65,7 +65,7 @@ def stored(updater: "Updater", part: SlotPart) -> "Iterator[None]":
     the slot that it does not name."""
     if part.path != updater.path + MANIFEST:
         return
-    from dsoftbus.service.update_check import check  # once an update
+    from dsoftbus.update.check import check  # once an update
 
     for _ in check(updater):
         yield

@@ -1,14 +1,14 @@
 """A manifest that has come to a board: whether it is the one that was announced, and has room."""
 
 from dsoftbus.errors import UPDATE_MANIFEST, UPDATE_NO_SPACE, LocalError, PeerError
-from dsoftbus.service.update_manifest import MANIFEST, Manifest
-from dsoftbus.service.update_room import blocks, clear, held
+from dsoftbus.update.manifest import MANIFEST, Manifest
+from dsoftbus.update.room import blocks, clear, held
 
 if False:  # for types
     from collections.abc import Iterator
 
     from dsoftbus.contracts import Any
-    from dsoftbus.service.updater import Updater
+    from dsoftbus.update.updater import Updater
 
 
 def check(updater: "Updater") -> "Iterator[None]":

@@ -3,8 +3,8 @@
 import binascii
 
 from dsoftbus.errors import BAD_ARGUMENT, LocalError
-from dsoftbus.service.update_lines import FILE_LINE, SIZE_MAX
-from dsoftbus.service.update_manifest import (
+from dsoftbus.update.lines import FILE_LINE, SIZE_MAX
+from dsoftbus.update.manifest import (
     FILES_MAX,
     HEAD_BEFORE,
     HEAD_BEHIND,

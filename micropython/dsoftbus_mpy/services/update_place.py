@@ -3,7 +3,7 @@
 import os
 import sys
 
-from dsoftbus.service.update_tracks import PREFIXES, ROOT, SLOTS
+from dsoftbus.update.tracks import PREFIXES, ROOT, SLOTS
 
 _BOOT = "dsoftbus_boot"  # the start program, which belongs to no version
 _TRIAL = "trial"  # of its names, which stay what they are when slices are linked

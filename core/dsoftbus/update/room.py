@@ -5,8 +5,8 @@ others a turn at each piece of it.
 """
 
 from dsoftbus.errors import BusError
-from dsoftbus.service.update_lines import find
-from dsoftbus.service.update_manifest import MANIFEST
+from dsoftbus.update.lines import find
+from dsoftbus.update.manifest import MANIFEST
 
 if False:  # for types
     from collections.abc import Iterator

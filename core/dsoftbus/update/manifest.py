@@ -6,7 +6,7 @@ raise PeerError(UPDATE_MANIFEST). `manifest_text` writes it.
 """
 
 from dsoftbus.errors import UPDATE_MANIFEST, PeerError
-from dsoftbus.service.update_lines import LINE_MAX, NAME_MAX, file_of
+from dsoftbus.update.lines import LINE_MAX, NAME_MAX, file_of
 
 if False:  # for types
     from collections.abc import Callable

@@ -5,7 +5,7 @@ before it does.
 """
 
 from dsoftbus.errors import UPDATE_FILE, PeerError
-from dsoftbus.service.update_slots import hash_of, make_folders
+from dsoftbus.update.slots import hash_of, make_folders
 
 if False:  # for types
     from dsoftbus.contracts import Any, Buffer, Data

@@ -18,10 +18,10 @@ from dsoftbus.errors import (
     LocalError,
     PeerError,
 )
-from dsoftbus.service.update_manifest import FILES_MAX, MANIFEST, is_version
-from dsoftbus.service.update_room import clear, held
-from dsoftbus.service.update_slots import running
-from dsoftbus.service.update_state import (
+from dsoftbus.update.manifest import FILES_MAX, MANIFEST, is_version
+from dsoftbus.update.room import clear, held
+from dsoftbus.update.slots import running
+from dsoftbus.update.state import (
     TRIAL_S,
     TRIAL_S_MAX,
     TRIAL_S_MIN,
@@ -32,15 +32,15 @@ from dsoftbus.service.update_state import (
     to_be_tried,
     with_entry,
 )
-from dsoftbus.service.update_tracks import APP, ROOT, SYSTEM, TRACKS, folder
-from dsoftbus.service.update_versions import digest_of, newer, verify, version_of
-from dsoftbus.service.updater import Announced
+from dsoftbus.update.tracks import APP, ROOT, SYSTEM, TRACKS, folder
+from dsoftbus.update.updater import Announced
+from dsoftbus.update.versions import digest_of, newer, verify, version_of
 
 if False:  # for types
     from collections.abc import Iterator
 
     from dsoftbus.contracts import Any
-    from dsoftbus.service.updater import Updater
+    from dsoftbus.update.updater import Updater
 
 _HEX = 64
 _SIZE_MAX = 1 << 30

@@ -4,8 +4,8 @@
 
 from dsoftbus.base.file_names import allowed_path
 from dsoftbus.errors import MALFORMED, PeerError
-from dsoftbus.service.share_messages import HEADER_MAX, is_size
 from dsoftbus.service.values import BYTES_A_CONTAINER
+from dsoftbus.share.messages import HEADER_MAX, is_size
 
 if False:  # for types
     from dsoftbus.contracts import Any

@@ -5,7 +5,7 @@
 
 import hashlib
 
-from dsoftbus.service.share_messages import MARKS_MAX
+from dsoftbus.share.messages import MARKS_MAX
 
 if False:  # for types
     from dsoftbus.contracts import Any, Data

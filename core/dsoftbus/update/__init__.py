@@ -1,0 +1,1 @@
+"""Updates over the air: slots, manifests, trials (docs/updates.md)."""
