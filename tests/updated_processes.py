@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import threading
 import time
@@ -15,6 +14,7 @@ from dsoftbus.const import SMALL
 from dsoftbus.trust.acl import grant
 from dsoftbus.trust.store import Entry, TrustStore
 from dsoftbus_host import BareBus
+from free_ports import free_port
 from portable import micropython
 
 HEAP = "400k"  # of 64-bit words
@@ -89,7 +89,7 @@ class ProcessBoard:
         (self.folder / "trust.json").write_text(store.encode())
         (self.folder / "dsoftbus.key").write_bytes(encode_secret(self.key))
         settings = json.loads((self.folder / "config.json").read_text())
-        settings |= {"name": self.name, "serial": "", "updates": True, "port": _free_port()}
+        settings |= {"name": self.name, "serial": "", "updates": True, "port": free_port()}
         settings |= {
             "host": "127.0.0.1",
             "discovery": discovery_port,
@@ -106,9 +106,3 @@ class ProcessBoard:
             return "root"
         manifest = (self.folder / f"app_{active}" / "manifest.json").read_text()
         return re.search('"version": "([^"]+)"', manifest)[1]
-
-
-def _free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]

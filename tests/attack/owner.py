@@ -6,7 +6,6 @@ file. A MicroPython node takes lines on its standard input.
 
 from __future__ import annotations
 
-import random
 import subprocess
 import threading
 from pathlib import Path
@@ -19,6 +18,7 @@ from dsoftbus.identity import device_id
 from dsoftbus.trust.acl import grant, rule
 from dsoftbus.trust.store import Entry, TrustStore
 from dsoftbus_host.discovery.interfaces import LOOPBACK
+from free_ports import free_port
 
 
 def run(*words: object, fails: bool = False, text: str | None = None) -> str:
@@ -61,7 +61,7 @@ class Owner:
     def _make(self, kind: type[Victim], folder: Path) -> Victim:
         if self.is_host:
             return HostVictim(folder, trust=str(self.trust), key_path=str(self.key_path))
-        port = random.randrange(20000, 30000)
+        port = free_port()
         files = ("--key", self.key_path, "--trust", self.trust, "--name", "victim")
         where = ("--host", "127.0.0.1", "--broadcast", LOOPBACK.broadcast, "--discovery", port)
         return MicroPythonVictim.running(folder, "node", *files, *where)

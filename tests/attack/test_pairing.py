@@ -1,13 +1,12 @@
 """A node that waits for a peer to pair with is not kept from it by strangers."""
 
-import random
-
 import pytest
 
 from attack import pairing
 from attack.owner import at_once, run, store_with
 from attack.victim import BOTH, HostVictim, MicroPythonVictim
 from dsoftbus_host.discovery.interfaces import LOOPBACK
+from free_ports import free_port
 
 
 def waiting(kind, folder, port: int):
@@ -34,7 +33,7 @@ def agree(victim) -> None:
 
 @pytest.mark.parametrize("kind", BOTH, ids=lambda kind: kind.kind)
 def test_strangers_do_not_end_the_wait_for_a_peer(kind, tmp_path):
-    port = random.randrange(20000, 30000)
+    port = free_port()
     folder = tmp_path / "node"
     folder.mkdir()
     with waiting(kind, folder, port) as victim:
@@ -63,7 +62,7 @@ def test_no_stranger_pairs_by_itself(kind, tmp_path):
     """The node waits on and trusts nobody, whatever they say."""
     folder = tmp_path / "node"
     folder.mkdir()
-    with waiting(kind, folder, random.randrange(20000, 30000)) as victim:
+    with waiting(kind, folder, free_port()) as victim:
         if kind is MicroPythonVictim:
             victim.say("open")
         for attacker in pairing.PESTERERS:

@@ -1,6 +1,5 @@
 """Names of peers and of streams do nothing to a terminal, a log or a table."""
 
-import random
 import re
 import threading
 import time
@@ -12,6 +11,7 @@ from attack.owner import Owner, run, store_with
 from attack.victim import BOTH, HostVictim, MicroPythonVictim
 from attack.wire import public_of
 from command import quick_command
+from free_ports import free_port
 from support import Random
 
 SECRET = Random(301)(32)
@@ -27,7 +27,7 @@ def discover(folder, port: int) -> tuple:
 
 @pytest.mark.parametrize("environment", [{}, {"NO_COLOR": "1"}, {"TERM": "dumb"}], ids=str)
 def test_the_table_of_nodes_on_a_terminal(tmp_path, environment):
-    port = random.randrange(20000, 30000)
+    port = free_port()
     command = [*quick_command(), *map(str, discover(tmp_path, port))]
     more = {"COLUMNS": "250", **environment}
     shown = text.on_a_terminal(command, more, lambda: text.shout(port))
@@ -37,7 +37,7 @@ def test_the_table_of_nodes_on_a_terminal(tmp_path, environment):
 
 
 def test_the_table_of_nodes_in_a_pipe(tmp_path):
-    port = random.randrange(20000, 30000)
+    port = free_port()
     over = threading.Event()
 
     def shout():
@@ -64,7 +64,7 @@ def printing(kind, tmp_path):
         return Owner(kind, tmp_path / "served", trust).victim
     files = ("--key", folder / "own.key", "--trust", trust, "--dir", tmp_path / "served")
     loopback = ("--host", "127.0.0.1", "--interface", "127.0.0.1/8")
-    where = (*loopback, "--discovery-port", random.randrange(20000, 30000))
+    where = (*loopback, "--discovery-port", free_port())
     return HostVictim.running(tmp_path / "served", "serve", "--port", 0, *files, *where)
 
 

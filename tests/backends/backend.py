@@ -124,7 +124,7 @@ def reset(sock) -> None:
 
 def raw_listener(host: str) -> tuple:
     """(port, socket), non-blocking, for a peer that speaks no protocol."""
-    for port in range(24000, 30000):
+    for port in range(32000, 32768):  # see free_ports.py
         try:
             sock = deaf_listener(host, port)
         except OSError:

@@ -29,7 +29,7 @@ class Proxy:
         self._writers = []
 
     async def __aenter__(self):
-        for port in range(31000 + self._target % 1000, 40000):
+        for port in range(32000 + self._target % 700, 32768):  # see free_ports.py
             try:
                 self._server = await asyncio.start_server(self._serve, HOST, port)
                 self.port = port

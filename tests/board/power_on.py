@@ -6,7 +6,6 @@ import json
 import os
 import pty
 import re
-import socket
 import subprocess
 import tty
 from pathlib import Path
@@ -18,6 +17,7 @@ from dsoftbus.trust.store import Entry, TrustStore
 from dsoftbus_host.board import fit
 from dsoftbus_host.board.make import compiler, slices
 from dsoftbus_host.board.make.boards import Board
+from free_ports import free_port
 from portable import micropython
 
 PROGRAM = Path(__file__).with_name("in_pieces.py")
@@ -77,9 +77,7 @@ def _own_port(folder: Path) -> None:
     """Gives a node that listens a port that no other board of this machine has."""
     settings = json.loads((folder / "config.json").read_text())
     if "port" in settings:
-        with socket.socket() as sock:
-            sock.bind(("", 0))
-            settings["port"] = sock.getsockname()[1]
+        settings["port"] = free_port()
         (folder / "config.json").write_text(json.dumps(settings))
 
 

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import hashlib
-import itertools
 import json
 import os
 import random
@@ -29,6 +28,7 @@ from dsoftbus_host.bus import Bus
 from dsoftbus_host.cli.command import main
 from dsoftbus_host.discovery.interfaces import LOOPBACK
 from dsoftbus_host.storage.trust_file import StoreFile
+from free_ports import free_port
 from host.test_bridge import flood
 from nodes import KEY, digest, echoed, make_file
 from nodes import run as micropython
@@ -86,7 +86,6 @@ async def main():
 asyncio.run(main())
 """
 BOARD = BareBus(KEY).public
-_ports = itertools.count(random.Random().randrange(30000, 50000))
 
 
 @contextlib.contextmanager
@@ -107,7 +106,7 @@ def board(tmp_path):
 
 @pytest.fixture
 def discovery_port() -> int:
-    return next(_ports)
+    return free_port()
 
 
 class Bridge:

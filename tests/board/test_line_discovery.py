@@ -1,9 +1,7 @@
 """A board with only a cable is found there, and reached by its name."""
 
 import asyncio
-import itertools
 import os
-import random
 
 import pytest
 from click.testing import CliRunner
@@ -22,6 +20,7 @@ from dsoftbus_host.bus import Bus
 from dsoftbus_host.cli.command import main
 from dsoftbus_host.discovery.interfaces import LOOPBACK
 from dsoftbus_host.storage.trust_file import StoreFile
+from free_ports import free_port
 from nodes import KEY, echoed
 from portable import ROOT, TIMEOUT_S
 
@@ -50,7 +49,6 @@ async def main():
 asyncio.run(main())
 """
 BOARD_ID = device_id(BareBus(KEY).public)
-_ports = itertools.count(random.Random().randrange(30000, 50000))
 
 
 @pytest.fixture
@@ -66,7 +64,7 @@ def test_discover_lists_the_board_with_its_port(board, tmp_path):
     words = ("discover", "--serial", board.port, "--interface", "127.0.0.1/8", "--seconds", "4")
     files = ("--key", str(tmp_path / "key"), "--trust", str(tmp_path / "trust"))
     result = CliRunner(env={"COLUMNS": "200"}).invoke(
-        main, [*words, *files, "--discovery-port", str(next(_ports))]
+        main, [*words, *files, "--discovery-port", str(free_port())]
     )
     assert result.exit_code == 0, result.output
     last = result.output.splitlines()
@@ -85,7 +83,7 @@ def test_a_paired_peer_is_reached_by_name_and_after_a_reset(board, tmp_path):
             on_event=lambda event: None,
             listen=False,
             interfaces=[LOOPBACK],
-            discovery_port=next(_ports),
+            discovery_port=free_port(),
             serial=[board.port],
         )
         nearby.guard.store.add(Entry(BareBus(KEY).public, "desk", [grant("allow both *")]))
@@ -108,7 +106,7 @@ def test_a_paired_peer_is_reached_by_name_and_after_a_reset(board, tmp_path):
 def test_a_board_that_has_a_new_key_is_named_with_it(board, tmp_path):
     async def scenario():
         file = StoreFile(tmp_path / "trust.json")
-        place = {"interfaces": [LOOPBACK], "discovery_port": next(_ports), "serial": [board.port]}
+        place = {"interfaces": [LOOPBACK], "discovery_port": free_port(), "serial": [board.port]}
         nearby = Bus(
             "laptop",
             key=os.urandom(32),
@@ -141,7 +139,7 @@ def test_the_least_node_is_found_too_where_it_has_the_slice(tmp_path):
     async def scenario(port: str, public: bytes):
         file = StoreFile(tmp_path / "trust.json")
         file.store.add(Entry(public, "least", [grant("allow both *")]))
-        place = {"interfaces": [LOOPBACK], "discovery_port": next(_ports), "serial": [port]}
+        place = {"interfaces": [LOOPBACK], "discovery_port": free_port(), "serial": [port]}
         nearby = Bus(
             "laptop", key=secret, trust=file, on_event=lambda event: None, listen=False, **place
         )

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import socket
 
 import pytest
 from click.testing import CliRunner
@@ -18,6 +17,7 @@ from dsoftbus_host.board import files, peer_remote
 from dsoftbus_host.cli.board.prompt import Prompt, is_begun
 from dsoftbus_host.cli.command import main
 from dsoftbus_host.cli.reach import Place, lasting
+from free_ports import free_port
 
 HEAP = "2M"
 RESETS = """
@@ -37,10 +37,7 @@ def place(tmp_path):
 
 @pytest.fixture
 def port():
-    """A port of this machine that is free now."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
+    return free_port()
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import errno
 import hashlib
 import json
 import re
-import socket
 from pathlib import Path
 
 import pytest
@@ -21,13 +20,8 @@ from dsoftbus_host.bare_bus import BareBus
 from dsoftbus_host.board import remote
 from dsoftbus_host.cli.command import main
 from dsoftbus_host.storage.trust_file import StoreFile
+from free_ports import free_port
 from portable import TIMEOUT_S
-
-
-def free_port(kind: int = socket.SOCK_STREAM) -> int:
-    with socket.socket(socket.AF_INET, kind) as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
 
 
 class Laptop:
@@ -70,7 +64,7 @@ class Hall:
 
     def __init__(self, flash: Path, link: str, discovery: int = 0) -> None:
         self.flash = flash
-        self.port = free_port(socket.SOCK_DGRAM if link == "udp" else socket.SOCK_STREAM)
+        self.port = free_port()
         settings = json.loads((flash / "config.json").read_text())
         settings |= {"name": "hall", "link": link, "port": self.port}
         settings |= {"discovery": discovery or False, "broadcast": "127.255.255.255"}
@@ -108,7 +102,7 @@ def test_the_first_contact_over_the_network_is_trusted(flash, tmp_path, link):
 
 
 def test_an_invitation_without_an_address_finds_the_board_by_discovery(flash, tmp_path):
-    discovery = free_port(socket.SOCK_DGRAM)
+    discovery = free_port()
     Hall(flash, "auto", discovery)
     laptop, phone = Laptop(tmp_path / "1"), Laptop(tmp_path / "2", discovery)
     with Supervisor(flash, heap="400k") as board:

@@ -1,8 +1,8 @@
 """One command updates fifty simulated boards and a real one; `make soak-fleet` takes five."""
 
 import asyncio
-import random
 
+from free_ports import free_port
 from updated_fleet import campaign
 
 AT_A_TIME = 16
@@ -12,7 +12,7 @@ def test_those_that_do_not_bear_the_new_version_come_back(image, tmp_path, monke
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     folder = tmp_path / "fleet"
     folder.mkdir()
-    port = random.randrange(20000, 30000)
+    port = free_port()
     found = asyncio.run(campaign(folder, image, 50, 1, AT_A_TIME, port))
     assert found.status == 1
     lines = found.said.splitlines()

@@ -7,7 +7,6 @@ import asyncio
 import contextlib
 import json
 import os
-import socket
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from dsoftbus.errors import BusError
 from dsoftbus.trust.acl import grant
 from dsoftbus.trust.store import Entry, TrustStore
 from dsoftbus_host import ANYONE, BareBus
+from free_ports import free_port
 from portable import TIMEOUT_S, micropython
 from updating import ask, update
 
@@ -122,9 +122,7 @@ class UnixBoard:
     async def start(self) -> None:
         """Starts it, and waits until its node has started or its program has ended."""
         await self.cut()
-        with socket.socket() as free:
-            free.bind((HOST, 0))
-            self._port = free.getsockname()[1]
+        self._port = free_port()
         (self.folder / "config.json").write_text(json.dumps({**SETTINGS, "port": self._port}))
         self._process = await asyncio.create_subprocess_exec(
             *(*micropython(), "-X", f"heapsize={HEAP}", "main.py"),

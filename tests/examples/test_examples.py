@@ -2,7 +2,6 @@
 
 import json
 import os
-import random
 import re
 import shutil
 import subprocess
@@ -18,6 +17,7 @@ from dsoftbus.trust.acl import grant
 from dsoftbus.trust.store import Entry
 from dsoftbus_host import BareBus, key_file
 from dsoftbus_host.storage.trust_file import StoreFile
+from free_ports import free_port
 from nodes import digest, environment, make_file
 from nodes import run as board_command
 from portable import ROOT, TIMEOUT_S, micropython
@@ -139,7 +139,7 @@ def pair(one: Host, other: Host, *grants: str) -> None:
 
 def test_two_hosts(host):
     greenhouse, desk = host("greenhouse"), host("desk")
-    discovery = random.randrange(20000, 30000)
+    discovery = free_port()
     greenhouse.stays_on_loopback(discovery)
     desk.stays_on_loopback(discovery)
     pair(greenhouse, desk, "--grant", "allow both temperature")
@@ -150,7 +150,7 @@ def test_two_hosts(host):
 
 def test_a_host_that_is_not_paired(host):
     stranger = host("stranger")
-    stranger.stays_on_loopback(random.randrange(20000, 30000))
+    stranger.stays_on_loopback(free_port())
     command = stranger.command("two_hosts/desk.py", "0")
     done = subprocess.run(
         command, **PIPES, env=stranger.environment, timeout=TIMEOUT_S, check=False
@@ -179,7 +179,7 @@ def test_a_light_and_a_sensor(host, tmp_path):
 def test_sensors_and_a_hub(host):
     """A sensor that is warm is cooled; one that starts again is missed, and comes back."""
     hub, attic, cellar = host("hub"), host("attic"), host("cellar")
-    discovery = random.randrange(20000, 30000)
+    discovery = free_port()
     for each in (hub, attic, cellar):
         each.stays_on_loopback(discovery)
     acquaint(hub, attic=attic, cellar=cellar)
@@ -196,7 +196,7 @@ def test_sensors_and_a_hub(host):
 def test_a_light_and_a_button(host, tmp_path):
     """On a board, as `dsoftbus board install` and `put` leave it, and beside it on a host."""
     laptop, folder = host("laptop"), put("unix", tmp_path / "board")
-    discovery = random.randrange(20000, 30000)
+    discovery = free_port()
     laptop.stays_on_loopback(discovery)
     network = {"host": "127.0.0.1", "broadcast": "127.255.255.255", "discovery": discovery}
     config = json.loads((folder / "config.json").read_text())
@@ -214,7 +214,7 @@ def test_a_light_and_a_button(host, tmp_path):
 def test_over_the_air(host, tmp_path):
     """On a board in a process, which starts again, by the version that the folder says: it has
     over_the_air/clock_face/app.py and over_the_air/clock_face/face.py."""
-    laptop, discovery = host("laptop"), random.randrange(20000, 30000)
+    laptop, discovery = host("laptop"), free_port()
     laptop.stays_on_loopback(discovery)
     public, folder = bytes.fromhex(laptop.key), tmp_path / "clock_face"
     folder.mkdir()
@@ -318,7 +318,7 @@ def acquaint(one: Host, **others: Host) -> None:
 
 def test_a_board_s_program_answers_the_desk(tmp_path):
     board, desk = tmp_path / "board", Host(tmp_path / "desk")
-    discovery = random.randrange(20000, 30000)
+    discovery = free_port()
     desk.stays_on_loopback(discovery)
     board.mkdir()
     own = {"host": "127.0.0.1", "broadcast": "127.255.255.255", "discovery": discovery}

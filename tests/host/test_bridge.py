@@ -2,7 +2,6 @@
 
 import asyncio
 import io
-import itertools
 import os
 import random
 import socket
@@ -23,10 +22,10 @@ from dsoftbus_host.cli.command import main
 from dsoftbus_host.discovery.discovery import Discovery
 from dsoftbus_host.discovery.interfaces import LOOPBACK
 from dsoftbus_host.upkeep.file_watch import FileWatch
+from free_ports import free_port
 from host.test_serial_port import Cable
 
 TIMEOUT_S = 60
-_ports = itertools.count(random.Random().randrange(30000, 50000))
 
 
 class Plugs:
@@ -67,7 +66,7 @@ class Board:
         self._watch = FileWatch(self.bus, self.events.append)
         self._watch.start()
         # A port of its own: on the network nobody hears this one.
-        self._discovery = Discovery(self.bus, self._watch, 0, ("echo",), [LOOPBACK], next(_ports))
+        self._discovery = Discovery(self.bus, self._watch, 0, ("echo",), [LOOPBACK], free_port())
         self._discovery.start()
         self.line = self.bus.open_serial(self._path)
         self._discovery.add_line(self.line)
@@ -126,7 +125,7 @@ async def looking(discovery_port: int):
 
 def test_each_finds_the_other_and_either_may_begin(plugs):
     async def scenario():
-        port = next(_ports)
+        port = free_port()
         async with bridged(plugs, port) as (bridge, board), looking(port) as bus:
             await until(lambda: bus.node.peers.get(board.bus.id))
             ((kind, host, udp),) = bus.node.peers.get(board.bus.id).routes()
@@ -147,7 +146,7 @@ def test_each_finds_the_other_and_either_may_begin(plugs):
 def test_a_peer_that_changes_its_address_keeps_its_session(plugs):
     async def scenario():
         async with (
-            bridged(plugs, next(_ports)) as (bridge, board),
+            bridged(plugs, free_port()) as (bridge, board),
             BareBus(os.urandom(32), allow=ANYONE) as bus,
         ):
             connection = await bus.connect("127.0.0.1", bridge.port, board.bus.public, link="udp")
@@ -163,7 +162,7 @@ def test_a_peer_that_changes_its_address_keeps_its_session(plugs):
 
 def test_a_cable_that_is_pulled_and_put_back_in_the_midst_of_a_transfer(plugs):
     async def scenario():
-        port = next(_ports)
+        port = free_port()
         async with bridged(plugs, port) as (bridge, board), looking(port) as bus:
             connection = await bus.connect("127.0.0.1", bridge.port, board.bus.public, link="udp")
             data = os.urandom(600_000)
@@ -182,7 +181,7 @@ def test_a_cable_that_is_pulled_and_put_back_in_the_midst_of_a_transfer(plugs):
 
 def test_a_bridge_that_is_gone_and_back_finds_its_sessions_again(plugs):
     async def scenario():
-        port = next(_ports)
+        port = free_port()
         async with (
             bridged(plugs, port) as (bridge, board),
             BareBus(os.urandom(32), allow=ANYONE) as bus,
@@ -207,7 +206,7 @@ def test_a_bridge_that_is_gone_and_back_finds_its_sessions_again(plugs):
 def test_a_flood_from_the_network_leaves_a_transfer_its_cable(plugs):
     async def scenario():
         async with (
-            bridged(plugs, next(_ports)) as (bridge, board),
+            bridged(plugs, free_port()) as (bridge, board),
             BareBus(os.urandom(32), allow=ANYONE) as bus,
         ):
             connection = await bus.connect("127.0.0.1", bridge.port, board.bus.public, link="udp")
@@ -249,7 +248,7 @@ def test_a_network_node_never_sends_more_than_the_line_carries(plugs):
 
     async def scenario():
         async with (
-            bridged(plugs, next(_ports)) as (bridge, board),
+            bridged(plugs, free_port()) as (bridge, board),
             BareBus(os.urandom(32), allow=ANYONE) as bus,
         ):
             connection = await bus.connect("127.0.0.1", bridge.port, board.bus.public, link="udp")
@@ -264,7 +263,7 @@ def test_a_network_node_never_sends_more_than_the_line_carries(plugs):
 
 def test_the_command_says_what_it_does(plugs):
     words = ["bridge", *plugs.names, "--host", "127.0.0.1", "--interface", "127.0.0.1/8"]
-    place = ["--discovery-port", str(next(_ports)), "--seconds", "0.3"]
+    place = ["--discovery-port", str(free_port()), "--seconds", "0.3"]
     result = CliRunner().invoke(main, words + place)
     assert result.exit_code == 0, result.output
     for name in plugs.names:

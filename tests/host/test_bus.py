@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import random
 
 import pytest
 
@@ -14,6 +13,7 @@ from dsoftbus_host import ANYONE, BareBus, Bus, key_file
 from dsoftbus_host.discovery.interfaces import LOOPBACK, Interface
 from dsoftbus_host.storage import secret_files, trust_file
 from dsoftbus_host.storage.trust_file import StoreFile
+from free_ports import free_port
 from node_pair import HOST, A, B
 from nodes import echoed
 
@@ -26,7 +26,7 @@ def home(tmp_path, monkeypatch):
 @pytest.fixture
 def place() -> dict:
     """These nodes speak on this machine alone."""
-    port = random.randrange(20000, 30000)
+    port = free_port()
     return {"host": HOST, "interfaces": [LOOPBACK], "discovery_port": port}
 
 
@@ -126,7 +126,7 @@ def test_it_has_the_user_s_settings_and_what_is_given_goes_before_them(home):
                 assert (desk.node.local.name, desk.node.profile.keepalive_ms) == ("desk", 400)
                 assert await desk.heard("hall") == bus.id
 
-    port = random.randrange(20000, 30000)
+    port = free_port()
     place = {"host": HOST, "interfaces": ["127.0.0.1/8"], "ask": [f"{HOST}:{port}"]}
     settings(name="hall", discovery=port, keepalive_ms=300, **place)
     run(test())
@@ -180,7 +180,7 @@ def test_one_that_listens_everywhere_speaks_on_interfaces_that_come_later(home, 
     monkeypatch.setattr("dsoftbus_host.bus.all_interfaces", lambda: list(there))
 
     async def test():
-        async with Bus("attic", discovery_port=random.randrange(20000, 30000)) as bus:
+        async with Bus("attic", discovery_port=free_port()) as bus:
             await until(lambda: bus.discovery.multicast.interfaces == [LOOPBACK])
             there.append(later)
             bus.discovery.announce_soon()

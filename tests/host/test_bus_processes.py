@@ -5,11 +5,11 @@ import asyncio
 import contextlib
 import json
 import os
-import random
 import sys
 from pathlib import Path
 
 from command import quick_command
+from free_ports import free_port
 from portable import ROOT, TIMEOUT_S
 
 SENSOR = """
@@ -109,7 +109,7 @@ async def pair(one: Home, other: Home) -> None:
 
 def test_a_stream_comes_back_when_its_program_was_killed_and_starts_elsewhere(tmp_path):
     async def story():
-        port = random.randrange(20000, 30000)
+        port = free_port()
         garden, desk = Home(tmp_path / "garden", port), Home(tmp_path / "desk", port)
         await pair(garden, desk)
         async with desk.program(DESK) as watching:

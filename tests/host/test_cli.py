@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import random
 import re
 import socket
 import subprocess
@@ -27,6 +26,7 @@ from dsoftbus_host.cli.command import main
 from dsoftbus_host.cli.common import short_id
 from dsoftbus_host.crypto import fastest
 from dsoftbus_host.storage.trust_file import StoreFile
+from free_ports import free_port
 from nodes import ServingNode
 from portable import ROOT, TIMEOUT_S
 
@@ -163,7 +163,7 @@ def paired(folder: Path, *others: tuple) -> None:
 
 
 def test_serve_admits_nobody_but_paired_peers(tmp_path, key):
-    port = random.randrange(20000, 30000)
+    port = free_port()
     (tmp_path / "hub").mkdir()
     with Serving(tmp_path / "served", *loopback(tmp_path / "hub", port)) as node:
         file = make_file(tmp_path / "file", 10)
@@ -176,7 +176,7 @@ def test_serve_admits_nobody_but_paired_peers(tmp_path, key):
 
 
 def test_a_paired_peer_is_found_by_its_name_and_then_where_it_was(tmp_path, key):
-    port = random.randrange(20000, 30000)
+    port = free_port()
     hub, own = tmp_path / "hub", tmp_path / "own"
     hub.mkdir(), own.mkdir()
     paired(hub, ("client", run("id", *key).stdout.split()[-1]))
@@ -364,9 +364,7 @@ def alone(tmp_path) -> tuple:
 def invited(tmp_path) -> str:
     """An invitation of a node at whose address nobody is."""
     public = BareBus(bytes(range(1, 33))).public
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        place = f"tcp://127.0.0.1:{unused.getsockname()[1]}"
+    place = f"tcp://127.0.0.1:{free_port()}"
     return Invitation(public, bytes(range(16)), "hall", [place]).encode()
 
 
@@ -436,7 +434,7 @@ def test_serve_says_addresses_that_are_real(tmp_path, host):
 
 
 def test_serve_listens_where_the_settings_say(tmp_path):
-    folder, port = tmp_path / "dsoftbus", random.randrange(20000, 30000)
+    folder, port = tmp_path / "dsoftbus", free_port()
     folder.mkdir()
     settings = {"host": "127.0.0.1", "interfaces": ["127.0.0.1/8"], "discovery": port}
     (folder / "config.json").write_text(json.dumps({"name": "hall", **settings}))

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import random
 import signal
 import subprocess
 
@@ -19,6 +18,7 @@ from dsoftbus_host import crypto
 from dsoftbus_host.cli.watch import Board, described, line
 from dsoftbus_host.storage import serving_note
 from dsoftbus_host.storage.trust_file import StoreFile
+from free_ports import free_port
 from hostile import NAMES, is_harmless
 from machines.terminal import Terminal
 
@@ -34,7 +34,7 @@ def place(tmp_path):
     """Options of two nodes, `hall` and `desk`, that trust each other, on a network of their
     own."""
     found = {}
-    port = random.randrange(20000, 30000)
+    port = free_port()
     for name, secret, other, theirs in (
         ("hall", HALL, "desk", DESK),
         ("desk", DESK, "hall", HALL),

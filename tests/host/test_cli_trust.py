@@ -5,7 +5,6 @@ import contextlib
 import io
 import json
 import os
-import random
 import sys
 
 import pytest
@@ -27,6 +26,7 @@ from dsoftbus_host.clock import now_ms
 from dsoftbus_host.discovery.interfaces import LOOPBACK
 from dsoftbus_host.storage import trust_file
 from dsoftbus_host.storage.trust_file import StoreFile
+from free_ports import free_port
 from portable import TIMEOUT_S
 
 
@@ -215,7 +215,7 @@ class Other:
 
 def with_other(folder, test) -> None:
     async def meet():
-        other = Other(folder, random.randrange(20000, 30000))
+        other = Other(folder, free_port())
         async with other.nearby:
             await test(other)
 
@@ -224,7 +224,7 @@ def with_other(folder, test) -> None:
 
 def test_a_node_may_listen_on_the_port_of_discovery(tmp_path):
     async def listen():
-        port = random.randrange(30000, 40000)
+        port = free_port()
         node = Bus(
             "node",
             key=os.urandom(32),
@@ -452,7 +452,7 @@ def test_names_that_a_node_has_offered_or_asked_for_are_known_to_others(trust):
             on_event=lambda event: None,
             host="127.0.0.1",
             interfaces=[LOOPBACK],
-            discovery_port=random.randrange(30000, 40000),
+            discovery_port=free_port(),
         )
         async with node, BareBus(os.urandom(32), allow=ANYONE) as peer:
             node.on_stream("sensor/*", None)

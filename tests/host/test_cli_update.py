@@ -15,6 +15,7 @@ from dsoftbus_host import BareBus
 from dsoftbus_host.address import Address
 from dsoftbus_host.storage.trust_file import StoreFile
 from dsoftbus_host.upkeep import next_key
+from free_ports import free_port
 from machines.terminal import Terminal, drawn
 from portable import TIMEOUT_S
 from updated_boards import GOOD, program, simulated, trusted
@@ -27,7 +28,7 @@ class Host:
         self.folder = folder
         folder.mkdir(exist_ok=True)
         self.key, self.trust = folder / "own.key", folder / "own.trust"
-        self.port = port or random.randrange(20000, 30000)
+        self.port = port or free_port()
         self.public = BareBus(next_key.load(self.key)).public
         self.app = folder / "app"
         self.app.mkdir()

@@ -2,9 +2,7 @@
 serial ports, listeners and the bridge go on."""
 
 import asyncio
-import itertools
 import os
-import random
 import socket
 import termios
 
@@ -22,10 +20,9 @@ from dsoftbus_host.discovery.interfaces import LOOPBACK
 from dsoftbus_host.links import reopening_port as cable_module
 from dsoftbus_host.links.udp import UdpLink
 from dsoftbus_host.upkeep.file_watch import FileWatch
+from free_ports import free_port
 from host.test_serial_port import Cable
 from node_pair import HOST, A, B, C, bus, until
-
-_ports = itertools.count(random.Random().randrange(30000, 50000))
 
 
 class Faulty:
@@ -90,7 +87,7 @@ def test_a_watch_looks_again_after_a_fault(part):
 @pytest.mark.parametrize("part", ["poll_transmit", "poll_timer"])
 def test_discovery_speaks_and_hears_after_a_fault(part):
     async def test():
-        port = next(_ports)
+        port = free_port()
         async with bus(A) as one, bus(B) as other:
             found = []
             watches = [FileWatch(one, found.append), FileWatch(other, lambda event: None)]
@@ -197,7 +194,7 @@ def test_a_bridge_goes_on_after_a_fault(line, part):
             raise ZeroDivisionError
 
         bridge = Bridge(
-            line.paths[0], host=HOST, interfaces=[LOOPBACK], discovery_port=next(_ports)
+            line.paths[0], host=HOST, interfaces=[LOOPBACK], discovery_port=free_port()
         )
         bridge._on_change = fault
         async with BareBus(os.urandom(32)) as board:

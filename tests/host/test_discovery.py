@@ -1,9 +1,7 @@
 """Discovery and trust of hosts on real sockets, all on loopback."""
 
 import asyncio
-import itertools
 import os
-import random
 import socket
 from contextlib import asynccontextmanager
 
@@ -28,9 +26,8 @@ from dsoftbus_host.discovery.discovery import Discovery
 from dsoftbus_host.discovery.interfaces import LOOPBACK, all_interfaces, of
 from dsoftbus_host.storage.trust_file import StoreFile
 from dsoftbus_host.upkeep.file_watch import FileWatch
+from free_ports import free_port
 from portable import TIMEOUT_S
-
-_ports = itertools.count(random.Random().randrange(30000, 50000))
 
 
 class Found:
@@ -101,7 +98,7 @@ async def echoed(connection) -> bytes:
 
 @pytest.fixture
 def port() -> int:
-    return next(_ports)
+    return free_port()
 
 
 @asynccontextmanager
@@ -143,7 +140,7 @@ def test_two_nodes_of_one_machine_find_each_other_and_take_leave(tmp_path, port)
 
 def test_a_probe_finds_who_hears_no_multicast(tmp_path, port):
     async def test():
-        other = next(_ports)  # a network of its own: nothing said to all crosses over
+        other = free_port()  # a network of its own: nothing said to all crosses over
         async with Found(tmp_path, "a", port) as a, Found(tmp_path, "b", other) as b:
             a.discovery.probe("127.0.0.1", other)
             await a.until(EV_ONLINE, b)
@@ -269,7 +266,7 @@ def test_who_only_asks_finds_others_and_is_no_node_to_them(tmp_path):
     """Not even to those that know its key: a node with that stays what it is."""
 
     async def test():
-        port = next(_ports)
+        port = free_port()
         key = os.urandom(32)
         async with (
             Found(tmp_path, "hall", port) as hall,

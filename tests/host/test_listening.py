@@ -14,6 +14,7 @@ from dsoftbus_host.discovery.interfaces import LOOPBACK, Interface, listened, re
 from dsoftbus_host.discovery.multicast import Multicast
 from dsoftbus_host.links.listening import EVERYWHERE
 from dsoftbus_host.links.refusals import Refusals
+from free_ports import free_port
 from portable import TIMEOUT_S
 
 A, B = bytes([1]) * 32, bytes([2]) * 32
@@ -205,9 +206,7 @@ def test_interfaces_are_those_that_there_are_when_something_is_said():
             heard.append(data)
             done.set()
 
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
-            free.bind(("", 0))
-            port = free.getsockname()[1]
+        port = free_port()
         listener = Multicast([LOOPBACK], port, hear)
         speaker = Multicast([], port, lambda *_: None, around=lambda: list(there))
         speaker.say(b"to nobody")

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import random
 
 import pytest
 
@@ -28,6 +27,7 @@ from dsoftbus_host.bus import Bus
 from dsoftbus_host.cli.terminal import words
 from dsoftbus_host.discovery.interfaces import LOOPBACK
 from dsoftbus_host.storage.trust_file import StoreFile
+from free_ports import free_port
 from portable import TIMEOUT_S
 
 LINE = (LINK_LINE, "/dev/ttyACM0", 0)
@@ -133,7 +133,7 @@ class Place:
     under that name with another one."""
 
     def __init__(self, folder):
-        port = random.randrange(20000, 30000)
+        port = free_port()
         self.sought = BareBus(os.urandom(32)).public
         file = StoreFile(folder / "trust.json")
         file.store.add(Entry(self.sought, "desk", []))

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import io
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from dsoftbus_host.bus import Bus
 from dsoftbus_host.cli import person
 from dsoftbus_host.discovery.interfaces import LOOPBACK
 from dsoftbus_host.storage.trust_file import StoreFile
+from free_ports import free_port
 from portable import TIMEOUT_S
 
 
@@ -41,7 +41,7 @@ class Person:
 
 
 def people(folder, test, count: int = 2) -> None:
-    port = random.randrange(20000, 30000)
+    port = free_port()
     each = [Person(folder, f"person{n}", port) for n in range(count)]
     asyncio.run(asyncio.wait_for(test(*each), 2 * TIMEOUT_S))
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import random
 
 from commands import Conversation
 from dsoftbus.const import EV_PAIR_DIGITS, EV_PAIR_FAILED, EV_PAIRED
@@ -12,6 +11,7 @@ from dsoftbus_host.bus import Bus
 from dsoftbus_host.clock import now_ms
 from dsoftbus_host.discovery.interfaces import LOOPBACK
 from dsoftbus_host.storage.trust_file import StoreFile
+from free_ports import free_port
 
 TIMEOUT_S = 60
 HERE = "127.0.0.1/8"
@@ -53,7 +53,7 @@ class Node:
 
 def meet(folder, test, *words) -> None:
     async def scenario() -> None:
-        port = random.randrange(20000, 30000)
+        port = free_port()
         files = ("--key", folder / "own.key", "--trust", folder / "own.json")
         where = ("--interface", HERE, "--discovery-port", port)
         async with Conversation("pair", *files, *where, *words) as waiting:

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import hashlib
 import os
-import random
 import subprocess
 import sys
 
@@ -26,6 +25,7 @@ from dsoftbus_host.discovery.interfaces import LOOPBACK
 from dsoftbus_host.storage import atomic_file as place_module
 from dsoftbus_host.storage.trust_file import StoreFile
 from dsoftbus_host.upkeep import next_key
+from free_ports import free_port
 from portable import TIMEOUT_S
 
 ALL = grant("allow both *")
@@ -81,7 +81,7 @@ class Home:
 
 def homes(folder, *names: str) -> list:
     """Nodes that trust each other."""
-    port = random.randrange(20000, 30000)
+    port = free_port()
     made = [Home(folder, name, port) for name in names]
     for home in made:
         home.trusts(*[other for other in made if other is not home])

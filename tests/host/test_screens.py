@@ -4,7 +4,6 @@
 """
 
 import os
-import random
 import re
 import signal
 import socket
@@ -21,6 +20,7 @@ from dsoftbus.trust.acl import grant
 from dsoftbus.trust.store import Entry
 from dsoftbus_host import crypto
 from dsoftbus_host.storage.trust_file import StoreFile
+from free_ports import free_port
 from machines.terminal import Terminal
 from machines.terminal import drawn as terminal_drawn
 from portable import TIMEOUT_S
@@ -115,7 +115,7 @@ def hall(tmp_path):
     folder = tmp_path / "hall"
     make_key(folder.with_suffix(".key"), HALL)
     store(tmp_path / "hall.json", Entry(public(OWN), "own", [grant("allow both *")]))
-    port = random.randrange(20000, 30000)
+    port = free_port()
     trust = ("--trust", tmp_path / "hall.json", "--name", "hall")
     network = ("--interface", "127.0.0.1/8", "--discovery-port", port)
     with Serving(folder, *trust, *network) as node:

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import random
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +19,7 @@ from dsoftbus_host.discovery.interfaces import LOOPBACK
 from dsoftbus_host.storage import file_lock, trust_file
 from dsoftbus_host.storage.atomic_file import writing
 from dsoftbus_host.storage.trust_file import StoreFile
+from free_ports import free_port
 
 ROOT = Path(__file__).parent.parent.parent
 TIMEOUT_S = 120
@@ -467,7 +467,7 @@ def node(folder, name: str, port: int) -> Bus:
 
 def test_unpairing_lasts_although_the_node_saves_all_the_time(tmp_path):
     async def story():
-        port = random.randrange(20000, 30000)
+        port = free_port()
         hub, peer = node(tmp_path, "h", port), node(tmp_path, "p", port)
         for own, other in ((hub, peer), (peer, hub)):
             store = own.guard.store
@@ -498,7 +498,7 @@ def test_unpairing_lasts_although_the_node_saves_all_the_time(tmp_path):
 
 def test_a_rule_of_another_process_resets_live_streams(tmp_path):
     async def story():
-        port = random.randrange(20000, 30000)
+        port = free_port()
         hub, peer = node(tmp_path, "h", port), node(tmp_path, "p", port)
         for own, other in ((hub, peer), (peer, hub)):
             store = own.guard.store
@@ -526,7 +526,7 @@ def test_a_rule_of_another_process_resets_live_streams(tmp_path):
 
 def test_a_node_says_once_what_it_does_and_leaves_the_file_alone(tmp_path, monkeypatch, caplog):
     async def story():
-        hub = node(tmp_path, "h", random.randrange(20000, 30000))
+        hub = node(tmp_path, "h", free_port())
         hub.guard.store.add(Entry(key("a"), "a"))
         path = tmp_path / "h.json"
         async with hub:

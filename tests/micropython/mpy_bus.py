@@ -18,13 +18,14 @@ from dsoftbus.errors import BAD_ARGUMENT, BAD_STATE, UNSUPPORTED, BusError
 from dsoftbus.trust.acl import grant
 from dsoftbus.trust.store import Entry
 from dsoftbus_mpy import ANYONE, BareBus, Bus
+from dsoftbus_mpy.links import sockets
 from dsoftbus_mpy.trust_file import StoreFile
 from support import Random, raises
 
 HOST = "127.0.0.1"
 LIMIT_MS = 60000
 A, B = Random(1)(32), Random(2)(32)
-PORT = 41000 + os.urandom(1)[0]
+PORT = 8000 + os.urandom(1)[0]  # below those that a system hands out by itself
 PLACE = {"host": HOST, "broadcast": "127.255.255.255", "discovery": PORT, "serial": ""}
 
 
@@ -103,6 +104,34 @@ def test_without_files_it_listens_on_any_port_and_lets_nobody_in():
             raises(BAD_STATE, lambda: bus.guard)
 
     on_flash(test)
+
+
+def test_both_links_have_one_port_that_is_free_for_both():
+    async def test():
+        taken, there = sockets.bind("127.0.0.1", 0, False)
+        draws = [taken, taken, taken + 1 if taken < 65535 else taken - 1]
+        drawn = sockets._random_port
+        sockets._random_port = lambda: draws.pop(0)
+        try:
+            async with BareBus(A) as bus:
+                await refused_by_system(bus.listen("127.0.0.1", taken, "auto"))
+                again, sock = sockets.bind("127.0.0.1", taken, True)  # nothing of it is left
+                sock.close()
+                assert again == taken and await bus.listen("127.0.0.1", 0, "auto") != taken
+        finally:
+            sockets._random_port = drawn
+            there.close()
+        assert not draws
+
+    virtual_time.run(test(), LIMIT_MS)
+
+
+async def refused_by_system(listening) -> None:
+    try:
+        await listening
+    except OSError:
+        return
+    raise AssertionError("it listens")
 
 
 def test_two_of_them_find_each_other_by_name():

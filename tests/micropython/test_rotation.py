@@ -1,7 +1,6 @@
 """A board changes its key, and a host follows it; the board starts anew in the middle."""
 
 import asyncio
-import random
 
 from dsoftbus.const import EV_KEY_MOVED, EV_ONLINE
 from dsoftbus.identity import device_id
@@ -12,6 +11,7 @@ from dsoftbus_host.bus import Bus
 from dsoftbus_host.crypto import suite
 from dsoftbus_host.discovery.interfaces import LOOPBACK
 from dsoftbus_host.storage.trust_file import StoreFile
+from free_ports import free_port
 from nodes import Board, echoed
 from portable import TIMEOUT_S
 
@@ -72,4 +72,4 @@ async def story(folder, port: int) -> None:
 
 
 def test_a_host_follows_a_board_to_its_new_key(tmp_path):
-    asyncio.run(asyncio.wait_for(story(tmp_path, random.randrange(20000, 30000)), 3 * TIMEOUT_S))
+    asyncio.run(asyncio.wait_for(story(tmp_path, free_port()), 3 * TIMEOUT_S))

@@ -3,7 +3,6 @@ pair, restart, come back without pairing, and one is unpaired and refused."""
 
 import asyncio
 import os
-import random
 
 from dsoftbus.const import EV_PAIR_DIGITS, EV_PAIRED
 from dsoftbus.errors import NOT_PAIRED, TRUST_REVOKED
@@ -15,6 +14,7 @@ from dsoftbus_host.discovery.discovery import Discovery
 from dsoftbus_host.discovery.interfaces import LOOPBACK
 from dsoftbus_host.storage.trust_file import StoreFile
 from dsoftbus_host.upkeep.file_watch import FileWatch
+from free_ports import free_port
 from hostile import is_harmless
 from nodes import Board, echoed
 from portable import TIMEOUT_S
@@ -129,7 +129,7 @@ async def story(folder, port: int) -> None:
 
 
 def test_three_nodes(tmp_path):
-    asyncio.run(asyncio.wait_for(story(tmp_path, random.randrange(20000, 30000)), TIMEOUT_S))
+    asyncio.run(asyncio.wait_for(story(tmp_path, free_port()), TIMEOUT_S))
 
 
 async def lies(folder, port: int) -> None:
@@ -150,4 +150,4 @@ async def lies(folder, port: int) -> None:
 
 
 def test_what_an_echo_sends_back_is_text(tmp_path):
-    asyncio.run(asyncio.wait_for(lies(tmp_path, random.randrange(20000, 30000)), TIMEOUT_S))
+    asyncio.run(asyncio.wait_for(lies(tmp_path, free_port()), TIMEOUT_S))
