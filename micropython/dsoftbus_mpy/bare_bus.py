@@ -61,14 +61,22 @@ class BareBus(BaseBus):
 
     # Ours: its links
 
-    def _listen(self, host: str, port: int, link: str) -> int:
-        if link != "udp":
-            from dsoftbus_mpy.links.tcp import Listener  # only who has such links pays for it
+    def _listen(self, host: str, port: int, link: str, tries: int = 8) -> int:
+        if link == "udp":
+            return self.open_udp(host, port).port
+        from dsoftbus_mpy.links.tcp import Listener  # only who has such links pays for it
 
-            listener = Listener(host, port)
-            port = listener.port
-            self.streams.listen(listener)
-        return port if link == "tcp" else self.open_udp(host, port).port
+        listener = Listener(host, port)
+        if link == "auto":
+            try:
+                self.open_udp(host, listener.port)
+            except (OSError, MemoryError):  # taken for datagrams, perhaps
+                listener.close()
+                if port or not tries:
+                    raise
+                return self._listen(host, 0, link, tries - 1)
+        self.streams.listen(listener)
+        return listener.port
 
     def open_udp(self, host: str, port: int):
         from dsoftbus_mpy.links.udp import UdpPort  # only who has such a link pays for it
