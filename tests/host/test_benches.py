@@ -21,6 +21,7 @@ BRIEF = {
     "board": ("--messages", "2", *(f"--link={link}" for link in ONE_OF_EACH)),  # valgrind
     "bench_crypto": ("--rounds", "1"),  # runs crypto on MicroPython
     "discovery": ("--rounds", "1", "--most", "100"),
+    "hub": ("--rounds", "1", "--trips", "20", "--most", "10"),
     "services": ("--rounds", "1", "--calls", "20", "--subscribers", "5"),
     "share_board": ("--mb", "0.02", "--rounds", "1"),
     "sim": ("--mb", "0.1", "--seeds", "1"),
