@@ -82,7 +82,7 @@ def serve(link: str, pipe: Pipe) -> None:
 
 
 def resident_bytes() -> int:
-    """Of this process."""
+    """Returns how much of this process lies in memory."""
     gc.collect()
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * resource.getpagesize()
@@ -151,7 +151,7 @@ class Crowd:
         self._streams = [await session.open("echo") for session in self.sessions]
 
     async def round_trips(self, count: int) -> Spent:
-        """So many times a write and its echo, on one session after the other."""
+        """Times so many writes and their echoes, on one session after the other."""
         before = self.asked("cpu") if self.alone else 0
         with Stopwatch() as watch:
             for _ in range(count):
