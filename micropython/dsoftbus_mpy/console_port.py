@@ -37,8 +37,10 @@ class ConsolePort:
         self.key = 0  # the last one, where it was one by itself
         self.said = None  # when a key was answered, in ticks
         self._heard = time.ticks_add(time.ticks_ms(), -_LONG_MS)  # in ticks
-        micropython.kbd_intr(-1)
+        # On the unix port a Ctrl-C that the terminal makes a signal ends an interpreter that does
+        # not wait for one: so first no signals, and in `close` they come last.
         self._terminal = _make_raw()
+        micropython.kbd_intr(-1)
 
     def readinto(self, view):
         """Byte by byte, because the console has no way to read what is there and no more: so all
@@ -92,11 +94,11 @@ class ConsolePort:
     def close(self) -> None:
         """Gives the console back to the REPL."""
         self._poll.unregister(sys.stdin)
+        micropython.kbd_intr(_CTRL_C)
         if self._terminal is not None:
             import termios
 
             termios.tcsetattr(0, termios.TCSANOW, self._terminal)
-        micropython.kbd_intr(_CTRL_C)
 
 
 def _make_raw():
