@@ -34,6 +34,7 @@ from portable import micropython  # noqa: E402 - after the path
 
 START = HERE / "start.py"
 CHUNK = 4096
+SAID_MAX = 1 << 20  # bytes that `wait_for` looks at: what a test waits for never scrolls by
 WAIT_S = 120  # ends what hangs; nothing is held to a time
 UNREAD_S = 0.5
 RAW_REPL = b"\x01"
@@ -60,9 +61,9 @@ class Supervisor:
         self.to_board: Noise = _clean  # what the line makes of the bytes that pass
         self.to_host: Noise = _clean
         self.starts = 0
-        self._said = b""
+        self._said = bytearray()  # since its last start
         self._raw = False  # the host talks to the raw REPL
-        self._cut = False  # no REPL outlives that
+        self._cut = False  # by `reset`, until the next start: no REPL outlives that
         self._recent = b""  # what has come for the board since its start
         self._unread = False  # nobody takes what the port has
         self._outer, slave = pty.openpty()
@@ -88,8 +89,7 @@ class Supervisor:
 
     def reset(self) -> None:
         """A power cut: what the board was doing is gone, its files are not."""
-        self._cut = True
-        self._said = b""  # what `wait_for` is to see comes after this
+        self._cut = True  # what `wait_for` is to see comes after this
         self._process.kill()
 
     def pump(self, timeout_s: float | None = None) -> bool:
@@ -106,9 +106,9 @@ class Supervisor:
     def wait_for(self, text: bytes) -> None:
         """Waits until the board has printed `text` since its last start."""
         end = time.monotonic() + WAIT_S
-        while text not in self._said:
+        while self._cut or text not in self._said:
             if time.monotonic() > end:
-                raise TimeoutError(f"{text!r} is not in {self._said!r}")
+                raise TimeoutError(f"{text!r} is not in {bytes(self._said[-CHUNK:])!r}")
             time.sleep(0.02)
 
     def _to_board(self, data: bytes) -> None:
@@ -127,7 +127,7 @@ class Supervisor:
         another one goes on, without the program. Bytes behind the Ctrl-D or the Ctrl-C wait at the
         port of a board."""
         recent = self._recent
-        if status == -signal.SIGINT or (status == 1 and FATAL in self._said):
+        if status == -signal.SIGINT or (status == 1 and FATAL in self._said[-CHUNK:]):
             self._interpret("raw")
             self._to_board(_behind(INTERRUPT, recent))
         else:
@@ -136,7 +136,8 @@ class Supervisor:
             self._to_board(_behind(END, recent) if status == 0 else b"")
 
     def _heard(self, data: bytes) -> None:
-        self._said = (self._said + data)[-CHUNK:]
+        self._said.extend(data)
+        del self._said[:-SAID_MAX]
         self._note_mode()
         self._to_port(self.to_host(data))
 
@@ -152,13 +153,14 @@ class Supervisor:
 
     def _note_mode(self) -> None:
         """By what the REPL says of itself: in frames there are bytes of all kinds."""
-        raw, friendly = self._said.rfind(RAW_SAYS), self._said.rfind(FRIENDLY_SAYS)
+        recent = self._said[-2 * CHUNK :]  # more than a read brings
+        raw, friendly = recent.rfind(RAW_SAYS), recent.rfind(FRIENDLY_SAYS)
         if raw != friendly:
             self._raw = raw > friendly
 
     def _start(self) -> None:
         self.starts += 1
-        self._said = b""
+        self._said = bytearray()
         self._raw = self._raw and not self._cut
         self._cut = False
         self._interpret("raw" if self._raw else "friendly")
@@ -208,10 +210,11 @@ def _behind(key: bytes, data: bytes) -> bytes:
 
 
 def _as_console(fd: int) -> None:
-    """Bytes pass as they are, but Ctrl-C is a signal, until the program turns that off."""
+    """Bytes pass as they are, but Ctrl-C is a signal, until the program turns that off; as on a
+    board it loses none of the bytes that wait, neither those of the host nor those printed."""
     tty.setraw(fd)
     mode = termios.tcgetattr(fd)
-    mode[3] |= termios.ISIG
+    mode[3] |= termios.ISIG | termios.NOFLSH
     mode[6][termios.VQUIT] = mode[6][termios.VSUSP] = b"\0"
     termios.tcsetattr(fd, termios.TCSANOW, mode)
 
