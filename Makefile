@@ -20,7 +20,7 @@ WASM_VERSION := >=1.29.0-6
 
 STUBS := micropython-unix-stubs>=1.29
 
-.PHONY: help demo test test-versions lint format bench bench-crypto bench-board bench-discovery bench-hub bench-services bench-share-board bench-sim soak soak-sim soak-memory soak-starts soak-attack soak-line soak-values soak-services soak-updates soak-fleet mutants sizes memory boards story docs-states docs-api docs-floors docs-story docs-commands screens golden clean
+.PHONY: help demo test test-versions lint format bench bench-crypto bench-board bench-discovery bench-hub bench-services bench-share-board bench-sim soak soak-sim soak-memory soak-starts soak-attack soak-line soak-values soak-services soak-updates soak-fleet mutants sizes memory boards story docs-states docs-api docs-floors docs-figures docs-story docs-commands screens golden clean
 .DELETE_ON_ERROR:
 
 help:
@@ -55,6 +55,7 @@ help:
 	@echo "make boards        write what boards/ has from its profiles and the slices"
 	@echo "make docs-states   write docs/states.md"
 	@echo "make docs-floors   write the floors into docs/architecture.md"
+	@echo "make docs-figures  write into README.md what make bench and make bench-services measured"
 	@echo "make docs-api      write docs/api.md"
 	@echo "make docs-commands  write the help of every command into docs/commands.md"
 	@echo "make screens       write the screens of tests/host/screens anew, where commands show something else"
@@ -197,6 +198,9 @@ docs-states: $(VENV)/.installed
 
 docs-floors: $(VENV)/.installed
 	@$(BIN)/python scripts/floors.py
+
+docs-figures: $(VENV)/.installed
+	@$(BIN)/python scripts/figures.py
 
 docs-api: $(VENV)/.installed
 	@$(BIN)/python scripts/api.py

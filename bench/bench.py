@@ -1,23 +1,26 @@
 """`make bench`: the host's sessions beside asyncio's TLS 1.3, on loopback, in one run.
 
-Both ends run in one process, writes are of 32 KiB. The two take turns, round by round, and each
-figure is the median over the rounds, each ratio the median of the rounds' ratios with the lowest
-and the highest: a machine that slows down for a moment slows both. Ratios are of wall time and of
-this process's CPU time, which other programs disturb less.
+Both ends run in one process, writes are of 32 KiB. The two take turns, round by round, and the one
+that was first is last in the next: a machine that slows down for a moment slows both. Each figure
+is the median over the rounds, each ratio the median of the rounds' ratios with their quartiles, in
+wall time and in CPU time of this process, which other programs disturb less. With each suite of
+ours TLS has the same cipher; a suite has a process of its own.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import multiprocessing
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import click
 import table
 import tls_peer
-from stopwatch import Figure, Spent, Stopwatch, row
+from stopwatch import Figure, Spent, Stopwatch, machine, row
 
 from dsoftbus.const import HOST, SUITE_AESGCM_SHA256, SUITE_CHACHA_SHA256
 from dsoftbus_aio.connection import Connection
@@ -26,7 +29,13 @@ from dsoftbus_host.bare_bus import ANYONE, BareBus
 
 WRITE_BYTES = 32768
 ECHO_BYTES = 32
-SUITES = {"AESGCM": SUITE_AESGCM_SHA256, "ChaChaPoly": SUITE_CHACHA_SHA256}
+TRIPS = 2000  # in a round
+CONNECTS = 100
+AES = "AES-GCM"
+SUITES = {  # and the cipher of TLS that goes with each
+    AES: (SUITE_AESGCM_SHA256, "TLS_AES_256_GCM_SHA384"),
+    "ChaChaPoly": (SUITE_CHACHA_SHA256, "TLS_CHACHA20_POLY1305_SHA256"),
+}
 OUTPUT = Path("build/bench/bench.json")
 
 
@@ -37,15 +46,16 @@ class Unhurried(HOST):
 
 
 class BusPair:
-    """Two buses in one process, and a session between them."""
+    """Two buses in one process, and a session between them over `link`, "tcp" or "udp"."""
 
-    def __init__(self, suite: int) -> None:
+    def __init__(self, suite: int, link: str = "tcp") -> None:
         self._suite = suite
+        self._link = link
         self._client = BareBus(os.urandom(32))
         self.server = BareBus(os.urandom(32), profile=Unhurried, allow=ANYONE)
 
     async def __aenter__(self) -> BusPair:
-        self._port = await self.server.listen()
+        self._port = await self.server.listen(link=self._link)
         self.near, self.far = await self._session()
         return self
 
@@ -58,7 +68,9 @@ class BusPair:
 
     async def _reached(self, client: BareBus) -> Connection:
         """A session of `client` with the server."""
-        return await client.connect("127.0.0.1", self._port, self.server.public, suite=self._suite)
+        return await client.connect(
+            "127.0.0.1", self._port, self.server.public, link=self._link, suite=self._suite
+        )
 
     async def _stream(self, name: str) -> tuple[BusStream, BusStream]:
         near = await self.near.open(name)
@@ -121,8 +133,11 @@ Measure = Callable[[], Awaitable[Spent]]
 async def compared(rounds: int, measures: list[Measure]) -> list[list[Spent]]:
     """Returns for each round what all measures have spent, in turn, after one round to warm up."""
     spent = []
-    for _ in range(rounds + 1):  # CPython 3.10 has no `await` in a comprehension within another
-        spent.append([await measure() for measure in measures])
+    for n in range(rounds + 1):
+        turns = measures[::-1] if n % 2 else measures
+        # CPython 3.10 has no `await` in a comprehension within another.
+        found = [await measure() for measure in turns]
+        spent.append(found[::-1] if n % 2 else found)
     return spent[1:]
 
 
@@ -133,24 +148,34 @@ def rows(spent: list[list[Spent]], names: list[str], figure: Figure, reference: 
     return [row(name, figure, list(each), reference, list(taken[-1])) for name, each in pairs]
 
 
-async def _against_tls(rounds: int, bulk_bytes: int, trips: int, connects: int) -> list[dict]:
+async def _against_tls(suite: str, rounds: int, bulk_bytes: int) -> list[dict]:
+    """The rows of one suite, in a process whose TLS has the same cipher."""
+    code, cipher = SUITES[suite]
     found = []
-    async with contextlib.AsyncExitStack() as stack:
-        pairs = [await stack.enter_async_context(BusPair(code)) for code in SUITES.values()]
-        tls = await stack.enter_async_context(tls_peer.TlsPair())
+    async with BusPair(code) as pair, tls_peer.TlsPair() as tls:
+        if await tls.cipher() != cipher:
+            raise SystemExit(f"this OpenSSL does not keep to {cipher}")
         for label, method, amount, figure in (
             ("bulk", "bulk", bulk_bytes, Figure("MB/s", bulk_bytes / 1e6, True)),
-            ("round trip", "round_trip", trips, Figure("us", trips, False)),
-            ("connects", "connects", connects, Figure("1/s", connects, True)),
+            ("round trip", "round_trip", TRIPS, Figure("us", TRIPS, False)),
+            ("connects", "connects", CONNECTS, Figure("1/s", CONNECTS, True)),
         ):
             measures = [
                 lambda end=end, method=method, amount=amount: getattr(end, method)(amount)
-                for end in (*pairs, tls)
+                for end in (pair, tls)
             ]
-            names = [f"{label}, {suite}" for suite in SUITES]
             spent = await compared(rounds, measures)
-            found += rows(spent, names, figure, "asyncio TLS 1.3")
+            found += rows(spent, [f"{label}, {suite}"], figure, f"asyncio TLS 1.3, {suite}")
     return found
+
+
+async def _over_udp(rounds: int) -> list[dict]:
+    """A round trip over UDP beside one over TCP."""
+    async with BusPair(SUITE_AESGCM_SHA256, "udp") as udp, BusPair(SUITE_AESGCM_SHA256) as tcp:
+        spent = await compared(
+            rounds, [lambda: udp.round_trip(TRIPS), lambda: tcp.round_trip(TRIPS)]
+        )
+    return rows(spent, ["round trip, UDP"], Figure("us", TRIPS, False), "TCP")
 
 
 async def _many_streams(rounds: int, bulk_bytes: int) -> list[dict]:
@@ -168,18 +193,33 @@ async def _files(rounds: int, size: int) -> list[dict]:
     return await beside_a_stream(rounds, size)
 
 
+def _run(part: Callable[..., Coroutine[Any, Any, list[dict]]], *args: object) -> list[dict]:
+    return asyncio.run(part(*args))
+
+
+def _alone(cipher: str, *work: Any) -> list[dict]:
+    """Runs a part in a process of its own, whose TLS knows `cipher` alone."""
+    spawn = multiprocessing.get_context("spawn")  # it reads its environment anew
+    with tls_peer.only_cipher(cipher), ProcessPoolExecutor(1, spawn) as pool:
+        return pool.submit(_run, *work).result()
+
+
 @click.command()
 @click.option("--rounds", default=9, show_default=True, help="Rounds of each comparison.")
 @click.option("--mb", default=64, show_default=True, help="Megabytes of bulk in a round.")
 def main(rounds: int, mb: int) -> None:
     """Compares the host's sessions with asyncio's TLS 1.3 on loopback."""
     bulk_bytes = mb * 1024 * 1024
-    found = asyncio.run(_against_tls(rounds, bulk_bytes, 2000, 100))
-    found += asyncio.run(_many_streams(rounds, bulk_bytes))
-    found += asyncio.run(_files(rounds, bulk_bytes))
+    found = []
+    for suite, (_, cipher) in SUITES.items():
+        found += _alone(cipher, _against_tls, suite, rounds, bulk_bytes)
+    found += _run(_over_udp, rounds)
+    found += _run(_many_streams, rounds, bulk_bytes)
+    found += _run(_files, rounds, bulk_bytes)
+    print(machine())
     table.show(found)
     OUTPUT.parent.mkdir(parents=True, exist_ok=True)
-    table.write(found, OUTPUT)
+    table.write(found, OUTPUT, machine())
 
 
 if __name__ == "__main__":

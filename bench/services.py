@@ -18,7 +18,7 @@ import click
 import table
 from bench import ECHO_BYTES, BusPair, Measure, compared, rows
 from mqtt_peer import Mqtt, installed
-from stopwatch import Figure, Spent, Stopwatch, row
+from stopwatch import Figure, Spent, Stopwatch, machine, row
 
 from dsoftbus.const import SUITE_AESGCM_SHA256
 from dsoftbus_host.bare_bus import BareBus
@@ -139,6 +139,7 @@ async def _against_mqtt(rounds: int, amounts: list[Amount], brokers: list[str]) 
 @click.option("--subscribers", default=100, show_default=True, help="Those of a state.")
 def main(rounds: int, calls: int, subscribers: int) -> None:
     """Compares calls with the bare stream that carries them, and calls and topics with MQTT."""
+    print(machine())
     found = asyncio.run(_calls(rounds, calls))
     table.show(found)
     here = installed()
@@ -151,7 +152,7 @@ def main(rounds: int, calls: int, subscribers: int) -> None:
         if not here[name]:
             print(f"{name}: not installed")
     OUTPUT.parent.mkdir(parents=True, exist_ok=True)
-    table.write(found, OUTPUT)
+    table.write(found, OUTPUT, machine())
 
 
 if __name__ == "__main__":

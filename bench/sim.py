@@ -2,8 +2,8 @@
 
 It prints the table of docs/datagrams.md, in virtual time: the same on every machine. Both carry
 8 MB one way on one stream; the clock runs from the first byte that is handed over to the last that
-has arrived. Figures are medians over the seeds, and `build/bench/sim.json` has the lowest and the
-highest, too. aioquic is a dependency of the tests only.
+has arrived. Figures are medians over the seeds, and `build/bench/sim.json` has the quartiles, too.
+aioquic is a dependency of the tests only.
 """
 
 from __future__ import annotations

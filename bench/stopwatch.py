@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import platform
+import ssl
 import time
+from pathlib import Path
 from typing import NamedTuple
 
 import table
+from cryptography.hazmat.backends.openssl import backend
 
 
 class Spent(NamedTuple):
@@ -43,12 +49,36 @@ class Figure(NamedTuple):
 
 
 def row(name: str, figure: Figure, spent: list[Spent], reference: str, of: list[Spent]) -> dict:
-    """A row of the table: what rounds have spent beside the same rounds `of` a reference. The
-    ratio of wall time is the row's; of both times there are median, lowest and highest."""
-    value, other = (figure.of(table.median([s.wall for s in each])) for each in (spent, of))
-    found: dict = table.row(name, value, figure.unit, reference, other)
-    pairs = list(zip(spent, of, strict=True))
-    found["wall"] = table.spread([figure.ratio(a.wall, b.wall) for a, b in pairs])
-    found["cpu"] = table.spread([figure.ratio(a.cpu, b.cpu) for a, b in pairs])
-    found["ratio"] = found["wall"][0]
-    return found
+    """A row of the table: what rounds have spent beside the same rounds `of` a reference, as
+    `_compared` has it of `wall` and `cpu` time. The row's own figures are of wall time."""
+    wall, cpu = (
+        _compared(figure, list(ours), list(theirs))
+        for ours, theirs in zip(zip(*spent, strict=True), zip(*of, strict=True), strict=True)
+    )
+    found: dict = table.row(name, wall["value"], figure.unit, reference, wall["reference_value"])
+    return found | {"ratio": wall["ratio"][0], "wall": wall, "cpu": cpu}
+
+
+def _compared(figure: Figure, spent: list[float], of: list[float]) -> dict:
+    """Medians of both, and the spread of the ratios of their rounds, pair by pair."""
+    ratios = [figure.ratio(one, other) for one, other in zip(spent, of, strict=True)]
+    value, reference = (figure.of(table.median(each)) for each in (spent, of))
+    return {"value": value, "reference_value": reference, "ratio": table.spread(ratios)}
+
+
+def machine() -> str:
+    """Names the machine and the interpreter that measure."""
+    return (
+        f"{_processor()}, {os.cpu_count()} cores, {platform.system()},"
+        f" CPython {platform.python_version()}, {ssl.OPENSSL_VERSION}"
+        f" for TLS and {backend.openssl_version_text()} for the bus"
+    )
+
+
+def _processor() -> str:
+    """The name that Linux has for the processor, else that of its kind."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(": ")[2]
+    return platform.machine()

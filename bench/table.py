@@ -1,7 +1,8 @@
 """Rows of a benchmark: printed as a table, and written to build/bench/NAME.json on a host.
 
-A row compares a value with a reference of the same run; `ratio` is value / reference_value. This
-file runs on MicroPython too, where a board prints the same table.
+A row compares a value with a reference of the same run; `ratio` is value / reference_value. Rows
+of `stopwatch.row` have that of wall time and of CPU time. This file runs on MicroPython too, where
+a board prints the same table.
 """
 
 import json
@@ -20,8 +21,10 @@ def row(name, value, unit, reference, reference_value):
 
 
 def spread(values):
-    """(median, lowest, highest)"""
-    return median(values), min(values), max(values)
+    """(median, lower quartile, upper quartile)"""
+    ordered = sorted(values)
+    half = (len(ordered) + 1) // 2
+    return median(ordered), median(ordered[:half]), median(ordered[-half:])
 
 
 def show(rows):
@@ -29,19 +32,24 @@ def show(rows):
     print(_line("", "value", "unit", "ratio", "to"))
     for r in rows:
         if "cpu" in r:
-            _show_spread(r)
+            _show_both(r)
             continue
         ratio = "" if r["ratio"] is None else f"{r['ratio']:.2f}"
         to = f"{r['reference']} ({number(r['reference_value'])})" if r["reference"] else ""
         print(_line(r["name"], number(r["value"]), r["unit"], ratio, to))
 
 
-def _show_spread(r):
-    """Prints a row whose ratios are known of both times."""
-    to = f"{r['reference']} ({number(r['reference_value'])})"
-    ratios = ["{:.2f} ({:.2f} to {:.2f})".format(*r[time]) for time in ("wall", "cpu")]
-    wide = f"{ratios[0]}; CPU time {ratios[1]}"
-    print(_line(r["name"], number(r["value"]), r["unit"], wide, to))
+def _show_both(r):
+    """Prints a row of both times, a line for each."""
+    for name, time in ((r["name"], "wall"), ("    in CPU time", "cpu")):
+        t = r[time]
+        to = f"{r['reference']} ({number(t['reference_value'])})"
+        print(_line(name, number(t["value"]), r["unit"], ratios(t), to))
+
+
+def ratios(t):
+    """The median ratio of one of a row's times, and its quartiles."""
+    return "{:.2f} ({:.2f} to {:.2f})".format(*t["ratio"])
 
 
 def _line(name, value, unit, ratio, to):
@@ -55,10 +63,10 @@ def number(value):
     return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def write(rows, path):
-    """Writes the rows as JSON to `path`; its folder exists."""
+def write(rows, path, machine=""):
+    """Writes the rows as JSON to `path`, and the machine that they are of; its folder exists."""
     with open(path, "w") as file:
-        file.write(json.dumps(rows))
+        file.write(json.dumps({"machine": machine, "rows": rows}))
 
 
 def median(values):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime
+import os
 import ssl
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from cryptography import x509
@@ -15,6 +17,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from stopwatch import Spent, Stopwatch
 
+_ONLY_CIPHER = """openssl_conf = all
+[all]
+ssl_conf = tls
+[tls]
+system_default = ciphers
+[ciphers]
+Ciphersuites = {}
+"""
 WRITE_BYTES = 32768
 ECHO_BYTES = 32
 
@@ -62,6 +72,23 @@ def client_context() -> ssl.SSLContext:
     return context
 
 
+@contextlib.contextmanager
+def only_cipher(name: str) -> Iterator[None]:
+    """Processes that begin within this block know one cipher of TLS 1.3. OpenSSL reads that from
+    its configuration, once; `ssl` can say it from CPython 3.15 on."""
+    with tempfile.NamedTemporaryFile("w", suffix=".cnf") as file:
+        file.write(_ONLY_CIPHER.format(name))
+        file.flush()
+        before = os.environ.get("OPENSSL_CONF")
+        os.environ["OPENSSL_CONF"] = file.name
+        try:
+            yield
+        finally:
+            del os.environ["OPENSSL_CONF"]
+            if before is not None:
+                os.environ["OPENSSL_CONF"] = before
+
+
 class TlsPair:
     """A TLS server and its client in one process."""
 
@@ -80,6 +107,14 @@ class TlsPair:
 
     async def __aexit__(self, *_: object) -> None:
         self._server.close()
+
+    async def cipher(self) -> str:
+        """The name of the cipher that both ends choose."""
+        _, writer = await self._open()
+        _, back = await self._accepted.get()
+        name: str = writer.get_extra_info("cipher")[0]
+        await _close(writer, back)
+        return name
 
     async def _open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         return await asyncio.open_connection("127.0.0.1", self._port, ssl=self._client_context)
