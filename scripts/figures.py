@@ -9,11 +9,12 @@ import re
 import sys
 import textwrap
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "bench"))
 
-import table  # noqa: E402
+import table  # type: ignore[import-not-found]  # noqa: E402
 
 PAGE = ROOT / "README.md"
 MARK = re.compile(r"<!-- figures: ([a-z-]+) -->\n.*?<!-- until here -->\n", re.DOTALL)
@@ -39,7 +40,7 @@ AIMS = {  # of rates at least, of times at most
 }
 
 
-def line(row: dict) -> str:
+def line(row: dict[str, Any]) -> str:
     """A row of the page's table."""
     name, unit, aim = row["name"], row["unit"], AIMS.get(row["name"])
     here, there = (f"{table.number(row[key])} {unit}" for key in ("value", "reference_value"))
@@ -50,8 +51,8 @@ def line(row: dict) -> str:
     )
 
 
-def _judged(time: dict, aim: float | None, unit: str) -> str:
-    said = table.ratios(time)
+def _judged(time: dict[str, Any], aim: float | None, unit: str) -> str:
+    said: str = table.ratios(time)
     rate = not unit.endswith("s") or unit.endswith("/s")
     if aim is None or (time["ratio"][0] >= aim if rate else time["ratio"][0] <= aim):
         return said
