@@ -43,7 +43,7 @@ FLOORS = {
     "dsoftbus_aio": (
         "stream runtime housekeeping echo naming",
         "message_stream discovery presence services",
-        "connection",
+        "connection sleepers",
         "datagram_port stream_port reconnecting_session line_discovery",
         "line_port calling peer",
         "bus",

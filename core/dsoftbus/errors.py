@@ -89,6 +89,7 @@ PEER_TABLE_FULL = const(0x7A)
 STALE_PEER = const(0x7B)
 CONNECT_BACKOFF = const(0x7C)
 HANDSHAKE_RATE = const(0x7D)
+PEER_ASLEEP = const(0x7F)
 # discovery.warn
 CLONED_KEY = const(0x7E)
 # trust

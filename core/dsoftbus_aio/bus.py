@@ -46,6 +46,7 @@ class BaseBus:
     """
 
     answers = False  # whether it answers the bus's own calls where the program has none
+    sleepers: "Any" = None  # a `sleepers.Sleepers`, where peers may sleep
 
     def __init__(self, node: "Any", runtime: "Any") -> None:
         self.node = node

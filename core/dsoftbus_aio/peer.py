@@ -186,6 +186,39 @@ class Peer(ReconnectingSession):
 
     # How it is found
 
+    def meant(self) -> str | None:
+        """The id that its name means now, or None for nobody's or more than one."""
+        try:
+            return meant(self._bus, self.name)
+        except LocalError:
+            return None
+
+    def came(self, connection: "Connection") -> None:
+        """The peer has begun a session itself."""
+        if self._task is not None and self._ended is None and self.connection is None:
+            try:
+                self._adopt(self._proved(connection))
+            except LocalError:
+                pass  # another has the name now
+
+    async def _wait(self) -> None:
+        """While the peer sleeps nobody dials: it comes back by itself, or is overdue."""
+        sleeper = self._sleeper()
+        while sleeper is not None and self.connection is None:
+            self.why = sleeper.why(self._bus.now())
+            await self._changed.change()
+            sleeper = self._sleeper()
+        await super()._wait()
+
+    def _lost(self, cause: BusError) -> None:
+        if self._bus.sleepers is not None:  # which hear of it later, perhaps
+            self._bus.sleepers.left(self.connection)
+        super()._lost(cause)
+
+    def _sleeper(self) -> "Any":
+        sleepers = self._bus.sleepers
+        return None if sleepers is None else sleepers.get(self.id or self.meant())
+
     async def _part(self, connection: "Connection") -> None:
         if connection.session.initiator:
             await connection.close()

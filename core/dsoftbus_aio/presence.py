@@ -1,19 +1,29 @@
 """Presence: which peers there are sessions with. Programs that do not ask do not load this."""
 
+from dsoftbus.errors import STALE_PEER, PeerError
 from dsoftbus_aio.naming import name_of
 
 if False:  # for types
+    from dsoftbus.contracts import Any
     from dsoftbus.errors import BusError
     from dsoftbus_aio.bus import BaseBus
     from dsoftbus_aio.connection import Connection
+
+
+HERE = 1
+ASLEEP = 2
+GONE = 3
 
 
 class Presence:
     """A peer that has come or has left: its `id` and `name`, whether it is `online`, and `why` it
     is not: the BusError that ended its last session, or None where that is not known any more.
 
+    `asleep_s` is in about how many seconds a peer that sleeps means to be back, of others None.
     `lost` is how many changes, of any peer, were not told since the item before.
     """
+
+    asleep_s: int | None = None
 
     def __init__(
         self, id: str, name: str, online: bool, why: "BusError | None" = None, lost: int = 0
@@ -34,6 +44,7 @@ class PresenceLog:
         self.causes: dict[str, BusError | None] = {}  # of those that left, no more than `_most`
         self.changes = 0
         self.changed = bus.runtime.signal()
+        self._bus = bus
         self._most: int = bus.node.profile.sessions
         for connection in bus.connections():
             self.came(connection)
@@ -61,6 +72,36 @@ class PresenceLog:
             self._keep(device, connection.cause)
             self._change()
 
+    def overdue(self, device: str) -> None:
+        """A peer that slept has not come back."""
+        self._keep(device, PeerError(STALE_PEER, "it slept, and did not come back in time"))
+        self._change()
+
+    def present(self) -> "list[str]":
+        """The ids of those that are here or asleep."""
+        sleepers = self._bus.sleepers
+        asleep = [] if sleepers is None else [device for device, _ in sleepers.names()]
+        return list(self.online) + [device for device in asleep if device not in self.online]
+
+    def state(self, device: str) -> int:
+        """HERE, ASLEEP or GONE."""
+        if device in self.online:
+            return HERE
+        return GONE if self._sleeper(device) is None else ASLEEP
+
+    def item(self, device: str, name: str) -> Presence:
+        """What there is to say of a peer now."""
+        if device in self.online:
+            return Presence(device, name_of(self.online[device][0]), True)
+        sleeper = self._sleeper(device)
+        said = Presence(device, name or sleeper.name, False, self.causes.get(device))
+        if sleeper is not None:
+            said.asleep_s = sleeper.left_s(self._bus.now())
+        return said
+
+    def _sleeper(self, device: str) -> "Any":
+        return None if self._bus.sleepers is None else self._bus.sleepers.get(device)
+
     def _keep(self, device: str, cause: "BusError | None") -> None:
         if len(self.causes) >= self._most:
             del self.causes[next(iter(self.causes))]
@@ -78,8 +119,10 @@ class PresenceWatch:
     def __init__(self, bus: "BaseBus", log: PresenceLog) -> None:
         self._bus = bus
         self._log = log
-        self._told: dict[str, str] = {}  # those that are online, as far as its reader knows
-        self._counted = log.changes - len(log.online)  # changes that were told, or said to be lost
+        # (name, state) of those that are here or asleep, as far as its reader knows
+        self._told: dict[str, tuple[str, int]] = {}
+        # Changes that were told, or said to be lost
+        self._counted = log.changes - len(log.present())
 
     def __aiter__(self) -> "PresenceWatch":
         return self
@@ -95,19 +138,20 @@ class PresenceWatch:
 
     def _news(self) -> "list[str]":
         """The ids of which the reader knows something else, those that have left first."""
-        told, online = self._told, self._log.online
-        left = [device for device in told if device not in online]
-        return left + [device for device in online if device not in told]
+        told, log = self._told, self._log
+        changed = [device for device in told if log.state(device) != told[device][1]]
+        return changed + [device for device in log.present() if device not in told]
 
     def _tell(self, device: str, waiting: int) -> Presence:
         """The item for one of so many that wait to be told."""
         log = self._log
-        lost = log.changes - self._counted - waiting
-        self._counted += lost + 1
-        if device in log.online:
-            self._told[device] = name = name_of(log.online[device][0])
-            return Presence(device, name, True, None, lost)
-        return Presence(device, self._told.pop(device), False, log.causes.get(device), lost)
+        said = log.item(device, self._told.pop(device, ("", GONE))[0])
+        said.lost = log.changes - self._counted - waiting
+        self._counted += said.lost + 1
+        state = log.state(device)
+        if state != GONE:
+            self._told[device] = (said.name, state)
+        return said
 
 
 def watch(bus: "BaseBus") -> PresenceWatch:

@@ -127,6 +127,7 @@ class ReconnectingSession:
     def hurry(self) -> None:
         """The network is back: the next attempt is due now, whatever failed before."""
         self._policy.announced(self._bus.now())
+        self._changed.set()
 
     # The session
 
@@ -179,6 +180,7 @@ class ReconnectingSession:
         """One session from its beginning to its end, or one attempt."""
         if self.connection is None:
             await self._wait()
+        if self.connection is None:
             await self._attempt()
         if self.connection is not None:
             self._lost(await self.connection.ended())
@@ -188,7 +190,7 @@ class ReconnectingSession:
         on."""
         now = self._bus.now
         wait_ms = self._policy.due - now()
-        while wait_ms > 0:
+        while wait_ms > 0 and self.connection is None:
             await self._bus.runtime.sleep(min(wait_ms, _LOOK_MS))
             if self._heard is not None:
                 try:
@@ -203,6 +205,8 @@ class ReconnectingSession:
             if not isinstance(connection, Connection):
                 raise TypeError("dial() gave no Connection")
         except Exception as error:  # noqa: BLE001 - the program's own, and for its on_error
+            if self.connection is not None:
+                return  # the peer came by itself
             if isinstance(error, LocalError) and error.code == BAD_STATE:
                 self._ended = error
             self.failure = error
@@ -211,6 +215,9 @@ class ReconnectingSession:
             if not isinstance(error, _EXPECTED):
                 self._bus.tell(error)
             return
+        self._adopt(connection)
+
+    def _adopt(self, connection: Connection) -> None:
         self.connection = connection
         self.why = None
         self._policy.connected(self._bus.now())

@@ -29,6 +29,7 @@ from dsoftbus.errors import (
 from dsoftbus.node import Node
 from dsoftbus_aio.bus import BaseBus
 from dsoftbus_aio.connection import Connection
+from dsoftbus_aio.sleepers import Sleepers
 from dsoftbus_aio.stream import BusStream
 from dsoftbus_host import crypto, display
 from dsoftbus_host.address import SERIAL, check_host
@@ -84,6 +85,7 @@ class BareBus(BaseBus):
         static = suites[SUITE_CHACHA_SHA256].keypair(key)
         node = Node(suites, static, os.urandom, profile, name, psk, guard, allow)
         super().__init__(node, Runtime(self._report_task))
+        self.sleepers = Sleepers(self)
         self._suite_of: dict[bytes, int] = {}  # peers that lack this host's fastest
         self._calling: dict[int, CallingPort] = {}  # by address family: for sessions from here
         self.places: list[Any] = []  # where it listens: addresses of sockets
@@ -222,6 +224,16 @@ class BareBus(BaseBus):
                 udp.refused.pop(connection, None)
 
         return await Race(host, port, deadline).run(attempt)
+
+    # Peers that sleep
+
+    def on_established(self, connection: Connection) -> None:
+        self.sleepers.came(connection)
+        super().on_established(connection)
+
+    def on_released(self, connection: Connection) -> None:
+        self.sleepers.left(connection)
+        super().on_released(connection)
 
     def local_files(self) -> LocalFiles:
         """The files of this host, for shares."""

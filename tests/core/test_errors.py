@@ -2,6 +2,7 @@
 
 from dsoftbus import errors
 from dsoftbus.base.labels import LABELS
+from dsoftbus.base.sleep_times import ASLEEP_FIRST, ASLEEP_LAST
 from support import raises
 
 
@@ -13,6 +14,7 @@ def test_every_code_has_a_label_of_its_own():
     values = [getattr(errors, name) for name in dir(errors) if name == name.upper()]
     codes = [value for value in values if isinstance(value, int)]
     assert codes
+    codes += range(ASLEEP_FIRST, ASLEEP_LAST + 1)
     assert sorted(codes) == sorted(LABELS)
     assert len(set(LABELS.values())) == len(codes)
 

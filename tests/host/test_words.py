@@ -6,6 +6,7 @@ import os
 import pytest
 
 from dsoftbus.base.labels import LABELS
+from dsoftbus.base.sleep_times import code_of, planned_s
 from dsoftbus.errors import (
     BAD_ARGUMENT,
     DECRYPT_FAILED,
@@ -31,7 +32,8 @@ ID = device_id(b"\1" * 32)
 
 
 def test_every_label_has_words_of_its_own():
-    labels = (LABELS, call_labels.LABELS, topic_labels.LABELS, update_errors.LABELS)
+    ends = {code: text for code, text in LABELS.items() if not planned_s(code)}
+    labels = (ends, call_labels.LABELS, topic_labels.LABELS, update_errors.LABELS)
     assert set(WORDS) == set().union(*labels)
     assert len(WORDS) == sum(map(len, labels))
     assert len(set(WORDS.values())) == len(WORDS)
@@ -66,6 +68,10 @@ def test_words_come_first_and_the_label_is_the_peers():
             PeerError(OTHER_KEY, "instead, another", DECRYPT_FAILED),
             "hall is there with another key: instead, another"
             " (session.reject.other_key, noise.reject.decrypt_failed)",
+        ),
+        (
+            PeerError(END_PEER, "", code_of(600000)),
+            "hall sleeps now, for about 10 minutes (session.end.asleep_600_s)",
         ),
         (PeerError(END_PEER, "", END_LOCAL), "hall ended the session (session.end.peer)"),
         (

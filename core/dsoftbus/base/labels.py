@@ -1,5 +1,6 @@
 """The stable labels of errors: what people and logs see. They never go on the wire."""
 
+from dsoftbus.base.sleep_times import ASLEEP_FIRST, TIMES_S
 from dsoftbus.errors import (
     AMBIGUOUS_NAME,
     ANNOUNCE_INVALID,
@@ -59,6 +60,7 @@ from dsoftbus.errors import (
     PAIRING_CLOSED,
     PAIRING_LIMIT,
     PAIRING_TIMEOUT,
+    PEER_ASLEEP,
     PEER_NOT_ALLOWED,
     PEER_SHARE,
     PEER_TABLE_FULL,
@@ -174,6 +176,7 @@ LABELS = {
     CONNECT_BACKOFF: "discovery.wait.connect_backoff",
     CLONED_KEY: "discovery.warn.cloned_key",
     HANDSHAKE_RATE: "discovery.wait.handshake_rate",
+    PEER_ASLEEP: "discovery.wait.peer_asleep",
     NOT_PAIRED: "trust.reject.not_paired",
     OUTSIDE_ACL: "trust.reject.outside_acl",
     WRONG_CODE: "trust.reject.wrong_code",
@@ -207,3 +210,5 @@ LABELS = {
     UPDATE_FILE: "update.file",
     UPDATE_STATE: "update.state",
 }
+for _i in range(len(TIMES_S)):
+    LABELS[ASLEEP_FIRST + _i] = "session.end.asleep_%d_s" % TIMES_S[_i]

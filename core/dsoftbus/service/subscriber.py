@@ -68,6 +68,10 @@ class Seen:
     def knows(self, name: str) -> bool:
         return name in self._last
 
+    def told(self, name: str) -> "tuple[int, int]":
+        """(the epoch, the sequence of this topic), both as they were last."""
+        return self._epoch, self._last[name]
+
     def note(self, name: str, sequence: int, event: bool) -> int | None:
         """Returns how many publications were lost before this one; None where that is unknown; -1
         for a state that has been seen.
@@ -94,9 +98,10 @@ class Seen:
 class Update:
     """One publication as a subscriber has it. `lost` is how many of this topic it did not see
     since the one before, None where that is unknown; `event` is whether the topic has events, or
-    is a state."""
+    is a state. `age_ms` is above 0 for a state that this node has kept of a peer that sleeps."""
 
     peer: "Any" = None  # whose it is, where a program may have it of several
+    age_ms = 0
 
     def __init__(self, topic: str, value: "Any", lost: int | None, event: bool) -> None:
         self.topic = topic

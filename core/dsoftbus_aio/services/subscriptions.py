@@ -71,6 +71,8 @@ class Source:
         self.connection: Connection | None = None
         self.retry_at = -1  # when a refusal is asked about again
         self.ready = False  # `updates` has it among those to look at
+        # Its last states, while it sleeps, and when they came
+        self.recalled: list[tuple[Update, int]] = []
         self._retry_ms = _RETRY_MS
         self._updates = updates
         self._seen = Seen(updates.bus.node.profile.topics)
@@ -114,6 +116,11 @@ class Source:
 
     def take(self) -> "Update | None":
         """The next update, or None."""
+        if self.recalled:
+            update, heard_at = self.recalled.pop(0)
+            update.age_ms = self._updates.bus.now() - heard_at
+            update.peer = self
+            return update
         subscription = self._subscription
         if subscription is None or self._line is None:
             return None
@@ -125,9 +132,19 @@ class Source:
         if update is not None:
             self._retry_ms = _RETRY_MS
             update.peer = self
+            if self._updates.bus.sleepers is not None:
+                self._updates.bus.sleepers.heard(self.id, update, self._seen)
         elif subscription.state == OVER:
             self._over(subscription.error)
         return update
+
+    def recall(self, device: str) -> None:
+        """The last states of the peer with this id, if it is asleep: each with its age."""
+        sleepers = self._updates.bus.sleepers
+        if sleepers is not None and self._subscription is None:
+            self.recalled = sleepers.last(device, self._updates.filter, self._seen)
+            if self.recalled:
+                self._updates.look_at(self)
 
     def retry_later(self) -> None:
         """It was refused, and may not be for ever."""
@@ -267,6 +284,7 @@ class PeerUpdates(LastingUpdates):
         self._source = self._sources[""] = Source(self, peer.id or "", peer.name)
         peer.start()
         self._look()
+        self._source.recall(peer.meant() or "")
 
     def on_session(self, _connection: "Connection") -> None:
         """The peer knows which session is its own."""
@@ -301,6 +319,9 @@ class BusUpdates(LastingUpdates):
         self._look()
         for connection in bus.connections():
             self.on_session(connection)
+        if bus.sleepers is not None:
+            for device, name in bus.sleepers.names():
+                self._recall(device, name)
 
     def on_session(self, connection: "Connection") -> None:
         """Subscribes, if the peer counts."""
@@ -323,6 +344,11 @@ class BusUpdates(LastingUpdates):
         if not isinstance(error, LocalError):  # which this node's own rules say
             self.bus.tell(error)
         source.retry_later()
+
+    def _recall(self, device: str, name: str) -> None:
+        if self._counts(device) and device not in self._sources and self._has_place(device):
+            self._sources[device] = source = Source(self, device, name)
+            source.recall(device)
 
     def _renew(self, source: Source) -> None:
         live = self.bus.connections(source.id)

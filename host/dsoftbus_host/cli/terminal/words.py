@@ -9,11 +9,13 @@ advice: what a person can do about it.
 from __future__ import annotations
 
 from dsoftbus import errors as e
+from dsoftbus.base.sleep_times import planned_s
 from dsoftbus.errors import BusError, LocalError, label
 from dsoftbus.identity import looks_like_id
 from dsoftbus.service import status, topic_status
 from dsoftbus.service.status import CallError
 from dsoftbus.service.topic_status import TopicError
+from dsoftbus_aio.sleepers import spoken
 from dsoftbus_host.display import shown
 from dsoftbus_host.update import errors as update
 
@@ -88,6 +90,7 @@ WORDS = {
     e.STALE_PEER: "{peer} is not heard here",
     e.CONNECT_BACKOFF: "{peer} failed before: the next attempt waits a little",
     e.HANDSHAKE_RATE: "{peer} was tried too often: the next attempt waits a little",
+    e.PEER_ASLEEP: "{peer} is asleep",
     e.CLONED_KEY: "another node has the same key",
     e.NOT_PAIRED: "{peer} has not paired with this node",
     e.OUTSIDE_ACL: "{peer} does not grant this node that",
@@ -146,7 +149,6 @@ WORDS = {
     update.NO_RETURN: "{peer} did not come back from its restart in time",
     update.NO_OTHER: "{peer} has no whole version to go back to",
 }
-
 _NEW_KEY = (
     "Over its cable `dsoftbus board token PORT` trusts a board with a new key. Any other node"
     " shows its id with `dsoftbus id`, and `dsoftbus pair ID` pairs with it; `dsoftbus unpair`"
@@ -227,6 +229,8 @@ def _sentence(error: BusError, peer: str, what: str) -> str:
     if peer:
         detail = detail.removeprefix(f"{peer}: ")
     words = _words(code, peer)
+    if seconds := planned_s(_peer_code(error)):
+        words = f"{peer or SOMEBODY} sleeps now, for about {spoken(seconds)}"
     if _peer_code(error):  # which speaks of what came from here
         words = words.replace(
             f"{peer or SOMEBODY} sent", f"{peer or SOMEBODY} says that this node sent"
