@@ -14,6 +14,7 @@ package(
         "base/labels.py",
         "base/names.py",
         "base/shares.py",
+        "base/sleep_times.py",
         "base/spares.py",
         "base/ticks.py",
         "base/token_bucket.py",

@@ -11,6 +11,7 @@ package(
         "base/key_file.py",
         "base/labels.py",
         "base/names.py",
+        "base/sleep_times.py",
         "base/spares.py",
         "base/ticks.py",
         "const.py",

@@ -12,6 +12,7 @@ package(
         "base/key_file.py",
         "base/labels.py",
         "base/names.py",
+        "base/sleep_times.py",
         "base/spares.py",
         "base/ticks.py",
         "base/token_bucket.py",

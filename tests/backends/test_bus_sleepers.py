@@ -275,7 +275,7 @@ def test_what_a_sleeper_publishes_takes_a_bounded_place():
     async def test():
         async with World() as world:
             await world.doze(*await world.wake())
-            sleeper = list(world.hub.sleepers)[0]
+            sleeper = next(iter(world.hub.sleepers))
             for i in range(200):
                 sleeper.keep("t%d" % i, bytes(100), (1, i + 1), i)
             assert len(sleeper.states) == 64
@@ -315,7 +315,8 @@ def test_two_sleepers_are_told_apart():
             second = await world.wake(C, "second")
             await world.doze(*first, 5000)
             await world.doze(*second, 20000)
-            asleep = {sleeper.name: sleeper.left_s(world.hub.now()) for sleeper in world.hub.sleepers}
+            now = world.hub.now()
+            asleep = {sleeper.name: sleeper.left_s(now) for sleeper in world.hub.sleepers}
             assert 4 <= asleep["sensor"] <= 5
             assert 19 <= asleep["second"] <= 20
             await sleep_ms(5000 + 625 + 30500)

@@ -1,4 +1,4 @@
-"""How long a node sleeps, as the code of its CLOSE says it."""
+"""Codes of a CLOSE say for how long its sender means to sleep."""
 
 from dsoftbus import errors
 from dsoftbus.base.labels import LABELS

@@ -1,4 +1,4 @@
-"""How long a node sleeps, as the code of its CLOSE says it (docs/sleepers.md)."""
+"""Codes of a CLOSE say for how long its sender means to sleep (docs/sleepers.md)."""
 
 ASLEEP_FIRST = 0xE0
 # In seconds: the times that people use are exact, and a longer one than these is said as the last.

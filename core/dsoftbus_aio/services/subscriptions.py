@@ -117,10 +117,7 @@ class Source:
     def take(self) -> "Update | None":
         """The next update, or None."""
         if self.recalled:
-            update, heard_at = self.recalled.pop(0)
-            update.age_ms = self._updates.bus.now() - heard_at
-            update.peer = self
-            return update
+            return self._recalled()
         subscription = self._subscription
         if subscription is None or self._line is None:
             return None
@@ -136,6 +133,12 @@ class Source:
                 self._updates.bus.sleepers.heard(self.id, update, self._seen)
         elif subscription.state == OVER:
             self._over(subscription.error)
+        return update
+
+    def _recalled(self) -> "Update":
+        update, heard_at = self.recalled.pop(0)
+        update.age_ms = self._updates.bus.now() - heard_at
+        update.peer = self
         return update
 
     def recall(self, device: str) -> None:

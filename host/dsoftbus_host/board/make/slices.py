@@ -81,9 +81,12 @@ SLICES = {
             "dsoftbus_mpy.base.room",
         ),
     ),
+    "sleep-times": Slice(
+        "how long a node sleeps, as it says so", ("core",), ("dsoftbus.base.sleep_times",)
+    ),
     "names": Slice(
         "constants, profiles and labels, for programs that ask for them",
-        ("core",),
+        ("sleep-times",),
         (
             "dsoftbus.const",
             "dsoftbus.base.labels",
