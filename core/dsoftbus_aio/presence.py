@@ -90,7 +90,7 @@ class PresenceLog:
         return GONE if self._sleeper(device) is None else ASLEEP
 
     def item(self, device: str, name: str) -> Presence:
-        """What there is to say of a peer now."""
+        """Returns what there is to say of a peer now."""
         if device in self.online:
             return Presence(device, name_of(self.online[device][0]), True)
         sleeper = self._sleeper(device)

@@ -17,5 +17,5 @@ def code_of(ms: int) -> int:
 
 
 def planned_s(code: int) -> int:
-    """How many seconds the sender of this code means to sleep; 0 for any other code."""
+    """Returns how many seconds the sender of this code means to sleep; 0 for other codes."""
     return TIMES_S[code - ASLEEP_FIRST] if ASLEEP_FIRST <= code <= ASLEEP_LAST else 0

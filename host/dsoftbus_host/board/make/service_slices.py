@@ -121,7 +121,9 @@ SERVICES = {
         ("bus-services", "topic-words", "peer-names"),
         ("dsoftbus.service.subscriber", f"{_AIO}.subscriptions"),
     ),
-    "sleepers": Slice("peers that sleep", ("subscriptions",), ("dsoftbus_aio.sleepers",)),
+    "sleepers": Slice(
+        "peers that sleep", ("subscriptions", "sleep-times"), ("dsoftbus_aio.sleepers",)
+    ),
     "console-gate": Slice(
         "a console for peers, while nobody uses it",
         ("call-lines",),
