@@ -20,7 +20,7 @@ WASM_VERSION := >=1.29.0-6
 
 STUBS := micropython-unix-stubs>=1.29
 
-.PHONY: help demo test test-versions lint format bench bench-crypto bench-board bench-discovery bench-hub bench-services bench-share-board bench-sim soak soak-sim soak-memory soak-starts soak-attack soak-line soak-values soak-services soak-updates soak-fleet mutants sizes memory boards story docs-states docs-api docs-floors docs-figures docs-story docs-commands screens golden clean
+.PHONY: help demo test test-versions lint format bench bench-datagrams bench-crypto bench-board bench-discovery bench-hub bench-services bench-share-board bench-sim soak soak-sim soak-memory soak-starts soak-attack soak-line soak-values soak-services soak-updates soak-fleet mutants sizes memory boards story docs-states docs-api docs-floors docs-figures docs-story docs-commands screens golden clean
 .DELETE_ON_ERROR:
 
 help:
@@ -30,6 +30,7 @@ help:
 	@echo "make lint          ruff and mypy"
 	@echo "make format        let ruff mend and lay out what it can"
 	@echo "make bench         throughput and latency, as ratios"
+	@echo "make bench-datagrams  sessions over UDP beside TCP and aioquic, as ratios"
 	@echo "make bench-crypto  the crypto kernels on MicroPython, as ratios"
 	@echo "make bench-board   instructions of a MicroPython node for each echoed message, by valgrind"
 	@echo "make bench-discovery  what an announcement costs among 10 to 1000 nodes"
@@ -114,6 +115,9 @@ format: $(VENV)/.installed
 
 bench: $(VENV)/.installed
 	@$(BIN)/python bench/bench.py
+
+bench-datagrams: $(VENV)/.installed
+	@$(BIN)/python bench/datagrams.py
 
 bench-crypto: $(VENV)/.installed
 	@$(BIN)/python bench/bench_crypto.py

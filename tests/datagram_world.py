@@ -162,7 +162,7 @@ class DatagramWorld(World):
         assert outbox._lost_count == sum(outbox._lost) <= outbox._next - outbox.base
         assert recovery._count <= recovery._capacity
         assert self._in_ring(recovery) == reliable.congestion.in_flight >= 0
-        assert reliable.congestion.window <= max(2, segments) * reliable.congestion._datagram
+        assert reliable.congestion.window <= max(2, segments) * reliable.congestion.datagram
         assert len(reliable.waiting) <= profile.messages >= len(reliable.arrived)
         assert reliable._acks.count <= RANGES_MAX
 

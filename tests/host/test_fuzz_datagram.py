@@ -1,6 +1,7 @@
 """Fuzzed datagrams at any moment: no exception escapes, sessions stay as they are, and drops are
 counted."""
 
+import struct
 from collections import deque
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from draws import draws
-from dsoftbus.const import DATAGRAM_MAX, HOST, PACKET_HEADER, SMALL
+from dsoftbus.const import BODY_PART, DATAGRAM_MAX, HOST, PACKET_HEADER, SMALL
 from dsoftbus.errors import END_LOCAL, END_PEER, PeerError
 from dsoftbus.handshake.datagram_handshake import DatagramHandshake
 from dsoftbus.noise.cipher_state import CipherState
@@ -16,6 +17,7 @@ from dsoftbus.packet.acks import AckRanges, AckReader, ack_bytes
 from dsoftbus.packet.drop_labels import LABELS
 from dsoftbus.packet.packets import DatagramProtect
 from dsoftbus.packet.reliable import Reliable
+from dsoftbus.packet.wide import WideReliable
 from dsoftbus.session.cookies import Cookies
 from dsoftbus.session.session import AWAIT_REPLY
 from dsoftbus.session.shared_network import SharedNetwork
@@ -98,11 +100,24 @@ class Silent:
     has_output = False
 
 
-@given(st.lists(st.one_of(ANY, st.binary(min_size=1, max_size=40)), max_size=20))
-def test_any_plaintext_is_taken_or_refused(plaintexts):
+PARTS = st.builds(
+    lambda number, total, part, n: struct.pack(">BIHB", BODY_PART, number, total, part) + bytes(n),
+    st.integers(0, 9),
+    st.integers(0, 4096) | st.integers(0, 65535),
+    st.integers(0, 4) | st.integers(0, 255),
+    st.sampled_from((1024, 1024, 1024, 1, 0, 100)),
+)
+
+
+@given(
+    st.lists(st.one_of(ANY, PARTS, st.binary(min_size=1, max_size=40)), max_size=20),
+    st.sampled_from((Reliable, WideReliable)),
+)
+def test_any_plaintext_is_taken_or_refused(plaintexts, kind):
     """A peer that has the keys may say anything: its own session may end, and that is all."""
     shield = protect()
-    reliable = Reliable(SMALL, SUITE.copy, shield, 1200, 1200, 8, 0, FLOW)
+    longest = 1200 if kind is Reliable else 4000
+    reliable = kind(SMALL, SUITE.copy, shield, longest, longest, 8, 0, FLOW)
     reliable.probe()
     out = bytearray(1200)
     frames = []

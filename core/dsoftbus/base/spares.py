@@ -11,7 +11,7 @@ class Spares:
 
     Many streams of which a few hold bytes then need the memory of a few, and on a host those few
     stay in the processor's cache. One that is larger than was asked for will do. `size` is how
-    long they are where nothing else is asked for. `room` is the backend's (see `SessionTable`), or
+    long they are at least. `room` is the backend's (see `SessionTable`), or
     None: while it says no, nothing is kept, for others need the memory more.
     """
 
@@ -19,13 +19,14 @@ class Spares:
     short = False  # the last buffer that was to be made was not to be had
 
     def __init__(self, most: int, size: int = 0) -> None:
-        self._size = size
+        self.size = size
         self.kept: deque[bytearray] = deque((), most)
 
     def take(self, size: int = 0, more: int = 0) -> bytearray:
         """A buffer of `size` bytes or more, where `more` of them are left for others, or with -1
         in any case: nothing would go on without. Raises MemoryError."""
-        size = size or self._size
+        if size < self.size:
+            size = self.size
         while self.kept:
             buffer = self.kept.popleft()
             if len(buffer) >= size:

@@ -10,17 +10,18 @@ BURST_PACKETS = 10  # what may go at once: as much as the initial window
 
 
 class NewReno:
-    """Sizes in bytes. `limit` is what the sender's buffers can hold."""
+    """Sizes in bytes. `limit` is what the sender's buffers can hold, `datagram` the longest packet
+    as the path is known."""
 
     def __init__(self, datagram_bytes: int, limit: int) -> None:
-        self._datagram = datagram_bytes
+        self.datagram = datagram_bytes
         self._limit = limit
         self.in_flight = 0
         self.restart()
 
     def restart(self) -> None:
         """Knows nothing about the path; what is under way stays so."""
-        self.window = min(INITIAL_PACKETS * self._datagram, self._limit)
+        self.window = min(INITIAL_PACKETS * self.datagram, self._limit)
         self.threshold = self._limit  # of slow start
         self._recovery = -1  # losses up to this packet number are one event
         self._acked = 0
@@ -48,7 +49,7 @@ class NewReno:
             self._acked += size
             if self._acked >= self.window:
                 self._acked -= self.window
-                self.window += self._datagram
+                self.window += self.datagram
         if self.window > self._limit:
             self.window = self._limit
 
@@ -59,12 +60,12 @@ class NewReno:
             return
         self._recovery = last_number
         self._acked = 0
-        self.window = max(self.window >> 1, LEAST_PACKETS * self._datagram)
+        self.window = max(self.window >> 1, LEAST_PACKETS * self.datagram)
         self.threshold = self.window
 
     def collapse(self) -> None:
         """Nothing has arrived for several probes: restart with the least window (section 7.6)."""
-        self.window = LEAST_PACKETS * self._datagram
+        self.window = LEAST_PACKETS * self.datagram
 
 
 class Pacer:
@@ -72,7 +73,7 @@ class Pacer:
     the window in slow start, so that pacing itself never holds the window back."""
 
     def __init__(self, datagram_bytes: int, congestion: NewReno, rtt: "Rtt", now: int) -> None:
-        self._datagram = datagram_bytes
+        self.datagram = datagram_bytes
         self._congestion = congestion
         self._rtt = rtt
         self._at = now
@@ -80,7 +81,7 @@ class Pacer:
 
     def restart(self) -> None:
         """Knows nothing about the path."""
-        self._tokens = BURST_PACKETS * self._datagram
+        self._tokens = BURST_PACKETS * self.datagram
 
     def ready_at(self, now: int) -> int:
         """Returns when the next packet may go, in ms, `now` at the earliest."""
@@ -89,14 +90,14 @@ class Pacer:
         per_rtt = window * 2 if self._congestion.slow_start else window + (window >> 2)
         if now > self._at:
             self._fill(now, rtt, per_rtt)
-        if self._tokens >= self._datagram or not self._rtt.known:
+        if self._tokens >= self.datagram or not self._rtt.known:
             return now
-        missing = self._datagram - self._tokens
+        missing = self.datagram - self._tokens
         return now + (missing * rtt + per_rtt - 1) // per_rtt
 
     def _fill(self, now: int, rtt: int, per_rtt: int) -> None:
         elapsed = min(now - self._at, rtt)
-        most = max(BURST_PACKETS * self._datagram, 2 * per_rtt // rtt)
+        most = max(BURST_PACKETS * self.datagram, 2 * per_rtt // rtt)
         self._tokens = min(self._tokens + per_rtt * elapsed // rtt, most)
         self._at = now
 

@@ -29,10 +29,10 @@ class Recovery:
     def __init__(
         self, capacity: int, outbox: "Outbox", rtt: "Rtt", congestion: "Congestion"
     ) -> None:
-        self._outbox = outbox
+        self.outbox = outbox
         self._rtt = rtt
         self._congestion = congestion
-        self._acks = AckReader()
+        self.acks = AckReader()
         self._capacity = capacity
         self._numbers = [0] * capacity
         self._times = [0] * capacity
@@ -68,7 +68,7 @@ class Recovery:
         if self.probes:
             self.probes -= 1
         if segment >= 0:
-            self._outbox.sent(segment)
+            self.outbox.sent(segment)
         self._congestion.on_sent(size)
 
     def acknowledged(
@@ -76,7 +76,7 @@ class Recovery:
     ) -> None:
         """The peer's acknowledgement in `buffer[at:]`; raises PeerError for one that `protect`
         finds false."""
-        acks = self._acks
+        acks = self.acks
         acks.read(buffer, at, ranges)
         left_out = protect.judge(acks)
         if left_out < 0:
@@ -120,7 +120,7 @@ class Recovery:
 
     def _settle(self, now: int) -> bool:
         """Walks the ring beside the ranges; returns whether anything was new."""
-        acks = self._acks
+        acks = self.acks
         i = acks.count - 1  # the lowest range
         settled = False
         for k in range(self._count):
@@ -137,7 +137,7 @@ class Recovery:
                 self._congestion.on_acked(number, self._sizes[slot])
                 self._sizes[slot] = 0
                 if self._segments[slot] >= 0:
-                    self._outbox.acked(self._segments[slot])
+                    self.outbox.acked(self._segments[slot])
         self._drop_settled()
         return settled
 
@@ -164,7 +164,7 @@ class Recovery:
         self._congestion.on_lost(self._numbers[slot], self._sizes[slot], newest)
         self._sizes[slot] = 0
         if self._segments[slot] >= 0:
-            self._outbox.lost(self._segments[slot])
+            self.outbox.lost(self._segments[slot])
 
     def _drop_settled(self) -> None:
         while self._count and not self._sizes[self._head]:

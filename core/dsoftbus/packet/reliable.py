@@ -190,7 +190,7 @@ class Reliable:
             return True
         if body == BODY_CLOSE and end == _BODY_AT + 1:
             self.close_code = buffer[_BODY_AT]
-        elif end != _BODY_AT or (body != BODY_NONE and body != BODY_PROBE):
+        elif body != BODY_PROBE and (end != _BODY_AT or body != BODY_NONE):
             raise PeerError(MALFORMED, "packet body")
         return True
 

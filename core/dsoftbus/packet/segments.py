@@ -153,7 +153,7 @@ class Inbox:
     def hold(self, number: int, buffer: "Buffer", at: int, stop: int) -> None:
         """Keeps the frames `buffer[at:stop]` of a segment that is AHEAD. Raises MemoryError."""
         slot = number % self._limit
-        kept = self._pool.take(0, LEFT)
+        kept = self._pool.take(stop - at, LEFT)
         self._copy(kept, 0, buffer, at, stop - at)
         self._buffers[slot] = kept
         self._stops[slot] = stop - at

@@ -346,11 +346,14 @@ class DatagramSession(Session):
         send, receive = handshake.split()
         profile = self.local.profile
         own_bytes = self.endpoint.datagram_bytes
-        datagram_bytes = min(own_bytes, handshake.peer_hello.record_bytes, DATAGRAM_MAX)
+        datagram_bytes = min(own_bytes, handshake.peer_hello.record_bytes)
+        delivery = Reliable
+        if datagram_bytes > DATAGRAM_MAX:
+            from dsoftbus.packet.wide import WideReliable as delivery  # hosts alone
         self.protection = self.endpoint.medium.protect(
             send, receive, handshake.peer_connection, profile.replay_window
         )
-        self.reliable = Reliable(
+        self.reliable = delivery(
             profile,
             handshake.suite.copy,
             self.protection,

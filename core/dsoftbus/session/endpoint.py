@@ -8,7 +8,6 @@ the driver calls an address: anything that can be compared and has a stable `rep
 from dsoftbus.base.codec import get_u32
 from dsoftbus.base.ticks import earliest
 from dsoftbus.const import (
-    DATAGRAM_MAX,
     DATAGRAM_MIN,
     FLIGHT_HEADER,
     PKT_COOKIE,
@@ -46,7 +45,7 @@ class Endpoint:
         if mtu < DATAGRAM_MIN:
             raise LocalError(BAD_ARGUMENT, "datagrams of at least 200 bytes")
         self.local = node.local
-        self.datagram_bytes = min(mtu, node.profile.datagram_bytes, DATAGRAM_MAX)
+        self.datagram_bytes = min(mtu, node.profile.datagram_bytes)
         self.drops = drops.Drops()
         self.path = None  # where the datagram goes that poll_transmit gave last
         self.session: DatagramSession | None = None  # whose event next_event gave last

@@ -9,8 +9,10 @@ from dsoftbus.const import (
     BODY_CHALLENGE,
     BODY_CLOSE,
     BODY_NONE,
+    BODY_PART,
     BODY_PROBE,
     BODY_RESPONSE,
+    DATAGRAM_MAX,
     PACKET_HEADER,
 )
 from dsoftbus.errors import MALFORMED, BusError, LocalError, PeerError
@@ -144,7 +146,7 @@ def on_packet(
         session.validation.on_packet(path, stop, newest)
     if newest and path != session.path and kinds & 7 != BODY_CLOSE and not session.closed:
         consider(session, path, stop, now)
-    if kinds & 7 < BODY_CHALLENGE:
+    if kinds & 7 < BODY_CHALLENGE or kinds & 7 == BODY_PART:
         return end
     if kinds not in (BODY_CHALLENGE, BODY_RESPONSE) or end != _PROOF_STOP:
         session.fail(PeerError(MALFORMED, "packet body"))
@@ -199,6 +201,10 @@ def _move(session: "DatagramSession", path: "Address") -> None:
     reliable.rtt.restart()
     reliable.congestion.restart()
     reliable.pacer.restart()
+    if session.endpoint.datagram_bytes > DATAGRAM_MAX:
+        from dsoftbus.packet.wide import forget_path  # hosts alone
+
+        forget_path(reliable)
 
 
 def _give(session: "DatagramSession", body: int, proof: bytes, path: "Address") -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import sys
 from typing import TYPE_CHECKING, Any
 
-from dsoftbus.const import DATAGRAM_MAX
+from dsoftbus.const import DATAGRAM_MAX, HOST
 from dsoftbus_aio.datagram_port import DatagramConnection, DatagramPort
 from dsoftbus_host.links.refusals import Refusals
 
@@ -18,13 +19,34 @@ if TYPE_CHECKING:
 BUFFER_BYTES = 4 << 20  # asked of the OS, which may give less: a turn's delay must not lose much
 
 
+# The bit DF: nobody on the way cuts a datagram, and no route's MTU is believed (RFC 8899, section
+# 3). Option and value by system; Python names few: linux/in.h, linux/in6.h, netinet/in.h (Darwin),
+# ws2ipdef.h. (level, option, value)
+_IP, _IPV6 = socket.IPPROTO_IP, socket.IPPROTO_IPV6
+_WHOLE = {
+    "linux": {socket.AF_INET: [(_IP, 10, 3)], socket.AF_INET6: [(_IPV6, 23, 3), (_IP, 10, 3)]},
+    "darwin": {socket.AF_INET: [(_IP, 28, 1)], socket.AF_INET6: [(_IPV6, 62, 1)]},
+    "win32": {socket.AF_INET: [(_IP, 14, 1)], socket.AF_INET6: [(_IPV6, 14, 1)]},
+}
+
+
+def keep_whole(sock: socket.socket) -> bool:
+    """Has the datagrams of `sock` leave whole or not at all; returns whether that is so."""
+    options = _WHOLE.get(sys.platform, {}).get(sock.family, [])
+    try:
+        for option in options:
+            sock.setsockopt(*option)
+    except OSError:
+        return False
+    return bool(options)
+
+
 class UdpLink:
     """A datagram socket as a link. Owns the socket."""
 
-    mtu = DATAGRAM_MAX
-
     def __init__(self, sock: socket.socket) -> None:
         sock.setblocking(False)
+        self.mtu = HOST.datagram_bytes if keep_whole(sock) else DATAGRAM_MAX
         for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
             with contextlib.suppress(OSError):  # some refuse what is more than they give
                 sock.setsockopt(socket.SOL_SOCKET, option, BUFFER_BYTES)

@@ -156,6 +156,11 @@ SLICES = {
         ),
         ("openings", "paths", "unreliable", "cookies"),
     ),
+    "wide": Slice(
+        "packets beyond 1200 bytes: of hosts, and of no board",
+        ("datagram",),
+        of("dsoftbus.packet", "path_mtu parts wide"),
+    ),
     "unreliable": Slice(
         "unreliable messages",
         ("datagram",),
