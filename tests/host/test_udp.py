@@ -9,9 +9,11 @@ import sys
 import pytest
 
 from bad_path import Copier, Proxy
+from dsoftbus.const import DATAGRAM_MAX, HOST
 from dsoftbus.errors import END_HANDSHAKE_TIMEOUT, END_LINK_DOWN, BusError, PeerError
 from dsoftbus_host.bare_bus import ANYONE, BareBus
 from dsoftbus_host.clock import now_ms
+from dsoftbus_host.links import udp
 from portable import TIMEOUT_S
 
 BULK = bytes(range(256)) * (8 << 12)  # 8 MB
@@ -265,5 +267,32 @@ def test_garbage_on_the_port():
                     sock.sendto(noise.randbytes(noise.randrange(1500)), ("127.0.0.1", port))
             await check_echo(connection)
             assert sum(bus._ports[0].endpoint.drops.count) > 250
+
+    run(main())
+
+
+def test_datagrams_leave_whole_or_else_keep_to_1200_bytes(monkeypatch):
+    for family, level, option in (
+        (socket.AF_INET, socket.IPPROTO_IP, 10),
+        (socket.AF_INET6, socket.IPPROTO_IPV6, 23),
+    ):
+        link = udp.UdpLink(socket.socket(family, socket.SOCK_DGRAM))
+        if sys.platform == "linux":
+            assert link.socket.getsockopt(level, option) == 3  # IP_PMTUDISC_PROBE
+            assert link.mtu == HOST.datagram_bytes
+        link.close()
+    monkeypatch.setattr(udp, "_WHOLE", {})
+    link = udp.UdpLink(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+    assert link.mtu == DATAGRAM_MAX
+    link.close()
+
+
+def test_bulk_goes_in_long_datagrams():
+    async def main():
+        bus, port = await server()
+        async with bus, BareBus(KEYS[1]) as other:
+            connection = await other.connect("127.0.0.1", port, bus.public, link="udp")
+            await check_bulk(connection)
+            assert connection.session.reliable.path_mtu.size == HOST.datagram_bytes
 
     run(main())
