@@ -119,6 +119,11 @@ WIFI_DRIVER = const(0x95)
 # clock: why a peer's time is of no use here, never on the wire
 CLOCK_NOT_KNOWN = const(0x98)
 CLOCK_STEP = const(0x99)
+# resume.reject: why a ticket is no good; a full handshake follows
+RESUME_UNKNOWN = const(0xA0)
+RESUME_SPENT = const(0xA1)
+RESUME_EXPIRED = const(0xA2)
+RESUME_REVOKED = const(0xA3)
 # update: why a board does not take a version, or a file of it (docs/updates.md)
 UPDATE_BUSY = const(0xC0)
 UPDATE_TRIAL = const(0xC1)

@@ -16,13 +16,14 @@ from noise.connection import Keypair, NoiseConnection
 from crypto_checks import LOW_ORDER
 from draws import draws
 from dsoftbus.base.codec import Reader, copy
-from dsoftbus.const import DATA, KIND_BYTES, LINK_STREAM, SMALL
+from dsoftbus.const import DATA, KIND_BYTES, LINK_STREAM, PATTERN_RESUMED, SMALL
 from dsoftbus.crypto.provider import suite as portable
 from dsoftbus.errors import BusError, PeerError
 from dsoftbus.handshake import hello
 from dsoftbus.handshake.handshake import Handshake
 from dsoftbus.noise.handshake_state import HandshakeState, decrypt_with_ad, encrypt_with_ad
 from dsoftbus.record.records import RecordReader
+from dsoftbus.resume.resumed_state import ResumedState
 from dsoftbus.session.node_config import NodeConfig
 from dsoftbus_host import crypto
 from pairs import AWAITING, Muxes, all_events, frame, seal, session_in
@@ -285,3 +286,31 @@ def test_fuzz_authenticated_sessions(frames):
     except BusError:
         assert session.closed
     session.poll_transmit(bytearray(SMALL.receive_bytes), 0)
+
+
+@pytest.mark.parametrize("code", [1, 2, 3])
+@pytest.mark.parametrize("initiator", [True, False], ids=["initiator", "responder"])
+@settings(max_examples=draws(20))
+@given(
+    keys=st.tuples(KEY, KEY, KEY),
+    prologue=st.binary(max_size=40),
+    payloads=st.tuples(PAYLOAD, PAYLOAD),
+)
+def test_a_resumed_handshake_is_nnpsk0_of_an_independent_implementation(
+    code, initiator, keys, prologue, payloads
+):
+    suite = SUITES[code]
+    our_ephemeral, other_ephemeral, psk = keys
+    ours = ResumedState(
+        suite, PATTERN_RESUMED, initiator, prologue, psk, b"", lambda n: our_ephemeral
+    )
+    other = NoiseConnection.from_name(f"Noise_NNpsk0_{suite.name.decode()}".encode())
+    other.set_psks(psk)
+    other.set_prologue(prologue)
+    (other.set_as_responder if initiator else other.set_as_initiator)()
+    other.set_keypair_from_private_bytes(Keypair.EPHEMERAL, other_ephemeral)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        other.start_handshake()
+    exchange(ours, other, initiator, payloads)
+    assert other.handshake_finished and ours.handshake_hash == other.get_handshake_hash()

@@ -15,7 +15,15 @@ except ImportError:
         return value
 
 
-from dsoftbus.errors import PEER_SHARE, REPLAYED_OPENING, SESSION_LIMIT, PeerError
+from dsoftbus.const import REC_REFUSE
+from dsoftbus.errors import (
+    PEER_SHARE,
+    REPLAYED_OPENING,
+    RESUME_REVOKED,
+    RESUME_UNKNOWN,
+    SESSION_LIMIT,
+    PeerError,
+)
 
 if False:  # for types
     from dsoftbus.contracts import Address, Any
@@ -40,8 +48,8 @@ _FREE = const(2)
 _SHARES = const(4)
 _A_SHARE = const(3)
 # The last 8 bytes of the ephemeral key: nobody makes two keys that agree in them by chance.
-_KNOWN_FROM = const(27)  # version, suite, pattern, and the rest of the key
-_KNOWN_TO = const(35)
+_KNOWN_FROM = const(-24)  # behind the key stands the tag of an empty payload
+_KNOWN_TO = const(-16)
 
 
 def may_begin(node: "SessionTable", path: "Address", now: int) -> bool:
@@ -74,9 +82,14 @@ def may_begin_unproved(node: "SessionTable", now: int) -> bool:
 
 def must_wait(session: "StreamSession", init: bytes, now: int) -> bool:
     """Returns whether the INIT of a session on a stream link has to wait for its budget: then the
-    session holds it. Raises PeerError for one of which no session can come, or that was answered
-    before: no initiator sends its ephemeral key twice."""
-    session.handshake.check_offer(init)
+    session holds it; or shows a ticket that is not here, so that its sender was asked for another
+    one. Raises PeerError for one of which no session can come, or that was answered before: no
+    initiator sends its ephemeral key twice."""
+    try:
+        session.handshake.check_offer(init)
+    except PeerError as error:
+        ask_for_full(session, error)
+        return True
     node: Any = session.local.gatekeeper  # a Node: the least of nodes has no stream links
     opening = bytes(init[_KNOWN_FROM:_KNOWN_TO])
     answered = node.answered
@@ -90,6 +103,18 @@ def must_wait(session: "StreamSession", init: bytes, now: int) -> bool:
         answered.pop(0)
     answered.append(opening)
     return False
+
+
+def ask_for_full(session: "Session", error: PeerError) -> None:
+    """Asks the initiator for a full handshake on this link if `error` is about its ticket, once in
+    a session; raises it otherwise."""
+    handshake = session.handshake
+    if not RESUME_UNKNOWN <= error.code <= RESUME_REVOKED or not handshake.asks_again:
+        raise error
+    handshake.asks_again = False
+    handshake.ticket = None
+    session.held = b""
+    session.send_handshake(REC_REFUSE, bytes((error.code,)))
 
 
 def make_room(waiting: "list[Any]", path: "Address") -> "Any":

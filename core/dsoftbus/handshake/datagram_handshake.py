@@ -22,6 +22,8 @@ class DatagramHandshake(Handshake):
     `datagram_bytes`: the longest datagram that this side takes.
     """
 
+    asks_again = False  # there each INIT begins a session of its own
+
     def __init__(
         self,
         local: "NodeConfig",
@@ -42,7 +44,7 @@ class DatagramHandshake(Handshake):
 
     def _payload(self) -> bytes:
         fixed = bytearray(_FIXED)
-        put_u16(fixed, put_u32(fixed, 0, self._connection), self._local.profile.segments)
+        put_u16(fixed, put_u32(fixed, 0, self._connection), self.local.profile.segments)
         return bytes(fixed) + self._say_hello(self._datagram_bytes)
 
     def _on_payload(self, payload: bytes) -> None:

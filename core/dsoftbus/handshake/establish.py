@@ -12,6 +12,8 @@ from dsoftbus.errors import (
     END_REFUSED,
     INVALID_STATE_TRANSITION,
     MALFORMED,
+    RESUME_REVOKED,
+    RESUME_UNKNOWN,
     UNAUTHENTICATED,
     PeerError,
 )
@@ -21,6 +23,7 @@ from dsoftbus.mux.mux import Mux
 
 if False:  # for types
     from dsoftbus.contracts import Data, NoReturn
+    from dsoftbus.handshake.handshake import Handshake
     from dsoftbus.session.session import Session
 
 
@@ -30,21 +33,60 @@ def on_message(session: "Session", state: "int | None", kind: int, body: "Data",
         _reject_kind(kind)
     handshake = session.handshake
     if kind == REC_INIT:
-        session.send_handshake(REC_REPLY, handshake.on_init(body))
+        answer = answer_init(session, body)
+        if answer is None:
+            return
+        session.send_handshake(REC_REPLY, answer)
     elif kind == REC_REPLY:
         session.send_handshake(REC_FINISH, handshake.on_reply(body))
     elif kind == REC_FINISH:
         handshake.on_finish(body)
         session.confirmed = True
     else:
-        session.peer_code = body[0] if body else 0
-        session.end(END_REFUSED)
-        session.handshake = None
+        _on_refuse(session, body[0] if body else 0)
         return
     if kind == REC_INIT:
         session.state = state
     else:
         _establish(session, state, now)
+
+
+def _on_refuse(session: "Session", code: int) -> None:
+    handshake = session.handshake
+    if session.half_open and session.initiator and handshake.ticket is not None:
+        if RESUME_UNKNOWN <= code <= RESUME_REVOKED:
+            begin_anew(session)
+            return
+        handshake.ticket.give_up()  # the peer may be older, and know of none
+    session.peer_code = code
+    session.end(END_REFUSED)
+    session.handshake = None
+
+
+def answer_init(session: "Session", init: "Data") -> "bytes | None":
+    """The REPLY to `init`; None where its ticket is no good and another INIT may follow."""
+    try:
+        return session.handshake.on_init(init)
+    except PeerError as error:
+        from dsoftbus.handshake.arrivals import ask_for_full
+
+        ask_for_full(session, error)
+        return None
+
+
+def begin_anew(session: "Session") -> None:
+    """The responder does not take the ticket of `session`: a full handshake follows."""
+    session.handshake.give_up_ticket()
+    session.send_handshake(REC_INIT, session.handshake.init())
+
+
+def _leave_ticket(session: "Session", handshake: "Handshake") -> None:
+    tickets = session.local.gatekeeper.tickets
+    if tickets is not None:
+        try:
+            tickets.leave(session, handshake)
+        except MemoryError:
+            pass  # the next session begins with a full handshake
 
 
 def _reject_kind(kind: int) -> "NoReturn":
@@ -81,6 +123,7 @@ def _establish(session: "Session", state: int, now: int) -> None:
     session.handshake = None
     session.state = state  # last: whatever failed above, there is no half of a session
     gatekeeper.join(session, now)
+    _leave_ticket(session, handshake)
     session.opened = opened
 
 

@@ -5,12 +5,15 @@ are established: so a board may give the memory back.
 """
 
 from dsoftbus.const import (
+    PATTERN_RESUMED,
+    PATTERN_SLEEPER,
     PATTERN_XK,
     PATTERN_XKPSK3,
     VERSION,
 )
 from dsoftbus.errors import (
     MALFORMED,
+    RESUME_UNKNOWN,
     TOKEN_REQUIRED,
     UNSUPPORTED_SUITE,
     UNSUPPORTED_VERSION,
@@ -20,20 +23,25 @@ from dsoftbus.handshake import hello
 from dsoftbus.noise.handshake_state import HandshakeState
 
 if False:  # for types
-    from dsoftbus.contracts import Data
+    from dsoftbus.contracts import Any, Data
     from dsoftbus.noise.cipher_state import CipherState
     from dsoftbus.session.node_config import NodeConfig
 
 
 _PATTERNS = {PATTERN_XK: "XK", PATTERN_XKPSK3: "XKpsk3"}
+RESUMING = (PATTERN_RESUMED, PATTERN_SLEEPER)
 _OFFER = 3  # version, suite, pattern
 
 
 class Handshake:
     """One side. Bodies in, bodies out; a PeerError leaves it as it was, unless `proved`.
 
-    `link` is what this kind of link adds to the prologue.
+    `link` is what this kind of link adds to the prologue. With a ticket (docs/resumption.md)
+    `noise` is a `ResumedState`, and `ticket` says what becomes of it.
     """
+
+    ticket: "Any" = None
+    asks_again = True  # whether another INIT may follow here one whose ticket is no good
 
     def __init__(
         self,
@@ -43,24 +51,45 @@ class Handshake:
         remote_static: bytes | None = None,
     ) -> None:
         """With `remote_static` this is the initiator, under the suite of `suite_code`."""
-        self._local = local
-        self._link = link
+        self.local = local
+        self.link = link
         self.proved = False  # the peer holds its keys: from here on its faults are its own
-        self._noise: HandshakeState = None  # type: ignore[assignment] # made by `_begin`
+        self.noise: Any = None  # made by `_begin`
+        self.initiator = remote_static is not None
         self.peer_public: bytes = None  # type: ignore[assignment] # once it is proved
         self.peer_hello: hello.Hello = None  # type: ignore[assignment] # from its payload on
-        if remote_static is not None:
-            pattern = PATTERN_XK if local.psk is None else PATTERN_XKPSK3
-            self._offer = bytes((VERSION, suite_code, pattern))
-            self._begin(remote_static)
+        if remote_static is not None and not self._shorten(suite_code, remote_static):
+            self._propose(suite_code, remote_static)
+
+    def _shorten(self, suite_code: int, remote_static: bytes) -> bool:
+        """Begins with a ticket where there is one. A token has to be shown each time."""
+        tickets = self._tickets
+        if tickets is None or self.local.psk is not None:
+            return False
+        return tickets.shorten(self, suite_code, remote_static)
+
+    @property
+    def _tickets(self) -> "Any":
+        return getattr(self.local.gatekeeper, "tickets", None)
+
+    def give_up_ticket(self) -> None:
+        """The responder does not take it: this is a full handshake from here on."""
+        self.ticket.give_up()
+        self.ticket = None
+        self._propose(self.offer[1], self.noise.remote_static)
+
+    def _propose(self, suite_code: int, remote_static: bytes) -> None:
+        pattern = PATTERN_XK if self.local.psk is None else PATTERN_XKPSK3
+        self.offer = bytes((VERSION, suite_code, pattern))
+        self._begin(remote_static)
 
     def _begin(self, remote_static: bytes | None) -> None:
-        local = self._local
-        prologue = b"dsoftbus" + self._offer + self._link
-        self.suite = local.suite(self._offer[1])
-        self._noise = HandshakeState(
+        local = self.local
+        prologue = b"dsoftbus" + self.offer + self.link
+        self.suite = local.suite(self.offer[1])
+        self.noise = HandshakeState(
             self.suite,
-            _PATTERNS[self._offer[2]],
+            _PATTERNS[self.offer[2]],
             remote_static is not None,
             prologue,
             local.static,
@@ -72,20 +101,27 @@ class Handshake:
     def _psk(self, initiator: bool) -> bytes | None:
         if not self.by_token:
             return None
-        return self._local.psk if initiator else self._local.taken_psk
+        return self.local.psk if initiator else self.local.taken_psk
 
     def init(self) -> bytes:
         """The initiator's first body."""
-        return self._offer + self._noise.write_message()
+        return self.offer + self.noise.write_message()
 
     def on_init(self, body: "Data") -> bytes:
         """The responder's answer to the first body."""
         self.check_offer(body)
-        self._offer = bytes(body[:_OFFER])
-        self._begin(None)
-        if self._noise.read_message(body[_OFFER:]):
+        if body[2] in RESUMING:
+            from dsoftbus.resume.showing import meet  # only who keeps tickets pays for it
+
+            meet(self, body)
+        else:
+            self.offer = bytes(body[:_OFFER])
+            self._begin(None)
+        if self.noise.read_message(body[len(self.offer) :]):
             raise PeerError(MALFORMED, "init with a payload")
-        return self._noise.write_message(self._payload())
+        if self.ticket is not None:
+            self.ticket.judge()
+        return self.noise.write_message(self._payload())
 
     def check_offer(self, body: "Data") -> None:
         """Raises PeerError for an INIT that no session can come of, before it costs anything."""
@@ -93,36 +129,44 @@ class Handshake:
             raise PeerError(MALFORMED, "init")
         if body[0] != VERSION:
             raise PeerError(UNSUPPORTED_VERSION, str(body[0]))
-        if body[1] not in self._local.suites:
+        if body[1] not in self.local.suites:
             raise PeerError(UNSUPPORTED_SUITE, str(body[1]))
-        tokenless = self._local.taken_psk is None
-        if body[2] not in _PATTERNS or (body[2] == PATTERN_XKPSK3 and tokenless):
+        tokenless = self.local.taken_psk is None
+        known = body[2] in _PATTERNS or body[2] in RESUMING
+        if not known or (body[2] == PATTERN_XKPSK3 and tokenless):
             raise PeerError(UNSUPPORTED_SUITE, "pattern")
-        if body[2] != PATTERN_XKPSK3 and self._local.psk is not None:
+        if body[2] != PATTERN_XKPSK3 and self.local.psk is not None:
             raise PeerError(TOKEN_REQUIRED)
+        if body[2] in RESUMING:
+            check_ticket(self.local, body)
 
     def on_reply(self, body: "Data") -> bytes:
         """The initiator's last body; after it the peer is authenticated."""
         self._learn(body)
-        return self._noise.write_message(self._payload())
+        return self.noise.write_message(self._payload())
 
     def on_finish(self, body: "Data") -> None:
         """After it the responder has authenticated the initiator."""
         self._learn(body)
 
     def _learn(self, body: "Data") -> None:
-        payload = self._noise.read_message(body)
+        payload = self.noise.read_message(body)
         self.proved = True
-        self.peer_public = self._noise.remote_static  # type: ignore[assignment] # message 3 had it
+        if self.ticket is not None:
+            self.ticket.spend()
+        self.peer_public = self.noise.remote_static
         self._on_payload(payload)
 
     def _payload(self) -> bytes:
         """Returns the payload of message 2 or 3."""
-        return self._say_hello(self._local.profile.record_bytes)
+        return self._say_hello(self.local.profile.record_bytes)
 
     def _say_hello(self, record_bytes: int) -> bytes:
         """This node's HELLO on a link that takes so much at once."""
-        return hello.own(self._local.profile, self._local.name, record_bytes).encode()
+        said = hello.own(self.local.profile, self.local.name, record_bytes)
+        if self._tickets is not None:
+            said.features = self._tickets.features(self.initiator)
+        return said.encode()
 
     def _on_payload(self, payload: bytes) -> None:
         self.peer_hello = hello.decode(payload, self.peer_public)
@@ -130,12 +174,21 @@ class Handshake:
     @property
     def by_token(self) -> bool:
         """Both sides have shown that they hold the token."""
-        return self._offer[2] == PATTERN_XKPSK3
+        return self.offer[2] == PATTERN_XKPSK3
 
     @property
     def handshake_hash(self) -> bytes:
-        return self._noise.handshake_hash
+        return self.noise.handshake_hash
 
     def split(self) -> "tuple[CipherState, CipherState]":
         """(cipher to send with, cipher to receive with)."""
-        return self._noise.split()
+        return self.noise.split()
+
+
+def check_ticket(local: "NodeConfig", init: "Data") -> None:
+    """Raises PeerError(RESUME_UNKNOWN) for an INIT whose ticket is not here."""
+    if getattr(local.gatekeeper, "tickets", None) is None:
+        raise PeerError(RESUME_UNKNOWN)
+    from dsoftbus.resume.showing import find
+
+    find(local, init)

@@ -93,6 +93,11 @@ class SymmetricState:
         first, second = hkdf(self._hash, self._ck, b"", 2)
         return CipherState(self._suite, first), CipherState(self._suite, second)
 
+    def export(self, label: bytes) -> bytes:
+        """32 bytes that both sides have, under a label of 17 bytes and more: independent of the
+        keys of `split`."""
+        return hkdf(self._hash, self._ck, label, 1)[0]
+
     def save(self) -> tuple[bytes, bytes, CipherState]:
         return self.h, self._ck, self._cipher.fork()
 
@@ -155,6 +160,10 @@ class HandshakeState:
             raise LocalError(BAD_STATE, "the handshake is not complete")
         first, second = self._symmetric.split()
         return (first, second) if self._initiator else (second, first)
+
+    def export(self, label: bytes) -> bytes:
+        """See `SymmetricState.export`; of the same worth on both sides once `complete`."""
+        return self._symmetric.export(label)
 
     def write_message(self, payload: "Data" = b"") -> bytes:
         """The next message of this side."""

@@ -9,7 +9,7 @@ from dsoftbus.const import (
     REC_REPLY,
     STRANGERS_ANSWERS_MAX,
 )
-from dsoftbus.errors import BusError
+from dsoftbus.errors import RESUME_REVOKED, RESUME_UNKNOWN, UNSUPPORTED_SUITE, BusError
 from dsoftbus.packet.drops import FORGED, NO_ROOM, UNEXPECTED
 from dsoftbus.packet.packets import PACKET_OVERHEAD
 from dsoftbus.session.session import AWAIT_REPLY, FAULTS
@@ -34,11 +34,24 @@ def on_flight(
     elif session.state == AWAIT_REPLY and kind == PKT_COOKIE and len(body) == COOKIE_BYTES:
         _on_cookie(session, body, now)
     elif session.state == AWAIT_REPLY and kind == REC_REFUSE and len(body) == 1:
-        session.peer_code = body[0]  # a hint: whoever sent it has proved nothing
+        _on_refuse(session, body[0])
     elif session.finish_flight and kind == REC_FINISH and body == session.finish_flight:
         session.reliable.probe()
     else:
         session.endpoint.drops.add(UNEXPECTED)
+
+
+def _on_refuse(session: "DatagramSession", code: int) -> None:
+    """A hint: whoever sent it has proved nothing. A ticket is given up for it, which costs a full
+    handshake."""
+    session.peer_code = code
+    if session.handshake.ticket is not None and (
+        code == UNSUPPORTED_SUITE or RESUME_UNKNOWN <= code <= RESUME_REVOKED
+    ):
+        from dsoftbus.handshake.establish import begin_anew
+
+        session.cookie = b""
+        begin_anew(session)
 
 
 def _authenticate(

@@ -5,14 +5,19 @@ from dsoftbus.const import (
     COOKIE_BYTES,
     FLIGHT_HEADER,
     KEY_BYTES,
+    PATTERN_RESUMED,
+    PATTERN_SLEEPER,
     PKT_COOKIE,
     REC_INIT,
     REC_REFUSE,
     STRANGERS_ANSWERS_MAX,
     TAG_BYTES,
+    TICKET_ID_BYTES,
 )
 from dsoftbus.errors import (
     HALF_OPEN_LIMIT,
+    RESUME_REVOKED,
+    RESUME_UNKNOWN,
     SESSION_LIMIT,
     TOKEN_REQUIRED,
     UNSUPPORTED_SUITE,
@@ -31,7 +36,9 @@ if False:  # for types
     from dsoftbus.session.endpoint import Endpoint
 
 
+_UNSUPPORTED = (UNSUPPORTED_SUITE, UNSUPPORTED_VERSION, TOKEN_REQUIRED)
 _OFFER = 3  # version, suite, pattern
+_PATTERN = FLIGHT_HEADER + 2
 _EPHEMERAL = FLIGHT_HEADER + _OFFER
 _INIT_BYTES = _EPHEMERAL + KEY_BYTES + TAG_BYTES
 
@@ -56,7 +63,10 @@ def _answer(endpoint: "Endpoint", datagram: bytes, path: "Address") -> None:
 
 
 def _on_init(endpoint: "Endpoint", data: "Buffer", stop: int, path: "Address", now: int) -> None:
-    if stop not in (_INIT_BYTES, _INIT_BYTES + COOKIE_BYTES):
+    size = _INIT_BYTES
+    if stop > _PATTERN and PATTERN_RESUMED <= data[_PATTERN] <= PATTERN_SLEEPER:
+        size += TICKET_ID_BYTES
+    if stop not in (size, size + COOKIE_BYTES):
         endpoint.drops.add(drops.TRUNCATED)
         return
     opening = bytes(memoryview(data)[1:FLIGHT_HEADER]) + bytes(
@@ -69,11 +79,28 @@ def _on_init(endpoint: "Endpoint", data: "Buffer", stop: int, path: "Address", n
         else:
             endpoint.drops.add(drops.UNEXPECTED)
         return
-    refused = _admit(endpoint, opening, bytes(memoryview(data)[_INIT_BYTES:stop]), path, now)
+    init = bytes(memoryview(data)[FLIGHT_HEADER:size])
+    if size > _INIT_BYTES and not _has_ticket(endpoint, opening, init, path):
+        return
+    refused = _admit(endpoint, opening, bytes(memoryview(data)[size:stop]), path, now)
     if refused == ADMITTED:
-        _open(endpoint, opening, bytes(memoryview(data)[FLIGHT_HEADER:_INIT_BYTES]), path, now)
+        _open(endpoint, opening, init, path, now)
     else:
         endpoint.drops.add(refused)
+
+
+def _has_ticket(endpoint: "Endpoint", opening: bytes, init: bytes, path: "Address") -> bool:
+    """Tells whether the ticket that `init` names is here; its sender is told where it is not."""
+    from dsoftbus.handshake.handshake import check_ticket  # as that module says
+
+    try:
+        check_ticket(endpoint.local, init)
+        return True
+    except PeerError as error:
+        endpoint.drops.add(drops.UNSUPPORTED)
+        if get_u32(opening, 0) >= 0:
+            _refuse(endpoint, get_u32(opening, 0), error.code, path)
+        return False
 
 
 def _admit(endpoint: "Endpoint", opening: bytes, cookie: bytes, path: "Address", now: int) -> int:
@@ -112,7 +139,8 @@ def _open(endpoint: "Endpoint", opening: bytes, init: bytes, path: "Address", no
         session = DatagramSession(endpoint, endpoint.local, now, path, endpoint.free_id(), opener)
         session.on_handshake(REC_INIT, init, now)
     except PeerError as error:
-        unsupported = error.code in (UNSUPPORTED_SUITE, UNSUPPORTED_VERSION, TOKEN_REQUIRED)
+        unsupported = error.code in _UNSUPPORTED
+        unsupported = unsupported or RESUME_UNKNOWN <= error.code <= RESUME_REVOKED
         endpoint.drops.add(drops.UNSUPPORTED if unsupported else drops.FORGED)
         _refuse(endpoint, opener, error.code, path)
         return

@@ -10,6 +10,7 @@ if False:  # for types
     from dsoftbus.contracts import Allowed, Any, Room
     from dsoftbus.mux.mux import Mux
     from dsoftbus.mux.stream import Stream
+    from dsoftbus.resume.tickets import Tickets
     from dsoftbus.session.node_config import NodeConfig
     from dsoftbus.session.session import Session
 
@@ -26,6 +27,7 @@ class SessionTable:
     room: "Room | None" = None
     resize: "Callable[[Mux, Stream], None] | None" = None  # see `mux.windows`
 
+    tickets: "Tickets | None" = None  # a resume.tickets.Tickets, where sessions are resumed
     arrivals: "list[Any] | None" = None  # what `handshake.arrivals` counts
     evicted: object = None  # the session that gave its place to another last: its driver turns it
 

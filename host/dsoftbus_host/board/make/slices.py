@@ -72,6 +72,20 @@ SLICES = {
         ("core",),
         ("dsoftbus.handshake.arrivals",),
     ),
+    "tickets": Slice(
+        "tickets of sessions, which shorten the next ones",
+        ("core",),
+        of("dsoftbus.resume", "__init__ ticket access kept tickets"),
+        ("taken-tickets", "resuming"),
+    ),
+    "taken-tickets": Slice(
+        "tickets that are taken from peers", ("tickets",), ("dsoftbus.resume.taken",)
+    ),
+    "resuming": Slice(
+        "a handshake with a ticket, and what it leaves; leaves the heap afterwards",
+        ("tickets", "handshake"),
+        of("dsoftbus.resume", "resumed_state showing leaving ticket_text"),
+    ),
     "backoff": Slice("waits that grow with each failure", ("core",), ("dsoftbus.base.backoff",)),
     "node": Slice(
         "a node of several links: sessions on streams, discovery and trust where they are there",

@@ -1,0 +1,1 @@
+"""Resumption: tickets that sessions leave, and the short handshakes that begin with them."""
