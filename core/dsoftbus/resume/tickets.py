@@ -95,7 +95,7 @@ class Tickets:
     def sleeps(self, peer: bytes) -> bool:
         """Tells whether this peer, a responder's, is to come back in sleeper mode."""
         held = () if self.taken is None else self.taken
-        return any([ticket.sleeper for ticket in held if ticket.peer == peer])
+        return any(ticket.sleeper for ticket in held if ticket.peer == peer)
 
     def forget(self, peer: bytes) -> None:
         """Drops all tickets of the peer with this public key."""
