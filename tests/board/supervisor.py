@@ -37,6 +37,7 @@ CHUNK = 4096
 SAID_MAX = 1 << 20  # bytes that `wait_for` looks at: what a test waits for never scrolls by
 WAIT_S = 120  # ends what hangs; nothing is held to a time
 UNREAD_S = 0.5
+LOOK_S = 0.2  # between two looks at an interpreter that says nothing
 RAW_REPL = b"\x01"
 RAW_SAYS = b"raw REPL; CTRL-B to exit"
 FRIENDLY_SAYS = b'Type "help()" for more information'
@@ -65,6 +66,7 @@ class Supervisor:
         self._raw = False  # the host talks to the raw REPL
         self._cut = False  # by `reset`, until the next start: no REPL outlives that
         self._recent = b""  # what has come for the board since its start
+        self._stuck = False  # a Ctrl-C has left it with a lock that it waits for
         self._unread = False  # nobody takes what the port has
         self._outer, slave = pty.openpty()
         os.set_blocking(self._outer, False)
@@ -123,17 +125,29 @@ class Supervisor:
             self._ended(self._process.wait())
 
     def _ended(self, status: int) -> None:
-        """A reset; or Ctrl-C at a moment when it ends the interpreter, which no board does: then
-        another one goes on, without the program. Bytes behind the Ctrl-D or the Ctrl-C wait at the
-        port of a board."""
+        """A reset; or Ctrl-C has ended it, then another one goes on without the program. Bytes
+        behind the Ctrl-D or the Ctrl-C wait at the port of a board."""
         recent = self._recent
-        if status == -signal.SIGINT or (status == 1 and FATAL in self._said[-CHUNK:]):
+        if self._interrupted(status) and not self._cut:
             self._interpret("raw")
             self._to_board(_behind(INTERRUPT, recent))
         else:
             self._to_port(SOFT_RESET)
             self._start()
             self._to_board(_behind(END, recent) if status == 0 else b"")
+
+    def _interrupted(self, status: int) -> bool:
+        """Ctrl-C ends no board: there it waits for the next instruction. Here it is a signal: it
+        jumps out of the midst of one, or comes when the interpreter does not expect it."""
+        fatal = status == 1 and FATAL in self._said[-CHUNK:]
+        return self._stuck or fatal or status == -signal.SIGINT
+
+    def _look(self) -> None:
+        """Ends an interpreter that is to end, by a reset that came as it started, too."""
+        waits = INTERRUPT in self._recent and _waits_in(self._process.pid).startswith("futex")
+        self._stuck = self._stuck or waits  # its one thread: no other holds what it waits for
+        if self._cut or self._stuck:
+            self._process.kill()
 
     def _heard(self, data: bytes) -> None:
         self._said.extend(data)
@@ -169,6 +183,7 @@ class Supervisor:
         self._inner, console = pty.openpty()
         _as_console(console)
         self._recent = b""
+        self._stuck = False
         self._process = subprocess.Popen(
             (*micropython(), "-X", f"heapsize={self.heap}", "-i", str(START), mode),
             cwd=self.folder,
@@ -193,8 +208,8 @@ class Supervisor:
                 self._heard(first)
 
     def _run(self) -> None:
-        while self.pump():
-            pass
+        while self.pump(LOOK_S):
+            self._look()
 
 
 def _own(console: int) -> None:
@@ -207,6 +222,13 @@ def _own(console: int) -> None:
 def _behind(key: bytes, data: bytes) -> bytes:
     """Returns what follows the last `key` in `data`."""
     return data.rpartition(key)[2] if key in data else b""
+
+
+def _waits_in(pid: int) -> str:
+    """Returns what the system's kernel calls the place where a process waits; "" if unknown."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/wchan").read_text()
+    return ""
 
 
 def _as_console(fd: int) -> None:
