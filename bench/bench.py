@@ -46,13 +46,14 @@ class Unhurried(HOST):
 
 
 class BusPair:
-    """Two buses in one process, and a session between them over `link`, "tcp" or "udp"."""
+    """Two buses in one process, and a session between them over `link`, "tcp" or "udp"; with
+    `resume` all but the first begin with a ticket."""
 
-    def __init__(self, suite: int, link: str = "tcp") -> None:
+    def __init__(self, suite: int, link: str = "tcp", resume: bool = False) -> None:
         self._suite = suite
         self._link = link
-        self._client = BareBus(os.urandom(32))
-        self.server = BareBus(os.urandom(32), profile=Unhurried, allow=ANYONE)
+        self._client = BareBus(os.urandom(32), resume=resume)
+        self.server = BareBus(os.urandom(32), profile=Unhurried, allow=ANYONE, resume=resume)
 
     async def __aenter__(self) -> BusPair:
         self._port = await self.server.listen(link=self._link)

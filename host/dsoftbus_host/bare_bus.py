@@ -27,6 +27,7 @@ from dsoftbus.errors import (
     PeerError,
 )
 from dsoftbus.node import Node
+from dsoftbus.resume.tickets import Tickets
 from dsoftbus_aio.bus import BaseBus
 from dsoftbus_aio.connection import Connection
 from dsoftbus_aio.sleepers import Sleepers
@@ -65,7 +66,9 @@ class BareBus(BaseBus):
     with it but the peers that `allow` names: their public keys, or ANYONE for every peer that
     proves some key; a stream's handler decides what they may do. With a `guard` its trust store
     decides (`storage.file_watch` keeps it); with both, both have to agree. `psk`: 32 bytes that
-    every peer has to show; without `allow` and `guard` that is enough.
+    every peer has to show; without `allow` and `guard` that is enough. With `resume` sessions
+    leave tickets, in memory alone, so that the next ones cost less (docs/resumption.md), and peers
+    that sleep may come back in sleeper mode; without it each begins with a full handshake.
     `on_error(error)` may be replaced: it is told of what a handler raised; and `on_name(name)`, of
     the names of streams that are offered or asked for here.
     """
@@ -80,10 +83,13 @@ class BareBus(BaseBus):
         allow: Collection[bytes] | str | None = None,
         psk: bytes | None = None,
         guard: Guard | None = None,
+        resume: bool = True,
     ) -> None:
         suites = {code: crypto.suite(code) for code in SUITES}
         static = suites[SUITE_CHACHA_SHA256].keypair(key)
         node = Node(suites, static, os.urandom, profile, name, psk, guard, allow)
+        if resume:
+            node.tickets = Tickets(node, now_ms, agrees=True)
         super().__init__(node, Runtime(self._report_task))
         self.sleepers = Sleepers(self)
         self._suite_of: dict[bytes, int] = {}  # peers that lack this host's fastest

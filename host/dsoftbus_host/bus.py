@@ -85,6 +85,7 @@ class Bus(BareBus):
       itself on those of them that it listens on.
     - `serial`: paths of ports with a node at the other end, or a bridge, at `baud`.
     - `on_event`: gets every NodeEvent; without it, the log has refusals and a change of the key.
+    - `resume`: whether sessions leave tickets, as in `BareBus`.
     - `keepalive_ms`: how long a session may be silent before it is asked for a sign of life (it
       ends after nine times that); without it what the `profile` has.
 
@@ -112,6 +113,7 @@ class Bus(BareBus):
         on_event: Callable[[NodeEvent], object] | None = None,
         profile: type[HOST] = HOST,
         keepalive_ms: int | None = None,
+        resume: bool = True,
     ) -> None:
         if not isinstance(name, str):
             raise LocalError(BAD_ARGUMENT, "the name is a text; a key is given as key=")
@@ -133,6 +135,7 @@ class Bus(BareBus):
             allow,
             psk,
             None if file is None else Guard(file.store, os.urandom, _today, grants),
+            resume,
         )
         self._listens = listen
         self._services = services
