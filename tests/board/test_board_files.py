@@ -23,9 +23,11 @@ from support import raises
 SECRET = os.urandom(32)
 RAISES = """
 import asyncio
+import os
 
 async def main(bus):
-    await asyncio.sleep_ms(100)
+    while "go" not in os.listdir():
+        await asyncio.sleep_ms(20)
     raise ValueError("the sensor is gone")
 """
 SAYS = """
@@ -255,15 +257,28 @@ def test_what_a_full_flash_leaves_is_removed(board, here):
     assert "flash is full" in error.detail and not list(board.folder.glob("data.bin*"))
 
 
-def test_a_program_that_raises_leaves_the_node_and_a_traceback_in_the_logs(board, here):
+def test_a_program_that_raises_leaves_the_node_and_a_traceback_in_the_logs(
+    board, here, monkeypatch
+):
+    def listened(path: str):
+        """The lines until the last of the traceback: the program raises once the port is open."""
+        for line in listen(path):
+            (board.folder / "go").touch()
+            yield line
+            if "ValueError" in line:
+                return
+
+    listen = logs.listen
+    monkeypatch.setattr(logs, "listen", listened)
     (here / "app.py").write_text(RAISES)
     board.wait_for(b"started")
     with remote.connected(board.port) as there:
         public = provision.provision(there, BareBus(SECRET).public, "laptop").public
         there.reset()
     assert run("put", board.port, "app.py")[1] == 0
-    said, status = run("logs", board.port, "--seconds", "0.5")
+    said, status = run("logs", board.port, "--seconds", str(TIMEOUT_S))
     assert status == 0 and "ValueError: the sensor is gone" in said and "app.py" in said
+    (board.folder / "go").unlink()
 
     async def echoed() -> bytes:
         async with BareBus(SECRET) as bus:

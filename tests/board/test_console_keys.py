@@ -69,7 +69,8 @@ def test_a_key_is_answered_with_what_to_type(board, key):
 def test_many_keys_have_one_answer(board):
     heard = bytearray()
     board.to_host = lambda data: heard.extend(data) or data
-    press(board, *(b"\r",) * 8, apart_s=0.1)
+    press(board, *(b"\r",) * 8, b"\x03", b"\x03", apart_s=0.1)
+    board.wait_for(PROMPT)
     board.to_host = bytes
     assert heard.count(SENTENCE) == 1
 

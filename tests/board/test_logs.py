@@ -37,11 +37,11 @@ def test_a_node_goes_on_while_its_logs_are_read(flash, command):
     with Supervisor(flash, heap="1M") as board:
         board.wait_for(b"tick 3")
         starts = board.starts
-        said, status = command("logs", board.port, "--seconds", "0.5")
-        assert status == 0 and "tick" in said and "tick 0\n" not in said
+        said, status = command("logs", board.port, "--seconds", "2")
+        assert status == 0 and "tick " in said and "tick 0\n" not in said
         assert board.starts == starts
-        said, status = command("logs", board.port, "--seconds", "0.5", "--restart")
-        assert status == 0 and "dsoftbus " in said and "tick 1\n" in said
+        said, status = command("logs", board.port, "--seconds", "2", "--restart")
+        assert status == 0 and "dsoftbus " in said and "tick " in said
         assert board.starts > starts
 
 

@@ -155,7 +155,7 @@ def story(tmp_path, make_board, size: int) -> None:
         assert "hall" in laptop.run("board", "config", board.port, "name=hall", "discovery=true")
         assert "1 file written" in laptop.run("board", "put", board.port, str(program))
         invited = re.search(r"dsoftbus:\S{80,}", laptop.run("board", "token", board.port))[0]
-        found = laptop.run("discover", "--seconds", "1.5", *cable)
+        found = laptop.run("discover", "--seconds", "4", *cable)
         assert "hall" in found and "trusted" in found
         assert "paired with hall" in phone.run("pair", invited, *cable)
         (hall,) = StoreFile(phone.trust).store

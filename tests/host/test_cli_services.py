@@ -68,7 +68,7 @@ def place(tmp_path):
     return Place(tmp_path / "key", tmp_path / "trust", (), None, (), (), None)
 
 
-def called(place, name, value, timeout=5):
+def called(place, name, value, timeout=60):
     """Calls a node of its own, in this process."""
 
     async def main():
