@@ -60,11 +60,12 @@ class DatagramPump:
 
     def turn(self, now: int) -> None:
         """Does all that an input or a command calls for: events to the program, datagrams out."""
-        self._tell()
+        self.tell()
         self._write(now)
-        self._tell()
+        self.tell()
 
-    def _tell(self) -> None:
+    def tell(self) -> None:
+        """Gives the program what has happened."""
         event = self.endpoint.next_event()
         while event is not None:
             self._on_event(self.endpoint.session, event)  # type: ignore[arg-type] # whose event it is

@@ -33,7 +33,7 @@ class DatagramPort:
         self._pump = DatagramPump(self.endpoint, link, self._on_event)
         self._watch: Any = None  # a Watch from `watch` on
         self._timer = bus.runtime.timer(self._on_timer)
-        self._turner = bus.runtime.timer(self.turn)
+        self._turner = bus.runtime.timer(self._turn_due)
         self._turning = False  # the turner is set
         self._writing = False  # the link is watched for writing
         self._failed = False  # something was left undone
@@ -96,6 +96,10 @@ class DatagramPort:
             self._turning = True
             self._turner.at(0)
 
+    def _turn_due(self) -> None:
+        if self._turning:  # else somebody has turned since
+            self.turn()
+
     def turn(self) -> None:
         """Moves all that can move; then sets the timer."""
         self._turning = False
@@ -124,7 +128,7 @@ class DatagramPort:
         """Returns whether the link has to wait, since something was left undone."""
         self._read()
         failed = self._failed
-        self.turn()
+        self.turn_soon()  # a program that has heard something answers before
         return failed
 
     def _read(self) -> None:
@@ -133,6 +137,7 @@ class DatagramPort:
             for _ in range(self.READS):
                 if not self._pump.read(now):
                     break
+            self._pump.tell()
         except Exception as error:  # noqa: BLE001 - as in turn
             self._fail(error)  # one datagram is lost
 
@@ -193,7 +198,13 @@ class DatagramPort:
 
 
 class DatagramConnection(Connection):
-    """A connection that shares its port with others."""
+    """A connection that shares its port with others.
+
+    The first command after the peer was heard leaves at once, for the round trip's sake. Those
+    that follow gather until the loop comes round, so that packets are as full as can be.
+    """
+
+    _gather = False
 
     def __init__(self, bus: "BaseBus", session: "DatagramSession", port: "DatagramPort") -> None:
         super().__init__(bus, session)
@@ -221,19 +232,27 @@ class DatagramConnection(Connection):
         """Its port drives it."""
 
     def on_event(self, event: "Event") -> None:
+        self._gather = False
         if event.kind == EV_MESSAGE:
             self._changed.set()
         else:
             super().on_event(event)
 
     def turn(self) -> None:
-        if not self.released:
-            self._port.turn_soon()
+        if self._gather:
+            self._turn_soon()
+        else:
+            self._gather = True
+            self.drive()
 
     def turn_if_owed(self) -> None:
         mux = self.session.mux
         if mux is not None and mux.has_output:
-            self.turn()
+            self._turn_soon()
+
+    def _turn_soon(self) -> None:
+        if not self.released:
+            self._port.turn_soon()
 
     def drive(self) -> None:
         if not self.released:

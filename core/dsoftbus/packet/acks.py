@@ -18,6 +18,9 @@ ACK_RANGE = 4
 RANGES_MAX = 12  # newest first: each is repeated until twelve newer gaps have come
 ACK_MAX = ACK_FIXED + ACK_RANGE * RANGES_MAX
 ACK_EVERY = 2  # packets (RFC 9000 section 13.2.2)
+# Acknowledgements that say all ranges once more when one has changed: then the newest is enough,
+# as eight in a row hardly ever get lost, and what had arrived only goes again if they do.
+REPEATS = 8
 HORIZON = 2056  # numbers below the newest, as many as a host has under way: then it is forgotten
 LONG_DELAY_MS = 200  # a slow board's answer, which takes the acknowledgement along, takes so long
 _FIELD_MAX = 0xFFFF
@@ -35,9 +38,11 @@ class AckRanges:
         self._last = [0] * RANGES_MAX
         self.count = 0
         self._arrived = 0  # when the largest came
-        self._unanswered = 0  # packets that ask for an acknowledgement and have had none
+        # Packets that ask for an acknowledgement and have had none: one goes with any other packet
+        self.pending = 0
         self._at_once = False
         self._deadline = 0
+        self._repeats = 0  # acknowledgements that have all ranges still to say
 
     def add(self, number: int, asks: bool, now: int) -> None:
         """A packet was taken; `asks` when it wants to be acknowledged."""
@@ -52,32 +57,29 @@ class AckRanges:
                 self._arrived = now
             self._insert(number)
         if asks:
-            if not self._unanswered:
+            if not self.pending:
                 self._deadline = now + self.delay_ms
-            self._unanswered += 1
-            if not expected or self._unanswered >= self.every:
+            self.pending += 1
+            if not expected or self.pending >= self.every:
                 self._at_once = True
 
     def deadline(self) -> "Deadline":
         """Returns when an acknowledgement is due, in ms; 0 for at once, None for never."""
-        if not self._unanswered:
+        if not self.pending:
             return None
         return 0 if self._at_once else self._deadline
 
     def due(self, now: int) -> bool:
-        return self._unanswered > 0 and (self._at_once or now >= self._deadline)
-
-    @property
-    def pending(self) -> bool:
-        """Tells whether an acknowledgement is worth taking along with a packet that goes
-        anyway."""
-        return self._unanswered > 0
+        return self.pending > 0 and (self._at_once or now >= self._deadline)
 
     def write(self, out: "Buffer", at: int, limit: int, now: int) -> int:
         """Writes as many ranges at `at` as have room before `limit`; returns how many, maybe 0."""
-        ranges = min(self.count, (limit - at - ACK_FIXED) // ACK_RANGE)
+        ranges = self.count if self._repeats else min(self.count, 1)
+        ranges = min(ranges, (limit - at - ACK_FIXED) // ACK_RANGE)
         if ranges <= 0:
             return 0
+        if self._repeats:
+            self._repeats -= 1
         at = put_u32(out, at, self._last[0])
         at = put_u16(out, at, min(now - self._arrived, _FIELD_MAX))
         written = 0
@@ -92,13 +94,14 @@ class AckRanges:
             written += 1
             if self._last[written - 1] - above >= _FIELD_MAX:
                 break  # what lies below could not be told apart from it
-        self._unanswered = 0
+        self.pending = 0
         self._at_once = False
         return written
 
     def _insert(self, number: int) -> None:
         first = self._first
         last = self._last
+        self._repeats = REPEATS
         i = 0
         while i < self.count and number < first[i] - 1:
             i += 1

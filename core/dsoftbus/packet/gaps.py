@@ -43,9 +43,9 @@ class GappedProtect(DatagramProtect):
         return end
 
     def judge(self, acks: "AckReader") -> int:
-        if super().judge(acks) < 0:
-            return -1
         newest = self._gaps[_KEPT - 1]
+        if acks.largest >= self._send.n:
+            return -1
         if acks.low[acks.count - 1] <= newest and self._covers_a_gap(acks):
             return -1
         return 1 if acks.largest - REORDER_PACKETS < newest < acks.largest else 0

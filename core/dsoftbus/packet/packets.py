@@ -82,10 +82,12 @@ class DatagramProtect:
         if stop <= PACKET_OVERHEAD:
             return ~TRUNCATED
         number = get_u32(data, PACKET_HEADER - 4)
-        if number < 0 or self._window.stale(number):
-            return ~STALE
-        if self._window.seen(number):
-            return ~REPLAYED
+        newest = number > self._window.largest
+        if not newest:
+            if number < 0 or self._window.stale(number):
+                return ~STALE
+            if self._window.seen(number):
+                return ~REPLAYED
         cipher = self.cipher_of(number)
         if cipher is None:
             return ~STALE
@@ -94,7 +96,7 @@ class DatagramProtect:
             return ~FORGED
         if number // self._rekey > self._phase:
             self._turn_over()
-        self.newest = number > self._window.largest
+        self.newest = newest
         self.number = number
         self._window.mark(number)
         return end

@@ -144,6 +144,8 @@ class Recovery:
     def _find_lost(self, now: int) -> None:
         """Packets that were sent well before one that arrived are lost."""
         self._loss_at = None
+        if not self._count:
+            return
         delay = self._rtt.loss_delay
         for k in range(self._count):
             slot = (self._head + k) % self._capacity

@@ -124,7 +124,9 @@ class Reliable:
         kinds = buffer[PACKET_HEADER]
         body = kinds & _BODY_MASK
         ranges = kinds >> _RANGES_SHIFT
-        end = stop - ack_bytes(ranges)
+        end = stop
+        if ranges:
+            end -= ack_bytes(ranges)
         if end < _BODY_AT:
             raise PeerError(MALFORMED, "packet")
         if ranges:
@@ -151,7 +153,8 @@ class Reliable:
             if not self._sank(sink, buffer, _FRAMES_AT, end, now):
                 return False
             inbox.advance()
-            self.deliver(now, sink)
+            if inbox.held:
+                self.deliver(now, sink)
             return True
         if place == OLD:
             return True
@@ -308,12 +311,15 @@ class Reliable:
         number = self._protect.next_number
         if number > LAST_NUMBER:
             raise LocalError(NONCE_EXHAUSTED)
+        acks = self._acks
         ranges = 0
-        if self._acks.pending:
-            ranges = self._acks.write(buffer, stop, at + self._room, now)
-        self._crowded = self._acks.due(now)
+        if acks.pending:
+            ranges = acks.write(buffer, stop, at + self._room, now)
+            self._crowded = not ranges and acks.due(now)
         buffer[at] = body | ranges << _RANGES_SHIFT
-        n = self._protect.seal(buffer, at, stop + ack_bytes(ranges), out)
+        if ranges:
+            stop += ack_bytes(ranges)
+        n = self._protect.seal(buffer, at, stop, out)
         if body != BODY_NONE:
             self.recovery.sent(number, n, segment, now)
             self.pacer.on_sent(n)

@@ -245,7 +245,8 @@ class DatagramSession(Session):
         if self.state == CLOSED:
             self._on_afterwards(kind, now)
             return
-        self._confirm()
+        if not self._heard:
+            self._confirm()
         try:
             if not self.reliable.receive(data, end, now, self._sink):
                 drops.add(NO_ROOM)
@@ -262,14 +263,13 @@ class DatagramSession(Session):
 
     def _confirm(self) -> None:
         """The peer has the keys: flights are a thing of the past."""
-        if not self._heard:
-            self._heard = True
-            self.last_flight = b""
-            if self.finish_flight:
-                self.finish_flight = b""
-            if self.cookie:
-                self.cookie = b""
-            self.flight_at = None
+        self._heard = True
+        self.last_flight = b""
+        if self.finish_flight:
+            self.finish_flight = b""
+        if self.cookie:
+            self.cookie = b""
+        self.flight_at = None
 
     def _after_receive(self, now: int) -> None:
         reliable = self.reliable

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from dsoftbus_aio.bus import BaseBus
     from dsoftbus_aio.connection import Connection
 
+MOST_READS = 64  # in a turn; then others have theirs
+TRY_EVERY = 8  # turns that found one datagram each
 BUFFER_BYTES = 4 << 20  # asked of the OS, which may give less: a turn's delay must not lose much
 
 
@@ -52,14 +54,17 @@ class UdpLink:
                 sock.setsockopt(socket.SOL_SOCKET, option, BUFFER_BYTES)
         self.socket = sock
         self.waits_for = sock.fileno()
+        self.received = 0  # datagrams
         self._recvfrom_into = sock.recvfrom_into
         self._sendto = sock.sendto
 
     def recvfrom_into(self, buffer: bytearray) -> tuple[int, Any] | None:
         try:
-            return self._recvfrom_into(buffer)
+            found = self._recvfrom_into(buffer)
         except BlockingIOError:
             return None
+        self.received += 1
+        return found
 
     def sendto(self, buffer: bytearray, n: int, path: Any) -> bool:
         try:
@@ -76,12 +81,27 @@ class UdpLink:
 
 
 class UdpPort(DatagramPort):
-    """One socket of a bus, and the sessions on it."""
+    """One socket of a bus, and the sessions on it.
 
-    READS = 64
+    A turn reads until there is nothing more. Where each turn finds one datagram, as with round
+    trips, it stops after that one, and only now and then tries for a second: to find none is a
+    system call and an exception.
+    """
+
+    READS = MOST_READS
 
     def __init__(self, bus: BaseBus, sock: socket.socket) -> None:
         super().__init__(bus, UdpLink(sock))
+        self._alone = 0  # turns in a row that found one datagram
+
+    def _read(self) -> None:
+        before = self._link.received
+        super()._read()
+        if self._link.received - before > 1:
+            self._alone = 0
+        else:
+            self._alone = (self._alone + 1) % TRY_EVERY
+        self.READS = 1 if self._alone else MOST_READS
 
     @property
     def port(self) -> int:
