@@ -83,9 +83,9 @@ class UdpLink:
 class UdpPort(DatagramPort):
     """One socket of a bus, and the sessions on it.
 
-    A turn reads until there is nothing more. Where each turn finds one datagram, as with round
-    trips, it stops after that one, and only now and then tries for a second: to find none is a
-    system call and an exception.
+    A turn reads until there is nothing more. If the last turns found one datagram each, as with
+    round trips, it stops after one, and only now and then tries for a second: to find none costs
+    a system call and an exception.
     """
 
     READS = MOST_READS
