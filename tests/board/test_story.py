@@ -108,21 +108,25 @@ async def received(stream, size: int) -> bytes:
     return back
 
 
-async def exchange_and_come_back(board, secret: bytes, public: bytes, data: bytes) -> None:
+async def exchanged(board, secret: bytes, public: bytes, data: bytes) -> None:
+    async with BareBus(secret) as bus, await bus.open_serial(board.port).connect(public) as there:
+        tell(f"{len(data)} bytes each way, with one byte in {SPOILT_EVERY} of the line spoilt")
+        board.to_board, board.to_host = noise = Noise(1), Noise(2)
+        assert await echoed(there, data) == data
+        tell(
+            f"all as they were; {sum(way.spoilt for way in noise)} bytes were spoilt",
+            indent="    ",
+        )
+        assert all(way.spoilt > len(data) / SPOILT_EVERY / 2 for way in noise)
+        board.to_board = board.to_host = bytes
+
+
+async def come_back(board, secret: bytes, public: bytes) -> None:
     async with BareBus(secret, profile=Hasty) as bus:
         line = bus.open_serial(board.port)
         async with ReconnectingSession(bus, lambda: line.connect(public)) as keeper:
             connection = await keeper.connected()
-            tell(f"{len(data)} bytes each way, with one byte in {SPOILT_EVERY} of the line spoilt")
-            board.to_board, board.to_host = noise = Noise(1), Noise(2)
-            assert await echoed(connection, data) == data
-            tell(
-                f"all as they were; {sum(way.spoilt for way in noise)} bytes were spoilt",
-                indent="    ",
-            )
-            assert all(way.spoilt > len(data) / SPOILT_EVERY / 2 for way in noise)
-            board.to_board = board.to_host = bytes
-            tell("the board is reset in the midst of the session")
+            tell("the board is reset in the midst of a session")
             starts = board.starts
             await connection.open("reset")
             await connection.ended()
@@ -130,6 +134,11 @@ async def exchange_and_come_back(board, secret: bytes, public: bytes, data: byte
             assert again is not connection and board.starts == starts + 1
             assert await echoed(again, b"there again") == b"there again"
             tell("the session has come back by itself", indent="    ")
+
+
+async def talk(board, secret: bytes, public: bytes, data: bytes) -> None:
+    await exchanged(board, secret, public, data)
+    await come_back(board, secret, public)
 
 
 def test_the_whole_story(tmp_path):
@@ -161,5 +170,5 @@ def story(tmp_path, make_board, size: int) -> None:
         (hall,) = StoreFile(phone.trust).store
         data = random.Random(size).randbytes(size)
         secret = key_file.load_or_make(phone.key)
-        talk = exchange_and_come_back(board, secret, hall.public, data)
-        asyncio.run(asyncio.wait_for(talk, TIMEOUT_S))
+        talking = talk(board, secret, hall.public, data)
+        asyncio.run(asyncio.wait_for(talking, TIMEOUT_S))
