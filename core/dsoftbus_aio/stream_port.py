@@ -129,13 +129,14 @@ class StreamConnection(Connection):
         needs fewer system calls.
         """
         pump = self._pump
+        gather = self._gather
+        self._gather = True
         try:
-            pump.turn(self._now(), self._gather)
+            pump.turn(self._now(), gather)
         except Exception as error:  # noqa: BLE001 - a fault of ours: it ends this session alone
             self._fail(error)
-        if pump.waiting and not pump.blocked:
+        if gather and pump.waiting and not pump.blocked:
             self._flush_soon()
-        self._gather = True
         if pump.blocked or self._writing or self.session.state == CLOSED:
             self._follow_up()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any
 
@@ -16,36 +17,85 @@ log = display.log()
 Callback = Callable[[], object]
 
 
-class Signal(contract.Signal):
-    __slots__ = ("_others", "_waiter")
+class _Wait:
+    """A task's wait for a change: a future in kind (`asyncio.isfuture`), whose task goes on when
+    the runtime says so."""
 
-    def __init__(self) -> None:
-        self._waiter: asyncio.Future[None] | None = None  # most signals have one at a time
-        self._others: list[asyncio.Future[None]] = []
+    _asyncio_future_blocking = False
+    _resume: Callable[..., object] | None = None  # lets the task go on that waits here
+    _context: contextvars.Context
+    _done = _cancelled = False
+
+    get_loop = staticmethod(asyncio.get_running_loop)
+
+    def __await__(self) -> Generator[_Wait, None, None]:
+        if not self._done:
+            self._asyncio_future_blocking = True
+            yield self
+
+    def add_done_callback(
+        self, resume: Callable[..., object], *, context: contextvars.Context
+    ) -> None:
+        self._resume = resume
+        self._context = context
+
+    def done(self) -> bool:
+        return self._done
+
+    def finish(self) -> bool:
+        """It is over; returns whether a task has to be told."""
+        if self._done:
+            return False
+        self._done = True
+        return self._resume is not None
+
+    def cancel(self, msg: object = None) -> bool:
+        """The task has been cancelled; False where it is about to go on anyway."""
+        if not self.finish():
+            return False
+        self._cancelled = True
+        self.get_loop().call_soon(self.resume)
+        return True
+
+    def result(self) -> None:
+        if self._cancelled:
+            raise asyncio.CancelledError
+
+    def resume(self) -> None:
+        """Lets the task go on, up to where it waits again."""
+        self._context.run(self._resume, self)  # type: ignore[arg-type] # a task is there
+
+
+class Signal(contract.Signal):
+    __slots__ = ("_others", "_runtime", "_wait")
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._wait: _Wait | None = None  # most signals have one at a time
+        self._others: list[_Wait] = []
 
     def set(self) -> None:
-        waiter = self._waiter
-        if waiter is not None:
-            self._waiter = None
-            if not waiter.done():
-                waiter.set_result(None)
+        wait = self._wait
+        if wait is not None:
+            self._wait = None
+            if wait.finish():
+                self._runtime.wake(wait)
             if self._others:
                 self._set_others()
 
     def _set_others(self) -> None:
-        for waiter in self._others:
-            if not waiter.done():
-                waiter.set_result(None)
+        for wait in self._others:
+            if wait.finish():
+                self._runtime.wake(wait)
         self._others.clear()
 
-    def change(self) -> asyncio.Future[None]:
-        before = self._waiter
+    def change(self) -> _Wait:
+        before = self._wait
         if before is not None and not before.done():  # those that were cancelled leave no trace
-            self._others = [waiter for waiter in self._others if not waiter.done()]
+            self._others = [wait for wait in self._others if not wait.done()]
             self._others.append(before)
-        waiter: asyncio.Future[None] = asyncio.Future()
-        self._waiter = waiter
-        return waiter
+        self._wait = wait = _Wait()
+        return wait
 
 
 class Timer(contract.Timer):
@@ -109,12 +159,17 @@ class Watch(contract.Watch):
         self._loop.remove_writer(self.fd)
 
     def _read(self) -> None:
+        runtime = self._runtime
+        runtime.reading = True
         try:
             self._on_readable()
         except Exception as error:  # noqa: BLE001 - as in Timer
-            self._runtime.report(error)
+            runtime.report(error)
             self._loop.remove_reader(self.fd)
             self._pause = self._loop.call_later(PAUSE_MS / 1000, self._look)
+        runtime.reading = False
+        if runtime.woken:
+            runtime.resume_woken()
 
 
 class _Nothing:
@@ -129,8 +184,28 @@ class Runtime(contract.Runtime):
         self.report = report
         self._tasks: set[asyncio.Task[None]] = set()
         self._nothing = _Nothing()
+        self.woken: list[_Wait] = []  # waits whose tasks are to go on
+        self.reading = False  # what wakes a task is a link's input
 
     now = staticmethod(clock.now_ms)
+
+    def wake(self, wait: _Wait) -> None:
+        """Lets the task of `wait` go on: with what a link has brought at once after it was taken,
+        which saves a turn of the loop, else in the loop's next turn."""
+        if not self.woken and not self.reading:
+            asyncio.get_running_loop().call_soon(self.resume_woken)
+        self.woken.append(wait)
+
+    def resume_woken(self) -> None:
+        """Resumes those that have been woken. Whom they wake goes on in the loop's next turn."""
+        woken = self.woken
+        self.woken = []
+        try:
+            while woken:
+                woken.pop(0).resume()
+        finally:  # an interrupt ends the program, which has more to do before
+            for wait in woken:
+                self.wake(wait)
 
     def sleep(self, ms: float) -> Coroutine[Any, Any, None]:
         return asyncio.sleep(ms / 1000)
@@ -139,7 +214,7 @@ class Runtime(contract.Runtime):
         return self._nothing
 
     def signal(self) -> Signal:
-        return Signal()
+        return Signal(self)
 
     def timer(self, callback: Callback) -> Timer:
         return Timer(self, callback)

@@ -126,6 +126,7 @@ class Mux:
         self._ping = -1
         self._pong = -1
         self._control_due = False  # something other than data waits for fill()
+        self.has_output = False  # fill() may have something to write now
         self.peer_close = -1  # the code of the peer's CLOSE
         self._ended = False
 
@@ -160,7 +161,7 @@ class Mux:
         if self._keepalive.waiting:
             return
         self._ping = self._keepalive.ask(now)
-        self._control_due = True
+        self._control_due = self.has_output = True
 
     def end(self, code: int) -> None:
         """The session has ended: every stream learns why, but for the bus's own, whose control
@@ -168,7 +169,7 @@ class Mux:
         self._ended = True
         for number in self._streams:
             self._streams[number].end_with_session(code)
-        self._control_due = False
+        self._control_due = self.has_output = False
 
     # Inputs
 
@@ -201,30 +202,31 @@ class Mux:
         stream = self._streams.get(number) or self._find(number)
         if n > self._receive_credit or (stream is not None and n > stream.receive_credit):
             raise PeerError(WINDOW_CREDIT, "data beyond credit")
-        kept = False  # else it crossed the stream's end on the way, or breaks the stream's rules
-        if stream is not None and stream.state != RESET:
-            kept = stream.state + RECV_DATA in TABLE
-            if kept and n:
-                try:
-                    stream.ring.put(buffer, at, n)
-                except MemoryError:
-                    return False  # nothing has changed
-        self._receive_credit -= n
-        if self._released >= self._receive_credit:
-            self._note_released()
-        if stream is None or not kept:
+        if stream is None or stream.state == RESET or stream.state + RECV_DATA not in TABLE:
+            # It crossed the stream's end on the way, or breaks the stream's rules.
+            self._note_received(n)
             if stream is not None:
                 self._advance(stream, RECV_DATA)
             self.release(n)
             return True
         if n:
+            try:
+                stream.ring.put(buffer, at, n)
+            except MemoryError:
+                return False  # nothing has changed
             stream.receive_credit -= n
             if not stream.readable_event.queued:
                 self.post(stream.readable_event)
+            self._note_received(n)
         if flags:
             self._advance(stream, RECV_FIN)
             self.post(stream.readable_event)
         return True
+
+    def _note_received(self, n: int) -> None:
+        self._receive_credit -= n
+        if self._released >= self._receive_credit:
+            self._note_released()
 
     def _on_control(
         self, kind: int, number: int, buffer: "Buffer", at: int, n: int, now: int
@@ -243,7 +245,7 @@ class Mux:
             raise PeerError(MALFORMED, "frame type")
         elif kind == PING:
             self._pong = reader.u32()  # a flood of pings is answered by its last
-            self._control_due = True
+            self._control_due = self.has_output = True
         elif kind == PONG:
             self._keepalive.answered(reader.u32(), now)
         elif kind == CLOSE:
@@ -255,6 +257,7 @@ class Mux:
     def _on_window(self, number: int, increment: int) -> None:
         if number == 0:
             self._credit = add_credit(self._credit, increment)
+            self.note_output()
             return
         stream = self._find(number)
         if stream is None:
@@ -311,7 +314,7 @@ class Mux:
         if len(self._refusals) >= 2 * self.profile.streams:
             raise PeerError(STREAM_LIMIT, "refused streams keep coming")
         self._refusals.append((number, code))
-        self._control_due = True
+        self._control_due = self.has_output = True
 
     def _on_open_ack(self, number: int, max_message: int) -> None:
         stream = self._find(number)
@@ -351,11 +354,6 @@ class Mux:
     # Outputs
 
     @property
-    def has_output(self) -> bool:
-        """True when fill() has something to write now."""
-        return self._control_due or (self.schedule.waiting != 0 and self._credit > 0)
-
-    @property
     def idle(self) -> bool:
         """True when nothing that was taken for sending is left, credit or not, and the peer has
         answered each stream on which all has been said: nobody takes it up after the end."""
@@ -387,6 +385,7 @@ class Mux:
                     break
                 n = room
             at = self._put_data(stream, out, at, n)
+        self.has_output = schedule.waiting != 0 and self._credit > 0
         return at
 
     def _fill_control(self, out: "Buffer", at: int, limit: int) -> int:
@@ -486,12 +485,16 @@ class Mux:
 
     # What streams ask of their mux
 
+    def note_output(self) -> None:
+        """Notes whether fill() has something to write: data waits for credit, too."""
+        self.has_output = self._control_due or (self.schedule.waiting != 0 and self._credit > 0)
+
     def owe(self, stream: Stream, what: int) -> None:
         """`stream` owes a control frame of the kind `what`."""
         if not stream.owes:
             self._debtors.append(stream)
         stream.owes |= what
-        self._control_due = True
+        self._control_due = self.has_output = True
 
     def forgive(self, stream: Stream) -> None:
         """Drops what `stream` owes, but for an OPEN that a RST must follow."""
@@ -534,7 +537,7 @@ class Mux:
     def _note_released(self) -> None:
         """The peer has no more left than was released: worth a WINDOW_UPDATE, unless tiny."""
         if self._released >= self._release_step:
-            self._control_due = True
+            self._control_due = self.has_output = True
 
     @property
     def _window_due(self) -> bool:

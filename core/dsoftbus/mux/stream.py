@@ -148,7 +148,9 @@ class Stream:
         return state
 
     def _lend(self, data: "Data", at: int, n: int) -> None:
-        self._mux.schedule.push(self)  # first, for it may lack memory
+        mux = self._mux
+        mux.schedule.push(self)  # first, for it may lack memory
+        mux.has_output = True  # where there is no credit, fill() finds that
         self.loan = data
         self.loan_at = at
         self.pending = n
@@ -242,6 +244,7 @@ class Stream:
         if self.pending:
             self.pending = 0
             self._mux.schedule.remove(self)
+            self._mux.note_output()
         self.loan = b""
         self.note_writable()
 

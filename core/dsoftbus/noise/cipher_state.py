@@ -42,9 +42,7 @@ class CipherState:
         """
         if self.n == MAX_NONCE:
             raise LocalError(NONCE_EXHAUSTED)
-        stop = -1
-        if end - start >= TAG_BYTES:
-            stop = self._aead.open(self.n, ad, src, start, end, dst, at)
+        stop = self._aead.open(self.n, ad, src, start, end, dst, at)  # -1 without a whole tag, too
         if stop < 0:
             raise PeerError(DECRYPT_FAILED)
         self.n += 1

@@ -277,11 +277,12 @@ class Session:
         """Takes authenticated frames in `buffer[at:stop]`; returns as `Mux.receive`."""
         self.keepalive.heard = now
         self.confirmed = True
-        if self.mux.control is not None:
-            self.mux.control.heard()
-        at = self.mux.receive(buffer, at, stop, now)
-        if self.mux.peer_close >= 0:
-            self.peer_code = self.mux.peer_close
+        mux = self.mux
+        if mux.control is not None:
+            mux.control.heard()
+        at = mux.receive(buffer, at, stop, now)
+        if mux.peer_close >= 0:
+            self.peer_code = mux.peer_close
             self.end(END_PEER)
         elif self.state == CLOSING:
             self._close_when_idle(now)

@@ -81,13 +81,13 @@ class StreamSession(Session):
         reader = self._reader
         try:
             while self.state != CLOSED:
-                if self.stalled is not None:
+                kind = REC_PROTECTED if self.stalled is not None else reader.next()
+                if kind == 0:
+                    break
+                if kind == REC_PROTECTED and self.mux is not None:
                     self._take_frames(now)
                 else:
-                    kind = reader.next()
-                    if kind == 0:
-                        break
-                    self._on_record(kind, now)
+                    self.on_handshake(kind, bytes(reader.buffer[reader.at : reader.stop]), now)
                 if reader.empty or self.stalled is not None:
                     break
         except FAULTS as error:
@@ -96,20 +96,17 @@ class StreamSession(Session):
     def resume(self, now: int) -> None:
         self._process(now)
 
-    def _on_record(self, kind: int, now: int) -> None:
-        reader = self._reader
-        if kind == REC_PROTECTED and self.mux is not None:
-            reader.stop = self.protection.open(reader.buffer, reader.at, reader.stop)
-            self._take_frames(now)
-        else:
-            self.on_handshake(kind, bytes(reader.buffer[reader.at : reader.stop]), now)
-
     def _take_frames(self, now: int) -> None:
-        """Takes the frames of the record that was opened last, as far as there is memory."""
+        """Takes the frames of the record that the reader found last, as far as there is memory;
+        after a lack of it the rest of them."""
         reader = self._reader
-        reader.at = self._on_frames(reader.buffer, reader.at, reader.stop, now)
-        if reader.at < reader.stop or self.stalled is not None:
-            self._note_stalled(reader.at < reader.stop, now)
+        buffer = reader.buffer
+        if self.stalled is None:
+            reader.stop = self.protection.open(buffer, reader.at, reader.stop)
+        stop = reader.stop
+        reader.at = at = self._on_frames(buffer, reader.at, stop, now)
+        if at < stop or self.stalled is not None:
+            self._note_stalled(at < stop, now)
 
     def handle_timer(self, now: int) -> None:
         if self.held and self.half_open and now >= self.again_at:
@@ -170,9 +167,8 @@ class StreamSession(Session):
     @property
     def has_output(self) -> bool:
         """True when poll_transmit() may have something to give now."""
-        if self._outbox:
-            return True
-        return self.mux is not None and self.mux.has_output
+        mux = self.mux
+        return bool(self._outbox) or (mux is not None and mux.has_output)
 
     @property
     def finished(self) -> bool:
