@@ -167,9 +167,10 @@ class Watch(contract.Watch):
             runtime.report(error)
             self._loop.remove_reader(self.fd)
             self._pause = self._loop.call_later(PAUSE_MS / 1000, self._look)
-        runtime.reading = False
-        if runtime.woken:
-            runtime.resume_woken()
+        finally:
+            runtime.reading = False
+            if runtime.woken:
+                runtime.resume_woken()
 
 
 class _Nothing:

@@ -224,6 +224,7 @@ def test_a_session_that_the_peer_began_is_used_and_outlives_the_peer_here():
             world.desk.node.guard = None
             port = await world.desk.listen(HOST)
             theirs = await world.kitchen.connect(HOST, port, world.desk.public)
+            await until(lambda: not any(one.half_open for one in world.desk.node.sessions))
             world.announce()
 
             async def leave(session, stream):
