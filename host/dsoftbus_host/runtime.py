@@ -24,6 +24,7 @@ class _Wait:
     _asyncio_future_blocking = False
     _resume: Callable[..., object] | None = None  # lets the task go on that waits here
     _context: contextvars.Context
+    loop: asyncio.AbstractEventLoop  # of that task
     _done = _cancelled = False
 
     get_loop = staticmethod(asyncio.get_running_loop)
@@ -38,6 +39,7 @@ class _Wait:
     ) -> None:
         self._resume = resume
         self._context = context
+        self.loop = self.get_loop()
 
     def done(self) -> bool:
         return self._done
@@ -54,7 +56,7 @@ class _Wait:
         if not self.finish():
             return False
         self._cancelled = True
-        self.get_loop().call_soon(self.resume)
+        self.loop.call_soon(self.resume)
         return True
 
     def result(self) -> None:
@@ -194,7 +196,7 @@ class Runtime(contract.Runtime):
         """Lets the task of `wait` go on: with what a link has brought at once after it was taken,
         which saves a turn of the loop, else in the loop's next turn."""
         if not self.woken and not self.reading:
-            asyncio.get_running_loop().call_soon(self.resume_woken)
+            wait.loop.call_soon(self.resume_woken)
         self.woken.append(wait)
 
     def resume_woken(self) -> None:
