@@ -45,7 +45,7 @@ class _Wait:
         return self._done
 
     def finish(self) -> bool:
-        """It is over; returns whether a task has to be told."""
+        """Ends the wait; returns whether a task has to be told."""
         if self._done:
             return False
         self._done = True
@@ -200,7 +200,7 @@ class Runtime(contract.Runtime):
         self.woken.append(wait)
 
     def resume_woken(self) -> None:
-        """Resumes those that have been woken. Whom they wake goes on in the loop's next turn."""
+        """Resumes those that were woken. The loop's next turn resumes those whom they wake."""
         woken = self.woken
         self.woken = []
         try:
