@@ -119,8 +119,7 @@ class Mux:
         self._credit = 0  # what we may send on all streams together
         self._receive_credit = profile.session_credit  # what the peer may
         self._released = 0
-        # A reader that stands still must not hold back what others have read: at most a frame
-        # of it waits for company.
+        # What others have read waits for a reader that stands still, but not more than a frame.
         self._release_step = min(profile.session_credit // 8, profile.frame_payload)
         self.windows = 0  # sum over live streams
         self._ping = -1
@@ -379,8 +378,7 @@ class Mux:
             if n > self._credit:
                 n = self._credit
             if n > room:
-                # A frame is cut to fit only where it is the record's first; else it waits for
-                # the next record, so that large writes are not shredded.
+                # Only a record's first frame is cut to fit: large writes are not shredded.
                 if at > start or room < 1:
                     break
                 n = room
