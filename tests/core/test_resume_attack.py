@@ -186,7 +186,7 @@ def test_a_sleepers_secret_opens_what_was_recorded_from_it_on():
     hub.session()
     init, reply = [data[3:] for _, data in hub.wire[:2]]
     psk = derive(ToySuite().hash, secret)[2]
-    prologue = b"dsoftbus" + init[:19] + b"\x01"
+    prologue = b"dsoftbus" + init[:3] + b"\x01"
     nonce = init[19:51]
     thief = ResumedState(
         ToySuite(), PATTERN_SLEEPER, True, prologue, psk, b"", lambda n: nonce[:n]

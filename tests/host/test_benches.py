@@ -22,12 +22,16 @@ BRIEF = {
     "bench_crypto": ("--rounds", "1"),  # runs crypto on MicroPython
     "discovery": ("--rounds", "1", "--most", "100"),
     "hub": ("--rounds", "1", "--trips", "20", "--most", "10"),
+    "resume": ("--rounds", "1"),  # starts nodes on MicroPython
     "services": ("--rounds", "1", "--calls", "20", "--subscribers", "5"),
     "share_board": ("--mb", "0.02", "--rounds", "1"),
     "sim": ("--mb", "0.1", "--seeds", "1"),
     "thumb_counts": (),
 }
-PARTS = {"crypto", "mqtt_peer", "shares", "stopwatch", "table", "tls_peer"}  # of those above
+PARTS = {  # of those above
+    *("crypto", "mqtt_peer", "resume_start", "resumed_crypto"),
+    *("shares", "stopwatch", "table", "tls_peer"),
+}
 
 
 def run(name: str, folder: Path) -> str:

@@ -2,13 +2,11 @@
 
 from dsoftbus.errors import RESUME_SPENT, LocalError, PeerError
 from dsoftbus.resume.access import mark
-from dsoftbus.resume.ticket import derive
 
 if False:  # for types
     from collections.abc import Callable
 
     from dsoftbus.contracts import Any
-    from dsoftbus.handshake.handshake import Handshake
     from dsoftbus.resume.ticket import Ticket
 
 
@@ -76,13 +74,14 @@ class Kept:
             ticket.user = None
         return False
 
-    def spend(self, ticket: "Ticket", handshake: "Handshake") -> None:
-        """The peer has shown that it holds the ticket: from here on this side does not."""
+    def spend(self, ticket: "Ticket", following: bytes) -> None:
+        """The peer has shown that it holds the ticket: from here on this side does not, and has
+        the secret that follows in sleeper mode."""
         if self._by_peer.get(ticket.peer) is not ticket:
             raise PeerError(RESUME_SPENT)
         ticket.left -= 1
         if ticket.sleeper and ticket.left > 0:
-            ticket.secret = derive(handshake.suite.hash, ticket.secret)[0]
+            ticket.secret = following
         else:
             self._by_peer.pop(ticket.peer)
         if not self._note():  # else who takes the medium later could read what follows

@@ -21,14 +21,14 @@ RESUMED_OFFER = OFFER + TICKET_ID_BYTES
 class Shown:
     """The ticket of an initiator's handshake."""
 
-    def __init__(self, kept: "Kept", ticket: "Ticket", handshake: "Handshake") -> None:
+    def __init__(self, kept: "Kept", ticket: "Ticket", following: bytes) -> None:
         self.ticket = ticket
         self._kept = kept
-        self._handshake = handshake
+        self._following = following
 
     def spend(self) -> None:
         """The peer has answered to it."""
-        self._kept.spend(self.ticket, self._handshake)
+        self._kept.spend(self.ticket, self._following)
 
     def give_up(self) -> None:
         """The peer does not take it."""
@@ -55,10 +55,10 @@ class Met:
 def show(kept: "Kept", ticket: "Ticket", handshake: "Handshake") -> None:
     """Begins the initiator's `handshake` with `ticket`."""
     local = handshake.local
-    _, name, psk = derive(local.suite(ticket.suite).hash, ticket.secret)
+    following, name, psk = derive(local.suite(ticket.suite).hash, ticket.secret)
     offer = bytes((VERSION, ticket.suite, ticket.mode)) + name
     ticket.user = handshake
-    handshake.ticket = Shown(kept, ticket, handshake)
+    handshake.ticket = Shown(kept, ticket, following)
     _begin(handshake, offer, psk, ticket, True)
 
 
@@ -95,7 +95,7 @@ def _begin(
     local = handshake.local
     handshake.offer = offer
     handshake.suite = local.suite(ticket.suite)
-    prologue = b"dsoftbus" + offer + handshake.link
+    prologue = b"dsoftbus" + offer[:OFFER] + handshake.link  # the id comes of the psk
     handshake.noise = ResumedState(
         handshake.suite, ticket.mode, initiator, prologue, psk, ticket.peer, local.random
     )

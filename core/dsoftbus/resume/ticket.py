@@ -10,6 +10,7 @@ if False:  # for types
 
 _LEAVES = b"dsoftbus-ticket-1"
 _HOLDS = b"dsoftbus-ticket-2"
+_NAMES = b"dsoftbus-ticket-3"
 
 
 class Ticket:
@@ -56,5 +57,5 @@ def secret_of(noise: "Any", mode: int, initiator: bytes, responder: bytes) -> by
 
 def derive(hash: "Hash", secret: bytes) -> "tuple[bytes, bytes, bytes]":
     """(the secret that follows in sleeper mode, the ticket's id, its psk)."""
-    following, name, psk = hkdf(hash, secret, _HOLDS, 3)
-    return following, name[:TICKET_ID_BYTES], psk
+    following, psk = hkdf(hash, secret, _HOLDS, 2)
+    return following, hash.digest(_NAMES + psk)[:TICKET_ID_BYTES], psk
