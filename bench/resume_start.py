@@ -83,21 +83,17 @@ class Starts:
         process = await asyncio.create_subprocess_exec(
             *micropython(), str(self._script), stdout=pipe
         )
-        assert process.stdout
         for _ in range(2):
-            await process.stdout.readline()
+            await process.stdout.readline()  # type: ignore[union-attr] # it is a pipe
             stamps.append(time.perf_counter())
         connection = await self._hub.accept()
         stamps.append(time.perf_counter())
-        async for update in connection.subscribe("temperature"):
-            assert update.value == 21.5
+        async for _update in connection.subscribe("temperature"):
             break
         stamps.append(time.perf_counter())
         await connection.close()
         await process.wait()
-        parts = [
-            (after - before) * 1000 for before, after in zip(stamps, stamps[1:], strict=False)
-        ]
+        parts = [(stamps[i + 1] - stamps[i]) * 1000 for i in range(len(PARTS))]
         return [*parts, (stamps[-1] - stamps[0]) * 1000]
 
 

@@ -69,12 +69,7 @@ def meet(handshake: "Handshake", init: "Data") -> None:
     """
     local = handshake.local
     ticket = find(local, init)
-    hash = local.suite(ticket.suite).hash
-    secret = ticket.secret
-    following, name, psk = derive(hash, secret)
-    if name != bytes(init[OFFER:RESUMED_OFFER]):
-        secret = following
-        psk = derive(hash, secret)[2]
+    secret, psk = ticket.shown[bytes(init[OFFER:RESUMED_OFFER])]
     handshake.ticket = Met(local.gatekeeper.tickets.taken, ticket, secret)  # type: ignore[union-attr, arg-type] # `find` has seen it
     _begin(handshake, bytes(init[:RESUMED_OFFER]), psk, ticket, False)
 

@@ -76,15 +76,18 @@ class Taken:
 
     def _name(self, ticket: "Ticket") -> None:
         hash = self._node.local.suite(ticket.suite).hash
-        following, name, _ = derive(hash, ticket.secret)
-        ticket.ids = (name, derive(hash, following)[1]) if ticket.sleeper else (name,)
-        for name in ticket.ids:
+        secret = ticket.secret
+        for _ in range(2 if ticket.sleeper else 1):
+            following, name, psk = derive(hash, secret)
+            ticket.shown[name] = (secret, psk)
             self._by_id[name] = ticket
+            secret = following
 
     def _unname(self, ticket: "Ticket") -> None:
-        for name in ticket.ids:
+        for name in ticket.shown:
             if self._by_id.get(name) is ticket:
                 self._by_id.pop(name)
+        ticket.shown = {}
 
     # What handshakes ask
 

@@ -23,7 +23,6 @@ class Ticket:
     user: "Any" = None  # the handshake of an initiator that shows it now
     age = 0  # the larger, the later a responder has taken it
     known = True  # whether the peer was trusted then
-    ids: "tuple[bytes, ...]" = ()  # under which a responder finds it
 
     def __init__(
         self,
@@ -42,6 +41,8 @@ class Ticket:
         self.access = access
         self.until = until
         self.left = left
+        # What a responder finds it by: (secret, psk) of each id.
+        self.shown: dict[bytes, tuple[bytes, bytes]] = {}
 
     @property
     def sleeper(self) -> bool:
