@@ -72,19 +72,17 @@ class DatagramPump:
             event = self.endpoint.next_event()
 
     def _write(self, now: int) -> None:
-        while self._flush():
+        while not self._stop or self._flush():
             self._stop = self.endpoint.poll_transmit(self._out, now)
             if not self._stop:
                 return
 
     def _flush(self) -> bool:
         """Hands the link what is left; True when it took it."""
-        if self._stop:
-            try:
-                self.blocked = not self.link.sendto(self._out, self._stop, self.endpoint.path)
-            except OSError:
-                self.blocked = False
-            if self.blocked:
-                return False
+        try:
+            self.blocked = not self.link.sendto(self._out, self._stop, self.endpoint.path)
+        except OSError:
+            self.blocked = False
+        if not self.blocked:
             self._stop = 0
-        return True
+        return not self.blocked

@@ -175,7 +175,7 @@ def test_with_another_path_the_search_starts_afresh():
 
 
 def outbox(room=ROOM, lengths=(), limit=8):
-    box = PartedOutbox(Spares(4, ROOM), limit, room)
+    box = PartedOutbox(Spares(4, ROOM), limit, room, PathMtu(LONG))
     for length in lengths:
         box.begin()
         box.sent(box.commit(SEGMENT_HEADER + length))

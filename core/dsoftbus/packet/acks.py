@@ -5,7 +5,7 @@
 
 from struct import pack_into
 
-from dsoftbus.base.codec import get_u32, put_u16, put_u32
+from dsoftbus.base.codec import get_u32
 from dsoftbus.errors import MALFORMED, PeerError
 from dsoftbus.packet.rtt import ACK_DELAY_MS
 
@@ -24,6 +24,7 @@ REPEATS = 8
 HORIZON = 2056  # numbers below the newest, as many as a host has under way: then it is forgotten
 LONG_DELAY_MS = 200  # a slow board's answer, which takes the acknowledgement along, takes so long
 _FIELD_MAX = 0xFFFF
+_FIXED = ">IH"
 _RANGE = ">HH"
 
 
@@ -80,8 +81,8 @@ class AckRanges:
             return 0
         if self._repeats:
             self._repeats -= 1
-        at = put_u32(out, at, self._last[0])
-        at = put_u16(out, at, min(now - self._arrived, _FIELD_MAX))
+        pack_into(_FIXED, out, at, self._last[0], min(now - self._arrived, _FIELD_MAX))
+        at += ACK_FIXED
         written = 0
         above = self._last[0] + 1
         while written < ranges:

@@ -3,7 +3,9 @@
 Apart from `protect`, which does it for records, so that who has no datagram link does not pay.
 """
 
-from dsoftbus.base.codec import get_u32, put_u32
+from struct import pack_into
+
+from dsoftbus.base.codec import get_u32
 from dsoftbus.const import PACKET_HEADER, REC_PROTECTED, REKEY_RECORDS, TAG_BYTES, U30_MAX
 from dsoftbus.errors import NONCE_EXHAUSTED, LocalError
 from dsoftbus.packet.drops import FORGED, REPLAYED, STALE, TRUNCATED
@@ -16,6 +18,7 @@ if False:  # for types
 
 
 PACKET_OVERHEAD = PACKET_HEADER + TAG_BYTES
+_HEADER = ">BII"
 LAST_NUMBER = U30_MAX - 64  # what lies beyond is for the few packets that tell the end
 
 
@@ -66,8 +69,7 @@ class DatagramProtect:
         number = self._send.n
         if number > U30_MAX:
             raise LocalError(NONCE_EXHAUSTED)
-        out[0] = REC_PROTECTED
-        put_u32(out, put_u32(out, 1, self._connection), number)
+        pack_into(_HEADER, out, 0, REC_PROTECTED, self._connection, number)
         end = self._send.seal(b"", src, at, stop, out, PACKET_HEADER)
         if not self._send.n & self._rekey_mask:
             self._send.rekey()

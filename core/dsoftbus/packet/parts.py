@@ -5,11 +5,13 @@ A part has a number of its own beside those of segments, under which `Recovery` 
 
 from dsoftbus.const import DATAGRAM_MAX
 from dsoftbus.errors import MALFORMED, PeerError
+from dsoftbus.packet.acks import ACK_MAX
 from dsoftbus.packet.segments import BEYOND, OLD, SEGMENT_HEADER, Inbox, Outbox
 
 if False:  # for types
     from dsoftbus.base.spares import Spares
     from dsoftbus.contracts import Any, Buffer, Copy
+    from dsoftbus.packet.path_mtu import PathMtu
 
 
 PART_BYTES = 1024  # such a packet passes every path, with its acknowledgement
@@ -27,10 +29,12 @@ def split(number: int) -> tuple[int, int]:
 
 class PartedOutbox(Outbox):
     """An Outbox whose segments have different lengths, up to `room` now; those that are longer go
-    in parts. It holds `limit` segments, and about as many bytes as if they had 1200 each."""
+    in parts. It holds `limit` segments, and about as many bytes as if they had 1200 each.
+    `path_mtu` hears of those that are full."""
 
-    def __init__(self, pool: "Spares", limit: int, room: int) -> None:
+    def __init__(self, pool: "Spares", limit: int, room: int, path_mtu: "PathMtu") -> None:
         super().__init__(pool, limit)
+        self._path_mtu = path_mtu
         self.room = room
         self._missing: dict[int, int] = {}  # segment -> a bit for each part that has not arrived
         self._again: list[int] = []  # parts that must go, the last first
@@ -61,6 +65,8 @@ class PartedOutbox(Outbox):
     def commit(self, stop: int) -> int:
         self._begins[self._next % self.limit] = self._filled
         self._filled += stop
+        if stop + ACK_MAX >= self.room:
+            self._path_mtu.on_filled()
         return super().commit(stop)
 
     def take_lost(self) -> int:
@@ -100,7 +106,8 @@ class PartedOutbox(Outbox):
             self._missing[number] &= ~(1 << part)
             if self._missing[number]:
                 return
-        self._missing.pop(number, None)
+        if self._missing:
+            self._missing.pop(number, None)
         super().acked(number)
 
     def lost(self, number: int) -> None:
@@ -158,7 +165,7 @@ class PartedInbox(Inbox):
     def advance(self) -> None:
         if self._partial:
             self._forget(self.expected)
-        super().advance()
+        self.expected += 1
 
     def release(self) -> None:
         self._left += self.ready_stop

@@ -209,7 +209,7 @@ class Reliable:
             n = self._send_body(out, source, now)
             if n:
                 return n
-        if self._acks.due(now):
+        if self._acks.pending and self._acks.due(now):
             return self._send_in_place(out, 0, BODY_NONE, now)
         return 0
 
@@ -262,7 +262,7 @@ class Reliable:
             segment = outbox.oldest()
         if segment >= 0:
             self.segments_resent += 1
-            return self._send_segment(out, segment, now)
+            return self._send_again(out, segment, now)
         if self.waiting:
             return self._send_message(out, self.waiting.popleft(), now)
         if outbox.has_room and source.has_output:
@@ -287,6 +287,8 @@ class Reliable:
         outbox = self._outbox
         stop = outbox.stop(segment)
         return self._send(out, outbox.buffer(segment), 0, stop, BODY_SEGMENT, segment, now)
+
+    _send_again = _send_segment
 
     def _send_message(self, out: "Buffer", data: "Data", now: int) -> int:
         n = len(data)

@@ -33,9 +33,11 @@ class ReplayWindow:
     def _advance(self, number: int) -> None:
         """Clears what the window moves over, at most all of it."""
         index = self.largest >> 3
-        left = min((number >> 3) - index, len(self._bits))
+        self.largest = number
+        left = (number >> 3) - index
+        if left > self._mask:
+            left = self._mask + 1
         while left > 0:
             index += 1
             self._bits[index & self._mask] = 0
             left -= 1
-        self.largest = number

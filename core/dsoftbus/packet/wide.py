@@ -15,7 +15,6 @@ from dsoftbus.const import (
     TAG_BYTES,
 )
 from dsoftbus.errors import MALFORMED, NONCE_EXHAUSTED, LocalError, PeerError
-from dsoftbus.packet.acks import ACK_MAX
 from dsoftbus.packet.packets import LAST_NUMBER, PACKET_OVERHEAD
 from dsoftbus.packet.parts import PART_BYTES, PARTS, PartedInbox, PartedOutbox, split
 from dsoftbus.packet.path_mtu import NO_PROBE, PathMtu
@@ -57,9 +56,9 @@ class WideReliable(Reliable):
         super().__init__(profile, copy, protect, base, base, peer_segments, now, flow)
         longest = own_bytes - PACKET_OVERHEAD - SEGMENT_HEADER
         self._inbox = PartedInbox(self.pool, profile.segments, copy, longest)
-        self._outbox = PartedOutbox(self.pool, self._outbox.limit, self._room)
-        self.recovery.outbox = self._outbox
         self.path_mtu = PathMtu(datagram_bytes)
+        self._outbox = PartedOutbox(self.pool, self._outbox.limit, self._room, self.path_mtu)
+        self.recovery.outbox = self._outbox
         self._parted = False  # parts have come: a segment may be whole
 
     @property
@@ -138,18 +137,12 @@ class WideReliable(Reliable):
         self.pacer.on_sent(n)
         return n
 
-    def _fill(self, source: "Mux", now: int) -> int:
-        stop = super()._fill(source, now)
-        if stop + ACK_MAX >= self._room:
-            self.path_mtu.on_filled()
-        return stop
-
-    def _send_segment(self, out: "Buffer", segment: int, now: int) -> int:
+    def _send_again(self, out: "Buffer", segment: int, now: int) -> int:
         if segment >= PARTS:
             return self._send_part(out, segment, now)
         buffer = self._outbox.buffer(segment)
         if len(buffer) >= self._room:
-            return super()._send_segment(out, segment, now)
+            return self._send_segment(out, segment, now)
         # It was filled when packets were shorter, and has no room for an acknowledgement.
         stop = self._outbox.stop(segment)
         self._copy(out, PACKET_HEADER, buffer, 0, stop)
