@@ -288,7 +288,8 @@ class Reliable:
         stop = outbox.stop(segment)
         return self._send(out, outbox.buffer(segment), 0, stop, BODY_SEGMENT, segment, now)
 
-    _send_again = _send_segment
+    def _send_again(self, out: "Buffer", segment: int, now: int) -> int:
+        return self._send_segment(out, segment, now)
 
     def _send_message(self, out: "Buffer", data: "Data", now: int) -> int:
         n = len(data)
