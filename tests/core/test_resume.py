@@ -58,12 +58,14 @@ def test_ids_and_keys_are_others_each_time():
     for sleeper in (False, True):
         hub = Hub(sleeper=sleeper)
         hub.visit()
+        assert only(hub.kept).user is None
         seen, hashes = set(), set()
         for _ in range(4):
             mine, theirs = hub.session()
             seen.add(hub.wire[0][1][6:22])
             hashes.add(mine.handshake_hash)
             hub.end(mine, theirs)
+            assert only(hub.kept).user is None  # which would keep the session's keys
         assert len(seen) == len(hashes) == 4
 
 

@@ -79,6 +79,7 @@ class Kept:
         the secret that follows in sleeper mode."""
         if self._by_peer.get(ticket.peer) is not ticket:
             raise PeerError(RESUME_SPENT)
+        ticket.user = None  # it has keys of the session, which end with that
         ticket.left -= 1
         if ticket.sleeper and ticket.left > 0:
             ticket.secret = following

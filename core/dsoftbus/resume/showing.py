@@ -68,19 +68,18 @@ def meet(handshake: "Handshake", init: "Data") -> None:
     Raises PeerError(RESUME_UNKNOWN), which costs a look into a table.
     """
     local = handshake.local
-    ticket = find(local, init)
-    secret, psk = ticket.shown[bytes(init[OFFER:RESUMED_OFFER])]
+    ticket, secret, psk = find(local, init)
     handshake.ticket = Met(local.gatekeeper.tickets.taken, ticket, secret)  # type: ignore[union-attr, arg-type] # `find` has seen it
     _begin(handshake, bytes(init[:RESUMED_OFFER]), psk, ticket, False)
 
 
-def find(local: "NodeConfig", init: "Data") -> "Ticket":
-    """The ticket that `init` names, or PeerError(RESUME_UNKNOWN)."""
+def find(local: "NodeConfig", init: "Data") -> "tuple[Ticket, bytes, bytes]":
+    """(ticket, secret, psk) that `init` names, or PeerError(RESUME_UNKNOWN)."""
     tickets = local.gatekeeper.tickets
     if tickets is not None and tickets.taken is not None and len(init) > RESUMED_OFFER:
-        ticket = tickets.taken.find(bytes(init[OFFER:RESUMED_OFFER]))
-        if ticket is not None and ticket.suite == init[1] and ticket.mode == init[2]:
-            return ticket
+        found = tickets.taken.find(bytes(init[OFFER:RESUMED_OFFER]))
+        if found is not None and found[0].suite == init[1] and found[0].mode == init[2]:
+            return found
     raise PeerError(RESUME_UNKNOWN)
 
 

@@ -19,7 +19,7 @@ class Taken:
         self._most = most
         self._share = share
         self._clock = clock
-        self._by_id: dict[bytes, Ticket] = {}
+        self._by_id: dict[bytes, tuple[Ticket, bytes, bytes]] = {}
         self._by_peer: dict[bytes, list[Ticket]] = {}
         self._age = 0
         self._strangers = 0
@@ -31,8 +31,8 @@ class Taken:
     def __iter__(self) -> "Any":
         return iter([ticket for held in self._by_peer.values() for ticket in held])
 
-    def find(self, name: bytes) -> "Ticket | None":
-        """The ticket with this id, or None. In sleeper mode it is found by its next id, too."""
+    def find(self, name: bytes) -> "tuple[Ticket, bytes, bytes] | None":
+        """(ticket, secret, psk) of this id, or None; in sleeper mode of the next id, too."""
         return self._by_id.get(name)
 
     # What comes and goes
@@ -79,15 +79,14 @@ class Taken:
         secret = ticket.secret
         for _ in range(2 if ticket.sleeper else 1):
             following, name, psk = derive(hash, secret)
-            ticket.shown[name] = (secret, psk)
-            self._by_id[name] = ticket
+            ticket.ids += (name,)
+            self._by_id[name] = (ticket, secret, psk)
             secret = following
 
     def _unname(self, ticket: "Ticket") -> None:
-        for name in ticket.shown:
-            if self._by_id.get(name) is ticket:
-                self._by_id.pop(name)
-        ticket.shown = {}
+        for name in ticket.ids:
+            self._by_id.pop(name, None)
+        ticket.ids = ()
 
     # What handshakes ask
 

@@ -22,6 +22,7 @@ class Ticket:
 
     user: "Any" = None  # the handshake of an initiator that shows it now
     age = 0  # the larger, the later a responder has taken it
+    ids: "tuple[bytes, ...]" = ()  # under which a responder finds it
     known = True  # whether the peer was trusted then
 
     def __init__(
@@ -41,8 +42,6 @@ class Ticket:
         self.access = access
         self.until = until
         self.left = left
-        # What a responder finds it by: (secret, psk) of each id.
-        self.shown: dict[bytes, tuple[bytes, bytes]] = {}
 
     @property
     def sleeper(self) -> bool:
