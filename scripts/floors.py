@@ -33,6 +33,7 @@ FLOORS = {
         "share",
         "update",
         "node pump datagram_pump",
+        "hub",
     ),
     "dsoftbus_sim": (
         "chance faults",
@@ -46,7 +47,7 @@ FLOORS = {
         "message_stream discovery presence services",
         "connection sleepers",
         "datagram_port stream_port reconnecting_session line_discovery",
-        "line_port calling peer",
+        "line_port hub_port calling peer",
         "bus",
     ),
     "dsoftbus_host": (

@@ -55,9 +55,7 @@ class Node(SessionTable):
         self.guard = guard
         self.resize = resize
         self.peers: Peers | None = None  # a discovery.peers.Peers, made by discover()
-        self._met: list[
-            tuple[Session, str]
-        ] = []  # (session, device) of those that `peers` knows of
+        self._met: dict[Session, str] = {}  # to its device: those that `peers` knows of
         self.answered: list[bytes] = []  # openings on stream links, for `handshake.arrivals`
 
     # Sessions
@@ -108,11 +106,9 @@ class Node(SessionTable):
     def forget(self, session: "Session") -> None:
         """`session` has ended, and its link needs it no more."""
         super().forget(session)
-        for met in self._met:
-            if met[0] is session:
-                self._met.remove(met)
-                self.peers.left(met[1], session.keepalive.heard)  # type: ignore[union-attr] # has met it
-                break
+        device = self._met.pop(session, None)
+        if device is not None:
+            self.peers.left(device, session.keepalive.heard)  # type: ignore[union-attr] # has met it
         if self.guard is not None:
             self.guard.leave(session)
 
@@ -154,7 +150,7 @@ class Node(SessionTable):
         if self.guard is not None:
             self.guard.join(session, now)
         if self.peers is not None:
-            self._met.append((session, session.peer_id))  # now: the end may be a lack of memory
+            self._met[session] = session.peer_id  # now: the end may be a lack of memory
             self.peers.joined(session.peer_public, session.route)
 
     def handle_timer(self, now: int) -> None:

@@ -90,8 +90,8 @@ class DatagramPort:
 
     # The pump
 
-    def turn_soon(self) -> None:
-        """After a command: several of them leave together, in packets as full as can be."""
+    def turn_soon(self, _session: "DatagramSession | None") -> None:
+        """After a command to a session: several leave together, in packets as full as can be."""
         if not self._turning:
             self._turning = True
             self._turner.at(0)
@@ -100,8 +100,8 @@ class DatagramPort:
         if self._turning:  # else somebody has turned since
             self.turn()
 
-    def turn(self) -> None:
-        """Moves all that can move; then sets the timer."""
+    def turn(self, _session: "DatagramSession | None" = None) -> None:
+        """Moves all that can move, of this session among others; then sets the timer."""
         self._turning = False
         try:
             self._move()
@@ -252,11 +252,11 @@ class DatagramConnection(Connection):
 
     def _turn_soon(self) -> None:
         if not self.released:
-            self._port.turn_soon()
+            self._port.turn_soon(self.session)
 
     def drive(self) -> None:
         if not self.released:
-            self._port.turn()
+            self._port.turn(self.session)
 
     def abort(self, code: int) -> None:
         self.session.refuse(code)

@@ -10,11 +10,9 @@ def name_of(connection: "Connection") -> str:
     """The name under which programs show the peer of an established session: that which it was
     paired under, as people know it and no peer can change it; of others what they call
     themselves."""
-    for entry in trusted_of(connection.bus):
-        if entry.id == connection.peer_id and entry.name:
-            name: str = entry.name
-            return name
-    return connection.peer_name
+    guard = connection.bus.node.guard
+    entry = None if guard is None else guard.store.get(connection.peer_id)
+    return connection.peer_name if entry is None or not entry.name else entry.name
 
 
 def trusted_of(bus: "BaseBus") -> "Any":

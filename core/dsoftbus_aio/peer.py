@@ -10,7 +10,7 @@ from dsoftbus.errors import (
     BusError,
     LocalError,
 )
-from dsoftbus.trust.naming import find
+from dsoftbus.trust.naming import asked_for, find
 from dsoftbus_aio.naming import trusted_of
 from dsoftbus_aio.reconnecting_session import ReconnectingSession
 
@@ -34,6 +34,7 @@ _WAIT_MS = 20000  # as long as a session may take to begin
 _LEAST_MS = 5000  # for one of several routes
 _HELD_BACK = (CONNECT_BACKOFF, HANDSHAKE_RATE)  # by the table of peers: not yet, and no failure
 _HELD_MS = 500
+_LOOK_MS = 250  # how long a change of trust may go unnoticed
 _DEAF = ": this node has no discovery, or none yet"
 _LINKS = {LINK_STREAM: "tcp", LINK_DATAGRAM: "udp"}
 
@@ -208,7 +209,19 @@ class Peer(ReconnectingSession):
             self.why = sleeper.why(self._bus.now())
             await self._changed.change()
             sleeper = self._sleeper()
-        await super()._wait()
+        seekers = self._bus.seekers = self._bus.seekers or Seekers(self._bus)
+        seekers.add(self)
+        try:
+            await super()._wait()
+        finally:
+            seekers.remove(self)
+
+    def _next_look(self) -> int:
+        return self._policy.due
+
+    def wake(self) -> None:
+        """It may have been heard of."""
+        self._changed.set()
 
     def _lost(self, cause: BusError) -> None:
         if self._bus.sleepers is not None:  # which hear of it later, perhaps
@@ -253,6 +266,48 @@ class Peer(ReconnectingSession):
 
     def _named(self, detail: str) -> str:
         return detail if self.name in detail else self.name + ": " + detail
+
+
+class Seekers:
+    """The peers of `bus` that wait for another attempt: each is woken by what may mean it, and all
+    are when the trust of this node has changed."""
+
+    def __init__(self, bus: "BaseBus") -> None:
+        self._bus = bus
+        self._waiting: dict[Peer, None] = {}
+        self._known: Any = None  # of trust and discovery, when they were looked at
+        self._timer = bus.runtime.timer(self._look)
+
+    def add(self, peer: Peer) -> None:
+        """`peer` waits from now on."""
+        self._waiting[peer] = None
+        if len(self._waiting) == 1:
+            self._look()
+
+    def remove(self, peer: Peer) -> None:
+        """It waits no more."""
+        self._waiting.pop(peer, None)
+
+    def _look(self) -> None:
+        """Once for all of them, since a trust store tells nobody of its changes."""
+        node = self._bus.node
+        known = (0 if node.guard is None else node.guard.store.revision, node.peers)
+        if known != self._known:
+            self._known = known
+            if node.peers is not None:
+                node.peers.on_heard = self._on_heard
+            for peer in list(self._waiting):
+                peer.wake()
+        if self._waiting:
+            self._timer.at(self._bus.now() + _LOOK_MS)
+
+    def _on_heard(self, heard: "Any") -> None:
+        """Wakes those whose word may mean the peer that discovery has heard."""
+        guard = self._bus.node.guard
+        entry = None if guard is None else guard.store.get(heard.id)
+        names = (heard.name, "" if entry is None else entry.name)
+        for peer in asked_for(self._bus.named, heard.id, names):
+            peer.wake()
 
 
 def peer_of(bus: "BaseBus", name: str) -> Peer:

@@ -43,6 +43,7 @@ class PresenceLog:
         self.online: dict[str, list[Connection]] = {}  # by id
         self.causes: dict[str, BusError | None] = {}  # of those that left, no more than `_most`
         self.changes = 0
+        self._recent: list[str] = []  # whose the last changes were
         self.changed = bus.runtime.signal()
         self._bus = bus
         self._most: int = bus.node.profile.sessions
@@ -56,7 +57,7 @@ class PresenceLog:
         if sessions is None:
             self.online[device] = [connection]
             self.causes.pop(device, None)
-            self._change()
+            self._change(device)
         elif connection not in sessions:
             sessions.append(connection)
 
@@ -70,12 +71,12 @@ class PresenceLog:
         if not sessions:
             del self.online[device]
             self._keep(device, connection.cause)
-            self._change()
+            self._change(device)
 
     def overdue(self, device: str) -> None:
         """A peer that slept has not come back."""
         self._keep(device, PeerError(STALE_PEER, "it slept, and did not come back in time"))
-        self._change()
+        self._change(device)
 
     def present(self) -> "list[str]":
         """The ids of those that are here or asleep."""
@@ -107,8 +108,17 @@ class PresenceLog:
             del self.causes[next(iter(self.causes))]
         self.causes[device] = cause
 
-    def _change(self) -> None:
+    def since(self, count: int) -> "list[str] | None":
+        """The ids of those that have come or left since there were `count` changes; None where
+        nobody knows that any more."""
+        missed = self.changes - count
+        return self._recent[len(self._recent) - missed :] if missed <= len(self._recent) else None
+
+    def _change(self, device: str) -> None:
         self.changes += 1
+        if len(self._recent) >= 2 * self._most:
+            self._recent = self._recent[self._most :]
+        self._recent.append(device)
         self.changed.set()
 
 
@@ -123,28 +133,42 @@ class PresenceWatch:
         self._told: dict[str, tuple[str, int]] = {}
         # Changes that were told, or said to be lost
         self._counted = log.changes - len(log.present())
+        # Those of whom the reader knows something else, as of so many changes
+        self._left: dict[str, None] = {}
+        self._came: dict[str, None] = dict.fromkeys(log.present())
+        self._looked = log.changes
 
     def __aiter__(self) -> "PresenceWatch":
         return self
 
     async def __anext__(self) -> Presence:
         while True:
-            news = self._news()
-            if news:
-                return self._tell(news[0], len(news))
+            self._look()
+            waiting = len(self._left) + len(self._came)
+            if waiting:
+                return self._tell(next(iter(self._left or self._came)), waiting)
             if self._bus.closed:
                 raise StopAsyncIteration
             await self._log.changed.change()
 
-    def _news(self) -> "list[str]":
-        """The ids of which the reader knows something else, those that have left first."""
-        told, log = self._told, self._log
-        changed = [device for device in told if log.state(device) != told[device][1]]
-        return changed + [device for device in log.present() if device not in told]
+    def _look(self) -> None:
+        """Notes whose changes are to be told, those of peers that have left first."""
+        log, told = self._log, self._told
+        devices = log.since(self._looked)
+        self._looked = log.changes
+        for device in list(told) + log.present() if devices is None else devices:
+            self._left.pop(device, None)
+            self._came.pop(device, None)
+            if device in told and log.state(device) != told[device][1]:
+                self._left[device] = None
+            elif device not in told and log.state(device) != GONE:
+                self._came[device] = None
 
     def _tell(self, device: str, waiting: int) -> Presence:
         """The item for one of so many that wait to be told."""
         log = self._log
+        self._left.pop(device, None)
+        self._came.pop(device, None)
         said = log.item(device, self._told.pop(device, ("", GONE))[0])
         said.lost = log.changes - self._counted - waiting
         self._counted += said.lost + 1

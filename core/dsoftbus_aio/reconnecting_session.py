@@ -188,16 +188,26 @@ class ReconnectingSession:
     async def _wait(self) -> None:
         """Waits until the next attempt is due; what the peer announces meanwhile may bring it
         on."""
-        now = self._bus.now
-        wait_ms = self._policy.due - now()
-        while wait_ms > 0 and self.connection is None:
-            await self._bus.runtime.sleep(min(wait_ms, _LOOK_MS))
-            if self._heard is not None:
-                try:
-                    self._policy.announced(self._heard())
-                except Exception as error:  # noqa: BLE001 - the program's own
-                    self._bus.tell(error)
-            wait_ms = self._policy.due - now()
+        timer = self._bus.runtime.timer(self._changed.set)
+        try:
+            while self._policy.due > self._bus.now() and self.connection is None:
+                timer.at(self._next_look())
+                await self._changed.change()
+                self._listen()
+        finally:
+            timer.close()
+
+    def _next_look(self) -> int:
+        """Returns when to ask again what was heard: a program's own `heard` tells nobody."""
+        due = self._policy.due
+        return due if self._heard is None else min(due, self._bus.now() + _LOOK_MS)
+
+    def _listen(self) -> None:
+        if self._heard is not None:
+            try:
+                self._policy.announced(self._heard())
+            except Exception as error:  # noqa: BLE001 - the program's own
+                self._bus.tell(error)
 
     async def _attempt(self) -> None:
         try:
@@ -228,6 +238,7 @@ class ReconnectingSession:
         self.connection = None
         self.why = cause
         self._policy.lost(self._bus.now())
+        self._changed.set()
         self._call(self._on_down, cause)
 
     def _call(self, callback: "Callable[[Any], object] | None", what: object) -> None:
@@ -282,10 +293,13 @@ class ReconnectingSession:
 
     async def _until_due(self, policy: Reconnect, connection: Connection) -> None:
         """The next session need not wait for what failed in this one."""
-        wait_ms = policy.due - self._bus.now()
-        while wait_ms > 0 and connection.cause is None:
-            await self._bus.runtime.sleep(min(wait_ms, _LOOK_MS))
-            wait_ms = policy.due - self._bus.now()
+        timer = self._bus.runtime.timer(self._changed.set)
+        try:
+            timer.at(policy.due)
+            while policy.due > self._bus.now() and connection.cause is None:
+                await self._changed.change()
+        finally:
+            timer.close()
 
 
 def _labelled(error: Exception) -> BusError:

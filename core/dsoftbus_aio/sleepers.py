@@ -5,11 +5,13 @@ from dsoftbus.errors import END_PEER, PEER_ASLEEP, BusError, PeerError
 from dsoftbus.service.filters import matches
 from dsoftbus.service.subscriber import Update
 from dsoftbus.service.values import decode, encode
+from dsoftbus.trust.naming import asked_for
 from dsoftbus_aio.naming import name_of
 
 if False:  # for types
     from collections.abc import Iterator
 
+    from dsoftbus.contracts import Any
     from dsoftbus.service.subscriber import Seen
     from dsoftbus_aio.bus import BaseBus
     from dsoftbus_aio.connection import Connection
@@ -96,9 +98,8 @@ class Sleepers:
             sleeper.asleep = False
         elif sleeps:
             self._learn(connection.peer_id)
-        for peer in list(self._bus.named.values()):
-            if peer.id == connection.peer_id:
-                peer.came(connection)
+        for peer in self._asked_for(connection.peer_id, connection.peer_name):
+            peer.came(connection)
 
     def left(self, connection: "Connection") -> None:
         """A session has ended; it may be said more than once."""
@@ -181,9 +182,16 @@ class Sleepers:
     def _tell(self, sleeper: Sleeper) -> None:
         if self._bus.presence_log is not None:
             self._bus.presence_log.overdue(sleeper.id)
-        for peer in list(self._bus.named.values()):
-            if peer.id == sleeper.id:
-                peer.hurry()
+        for peer in self._asked_for(sleeper.id, sleeper.name):
+            peer.hurry()
+
+    def _asked_for(self, device: str, name: str) -> "list[Any]":
+        """The peers of the program that are this one."""
+        guard = self._bus.node.guard
+        entry = None if guard is None else guard.store.get(device)
+        names = (name, "" if entry is None else entry.name)
+        found = asked_for(self._bus.named, device, names)
+        return [peer for peer in found if peer.id == device]
 
 
 def spoken(seconds: int) -> str:

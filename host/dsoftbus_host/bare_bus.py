@@ -26,7 +26,7 @@ from dsoftbus.errors import (
     BusError,
     PeerError,
 )
-from dsoftbus.node import Node
+from dsoftbus.hub import Hub
 from dsoftbus.resume.tickets import Tickets
 from dsoftbus_aio.bus import BaseBus
 from dsoftbus_aio.connection import Connection
@@ -87,7 +87,7 @@ class BareBus(BaseBus):
     ) -> None:
         suites = {code: crypto.suite(code) for code in SUITES}
         static = suites[SUITE_CHACHA_SHA256].keypair(key)
-        node = Node(suites, static, os.urandom, profile, name, psk, guard, allow)
+        node = Hub(suites, static, os.urandom, profile, name, psk, guard, allow)
         if resume:
             node.tickets = Tickets(node, now_ms, agrees=True)
         super().__init__(node, Runtime(self._report_task))
@@ -95,6 +95,15 @@ class BareBus(BaseBus):
         self._suite_of: dict[bytes, int] = {}  # peers that lack this host's fastest
         self._calling: dict[int, CallingPort] = {}  # by address family: for sessions from here
         self.places: list[Any] = []  # where it listens: addresses of sockets
+
+    # Sessions
+
+    def connections(self, peer_id: str = "") -> list[Connection]:
+        """The live sessions with a peer, or with all."""
+        if not peer_id:
+            return super().connections()
+        sessions = self.node.sessions_with(peer_id)
+        return [self._connections[s] for s in sessions if s in self._connections and not s.closed]
 
     # Links
 

@@ -101,28 +101,49 @@ class Signal(contract.Signal):
 
 
 class Timer(contract.Timer):
-    __slots__ = ("_callback", "_handle", "_runtime")
+    """The loop's timer is set anew only when the deadline comes earlier: one that has moved away
+    meanwhile, as most do, is set when the loop calls."""
+
+    __slots__ = ("_callback", "_due", "_handle", "_runtime", "_set")
 
     def __init__(self, runtime: Runtime, callback: Callback) -> None:
         self._runtime = runtime
         self._callback = callback
+        self._due: int | None = None
         self._handle: asyncio.Handle | None = None
+        self._set = 0  # the deadline for which the loop has `_handle`
 
     def at(self, deadline: int | None) -> None:
+        self._due = deadline
+        if deadline is not None and (self._handle is None or deadline < self._set):
+            self._set_handle(deadline)
+
+    def close(self) -> None:
+        self._due = None
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None
-        if deadline == 0:
-            self._handle = asyncio.get_running_loop().call_soon(self._call)
-        elif deadline is not None:
-            delay = max(deadline - clock.now_ms(), 0) / 1000
-            self._handle = asyncio.get_running_loop().call_later(delay, self._call)
 
-    def close(self) -> None:
-        self.at(None)
+    def _set_handle(self, deadline: int) -> None:
+        if self._handle is not None:
+            self._handle.cancel()
+        self._set = deadline
+        loop = asyncio.get_running_loop()
+        if deadline:
+            delay = max(deadline - clock.now_ms(), 0) / 1000
+            self._handle = loop.call_later(delay, self._call)
+        else:
+            self._handle = loop.call_soon(self._call)
 
     def _call(self) -> None:
         self._handle = None
+        due = self._due
+        if due is None:
+            return
+        if due > clock.now_ms():
+            self._set_handle(due)
+            return
+        self._due = None
         try:
             self._callback()
         except Exception as error:  # noqa: BLE001 - whatever it is: the contract has it

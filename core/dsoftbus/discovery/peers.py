@@ -98,6 +98,7 @@ class Peers:
     """
 
     own: "Announcement | None" = None
+    on_heard: "Callable[[Peer], object] | None" = None  # on_heard(peer) hears of each announcement
     own_hosts: "Collection[Any]" = ()
 
     def __init__(
@@ -316,6 +317,8 @@ class Peers:
             peer.links = said.links
             peer.source = source
         peer.heard = now
+        if self.on_heard is not None:
+            self.on_heard(peer)
         peer.expires = now + said.lifetime_s * 1000
         if peer.backoff is not None:
             peer.backoff.reset()

@@ -160,6 +160,9 @@ def take_place(node: "SessionTable", session: "Session") -> None:
     was silent in longest: so who lost one comes back. Strangers (whom a pairing, or a rule for
     everyone, let in) hold half of all places at most, and give way to peers that are trusted.
     """
+    has_place_for = getattr(node, "has_place_for", None)  # a hub knows without a walk
+    if has_place_for is not None and has_place_for(session):
+        return
     profile = node.profile
     placed = node.placed()
     full = len(placed) >= profile.sessions

@@ -76,6 +76,7 @@ def _on_init(endpoint: "Endpoint", data: "Buffer", stop: int, path: "Address", n
     if known is not None:
         if known.state == AWAIT_FINISH and path == known.path:
             known.flight_at = now  # the reply has got lost
+            endpoint.at_work = known
         else:
             endpoint.drops.add(drops.UNEXPECTED)
         return
@@ -126,7 +127,8 @@ def _admit(endpoint: "Endpoint", opening: bytes, cookie: bytes, path: "Address",
 def _clear(endpoint: "Endpoint") -> None:
     """Sessions that have ended give way, where the table is full."""
     if endpoint.node.crowded:
-        for session in endpoint.sessions.values():
+        # A hub's endpoint knows them without a walk.
+        for session in list(getattr(endpoint, "ended", endpoint.sessions).values()):
             if session.closed:
                 session.link_lost()  # its peer has been told once, and is not told again
         endpoint.forget_finished()

@@ -176,11 +176,10 @@ class Guard:
 
     def leave(self, session: "Session") -> None:
         """`session` has ended."""
-        for control in self._controls:
-            if control.session is session:
-                self._controls.remove(control)  # first, for telling of it may lack memory
-                control.session_left()
-                return
+        control = session.mux.control if session.mux is not None else None
+        if control is not None and control in self._controls:
+            self._controls.remove(control)  # first, for telling of it may lack memory
+            control.session_left()
 
     def handle_timer(self, now: int) -> None:
         self._now = now

@@ -35,6 +35,16 @@ def find(text: str, trusted: "Iterable[Any]", heard: "Iterable[Any]" = ()) -> st
     return ""
 
 
+def asked_for(named: "dict[str, Any]", device: str, names: "Iterable[str]") -> "list[Any]":
+    """Those of `named`, by the words of a program, that may mean the peer with this id and one of
+    these names. It looks words up, however many `named` has."""
+    words = [name for name in names if name]
+    for n in range(BEGINNING, ID_CHARS + 1):
+        words.append(device[:n])
+        words.append(device[:_GROUP] + "-" + device[_GROUP:n])
+    return [named[word] for word in words if word in named]
+
+
 def _is_named(text: str, known: "Iterable[Any]") -> "list[Any]":
     return [one for one in known if text and one.name == text]
 

@@ -8,7 +8,8 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from dsoftbus.const import DATAGRAM_MAX, HOST
-from dsoftbus_aio.datagram_port import DatagramConnection, DatagramPort
+from dsoftbus_aio.datagram_port import DatagramConnection
+from dsoftbus_aio.hub_port import HubPort
 from dsoftbus_host.links.refusals import Refusals
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class UdpLink:
         self.socket.close()
 
 
-class UdpPort(DatagramPort):
+class UdpPort(HubPort):
     """One socket of a bus, and the sessions on it.
 
     A turn reads until there is nothing more. If the last turns found one datagram each, as with
@@ -124,25 +125,29 @@ class CallingPort(UdpPort):
         super().__init__(bus, sock)
         self._refusals = Refusals(sock)
         self.refused: dict[Connection, str] = {}  # why, until the caller has taken it
+        self._calls: dict[DatagramSession, Connection] = {}  # whose handshakes are under way
 
     def adopt(self, session: DatagramSession) -> DatagramConnection:
         self._refusals.watch(True)
         connection: DatagramConnection = super().adopt(session)
+        self._calls[session] = connection
         return connection
 
     def rebind(self, sock: socket.socket) -> None:
         super().rebind(sock)
         self._refusals = Refusals(sock)
 
-    def turn(self) -> None:
-        super().turn()
-        if self._refusals.watched and not any(s.half_open for s in self.connections):
-            self._refusals.watch(False)
+    def turn(self, session: DatagramSession | None = None) -> None:
+        super().turn(session)
+        if self._calls:
+            self._calls = {s: call for s, call in self._calls.items() if s.half_open}
+            self._refusals.watch(bool(self._calls))
 
     def _read(self) -> None:
         super()._read()
         for address, reason in self._refusals.take():
-            for session, connection in self.connections.items():
+            for session, connection in self._calls.items():
                 if session.half_open and session.path == address:
                     self.refused[connection] = reason
                     session.link_lost()
+                    self._hub.wake(session)
