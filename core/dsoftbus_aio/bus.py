@@ -23,7 +23,7 @@ if False:  # for types
     from dsoftbus.session.session import Session
     from dsoftbus_aio.contracts import Handler
     from dsoftbus_aio.datagram_port import DatagramPort
-    from dsoftbus_aio.peer import Peer, Seekers
+    from dsoftbus_aio.peer import Peer
     from dsoftbus_aio.presence import PresenceLog, PresenceWatch
     from dsoftbus_aio.services.directory import Directory
     from dsoftbus_aio.services.records import Records
@@ -72,7 +72,7 @@ class BaseBus:
         self._connections: dict[Session, Connection] = {}  # by session
         self._incoming: list[Connection] = []  # no more than there are sessions
         self.named: dict[str, Peer] = {}  # those of `peer`
-        self.seekers: Seekers | None = None  # of these, once one waits
+        self.seekers: Any = None  # of these, once one waits
         self.directory: Directory | None = None  # once somebody may watch it
         self.presence_log: PresenceLog | None = None  # once it is asked for
         self._arrived = runtime.signal()

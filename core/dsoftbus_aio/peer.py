@@ -209,7 +209,7 @@ class Peer(ReconnectingSession):
             self.why = sleeper.why(self._bus.now())
             await self._changed.change()
             sleeper = self._sleeper()
-        seekers = self._bus.seekers = self._bus.seekers or Seekers(self._bus)
+        seekers = self._bus.seekers = self._bus.seekers or _Seekers(self._bus)
         seekers.add(self)
         try:
             await super()._wait()
@@ -218,10 +218,6 @@ class Peer(ReconnectingSession):
 
     def _next_look(self) -> int:
         return self._policy.due
-
-    def wake(self) -> None:
-        """It may have been heard of."""
-        self._changed.set()
 
     def _lost(self, cause: BusError) -> None:
         if self._bus.sleepers is not None:  # which hear of it later, perhaps
@@ -268,7 +264,7 @@ class Peer(ReconnectingSession):
         return detail if self.name in detail else self.name + ": " + detail
 
 
-class Seekers:
+class _Seekers:
     """The peers of `bus` that wait for another attempt: each is woken by what may mean it, and all
     are when the trust of this node has changed."""
 
@@ -297,7 +293,7 @@ class Seekers:
             if node.peers is not None:
                 node.peers.on_heard = self._on_heard
             for peer in list(self._waiting):
-                peer.wake()
+                peer._changed.set()
         if self._waiting:
             self._timer.at(self._bus.now() + _LOOK_MS)
 
@@ -307,7 +303,7 @@ class Seekers:
         entry = None if guard is None else guard.store.get(heard.id)
         names = (heard.name, "" if entry is None else entry.name)
         for peer in asked_for(self._bus.named, heard.id, names):
-            peer.wake()
+            peer._changed.set()
 
 
 def peer_of(bus: "BaseBus", name: str) -> Peer:

@@ -108,7 +108,7 @@ class PresenceLog:
             del self.causes[next(iter(self.causes))]
         self.causes[device] = cause
 
-    def since(self, count: int) -> "list[str] | None":
+    def _since(self, count: int) -> "list[str] | None":
         """The ids of those that have come or left since there were `count` changes; None where
         nobody knows that any more."""
         missed = self.changes - count
@@ -154,7 +154,7 @@ class PresenceWatch:
     def _look(self) -> None:
         """Notes whose changes are to be told, those of peers that have left first."""
         log, told = self._log, self._told
-        devices = log.since(self._looked)
+        devices = log._since(self._looked)
         self._looked = log.changes
         for device in list(told) + log.present() if devices is None else devices:
             self._left.pop(device, None)

@@ -122,7 +122,9 @@ SERVICES = {
         ("dsoftbus.service.subscriber", f"{_AIO}.subscriptions"),
     ),
     "sleepers": Slice(
-        "peers that sleep", ("subscriptions", "sleep-times"), ("dsoftbus_aio.sleepers",)
+        "peers that sleep",
+        ("subscriptions", "sleep-times", "naming"),
+        ("dsoftbus_aio.sleepers",),
     ),
     "console-gate": Slice(
         "a console for peers, while nobody uses it",
