@@ -128,7 +128,7 @@ class DatagramPort:
         """Returns whether the link has to wait, since something was left undone."""
         self._read()
         failed = self._failed
-        self.turn_soon()  # a program that has heard something answers before
+        self.turn_soon(None)  # a program that has heard something answers before
         return failed
 
     def _read(self) -> None:
