@@ -115,19 +115,19 @@ class Board:
         self._costs = folder / "costs"
         script = folder / "board.py"
         script.write_text(program.replace("ALLOWED", repr([BareBus(SECRET).public])))
-        self._outer, console = pty.openpty()
+        self.outer, console = pty.openpty()
         tty.setraw(console)
         tool = (*TOOL, f"--callgrind-out-file={self._costs}")
         pipes = {"stdin": console, "stdout": console, "stderr": subprocess.DEVNULL}
         self._process = subprocess.Popen((*tool, *micropython(), str(script)), **pipes)
-        self._ends = [self._outer, console]
+        self._ends = [self.outer, console]
         self._carrier: threading.Thread | None = None
 
     def said(self, pattern: bytes) -> re.Match[bytes]:
         """Waits until the node has printed that."""
         seen = b""
         while True:
-            seen += os.read(self._outer, 4096)
+            seen += os.read(self.outer, 4096)
             found = re.search(pattern, seen)
             if found:
                 return found
@@ -137,7 +137,7 @@ class Board:
         inner, port = pty.openpty()
         tty.setraw(port)
         self._ends += [inner, port]
-        ways = {inner: self._outer, self._outer: inner}
+        ways = {inner: self.outer, self.outer: inner}
         self._carrier = threading.Thread(target=_carry, args=(ways, self._process))
         self._carrier.start()
         return os.ttyname(port)

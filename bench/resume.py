@@ -1,9 +1,9 @@
 """`make bench-resume`: what a session costs that begins with a ticket (docs/resumption.md).
 
-Three parts: connects beside those of asyncio's TLS 1.3, both resumed, in wall and in CPU time of
+Its parts: connects beside those of asyncio's TLS 1.3, both resumed, in wall and in CPU time of
 one process with both ends; the instructions of a board's crypto in a handshake of each kind, as a
-Cortex-M0 takes them; and the time from the start of a MicroPython node on the unix port until a
-hub has its state, in parts.
+Cortex-M0 takes them, and of all that a node on the unix port does for a session; and the time from
+the start of such a node until a hub has its state, in parts.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import table
 import thumb_counts
 import tls_peer
 from bench import AES, CONNECTS, SUITES, BusPair, _alone, compared, rows
+from resume_board import instructions
 from resume_start import started
 from resumed_crypto import Done, crypto_of
 from stopwatch import Figure, machine
@@ -102,7 +103,7 @@ def _instructions() -> list[dict]:
 
 def _wakes(rounds: int) -> list[dict]:
     with tempfile.TemporaryDirectory() as folder:
-        return started(rounds, Path(folder))
+        return instructions(Path(folder)) + started(rounds, Path(folder))
 
 
 @click.command()

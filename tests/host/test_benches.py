@@ -29,7 +29,7 @@ BRIEF = {
     "thumb_counts": (),
 }
 PARTS = {  # of those above
-    *("crypto", "mqtt_peer", "resume_start", "resumed_crypto"),
+    *("crypto", "mqtt_peer", "resume_board", "resume_start", "resumed_crypto"),
     *("shares", "stopwatch", "table", "tls_peer"),
 }
 
