@@ -66,7 +66,7 @@ FLOORS = {
         "entropy",
         "node",
         "bare_bus",
-        "device",
+        "device sleeper",
         "bus board board_minimal __main__",
     ),
 }

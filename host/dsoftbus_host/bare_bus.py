@@ -243,7 +243,9 @@ class BareBus(BaseBus):
     # Peers that sleep
 
     def on_established(self, connection: Connection) -> None:
-        self.sleepers.came(connection)
+        tickets = self.node.tickets
+        sleeps = tickets is not None and tickets.sleeps(connection.peer_public)
+        self.sleepers.came(connection, sleeps)
         super().on_established(connection)
 
     def on_released(self, connection: Connection) -> None:

@@ -4,7 +4,7 @@ and the settings of this board, and discovery."""
 import os
 import sys
 
-from dsoftbus.errors import BAD_ARGUMENT, BAD_STATE, LocalError
+from dsoftbus.errors import BAD_ARGUMENT, BAD_STATE, BusError, LocalError
 from dsoftbus_mpy.bare_bus import BareBus
 
 if False:  # for types
@@ -34,6 +34,10 @@ class Bus(BareBus):
     - `on_event`: gets every NodeEvent; without it those of trust are printed.
     - `keepalive_ms`: how long a session may be silent before it is asked for a sign of life (it
       ends after nine times that); without it what the `profile` has, by default this board's.
+    - `sleeper`: True for a board that sleeps between its sessions and calls `sleep`; it listens
+      nowhere, and asks the network for its peers only where it does not know where they are. The
+      memory of the RTC has what it keeps, or a file (docs/sleepers.md); a place of the program's
+      own has `load()`, `store(data)` and `most`.
 
     Raises LocalError (a damaged key, no entropy, a wrong `config.json`), Unsupported and OSError.
     """
@@ -50,6 +54,7 @@ class Bus(BareBus):
         on_event=None,
         profile=None,
         keepalive_ms: int = 0,
+        sleeper=None,
     ):
         if not isinstance(name, str):
             raise LocalError(BAD_ARGUMENT, "the name is a text; a key is given as key=")
@@ -57,9 +62,10 @@ class Bus(BareBus):
         from dsoftbus_mpy.device.board_start import invitation, own_key, trusting
         from dsoftbus_mpy.entropy import source
 
-        self._settings = settings = _settings(name, listen, port)
+        self._settings = settings = _settings(name, listen and not sleeper, port)
         self._on_event = on_event
         self._own: BoardNode | None = None  # its links and services, within the block
+        self._quiet = 0  # the port of discovery, while a sleeper goes without
         self.port = 0  # where it listens, within the block
         profile = profile or hardware.PROFILE
         if keepalive_ms:
@@ -69,7 +75,14 @@ class Bus(BareBus):
         if trust or (allow is None and psk is None):
             self._file, guard = trusting(trust or TRUST, settings, profile, random)
         key = key or own_key(random)
+        self._sleeper = kept = _kept(sleeper)
+        if kept is not None:
+            key = kept.key(key)
         super().__init__(key, settings["name"], profile, allow, psk, guard)
+        if kept is not None:
+            kept.attach(self)
+            if kept.knows_routes:
+                self._quiet, settings["discovery"] = settings["discovery"], 0
         if guard is not None:
             self.node.local.invite_psk = invitation()
 
@@ -90,6 +103,39 @@ class Bus(BareBus):
         if self.node.guard is None:
             raise LocalError(BAD_STATE, "this bus has no trust store")
         return self.node.guard
+
+    async def sleep(self, ms: int, wait_ms: int = 3000) -> int:
+        """Ends this bus for a sleep of `ms`, and returns for how many the program is to sleep now:
+        `machine.deepsleep(await bus.sleep(600000))`.
+
+        All that was sent arrives first, if it does in `wait_ms`; then peers hear until when this
+        node sleeps, and what the next start needs is kept. Raises LocalError(BAD_STATE) without
+        `sleeper`.
+        """
+        if self._sleeper is None:
+            raise LocalError(BAD_STATE, "a bus that sleeps is made with sleeper=True")
+        self.check_open()
+        from dsoftbus_mpy.sleeper.goodbye import sleep
+
+        return await sleep(self, self._sleeper, ms, wait_ms, self._end)
+
+    @property
+    def wakes(self) -> int:
+        """The number of this start of a sleeper, from 1 up; 0 of any other node."""
+        return 0 if self._sleeper is None else self._sleeper.kept.wakes
+
+    async def reach(self, device: str):
+        """Reaches a peer as on every bus; a sleeper that does not find it listens for it."""
+        from dsoftbus_aio.peer import reach  # as on every bus, only who seeks a peer pays for it
+
+        try:
+            return await reach(self, device)
+        except (BusError, OSError):
+            port, self._quiet = self._quiet, 0
+            if port and self._own is not None:
+                self._sleeper.lost(device)
+                await self._own.seek_peers(port)
+            raise
 
     async def _end(self) -> None:
         own, self._own = self._own, None
@@ -112,6 +158,16 @@ class Bus(BareBus):
         self._own = own
         await own.begin()
         self.port = own.port
+
+
+def _kept(sleeper):
+    """Returns the keeper of a sleeper; None for a node that does not sleep."""
+    if not sleeper:
+        return None
+    from dsoftbus_mpy.sleeper.places import default
+    from dsoftbus_mpy.sleeper.wake import Sleeper
+
+    return Sleeper(default() if sleeper is True else sleeper)
 
 
 def _hardware():

@@ -12,7 +12,8 @@ from dsoftbus_mpy import crypto, entropy
 
 
 def make(key: bytes, name: str = "", profile=None, psk=None, guard=None, allowed=None):
-    """A `dsoftbus.node.Node` whose 32-byte secret is `key` (`key_file.load_or_make` keeps one).
+    """A `dsoftbus.node.Node` whose 32-byte secret is `key` (`key_file.load_or_make` keeps one), or
+    whose key pair it is.
 
     `psk`, `guard` and `allowed` say who may begin sessions (see `Node`), and without them nobody
     may. Without a profile (see dsoftbus.const) it is SMALL. Raises Unsupported or
@@ -41,7 +42,7 @@ def minimal(key: bytes, allowed, name: str = "", profile=None) -> SessionTable:
 
 def _crypto(key: bytes) -> tuple:
     suite = crypto.suite(SUITE_CHACHA_SHA256)
-    return {suite.code: suite}, suite.keypair(key)
+    return {suite.code: suite}, key if hasattr(key, "exchange") else suite.keypair(key)
 
 
 def _small():

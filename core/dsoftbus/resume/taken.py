@@ -31,6 +31,10 @@ class Taken:
     def __iter__(self) -> "Any":
         return iter([ticket for held in self._by_peer.values() for ticket in held])
 
+    def of(self, peer: bytes) -> "list[Ticket]":
+        """The tickets of this peer."""
+        return self._by_peer.get(peer, [])
+
     def find(self, name: bytes) -> "tuple[Ticket, bytes, bytes] | None":
         """(ticket, secret, psk) of this id, or None; in sleeper mode of the next id, too."""
         return self._by_id.get(name)

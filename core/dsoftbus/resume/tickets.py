@@ -94,8 +94,8 @@ class Tickets:
 
     def sleeps(self, peer: bytes) -> bool:
         """Tells whether this peer, a responder's, is to come back in sleeper mode."""
-        held = () if self.taken is None else self.taken
-        return any(ticket.sleeper for ticket in held if ticket.peer == peer)
+        held = [] if self.taken is None else self.taken.of(peer)
+        return any(ticket.sleeper for ticket in held)
 
     def forget(self, peer: bytes) -> None:
         """Drops all tickets of the peer with this public key."""

@@ -112,6 +112,11 @@ class BoardNode:
         await self._begin_services()
         await self._begin_links()
 
+    async def seek_peers(self, port: int) -> None:
+        """Begins discovery on this port, for a node that went without until now."""
+        self._settings["discovery"] = port
+        await self._announce(self._settings["host"], self.port, self._settings["link"])
+
     def say_goodbye(self) -> None:
         for discovery in self._begun:
             discovery.stop()

@@ -12,6 +12,7 @@ ON_BOARDS = (
     *("directory", "presence", "clock", "sending", "update-gate"),
     *("log", "log-reader", "log-watch", "console-gate"),
 )
+SLEEPER = ("sleeper", "sleeper-topics", "goodbye", "resuming")  # a bus that sleeps
 SERVICES = {
     "values": Slice(
         "values of services, in CBOR", ("core",), of("dsoftbus.service", "__init__ values")
@@ -121,6 +122,18 @@ SERVICES = {
         ("bus-services", "topic-words", "peer-names"),
         ("dsoftbus.service.subscriber", f"{_AIO}.subscriptions"),
     ),
+    "sleep-times": Slice(
+        "how long a node sleeps, as it says so", ("core",), ("dsoftbus.base.sleep_times",)
+    ),
+    "sleeper": Slice(
+        "what a bus keeps while its board sleeps",
+        ("keyfile", "tickets", "peers"),
+        of("dsoftbus_mpy.sleeper", "__init__ kept places wake"),
+    ),
+    "sleeper-topics": Slice(
+        "topics that are counted over a sleep", ("publisher",), ("dsoftbus_mpy.sleeper.topics",)
+    ),
+    "goodbye": Slice("the way to sleep", ("sleep-times",), ("dsoftbus_mpy.sleeper.goodbye",)),
     "sleepers": Slice(
         "peers that sleep",
         ("subscriptions", "sleep-times", "naming"),

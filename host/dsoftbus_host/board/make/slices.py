@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from dsoftbus_host.board.make.service_slices import ON_BOARDS, SERVICES
+from dsoftbus_host.board.make.service_slices import ON_BOARDS, SERVICES, SLEEPER
 from dsoftbus_host.board.make.slice import Slice, of
 
 _HOME = Path(__file__).resolve().parents[3]  # where the packages of the host lie
@@ -94,9 +94,6 @@ SLICES = {
             *of("dsoftbus", "mux.windows node base.token_bucket"),
             "dsoftbus_mpy.base.room",
         ),
-    ),
-    "sleep-times": Slice(
-        "how long a node sleeps, as it says so", ("core",), ("dsoftbus.base.sleep_times",)
     ),
     "names": Slice(
         "constants, profiles and labels, for programs that ask for them",
@@ -214,7 +211,7 @@ SLICES = {
         "the Bus of a program that is a board's node itself",
         ("board-node",),
         ("dsoftbus_mpy.bus",),
-        ("board-start", "names"),
+        ("board-start", "names", *SLEEPER),
     ),
     "bus-messages": Slice(
         "streams of whole messages, for the Bus",

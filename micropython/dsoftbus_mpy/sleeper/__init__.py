@@ -1,0 +1,1 @@
+"""Sleepers: a board's bus that outlives its sleep (docs/sleepers.md)."""
