@@ -38,7 +38,7 @@ class NewReno:
     def on_sent(self, size: int) -> None:
         self.in_flight += size
 
-    def on_acked(self, number: int, size: int) -> None:
+    def on_acked(self, number: int, size: int, sent_at: int, now: int) -> None:
         used = self.in_flight
         self.in_flight -= size
         if number <= self._recovery or used * 2 < self.window:

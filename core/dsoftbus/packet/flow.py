@@ -13,7 +13,7 @@ class Unhindered:
     def on_sent(self, size: int) -> None:
         pass
 
-    def on_acked(self, number: int, size: int) -> None:
+    def on_acked(self, number: int, size: int, sent_at: int, now: int) -> None:
         pass
 
     def on_lost(self, number: int, size: int, last_number: int) -> None:

@@ -134,7 +134,7 @@ class Recovery:
                 settled = True
                 if number == acks.largest:
                     self._rtt.sample(now - self._times[slot], acks.delay_ms)
-                self._congestion.on_acked(number, self._sizes[slot])
+                self._congestion.on_acked(number, self._sizes[slot], self._times[slot], now)
                 self._sizes[slot] = 0
                 if self._segments[slot] >= 0:
                     self.outbox.acked(self._segments[slot])

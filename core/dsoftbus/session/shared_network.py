@@ -54,6 +54,11 @@ class SharedNetwork(PointToPoint):
     def flow(
         self, datagram_bytes: int, limit: int, rtt: "Rtt", now: int
     ) -> "tuple[Congestion, Pacing]":
+        if self._node.local.profile.path_model:
+            from dsoftbus.packet.bbr import Bbr, RatePacer
+
+            model = Bbr(datagram_bytes, limit, rtt)
+            return model, RatePacer(datagram_bytes, model, rtt, now)
         from dsoftbus.packet.congestion import NewReno, Pacer  # a line does without
 
         congestion = NewReno(datagram_bytes, limit)
