@@ -157,7 +157,7 @@ class HOST:
     datagram_bytes = 16384  # where the path carries it: ten times less packets on loopback
     segments = 1024  # 1.2 MB under way: 100 Mbit/s over 100 ms
     replay_window = 2048  # twice the segments: every retransmission may come late
-    path_model = True
+    path_model = True  # congestion control by rate and round trip: a radio's losses cost little
     messages = 64  # unreliable ones that wait, each way
     calls = 1024  # under way, each way, in a session
     value_bytes = 1048576  # of an encoded value; larger things go over a stream of their own
@@ -194,7 +194,7 @@ class SMALL:
     datagram_bytes = 1200
     segments = 8  # 9.6 KB each way at most, and only while they are needed
     replay_window = 256
-    path_model = False
+    path_model = False  # 5 KB of heap; of eight packets under way there is little to model
     messages = 4
     calls = 4
     value_bytes = 4096

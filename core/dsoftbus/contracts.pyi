@@ -97,6 +97,7 @@ class Profile(Protocol):
     line_slots: int
     datagram_bytes: int
     segments: int
+    path_model: bool
     replay_window: int
     messages: int
     handshakes: int

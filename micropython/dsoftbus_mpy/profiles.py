@@ -27,6 +27,7 @@ class ROOMY:
     close_ms = 1000
     datagram_bytes = 1200
     segments = 64  # 77 KB each way at most
+    path_model = True  # its code and its state are 5 KB
     replay_window = 256
     messages = 16
     handshakes = 16  # answered in a second

@@ -119,14 +119,14 @@ def test_slow_start_then_one_packet_a_round():
     for _ in range(10):
         reno.on_sent(1000)
     for number in range(5):
-        reno.on_acked(number, 1000)
+        reno.on_acked(number, 1000, 0, 0)
         reno.on_sent(2000)
     assert reno.window == 15000
     reno.on_lost(9, 1000, 9)
     assert reno.window == reno.threshold == 7500
     for number in range(10, 18):
         reno.on_sent(1000)
-        reno.on_acked(number, 1000)
+        reno.on_acked(number, 1000, 0, 0)
     assert reno.window == 8500
 
 
@@ -134,7 +134,7 @@ def test_an_idle_sender_gains_no_window():
     reno = NewReno(1000, 100000)
     for number in range(50):
         reno.on_sent(1000)
-        reno.on_acked(number, 1000)
+        reno.on_acked(number, 1000, 0, 0)
     assert reno.window == 10000
 
 
@@ -319,7 +319,7 @@ def grown(reno, first, count):
     """The window after `count` packets that filled it were acknowledged, one after the other."""
     for number in range(first, first + count):
         reno.in_flight = reno.window
-        reno.on_acked(number, 1000)
+        reno.on_acked(number, 1000, 0, 0)
     return reno.window
 
 
@@ -361,7 +361,7 @@ def test_a_sender_that_fills_half_of_its_window_uses_it():
     for used, window in ((5000, 11000), (4999, 10000)):
         reno = NewReno(1000, 100000)
         reno.in_flight = used
-        reno.on_acked(0, 1000)
+        reno.on_acked(0, 1000, 0, 0)
         assert reno.window == window and reno.in_flight == used - 1000
 
 

@@ -1,7 +1,8 @@
 """Peers that change their address keep their sessions, whatever gets lost meanwhile."""
 
-from dsoftbus.const import REC_FINISH, REC_PROTECTED, REC_REPLY
+from dsoftbus.const import HOST, REC_FINISH, REC_PROTECTED, REC_REPLY
 from dsoftbus.errors import END_KEEPALIVE, END_PEER
+from dsoftbus.packet.bbr import CRUISE, STARTUP
 from dsoftbus.packet.packets import DatagramProtect
 from dsoftbus.session.path_validation import PATH_MS, PATHS, PROOF_PACKET
 from dsoftbus.session.point_to_point import PointToPoint
@@ -59,9 +60,13 @@ def test_what_was_acknowledged_on_the_old_path_is_acknowledged_on_the_new_one():
     assert talk.sessions[talk.b].moves == 1
 
 
+class Reno(HOST):
+    path_model = False
+
+
 def test_a_new_path_begins_with_nothing_learnt():
     """Window, threshold, round trip and pace are as in a session that has just begun."""
-    talk = Talk(1, 8000, {"latency_ms": 50, "kilobytes_s": 10}, mtu=300)
+    talk = Talk(1, 8000, {"latency_ms": 50, "kilobytes_s": 10}, Reno, mtu=300)
     talk.world.run(600)
     b = talk.sessions[talk.b]
     reliable = b.reliable
@@ -76,6 +81,22 @@ def test_a_new_path_begins_with_nothing_learnt():
     assert not reliable.rtt.known and reliable.recovery._timeouts == 0
     assert congestion.in_flight <= congestion.window + 300
     assert reliable.pacer._tokens > 0
+    talk.run().finish()
+
+
+def test_a_new_path_has_no_model():
+    talk = Talk(1, 40000, {"latency_ms": 50, "kilobytes_s": 10, "queue_bytes": 4000}, mtu=300)
+    talk.world.run(600)
+    b = talk.sessions[talk.b]
+    congestion = b.reliable.congestion
+    talk.world.run(20000, lambda: congestion.filled and congestion.state == CRUISE)
+    assert congestion.rate and congestion.least >= 100 and congestion.window != 3000
+    talk.network.move(talk.a.link)
+    assert talk.sessions[talk.a].send_datagram(b"")
+    talk.world.run(1000, lambda: b.moves == 1)
+    assert congestion.state == STARTUP and congestion.window == 10 * 300
+    assert congestion.rate == 0 and congestion.least == -1 and not congestion.filled
+    assert congestion.in_flight <= congestion.window + 300
     talk.run().finish()
 
 

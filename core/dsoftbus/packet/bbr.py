@@ -37,6 +37,7 @@ _CYCLE_MS = const(2000)  # from one probe for more to the next, and up to half a
 _CYCLE_ROUNDS = const(63)  # the same on short paths: a NewReno grows by as many packets
 _FLOOR_PACKETS = const(4)  # one is acknowledged while the next is under way, two at a time
 _TICKS_MS = const(2)  # by which the clocks of both ends lengthen a round trip
+_JITTER_MS = const(16)  # of a radio that sends in heaps: no queue yet
 _STALE_ROUNDS = const(3)  # without more than the rounds before: the path is full
 _MANY_PACKETS = const(16)  # lost in a round, half as many as arrived: without a queue, too
 _BURST_MS = const(8)  # what may go at once after a rest, where ten packets are less
@@ -72,7 +73,8 @@ class Bbr:
         self._grow_below = _NEVER  # the round trip beyond which a startup grows no more
         self._measured_at = self._cycle_at = self._cycle_rounds = 0
         self._probed = self._done_at = 0
-        self._begin(-1, 0)
+        self._first_sent = self._last_sent = 0
+        self._begin(-1)
         self._enter(STARTUP)
 
     @property
@@ -96,26 +98,31 @@ class Bbr:
         return self.rate * max(self.least, 1) >> _RATE_SHIFT
 
     def on_sent(self, size: int) -> None:
-        if not self.in_flight:
+        if not self.in_flight and not self.blocked:
             self._begun = -1  # a rest is no part of a round
+            self._over = False
         self.in_flight += size
 
     def on_acked(self, number: int, size: int, sent_at: int, now: int) -> None:
+        if self._over and now != self._acked_at:
+            self._end(self._acked_at)
         self._grow(size, now - sent_at)
         self.in_flight -= size
         if now - sent_at < self._quickest:
             self._quickest = now - sent_at
         if self._begun < 0:
-            self._note_least(now)
-            self._begin(now, sent_at)
+            self._after_rest(now)
+        if now == self._begun:
+            self._first_sent = sent_at
             return
         self._delivered += size
         self._burst = self._burst + size if now == self._acked_at else size
-        self._acked_at = now
         if self._burst > self._extra:
             self._extra = self._burst
+        self._acked_at = now
+        self._last_sent = sent_at
         if sent_at >= self._begun and now - self._begun >= _ROUND_MS:
-            self._end(sent_at, now)
+            self._over = True  # with this ms: all that is acknowledged in it is of this round
         elif self.in_flight <= self._leave_at:
             self._drained(now)
 
@@ -140,16 +147,22 @@ class Bbr:
 
     # Rounds: from an acknowledgement to that of a packet that was sent after it
 
-    def _begin(self, now: int, sent_at: int) -> None:
+    def _begin(self, now: int) -> None:
         self._begun = self._acked_at = now
-        self._first_sent = sent_at
+        self._over = self._held = False  # `_held`: the window was full in this round
         self._delivered = self._lost = self._crowded = self._burst = 0
-        self._held = False  # the window was full in this round
         self._quickest = _NEVER
 
-    def _end(self, sent_at: int, now: int) -> None:
-        """A round is over: one sample of the rate, which is no higher than that of sending."""
-        took_ms = max(now - self._begun, sent_at - self._first_sent)
+    def _after_rest(self, now: int) -> None:
+        self._note_least(now)
+        if self.state == PROBE_RTT:
+            self._probe_rtt(now)
+        self._begin(now)
+
+    def _end(self, now: int) -> None:
+        """A round was over at `now`: one sample of the rate, which is no higher than that of
+        sending."""
+        took_ms = max(now - self._begun, self._last_sent - self._first_sent)
         rate = (self._delivered << _RATE_SHIFT) // took_ms
         limited = self._first_sent <= self.bubble_at or self.state == PROBE_RTT
         self._note_least(now)
@@ -165,7 +178,8 @@ class Bbr:
         self._keep_least(now)
         self._extra_before = self._extra
         self._extra = 0
-        self._begin(now, sent_at)
+        self._begin(now)
+        self._first_sent = self._last_sent
         self._aim()
 
     def _is_crowded(self) -> bool:
@@ -195,13 +209,13 @@ class Bbr:
 
     def _set_least(self, least: int) -> None:
         self.least = least
-        self._grow_below = least + max(least >> 1, ACK_DELAY_MS)
+        self._grow_below = least + max(least >> 1, _JITTER_MS)
 
     # States
 
     def _enter(self, state: int) -> None:
         self.state = state
-        self._leave_at = self.path_bytes if state == DRAIN or state == DOWN else -1
+        self._leave_at = self.path_bytes if state in (DRAIN, DOWN) else -1
 
     def _advance(self, rate: int, limited: bool, crowded: bool, now: int) -> None:
         state = self.state
@@ -213,7 +227,7 @@ class Bbr:
                 self._go_down(now)
         elif state == PROBE_RTT:
             self._probe_rtt(now)
-        elif state == UP or state == REFILL:
+        elif state in (UP, REFILL):
             self._probe(limited, crowded, now)
         elif self._is_time(now) or (not crowded and self._has_found_more()):
             self._enter(REFILL)
@@ -278,13 +292,14 @@ class Bbr:
     def _probe_rtt(self, now: int) -> None:
         self._probed = min(self._probed, self._quickest)
         if self._done_at < 0:
-            if self.in_flight <= self.target:
+            if self.in_flight < self.target + self.datagram:  # one may stand out
                 self._done_at = now + _PROBE_RTT_MS
         elif now >= self._done_at:
             self._measured_at = now
             self._set_least(self._probed)
             self._go_down(now)
             self._enter(CRUISE)
+            self._aim()
 
     # What follows from the model
 
@@ -301,7 +316,7 @@ class Bbr:
         if state != PROBE_RTT:
             target += max(self._extra, self._extra_before)  # acknowledgements that come in heaps
             target += self.rate * _TICKS_MS >> _RATE_SHIFT
-        if state == CRUISE or state == PROBE_RTT:
+        if state in (CRUISE, PROBE_RTT):
             most = most * 54 >> 6  # leaves room for others
         target = max(min(target, most), _FLOOR_PACKETS * self.datagram)
         self.target = min(target, self._limit)

@@ -194,6 +194,12 @@ SLICES = {
         "what datagrams on networks need: congestion control, gaps in packet numbers",
         ("datagram",),
         of("dsoftbus.packet", "congestion gaps"),
+        ("path-model",),
+    ),
+    "path-model": Slice(
+        "congestion control by a model of the path, for profiles that ask for it",
+        ("congestion",),
+        ("dsoftbus.packet.bbr",),
     ),
     "asyncio": Slice(
         "the Bus for programs on asyncio",
