@@ -25,6 +25,7 @@ class PROFILE:
     datagram_bytes = 1200
     segments = 8
     replay_window = 256
+    path_model = False
     messages = 4
     calls = 4
     value_bytes = 4096

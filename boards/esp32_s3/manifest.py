@@ -63,6 +63,7 @@ package(
         "noise/handshake_state.py",
         "packet/__init__.py",
         "packet/acks.py",
+        "packet/bbr.py",
         "packet/congestion.py",
         "packet/drop_labels.py",
         "packet/drops.py",

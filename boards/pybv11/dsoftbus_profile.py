@@ -25,6 +25,7 @@ class PROFILE:
     datagram_bytes = 400
     segments = 4
     replay_window = 256
+    path_model = False
     messages = 2
     calls = 1
     value_bytes = 1024
