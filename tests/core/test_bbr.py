@@ -86,7 +86,7 @@ class Line:
             self.seen.append(self.bbr.state)
 
     def check(self):
-        """Whatever happens: what is under way is counted, and the window is within its bounds."""
+        """Each packet under way is counted, and the window is within its bounds."""
         bbr = self.bbr
         assert bbr.in_flight == len(self.out) * SIZE >= 0
         assert min(2 * SIZE, LIMIT) <= bbr.window <= bbr._limit

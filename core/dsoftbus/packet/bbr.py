@@ -94,7 +94,7 @@ class Bbr:
 
     @property
     def path_bytes(self) -> int:
-        """What the path holds without a queue."""
+        """The bytes that the path holds without a queue."""
         return self.rate * max(self.least, 1) >> _RATE_SHIFT
 
     def on_sent(self, size: int) -> None:
