@@ -49,6 +49,11 @@ class Bbr:
     """It stands in the place of `congestion.NewReno`. `limit` is what the sender's buffers can
     hold; `rtt` learns of an acknowledgement before `on_acked` does."""
 
+    # Of a round: `_begin`
+    _acked_at: int
+    _delivered: int
+    _quickest: int
+
     def __init__(self, datagram_bytes: int, limit: int, rtt: "Rtt") -> None:
         self.datagram = datagram_bytes
         self._limit = limit
