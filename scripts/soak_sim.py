@@ -17,6 +17,7 @@ from dsoftbus_sim.chance import Chance  # noqa: E402
 from simulated import Talk  # type: ignore[import-not-found]  # noqa: E402 - a helper of the tests
 
 PROGRESS_S = 10
+MTUS = (1200, 1400, 1472, 9000, 16384)  # of paths
 
 
 class Patient:
@@ -41,11 +42,13 @@ def draw(chance: Chance) -> dict[str, int]:
         "reorder": (0, 0, 200)[chance.below(3)],
         "reorder_ms": (5, 20, 400)[chance.below(3)],
         "corrupt": (0, 0, 50)[chance.below(3)],
+        "mtu": MTUS[chance.below(len(MTUS))],
     }
 
 
 def disturb(talk: Talk, chance: Chance) -> None:
-    """Once or twice in the run: a cut of the network, a new address of the connecting node."""
+    """Now and then in the run: a cut of the network, a new address of the connecting node, a path
+    that carries more or less."""
     world = talk.world
 
     def move() -> None:
@@ -60,7 +63,11 @@ def disturb(talk: Talk, chance: Chance) -> None:
         talk.network.part(a, b)
         world.after_ms(chance.below(5000), lambda: talk.network.part(a, b, False))
 
-    for action in (move, cut):
+    def route() -> None:
+        faults = talk.network.path(talk.a.address, talk.b.address).faults  # of all paths
+        faults.mtu = MTUS[chance.below(len(MTUS))]
+
+    for action in (move, cut, route, route):
         if chance.below(3) == 0:
             world.after_ms(chance.below(3000), action)
 
@@ -71,8 +78,8 @@ def run(seed: int) -> Talk:
     faults = draw(chance)
     profile = PROFILES[chance.below(3)]
     other = PROFILES[chance.below(3)]
-    mtu = (200, 250, 576, 1200)[chance.below(4)]
-    size = (0, 1, 300, 20000)[chance.below(4)]
+    mtu = (200, 250, 576, 1200, 16384)[chance.below(5)]
+    size = (0, 1, 300, 20000, 400000 if mtu > 1200 else 20000)[chance.below(5)]
     talk = Talk(seed, size, faults, profile, mtu, other)
     disturb(talk, chance)
     return talk.run().finish()
