@@ -1,5 +1,7 @@
 """A datagram link of many sessions: a turn is for those that have something to do."""
 
+from dsoftbus.base.ticks import earliest
+from dsoftbus.packet.rtt import ACK_DELAY_MS
 from dsoftbus_aio.datagram_port import DatagramPort
 
 if False:  # for types
@@ -22,6 +24,7 @@ class HubPort(DatagramPort):
         self._hub: Any = self.endpoint  # it knows more than others
         self._gone: list[DatagramSession] = []  # sessions that are no more
         self._hub.on_forgotten = self._gone.append
+        self._waiting = False  # acknowledgements wait for a turn, which the timer gives
 
     def adopt(self, session: "DatagramSession") -> "DatagramConnection":
         try:
@@ -36,17 +39,34 @@ class HubPort(DatagramPort):
 
     def turn_soon(self, session: "DatagramSession | None") -> None:
         if session is not None:
-            self._hub.wake(session)
+            self._note_command(session)
         super().turn_soon(session)
 
     def turn(self, session: "DatagramSession | None" = None) -> None:
         if session is not None:
-            self._hub.wake(session)
+            self._note_command(session)
         super().turn(session)
 
+    def _note_command(self, session: "DatagramSession") -> None:
+        if self._pump.blocked:
+            self._hub.wake(session)
+        else:
+            self._hub.ask(session)
+
+    def _on_readable(self) -> bool:
+        self._read()
+        if self._failed or self._hub.pressing or self.blocked:
+            self.turn_soon(None)
+        elif not self._waiting:
+            # Programs may answer, and take the acknowledgement along: no turn for that alone.
+            self._waiting = True
+            self._timer.at(earliest(self._hub.poll_timer(), self._now() + ACK_DELAY_MS))
+        return self._failed
+
     def _move(self) -> None:
+        self._waiting = self._hub.pressing = False
         self._hub.allowance = self.WRITES
-        super()._move()
+        self._pump.turn(self._now())
         if self._hub.busy and not self.blocked:
             self.turn_soon(None)
 

@@ -75,12 +75,15 @@ class AckRanges:
 
     def write(self, out: "Buffer", at: int, limit: int, now: int) -> int:
         """Writes as many ranges at `at` as have room before `limit`; returns how many, maybe 0."""
-        ranges = self.count if self._repeats else min(self.count, 1)
-        ranges = min(ranges, (limit - at - ACK_FIXED) // ACK_RANGE)
+        ranges = (limit - at - ACK_FIXED) // ACK_RANGE
+        if ranges > self.count:
+            ranges = self.count
         if ranges <= 0:
             return 0
         if self._repeats:
             self._repeats -= 1
+        else:
+            ranges = 1
         pack_into(_FIXED, out, at, self._last[0], min(now - self._arrived, _FIELD_MAX))
         at += ACK_FIXED
         written = 0

@@ -116,6 +116,12 @@ class WideReliable(Reliable):
 
     # Outputs
 
+    def presses(self, source: "Mux", now: int) -> bool:
+        """Tells whether there is more to send than an acknowledgement that is not due."""
+        if self._outbox.has_lost or self.waiting or source.has_output or self.recovery.probes:
+            return True
+        return self._acks.due(now)
+
     def _send_body(self, out: "Buffer", source: "Mux", now: int) -> int:
         mtu = self.path_mtu
         if mtu.wanted and mtu.due(now, self.rtt.probe_timeout):

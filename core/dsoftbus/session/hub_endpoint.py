@@ -8,8 +8,9 @@ deadlines. Boards, whose few sessions are walked over quicker, do without this m
 from collections import deque
 
 from dsoftbus.base.deadlines import Deadlines
+from dsoftbus.packet.wide import WideReliable
 from dsoftbus.session.endpoint import Endpoint
-from dsoftbus.session.session import CLOSED
+from dsoftbus.session.session import CLOSED, ESTABLISHED
 
 if False:  # for types
     from collections.abc import Callable
@@ -29,12 +30,14 @@ class HubEndpoint(Endpoint):
 
     Its driver calls `wake` after each command to a session. `allowance` bounds how many datagrams
     `poll_transmit` gives until the driver renews it (None: no bound); `busy` tells whether some
-    are left. `on_forgotten(session)` hears of each session that is no more.
+    are left, `pressing` whether one of those has to be asked soon: else within the time that an
+    acknowledgement may wait. `on_forgotten(session)` hears of each session that is no more.
     """
 
     def __init__(self, node: "SessionTable", mtu: int, medium: "PointToPoint") -> None:
         super().__init__(node, mtu, medium)
         self.allowance: int | None = None
+        self.pressing = False  # what has come since the driver cleared this wants an answer now
         self.on_forgotten: Callable[[DatagramSession], object] = _nothing
         self.ended: dict[int, DatagramSession] = {}  # by connection id: closed, with more to say
         self._deadlines = Deadlines()  # by connection id, of all that sleep
@@ -46,10 +49,15 @@ class HubEndpoint(Endpoint):
 
     def wake(self, session: "DatagramSession") -> None:
         """`session` has its turn in the next `next_event` and `poll_transmit`."""
+        self.ask(session)
+        self._may_tell(session)
+
+    def ask(self, session: "DatagramSession") -> None:
+        """`session` has its turn in the next `poll_transmit`, and then in `next_event`: enough
+        after a command, unless the link takes nothing."""
         if session not in self._sends:
             self._sends.add(session)
             self._senders.append(session)
-        self._may_tell(session)
 
     @property
     def busy(self) -> bool:
@@ -60,8 +68,11 @@ class HubEndpoint(Endpoint):
 
     def receive_datagram(self, data: "Buffer", path: "Address", now: int, stop: int = -1) -> None:
         super().receive_datagram(data, path, now, stop)
-        if self.at_work is not None:
-            self.wake(self.at_work)
+        session = self.at_work
+        if session is not None:
+            self.wake(session)
+        if not self.pressing:
+            self.pressing = session is None or _presses(session, now) or len(self.answers) > 0
 
     def handle_timer(self, now: int) -> None:
         """Wakes those whose deadline is over. One that has moved away since is put back."""
@@ -93,7 +104,7 @@ class HubEndpoint(Endpoint):
             return super().poll_transmit(out, now)
         while self._senders:
             session = self._senders[0]
-            n = self._transmit(session, out, now) if self._has(session) else 0
+            n = self._transmit(session, out, now)
             if n:
                 self._count()
                 return n
@@ -145,7 +156,8 @@ class HubEndpoint(Endpoint):
         self._sends.discard(session)
         if self._has(session):
             self._note_deadline(session)
-            self._may_tell(session)
+            if session.state != ESTABLISHED or session.mux.first_event is not None:
+                self._may_tell(session)
 
     def _note_deadline(self, session: "DatagramSession") -> None:
         self.at_work = session
@@ -173,10 +185,25 @@ class HubEndpoint(Endpoint):
     def forget(self, session: "DatagramSession") -> None:
         known = self._has(session)
         super().forget(session)
+        if session in self._sends:
+            self._sends.discard(session)
+            self._senders.remove(session)
+        if session in self._tells:
+            self._tells.discard(session)
+            self._tellers.remove(session)
         if known:
             self.ended.pop(session.connection, None)
             self._deadlines.put(session.connection, None)
             self.on_forgotten(session)
+
+
+def _presses(session: "DatagramSession", now: int) -> bool:
+    """Tells whether `session`, which a datagram came for, has more to say than an acknowledgement
+    that may wait for what its program answers."""
+    if session.state != ESTABLISHED or session.flight_at is not None:
+        return True
+    reliable = session.reliable
+    return not isinstance(reliable, WideReliable) or reliable.presses(session.mux, now)
 
 
 def _nothing(_session: "DatagramSession") -> None:
