@@ -47,6 +47,7 @@ def test_streams_work_in_a_resumed_session():
         hub = Hub(sleeper=sleeper)
         hub.visit()
         mine, theirs = hub.session()
+        assert mine.resumed and theirs.resumed
         mine.open("s").send(b"after the wake")
         hub.move(mine, theirs)
         event = theirs.next_event()

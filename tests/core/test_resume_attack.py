@@ -114,6 +114,7 @@ def test_a_forged_refusal_costs_a_full_handshake_and_no_more():
     while hub.move(mine, theirs):
         pass
     assert events(mine) == events(theirs) == [1]
+    assert not mine.resumed and not theirs.resumed
     hub.end(mine, theirs)
     mine, theirs = hub.begin()
     drain(mine, hub.now)

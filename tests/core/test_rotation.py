@@ -17,11 +17,12 @@ class View:
     class Part:
         pass
 
-    def __init__(self, own, peer, handshake_hash=b"h" * 32):
+    def __init__(self, own, peer, handshake_hash=b"h" * 32, resumed=False):
         self.local = self.Part()
         self.local.static = own
         self.peer_public = peer.public
         self.handshake_hash = handshake_hash
+        self.resumed = resumed
 
 
 def announced(**session) -> bytes:
@@ -39,6 +40,22 @@ def test_a_next_key_is_good_in_its_session_alone():
     third = SUITE.keypair(b"\4" * 32)
     raises(NEXT_KEY_UNPROVEN, rotation.accept, SUITE, View(PEERS, third), announced())
     raises(NEXT_KEY_UNPROVEN, rotation.accept, SUITE, View(third, MINE), announced())
+
+
+def test_in_a_resumed_session_the_current_key_is_proved_besides():
+    """Its ticket may have been stolen by one who does not have that key."""
+    view = View(PEERS, MINE, resumed=True)
+    assert rotation.accept(SUITE, view, announced(resumed=True)) == (NEXT.public, 3600)
+    raises(NEXT_KEY_UNPROVEN, rotation.accept, SUITE, view, announced())
+
+    class Thief:
+        """A key whose secret the thief of the ticket lacks."""
+
+        public = MINE.public
+        exchange = SUITE.keypair(b"\7" * 32).exchange
+
+    stolen = rotation.announce(SUITE, View(Thief, PEERS, resumed=True), NEXT, 3600)
+    raises(NEXT_KEY_UNPROVEN, rotation.accept, SUITE, view, stolen)
 
 
 def test_every_byte_of_the_announcement_counts():

@@ -108,6 +108,8 @@ def _establish(session: "Session", state: int, now: int) -> None:
     session.suite = handshake.suite
     if handshake.by_token:
         session.by_token = True
+    if handshake.ticket is not None:
+        session.resumed = True
     session.handshake_hash = handshake.handshake_hash
     session.peer_name = handshake.peer_hello.name
     session.peer_public = handshake.peer_public

@@ -114,6 +114,7 @@ class Session:
     route: "Route | None" = None  # (kind, host, port) under which this side sought the peer
     reliable: "Reliable | None" = None  # a `Reliable`, where the link carries datagrams
     by_token = False  # both sides have shown that they hold the token
+    resumed = False  # it began with a ticket: neither has shown its static key in this one
     held: bytes | None = None  # an INIT that waits for its budget; b"" before there is one
     stalled: int | None = None  # since when the peer's frames have found no memory
     again_at = 0  # when what waits is looked at again

@@ -78,7 +78,10 @@ def accept(suite: "Suite", session: "Session", message: bytes) -> tuple[bytes, i
 def _proof(
     hash: "Hash", session: "Session", secret: bytes, current: bytes, message: "Data"
 ) -> bytes:
-    """Binds the next key and the grace to this session, and to who can compute `secret`."""
+    """Binds the next key and the grace to this session, and to who can compute `secret`. In a
+    resumed session the current keys are shown besides: a ticket may have been stolen."""
+    if session.resumed:
+        secret += session.local.static.exchange(session.peer_public)
     bound = session.handshake_hash
     (key,) = hkdf(hash, bound, secret, 1)
     return hash.hmac(key, _DOMAIN + bound + current + bytes(message[1:_PROOF_AT]))

@@ -33,7 +33,7 @@ _BETWEEN_US = """
     EAGER abort alike answering at_end begun block_len blocked by_token came causes control
     covers credit declare
     desk drop handshake_hash hash_len news noted notify on_name on_session owes pending_session
-    presence_log promises publishing queued recheck refresh revision ring serving strangers
+    presence_log promises publishing queued recheck refresh revision resumed ring serving strangers
     subscribing tell_updates told under_way validation wake
     """
 BETWEEN_US = frozenset(_BETWEEN_US.split())
