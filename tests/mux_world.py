@@ -21,6 +21,7 @@ from dsoftbus.const import (
     SMALL,
 )
 from dsoftbus.errors import LocalError
+from dsoftbus.mux.chunks import Chunks
 from dsoftbus.mux.mux import Mux
 from dsoftbus.mux.stream_states import (
     CLOSED,
@@ -323,6 +324,7 @@ class MuxWorld(World):
     def __init__(self, profiles) -> None:
         super().__init__(profiles)
         self._pair = Muxes(*profiles, copy)
+        self._pair.a.ring = Chunks  # as on a host; the other one is a board
         self._out = bytearray(self._pair.room)
         self._queues: list[list[bytes]] = [[], []]
 

@@ -1,5 +1,6 @@
 """A node of many sessions: what one of them costs does not grow with the number of the others."""
 
+from dsoftbus.mux.chunks import Chunks
 from dsoftbus.node import Node
 
 if False:  # for types
@@ -15,6 +16,8 @@ class Hub(Node):
 
     Drivers of its endpoints on networks wake sessions: see `HubEndpoint`.
     """
+
+    ring = Chunks
 
     def __init__(self, *what: "Any", **more: "Any") -> None:
         super().__init__(*what, **more)

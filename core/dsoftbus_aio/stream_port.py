@@ -2,7 +2,7 @@
 
 from dsoftbus.errors import PeerError
 from dsoftbus.pump import Pump
-from dsoftbus.session.session import CLOSED
+from dsoftbus.session.session import CLOSED, ESTABLISHED
 from dsoftbus_aio.connection import Connection
 
 if False:  # for types
@@ -175,11 +175,12 @@ class StreamConnection(Connection):
             pump.turn(now)
         except Exception as error:  # noqa: BLE001 - as in turn
             self._fail(error)
-        if pump.blocked or self._writing or self.session.state == CLOSED:
+        session = self.session
+        if pump.blocked or self._writing or session.state == CLOSED:
             self._follow_up()
-        elif self.session.half_open or self.session.stalled is not None:
+        elif session.state < ESTABLISHED or session.stalled is not None:
             self._arm()  # an opening may wait for its turn, a frame for memory
-        return self.session.stalled is not None
+        return session.stalled is not None
 
     def _on_timer(self) -> None:
         try:

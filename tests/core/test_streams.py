@@ -15,6 +15,7 @@ from dsoftbus.const import (
     TINY,
     WINDOW_UPDATE,
 )
+from dsoftbus.mux.chunks import Chunks
 from dsoftbus.mux.ring import Ring
 from dsoftbus.mux.stream import OWE_WINDOW
 from dsoftbus.mux.stream_states import CLOSED, LOCAL_FINISHED, REMOTE_FINISHED, RESET
@@ -386,8 +387,8 @@ def test_a_stream_that_is_reset_after_the_session_drops_what_was_received():
 
 
 def test_a_ring_is_a_queue_at_every_head_and_length():
-    for capacity in (1, 2, 7, 16):
-        ring = Ring(capacity, copy, Spares(1))
+    for kind, capacity in [(Ring, n) for n in (1, 2, 7, 16)] + [(Chunks, 16), (Chunks, 2000)]:
+        ring = kind(capacity, copy, Spares(1))
         random = Random(capacity)
         model = b""
         for _ in range(500):
@@ -404,6 +405,23 @@ def test_a_ring_is_a_queue_at_every_head_and_length():
             assert bytes(sink[1:]) == model[:n]
             model = model[n:]
             assert ring.used == len(model)
+
+
+def test_chunks_are_what_came_but_crumbs_are_joined():
+    chunks = Chunks(65536, copy, Spares(1))
+    chunks.put(bytes(600), 0, 600)
+    for n in range(3):
+        chunks.put(b"abc", n, 1)
+    chunks.put(bytes(700), 0, 700)
+    assert chunks.used == 1303 and len(chunks._chunks) == 3
+    assert chunks.take(599) == bytes(599) and chunks.u32() == 0x616263
+    assert chunks.take(9999) == b"\0" and chunks.take(2) == b"ab" and chunks.view() == b"c"
+    chunks.drop(2)
+    assert chunks.take(9999) == bytes(699) and not chunks.used and not chunks._chunks
+    for _ in range(65536):
+        chunks.put(b"x", 0, 1)
+    assert max(len(chunk) for chunk in chunks._chunks) <= 512 >= 65536 // len(chunks._chunks)
+    assert len(chunks._chunks) == 128
 
 
 def test_a_ring_grows_while_it_is_empty():

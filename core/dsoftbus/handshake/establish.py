@@ -137,6 +137,8 @@ def _mux(session: "Session") -> Mux:
     if node.resize is not None:  # else the names that they have already need no place
         mux.resize = node.resize
         mux.spares.room = node.room
+    if node.ring is not None:
+        mux.ring = node.ring
     mux.start(handshake.peer_hello)
     mux.eager = session.EAGER
     return mux

@@ -93,6 +93,7 @@ class Mux:
     """One side of a session's streams. `keepalive` checks the pongs; `copy` moves payload."""
 
     resize: "Any" = None  # `windows.resize`, or windows stay
+    ring: "Any" = None  # what streams receive into, where that is not `ring.Ring`
     control: "Control | None" = None  # asked before each stream, and takes those of the bus's own
 
     def __init__(self, initiator: bool, profile: "Profile", copy: "Copy", keepalive: "Keepalive"):
@@ -294,9 +295,8 @@ class Mux:
     def _admit(self, priority: int, kind: int, raw: bytes) -> str:
         """The name of a stream that the peer may open, or PeerError with the reason."""
         name = check_peers(raw, priority, kind)
-        parity = 1 - self._parity
         refused = self._gate(False, name) or refusal(
-            self._streams, parity, self.profile.streams, name
+            self._streams, 1 - self._parity, self.profile.streams, name
         )
         if refused:
             raise PeerError(refused)

@@ -26,6 +26,7 @@ class SessionTable:
 
     room: "Room | None" = None
     resize: "Callable[[Mux, Stream], None] | None" = None  # see `mux.windows`
+    ring: "Any" = None  # `mux.chunks.Chunks`, where it is not `mux.ring.Ring`
 
     tickets: "Tickets | None" = None  # a resume.tickets.Tickets, where sessions are resumed
     arrivals: "list[Any] | None" = None  # what `handshake.arrivals` counts

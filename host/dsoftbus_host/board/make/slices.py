@@ -172,6 +172,11 @@ SLICES = {
         ("datagram",),
         of("dsoftbus.packet", "path_mtu parts wide"),
     ),
+    "chunks": Slice(
+        "what streams of a host receive into, and those of no board",
+        ("core",),
+        ("dsoftbus.mux.chunks",),
+    ),
     "unreliable": Slice(
         "unreliable messages",
         ("datagram",),
