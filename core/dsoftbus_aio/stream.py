@@ -12,6 +12,7 @@ from dsoftbus.errors import (
     LocalError,
     PeerError,
 )
+from dsoftbus.mux.stream import REMOTE_ENDED
 from dsoftbus.mux.stream_states import CLOSED, OPENING, OPENING_FINISHED, RESET
 
 if False:  # for types
@@ -92,8 +93,9 @@ class BusStream:
             self._back = data[n:]
             return data[:n]
         stream = self._stream
-        while not stream.ring.used:
-            if stream.at_end:
+        ring = stream.ring
+        while not ring.used:
+            if stream.state in REMOTE_ENDED:
                 self._check_end()
                 return b""
             await self._readable.change()
@@ -122,7 +124,7 @@ class BusStream:
             return len(data)
         stream = self._stream
         while not stream.ring.used:
-            if stream.at_end:
+            if stream.state in REMOTE_ENDED:
                 self._check_end()
                 return 0
             await self._readable.change()

@@ -135,7 +135,7 @@ class StreamConnection(Connection):
             pump.turn(self._now(), gather)
         except Exception as error:  # noqa: BLE001 - a fault of ours: it ends this session alone
             self._fail(error)
-        if gather and pump.waiting and not pump.blocked:
+        if gather and not self._flushing and pump.waiting and not pump.blocked:
             self._flush_soon()
         if pump.blocked or self._writing or self.session.state == CLOSED:
             self._follow_up()

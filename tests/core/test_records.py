@@ -46,7 +46,7 @@ def test_reading_into_the_view_is_the_same_as_pushing():
             n = min(most, len(view), len(wire) - at)
             assert n
             view[:n] = wire[at : at + n]
-            reader.filled(n)
+            reader.end += n
             at += n
             while kind := reader.next():
                 found.append((kind, bytes(reader.buffer[reader.at : reader.stop])))

@@ -67,7 +67,10 @@ class Chunks:
         data = self._chunks[0]
         if head or n < len(data):
             data = data[head : head + n]
-        self.drop(len(data))
+            self.drop(len(data))
+        else:
+            self._chunks.pop(0)
+            self.used -= len(data)
         return data
 
     def drop(self, n: int) -> None:

@@ -202,31 +202,28 @@ class Mux:
         stream = self._streams.get(number) or self._find(number)
         if n > self._receive_credit or (stream is not None and n > stream.receive_credit):
             raise PeerError(WINDOW_CREDIT, "data beyond credit")
-        if stream is None or stream.state == RESET or stream.state + RECV_DATA not in TABLE:
-            # It crossed the stream's end on the way, or breaks the stream's rules.
-            self._note_received(n)
-            if stream is not None:
-                self._advance(stream, RECV_DATA)
-            self.release(n)
-            return True
-        if n:
-            try:
-                stream.ring.put(buffer, at, n)
-            except MemoryError:
-                return False  # nothing has changed
-            stream.receive_credit -= n
-            if not stream.readable_event.queued:
-                self.post(stream.readable_event)
-            self._note_received(n)
-        if flags:
-            self._advance(stream, RECV_FIN)
-            self.post(stream.readable_event)
-        return True
-
-    def _note_received(self, n: int) -> None:
+        kept = False  # else it crossed the stream's end on the way, or breaks the stream's rules
+        if stream is not None and stream.state != RESET:
+            kept = stream.state + RECV_DATA in TABLE
+            if kept and n:
+                try:
+                    stream.ring.put(buffer, at, n)
+                except MemoryError:
+                    return False  # nothing has changed
+                stream.receive_credit -= n
+                if not stream.readable_event.queued:
+                    self.post(stream.readable_event)
         self._receive_credit -= n
         if self._released >= self._receive_credit:
             self._note_released()
+        if stream is None or not kept:
+            if stream is not None:
+                self._advance(stream, RECV_DATA)
+            self.release(n)
+        elif flags:
+            self._advance(stream, RECV_FIN)
+            self.post(stream.readable_event)
+        return True
 
     def _on_control(
         self, kind: int, number: int, buffer: "Buffer", at: int, n: int, now: int

@@ -222,7 +222,9 @@ class Stream:
         self.released += n
         if self.released * self._mux.eager < self.receive_credit:
             return  # the common case, without a call
-        if worth_giving(self.released, self.window):
+        if (
+            self.released * 8 >= self.window
+        ):  # crumbs cost more than they bring (RFC 9293, 3.8.6.2.2)
             if self._mux.resize is not None:
                 self._mux.resize(self._mux, self)
             if self.released:
@@ -270,12 +272,6 @@ class Stream:
         if self.state == CLOSED:
             return not (self.pending or self.owes & OWE_FIN)
         return self.state == RESET
-
-
-def worth_giving(released: int, window: int) -> bool:
-    """Returns whether `released` bytes deserve a WINDOW_UPDATE: an eighth of the window does, for
-    crumbs cost more than they bring (RFC 9293 section 3.8.6.2.2)."""
-    return released * 8 >= window
 
 
 def add_credit(credit: int, increment: int) -> int:

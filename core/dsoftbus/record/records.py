@@ -17,12 +17,12 @@ SMALL_BUFFER = _LENGTH_FIELD + HANDSHAKE_RECORD_MAX
 
 
 class RecordReader:
-    """Feed it through `space()` and `filled(n)`; take records with `next()`."""
+    """Feed it through `space()` and `end`; take records with `next()`."""
 
     def __init__(self, copy: "Copy") -> None:
         self._copy = copy
         self._start = 0
-        self._end = 0
+        self.end = 0  # of what is held; who has filled `n` bytes of `space()` moves it on by `n`
         self._use(SMALL_BUFFER)
         self._limit = HANDSHAKE_RECORD_MAX
         self._capacity = SMALL_BUFFER
@@ -48,36 +48,32 @@ class RecordReader:
 
     def _enlarge(self) -> None:
         old = self.buffer
-        kept = self._end - self._start
+        kept = self.end - self._start
         self._use(self._capacity)
         self._copy(self._view, 0, old, self._start, kept)
         self._start = 0
-        self._end = kept
+        self.end = kept
 
     def space(self) -> memoryview:
         """A view of the free room, never empty once next() has returned 0."""
         if self._start:
             self._compact()
-        return self._view[self._end :] if self._end else self._view
+        return self._view[self.end :] if self.end else self._view
 
     def forget(self) -> memoryview:
         """Drops what is held; a view of all the room."""
-        self._start = self._end = 0
+        self._start = self.end = 0
         return self._view
-
-    def filled(self, n: int) -> None:
-        """`n` bytes of the view that `space()` gave have been filled."""
-        self._end += n
 
     def push(self, data: "Data", start: int, n: int) -> int:
         """Copies in what fits of `data[start:start + n]`; returns how much."""
         if self._start:
             self._compact()
-        room = len(self.buffer) - self._end
+        room = len(self.buffer) - self.end
         if n > room:
             n = room
-        self._copy(self._view, self._end, data, start, n)
-        self._end += n
+        self._copy(self._view, self.end, data, start, n)
+        self.end += n
         return n
 
     def next(self) -> int:
@@ -85,38 +81,38 @@ class RecordReader:
 
         Raises PeerError(OVERSIZE) as soon as the length field says so.
         """
-        held = self._end - self._start
+        at = self._start
+        held = self.end - at
         if held < _LENGTH_FIELD:
             return 0
-        at = self._start
-        length = self.buffer[at] << 8 | self.buffer[at + 1]
+        buffer = self.buffer
+        length = buffer[at] << 8 | buffer[at + 1]
         if length > self._limit:
             raise PeerError(OVERSIZE, str(length))
         if length == 0:
             raise PeerError(MALFORMED, "empty record")
         if held < _LENGTH_FIELD + length:
-            if _LENGTH_FIELD + length > len(self.buffer):
+            if _LENGTH_FIELD + length > len(buffer):
                 self._enlarge()
             return 0
-        self.stop = at + _LENGTH_FIELD + length
         self.at = at + RECORD_HEADER
-        self.empty = self.stop == self._end
-        self._start = self.stop
+        self.stop = self._start = stop = at + _LENGTH_FIELD + length
+        self.empty = stop == self.end
         if self.empty:
             # The record stays where it is until more is read.
-            self._start = self._end = 0
-        return self.buffer[at + _LENGTH_FIELD] or self._untyped()
+            self._start = self.end = 0
+        return buffer[at + _LENGTH_FIELD] or self._untyped()
 
     def _untyped(self) -> int:
         raise PeerError(MALFORMED, "record type 0")
 
     def _compact(self) -> None:
         """Moves an incomplete record to the front, once there is anything to gain."""
-        kept = self._end - self._start
+        kept = self.end - self._start
         if kept:
             self._copy(self._view, 0, self._view, self._start, kept)
         self._start = 0
-        self._end = kept
+        self.end = kept
 
 
 def put_header(out: "Buffer", at: int, kind: int, body: int) -> int:

@@ -224,7 +224,7 @@ class Session:
         event = None
         if mux is not None and mux.first_event is not None:  # in most turns there is none
             event = mux.next_event()
-        if event is None:
+        if event is None and self._closed is not None:
             event = self._closed
             self._closed = None
         return event

@@ -74,7 +74,7 @@ class StreamSession(Session):
     def filled(self, n: int, now: int) -> None:
         """The link has read `n` bytes into the view of `space()`."""
         if self.state != CLOSED:
-            self._reader.filled(n)
+            self._reader.end += n
             self._process(now)
 
     def _process(self, now: int) -> None:
