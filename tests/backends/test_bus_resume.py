@@ -1,6 +1,8 @@
 """Tickets on the bus: sessions that come back begin with one, on the backend of this
 interpreter."""
 
+import asyncio
+
 from backend import ReconnectingSession, run
 from dsoftbus.const import SUITE_CHACHA_SHA256
 from dsoftbus.errors import END_PEER
@@ -54,6 +56,20 @@ def test_a_server_that_has_lost_its_tickets_costs_a_full_handshake():
             both.renew(both.server, agrees=True)
             assert [await both.visit(link), await both.visit(link)] == [0, 1]
         await both.close()
+
+    run(test())
+
+
+def test_sessions_that_begin_at_the_same_time_all_begin():
+    async def test():
+        for rounds in range(3):
+            both = Twice()
+            port = await both.server.listen(HOST)
+            for count in (1, 2, 2) if rounds else (2, 1, 2):
+                dials = [both.client.connect(HOST, port, both.server.public) for _ in range(count)]
+                for connection in await asyncio.gather(*dials):
+                    await connection.close()
+            await both.close()
 
     run(test())
 

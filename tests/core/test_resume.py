@@ -394,3 +394,26 @@ def test_time_that_was_slept_counts():
         hub.kept.store = medium.store
         assert hub.hub.tickets.sleeps(hub.board.public)
         assert hub.visit() == costs
+
+
+def test_a_full_handshake_beside_one_with_a_ticket_leaves_both_their_session():
+    """In each order of their last messages; the tickets of before are gone."""
+    for order in ((0, 1), (1, 0)):
+        for steps in (1, 2):  # how far the first goes before the other ends
+            hub = Hub()
+            hub.visit()
+            pairs = [hub.begin()]
+            other = hub.board.connect(hub.hub.public, hub.now), hub.hub.accept(hub.now, PATH)
+            pairs.append(other)
+            for _ in range(steps):
+                hub.say(*pairs[order[0]], True)
+                hub.say(*reversed(pairs[order[0]]), False)
+            for at in (order[1], order[0]):
+                while hub.move(*pairs[at]):
+                    pass
+            for pair in pairs:
+                assert events(pair[0]) == events(pair[1]) == [1]
+                hub.end(*pair)
+            assert len(hub.kept) == 1
+            hub.visit()
+            assert hub.visit() == DEFAULT

@@ -37,14 +37,19 @@ class Kept:
     def put(self, ticket: "Ticket") -> None:
         """Places `ticket` where another of this peer was; in a full table where the one was whose
         time is over first."""
-        if ticket.peer not in self._by_peer and len(self._by_peer) >= self._most:
+        before = self._by_peer.get(ticket.peer)
+        if before is not None:
+            before.replaced = True
+        elif len(self._by_peer) >= self._most:
             first = min(self._by_peer.values(), key=_until)
             self._by_peer.pop(first.peer)
         self._by_peer[ticket.peer] = ticket
 
     def forget(self, peer: bytes) -> None:
         """Drops the ticket for this peer, if there is one."""
-        if self._by_peer.pop(peer, None) is not None:
+        ticket = self._by_peer.pop(peer, None)
+        if ticket is not None:
+            ticket.replaced = True
             self._note()
 
     def give_up(self, ticket: "Ticket") -> None:
@@ -77,9 +82,13 @@ class Kept:
     def spend(self, ticket: "Ticket", following: bytes) -> None:
         """The peer has shown that it holds the ticket: from here on this side does not, and has
         the secret that follows in sleeper mode."""
+        ticket.user = None  # it has keys of the session, which end with that
+        if ticket.replaced:
+            ticket.replaced = False
+            ticket.left = 0
+            return
         if self._by_peer.get(ticket.peer) is not ticket:
             raise PeerError(RESUME_SPENT)
-        ticket.user = None  # it has keys of the session, which end with that
         ticket.left -= 1
         if ticket.sleeper and ticket.left > 0:
             ticket.secret = following

@@ -23,6 +23,9 @@ class Ticket:
     user: "Any" = None  # the handshake of an initiator that shows it now
     age = 0  # the larger, the later a responder has taken it
     ids: "tuple[bytes, ...]" = ()  # under which a responder finds it
+    # A full handshake, or another ticket, has taken its place: a handshake that had begun with it
+    # may end, and leaves none.
+    replaced = False
     known = True  # whether the peer was trusted then
 
     def __init__(
