@@ -33,6 +33,11 @@ class Deadlines:
             if len(self._heap) > 2 * len(due) + _STALE:
                 self._sweep()
 
+    def early(self, key: int, until: int) -> bool:
+        """Tells whether `key` is due at `until`, or before."""
+        due = self._due.get(key)
+        return due is not None and due <= until
+
     def first(self) -> "Deadline":
         """The earliest deadline in ms, or None."""
         heap = self._heap

@@ -44,7 +44,7 @@ class Recovery:
         self._reorder = REORDER_PACKETS
         self._sent_at = 0
         # When the oldest packet is lost, unless it is acknowledged
-        self._loss_at: int | None = None
+        self.loss_at: int | None = None
         self._timeouts = 0  # in a row, without an acknowledgement
         self.probes = 0  # packets that may go although the window is full
 
@@ -97,13 +97,13 @@ class Recovery:
             return None
         backoff = min(self._timeouts, BACKOFF_MAX)
         probe_at = self._sent_at + (self._rtt.probe_timeout << backoff)
-        return probe_at if self._loss_at is None else earliest(self._loss_at, probe_at)
+        return probe_at if self.loss_at is None else earliest(self.loss_at, probe_at)
 
     def handle_timer(self, now: int) -> None:
         deadline = self.deadline()
         if deadline is None or now < deadline:
             return
-        if self._loss_at is not None and now >= self._loss_at:
+        if self.loss_at is not None and now >= self.loss_at:
             self._find_lost(now)
         else:
             self._timeouts += 1
@@ -143,7 +143,7 @@ class Recovery:
 
     def _find_lost(self, now: int) -> None:
         """Packets that were sent well before one that arrived are lost."""
-        self._loss_at = None
+        self.loss_at = None
         if not self._count:
             return
         delay = self._rtt.loss_delay
@@ -156,7 +156,7 @@ class Recovery:
                 continue
             late_at = self._times[slot] + delay
             if number > self._largest_acked - self._reorder and now < late_at:
-                self._loss_at = late_at
+                self.loss_at = late_at
                 break
             self._lose(slot)
         self._drop_settled()

@@ -117,10 +117,12 @@ class WideReliable(Reliable):
     # Outputs
 
     def presses(self, source: "Mux", now: int) -> bool:
-        """Tells whether there is more to send than an acknowledgement that is not due."""
-        if self._outbox.has_lost or self.waiting or source.has_output or self.recovery.probes:
+        """Tells whether there is, or may be at once, more to send than an acknowledgement that is
+        not due."""
+        recovery = self.recovery
+        if self._outbox.has_lost or self.waiting or source.has_output or recovery.probes:
             return True
-        return self._acks.due(now)
+        return recovery.loss_at is not None or (self._acks.pending > 0 and self._acks.due(now))
 
     def _send_body(self, out: "Buffer", source: "Mux", now: int) -> int:
         mtu = self.path_mtu

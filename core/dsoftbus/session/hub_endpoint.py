@@ -8,6 +8,7 @@ deadlines. Boards, whose few sessions are walked over quicker, do without this m
 from collections import deque
 
 from dsoftbus.base.deadlines import Deadlines
+from dsoftbus.packet.rtt import ACK_DELAY_MS
 from dsoftbus.packet.wide import WideReliable
 from dsoftbus.session.endpoint import Endpoint
 from dsoftbus.session.session import CLOSED, ESTABLISHED
@@ -106,7 +107,10 @@ class HubEndpoint(Endpoint):
             session = self._senders[0]
             n = self._transmit(session, out, now)
             if n:
-                self._count()
+                if _presses(session, now):
+                    self._count()
+                else:
+                    self._leave(session, now + ACK_DELAY_MS)
                 return n
             self._leave(session)
         return 0
@@ -149,13 +153,15 @@ class HubEndpoint(Endpoint):
             self._given = 0
             self._senders.rotate(-1)
 
-    def _leave(self, session: "DatagramSession") -> None:
-        """The first in the queue has nothing to send: it sleeps until its deadline."""
+    def _leave(self, session: "DatagramSession", until: int = -1) -> None:
+        """The first in the queue has nothing to send: it sleeps until its deadline. One that is
+        known already, and comes before `until`, is early enough."""
         self._given = 0
         self._senders.popleft()
         self._sends.discard(session)
         if self._has(session):
-            self._note_deadline(session)
+            if not self._deadlines.early(session.connection, until):
+                self._note_deadline(session)
             if session.state != ESTABLISHED or session.mux.first_event is not None:
                 self._may_tell(session)
 
@@ -198,8 +204,8 @@ class HubEndpoint(Endpoint):
 
 
 def _presses(session: "DatagramSession", now: int) -> bool:
-    """Tells whether `session`, which a datagram came for, has more to say than an acknowledgement
-    that may wait for what its program answers."""
+    """Tells whether `session` has more to say now than an acknowledgement that may wait for what
+    its program answers, or may have before such an acknowledgement is due."""
     if session.state != ESTABLISHED or session.flight_at is not None:
         return True
     reliable = session.reliable
