@@ -57,7 +57,7 @@ help:
 	@echo "make boards        write what boards/ has from its profiles and the slices"
 	@echo "make docs-states   write docs/states.md"
 	@echo "make docs-floors   write the floors into docs/architecture.md"
-	@echo "make docs-figures  write into README.md what make bench and make bench-services measured"
+	@echo "make docs-figures  write into README.md what make bench, bench-datagrams and bench-services measured"
 	@echo "make docs-api      write docs/api.md"
 	@echo "make docs-commands  write the help of every command into docs/commands.md"
 	@echo "make screens       write the screens of tests/host/screens anew, where commands show something else"

@@ -13,7 +13,7 @@ import click
 import table
 from bench import BusPair, Measure, compared, rows
 from quic_peer import QuicPair
-from stopwatch import Figure
+from stopwatch import Figure, machine
 
 from dsoftbus.const import SUITE_AESGCM_SHA256
 
@@ -30,16 +30,17 @@ async def measured(rounds: int, bulk_bytes: int, trips: int) -> list[dict]:
         echo = Figure("us", trips, False)
         bulk = Figure("MB/s", bulk_bytes / 1e6, True)
         for name, figure, method, amount in (
-            ("UDP round trip", echo, "round_trip", trips),
-            ("UDP bulk", bulk, "bulk", bulk_bytes),
+            ("round trip", echo, "round_trip", trips),
+            ("bulk", bulk, "bulk", bulk_bytes),
         ):
             measures: list[Measure] = [
                 lambda end=end, method=method, amount=amount: getattr(end, method)(amount)
                 for end in (udp, tcp, quic)
             ]
             spent = await compared(rounds, measures)
-            found += rows([one[:2] for one in spent], [name], figure, "TCP")
-            found += rows([one[::2] for one in spent], [name], figure, "aioquic")
+            found += rows([one[:2] for one in spent], [f"{name}, UDP"], figure, "TCP")
+            beside = f"{name}, UDP beside QUIC"
+            found += rows([one[::2] for one in spent], [beside], figure, "aioquic")
     return found
 
 
@@ -52,7 +53,7 @@ def main(rounds: int, mb: int, trips: int) -> None:
     found = asyncio.run(measured(rounds, mb * 1024 * 1024, trips))
     table.show(found)
     OUTPUT.parent.mkdir(parents=True, exist_ok=True)
-    table.write(found, OUTPUT)
+    table.write(found, OUTPUT, machine())
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""`make docs-figures` writes into README.md what `make bench` and `make bench-services` measured.
+"""`make docs-figures` writes into README.md what `make bench`, `make bench-datagrams` and
+`make bench-services` measured.
 
 A row is written with what was measured on both sides, the ratio's median and quartiles in wall
 time and in CPU time, and the aim. A ratio that misses its aim says so.
@@ -21,6 +22,7 @@ MARK = re.compile(r"<!-- figures: ([a-z-]+) -->\n.*?<!-- until here -->\n", re.D
 HEAD = "| {} | here | reference | wall time | CPU time | aim |\n|---|---|---|---|---|---|\n"
 TITLES = {
     "bench": "host, both ends in one process, on loopback",
+    "datagrams": "sessions over UDP, both ends in one process, on loopback",
     "services": "calls and topics, beside MQTT at QoS 0 whose bytes are open",
 }
 AIMS = {  # of rates at least, of times at most
@@ -29,6 +31,7 @@ AIMS = {  # of rates at least, of times at most
     "round trip, AES-GCM": 1.3,
     "round trip, ChaChaPoly": 1.3,
     "round trip, UDP": 1.5,
+    "bulk, UDP beside QUIC": 6,
     "connects, AES-GCM": 2.2,
     "connects, ChaChaPoly": 2.2,
     "bulk, 64 streams": 0.9,
