@@ -20,7 +20,7 @@ WASM_VERSION := >=1.29.0-6
 
 STUBS := micropython-unix-stubs>=1.29
 
-.PHONY: help demo test test-versions lint format bench bench-datagrams bench-crypto bench-board bench-discovery bench-hub bench-resume bench-services bench-share-board bench-sim soak soak-sim soak-memory soak-starts soak-attack soak-line soak-values soak-services soak-updates soak-fleet mutants sizes memory boards story docs-states docs-api docs-floors docs-figures docs-story docs-commands screens golden clean
+.PHONY: help demo test test-versions lint format bench bench-datagrams bench-crypto bench-board bench-discovery bench-hub bench-resume bench-services bench-share-board bench-sim bench-wake soak soak-sim soak-memory soak-starts soak-attack soak-line soak-values soak-services soak-updates soak-fleet mutants sizes memory boards story docs-states docs-api docs-floors docs-figures docs-story docs-commands screens golden clean
 .DELETE_ON_ERROR:
 
 help:
@@ -36,6 +36,7 @@ help:
 	@echo "make bench-discovery  what an announcement costs among 10 to 1000 nodes"
 	@echo "make bench-hub     what an echo costs at a hub with 1 to 1000 sessions; SESSIONS=5000 opens so many"
 	@echo "make bench-resume  sessions that begin with a ticket, beside TLS and full handshakes"
+	@echo "make bench-wake    a sensor's start in parts, until it sleeps again"
 	@echo "make bench-services  calls beside a bare stream, calls and topics beside MQTT, as ratios"
 	@echo "make bench-sim     goodput over a simulated path with losses, beside aioquic"
 	@echo "make bench-share-board  files to a MicroPython node and back, beside its file system alone"
@@ -149,6 +150,9 @@ bench-share-board: $(VENV)/.installed
 
 bench-sim: $(VENV)/.installed
 	@$(BIN)/python bench/sim.py
+
+bench-wake: $(VENV)/.installed
+	@$(BIN)/python bench/wake.py
 
 soak: $(VENV)/.installed
 	@$(BIN)/python scripts/soak.py $(SECONDS)

@@ -27,6 +27,7 @@ BRIEF = {
     "share_board": ("--mb", "0.02", "--rounds", "1"),
     "sim": ("--mb", "0.1", "--seeds", "1"),
     "thumb_counts": (),
+    "wake": ("--rounds", "1"),  # starts nodes on MicroPython
 }
 PARTS = {  # of those above
     *("crypto", "mqtt_peer", "resume_board", "resume_start", "resumed_crypto"),
