@@ -8,8 +8,10 @@ import re
 import pytest
 
 from commands import Serving, run
+from dsoftbus.base.sleep_times import code_of
 from dsoftbus.const import ANYONE
 from dsoftbus.errors import END_INTERNAL
+from dsoftbus_host import address
 from dsoftbus_host.bare_bus import BareBus
 from dsoftbus_host.cli import ping
 from dsoftbus_host.storage import serving_note
@@ -42,6 +44,29 @@ def test_status_knows_of_a_serve_of_this_key_as_long_as_it_runs(tmp_path, own):
         node.interrupt()
     assert json.loads(run("status", *key, "--json").stdout)["serving"] is None
     assert not list(tmp_path.glob("*.serving"))
+
+
+def test_status_knows_who_sleeps(tmp_path, own):
+    with Serving(tmp_path / "served", "--anyone") as node:
+        key = ("--key", tmp_path / "served.key", *own[2:])
+        device = asyncio.run(slept(node.address))
+        while not (
+            found := json.loads(run("status", *key, "--json").stdout)["serving"].get("asleep")
+        ):
+            pass
+        assert [(peer["name"], peer["id"]) for peer in found] == [("sensor", device)]
+        assert "sensor" in (said := run("status", *key).stdout)
+        assert "back in about 10 minutes" in said
+
+
+async def slept(text: str) -> str:
+    """A node that says goodbye for ten minutes; its id."""
+    there = address.parse(text)
+    async with BareBus(bytes(32), "sensor") as sensor:
+        connection = await sensor.connect(there.host, there.port, there.public)
+        connection.session.refuse(code_of(600000))
+        connection.drive()
+        return sensor.id
 
 
 def test_a_killed_serve_is_none(tmp_path, own):

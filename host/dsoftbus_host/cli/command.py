@@ -163,7 +163,9 @@ class _Serving(NamedTuple):
         addresses = [str(address.Address(bus.public, host, port)) for host in hosts]
         for there in addresses:
             console.print(f"peers reach it as  {there}")
-        self.note.write(since=time.strftime(serve_log.TIME), folder=folder, addresses=addresses)
+        said = {"since": time.strftime(serve_log.TIME), "folder": folder, "addresses": addresses}
+        self.note.write(**said)
+        bus.spawn(serve_log.watch_sleepers(bus, self.note, said))
 
 
 async def _serve(bus: BareBus, host: str, port: int, serving: _Serving) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import socket
+import time
 from pathlib import Path
 from typing import Any
 
 import click
 
 from dsoftbus.identity import device_id
+from dsoftbus_aio.sleepers import spoken
 from dsoftbus_host import crypto, key_file
 from dsoftbus_host.cli.common import (
     command,
@@ -95,4 +97,11 @@ def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:
             ("serving", f"no; it publishes {topic}, {since}"),
         ]
     lines += [("folder", str(serving.get("folder"))), ("serving", since)]
-    return [*lines, *(("", f"at {there}") for there in serving.get("addresses") or ())]
+    lines += [("", f"at {there}") for there in serving.get("addresses") or ()]
+    return [*lines, *(("asleep", _sleeper(peer)) for peer in serving.get("asleep") or ())]
+
+
+def _sleeper(peer: dict[str, Any]) -> str:
+    left = int(peer["back_at"] - time.time())
+    back = f"back in about {spoken(left)}" if left > 0 else "back any moment"
+    return f"{peer['name'] or '-'} ({short_id(peer['id'])}): {back}"
