@@ -1,8 +1,9 @@
 """`make bench-wake`: a sensor's start, from its interpreter until it sleeps again, in parts.
 
-The node is that of examples/sleeper on MicroPython's unix port, with the files that an installation
-leaves on a board; what stands in for the memory of an RTC has what it keeps. Its hub is in this process. Three starts: one that
-has nothing (a full handshake), one with a ticket in default mode, and one in sleeper mode.
+The node is that of examples/sleeper on MicroPython's unix port, with the files that an
+installation leaves; what stands in for the memory of an RTC has what it keeps. Its hub is in this
+process. Three starts: one that has nothing (a full handshake), one with a ticket in default mode,
+and one in sleeper mode.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import shutil
 import sys
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import click
@@ -44,6 +46,7 @@ PARTS = {
 MODES = ("full handshake", "default mode", "sleeper mode")
 PROGRAM = """
 import time
+from itertools import pairwise
 said = [("start", time.time_ns())]
 def note(what):
     said.append((what, time.time_ns()))
@@ -113,7 +116,7 @@ class Wakes:
         if not update.done():
             raise SystemExit(f"nothing was delivered: {said}")
         stamps = [begun, *(when for _, when in ast.literal_eval(said))]
-        parts = [(after - before) / 1e6 for before, after in zip(stamps, stamps[1:], strict=False)]
+        parts = [(after - before) / 1e6 for before, after in pairwise(stamps)]
         return [*parts, (delivered - begun) / 1e6]
 
 
