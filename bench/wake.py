@@ -46,7 +46,6 @@ PARTS = {
 MODES = ("full handshake", "default mode", "sleeper mode")
 PROGRAM = """
 import time
-from itertools import pairwise
 said = [("start", time.time_ns())]
 def note(what):
     said.append((what, time.time_ns()))
