@@ -11,8 +11,10 @@ from struct import Struct
 from typing import TYPE_CHECKING
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from dsoftbus.base.codec import SLICE_MAX, copy
 from dsoftbus.const import SUITE_AESGCM_SHA256, SUITE_CHACHA_BLAKE2S, SUITE_CHACHA_SHA256
@@ -116,8 +118,18 @@ def _hmac_blake2s(key: Bytes, data: Bytes) -> bytes:
     return hmac.digest(key, data, "blake2s")
 
 
-_SHA256 = Hash(b"SHA256", digest_sha256, _hmac_sha256)
-_BLAKE2S = Hash(b"BLAKE2s", _digest_blake2s, _hmac_blake2s)
+class _Hash(Hash):
+    """A hash whose HKDF is one call of OpenSSL, in half the time of its HMACs."""
+
+    def hkdf(self, chaining_key: bytes, ikm: Bytes, outputs: int) -> tuple[bytes, ...]:
+        size = self.hash_len
+        keys = HKDF(_ALGORITHMS[self.name], size * outputs, chaining_key, b"").derive(ikm)
+        return tuple([keys[at : at + size] for at in range(0, len(keys), size)])
+
+
+_ALGORITHMS = {b"SHA256": hashes.SHA256(), b"BLAKE2s": hashes.BLAKE2s(32)}
+_SHA256 = _Hash(b"SHA256", digest_sha256, _hmac_sha256)
+_BLAKE2S = _Hash(b"BLAKE2s", _digest_blake2s, _hmac_blake2s)
 
 
 @functools.cache

@@ -128,3 +128,15 @@ def test_aesgcm_is_the_library_s(key, n, ad, plain):
     assert sealed == AESGCM(key).encrypt(bytes(4) + nonce, plain, ad)
     assert VERBS["open"](suite, key, nonce, ad, sealed) == plain
     assert VERBS["open"](suite, key, nonce, ad + b"x", sealed) is None
+
+
+@pytest.mark.parametrize("code", [SUITE_CHACHA_SHA256, SUITE_CHACHA_BLAKE2S])
+@settings(max_examples=draws(40))
+@given(
+    key=st.binary(min_size=32, max_size=32),
+    ikm=st.binary(max_size=200),
+    outputs=st.integers(1, 3),
+)
+def test_hkdf_of_openssl_is_the_portable_one(code, key, ikm, outputs):
+    found = crypto.suite(code).hash.hkdf(key, ikm, outputs)
+    assert found == portable(code).hash.hkdf(key, ikm, outputs)

@@ -5,7 +5,6 @@ state as it was.
 """
 
 from dsoftbus.const import KEY_BYTES, TAG_BYTES
-from dsoftbus.crypto.hkdf import hkdf
 from dsoftbus.errors import (
     BAD_ARGUMENT,
     BAD_STATE,
@@ -63,14 +62,14 @@ class SymmetricState:
         self._cipher = CipherState(suite)
 
     def mix_key(self, ikm: "Data") -> None:
-        self._ck, key = hkdf(self._hash, self._ck, ikm, 2)
+        self._ck, key = self._hash.hkdf(self._ck, ikm, 2)
         self._cipher = CipherState(self._suite, key)
 
     def mix_hash(self, data: "Data") -> None:
         self.h = self._hash.digest(self.h + data)
 
     def mix_key_and_hash(self, ikm: "Data") -> None:
-        self._ck, hashed, key = hkdf(self._hash, self._ck, ikm, 3)
+        self._ck, hashed, key = self._hash.hkdf(self._ck, ikm, 3)
         self.mix_hash(hashed)
         self._cipher = CipherState(self._suite, key)
 
@@ -90,13 +89,13 @@ class SymmetricState:
 
     def split(self) -> tuple[CipherState, CipherState]:
         """The two transport ciphers: initiator to responder, and back."""
-        first, second = hkdf(self._hash, self._ck, b"", 2)
+        first, second = self._hash.hkdf(self._ck, b"", 2)
         return CipherState(self._suite, first), CipherState(self._suite, second)
 
     def export(self, label: bytes) -> bytes:
         """32 bytes that both sides have, under a label of 17 bytes and more: independent of the
         keys of `split`."""
-        return hkdf(self._hash, self._ck, label, 1)[0]
+        return self._hash.hkdf(self._ck, label, 1)[0]
 
     def save(self) -> tuple[bytes, bytes, CipherState]:
         return self.h, self._ck, self._cipher.fork()

@@ -1,7 +1,6 @@
 """A ticket: what a session leaves, so that the next one costs less (docs/resumption.md)."""
 
 from dsoftbus.const import PATTERN_SLEEPER, TICKET_ID_BYTES
-from dsoftbus.crypto.hkdf import hkdf
 
 if False:  # for types
     from dsoftbus.contracts import Any
@@ -60,5 +59,5 @@ def secret_of(noise: "Any", mode: int, initiator: bytes, responder: bytes) -> by
 
 def derive(hash: "Hash", secret: bytes) -> "tuple[bytes, bytes, bytes]":
     """(the secret that follows in sleeper mode, the ticket's id, its psk)."""
-    following, psk = hkdf(hash, secret, _HOLDS, 2)
+    following, psk = hash.hkdf(secret, _HOLDS, 2)
     return following, hash.digest(_NAMES + psk)[:TICKET_ID_BYTES], psk
