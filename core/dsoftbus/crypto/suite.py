@@ -60,7 +60,7 @@ class Hash:
         self.hmac = hmac or self._hmac  # a provider may have its own hmac(key, data)
 
     def hkdf(self, chaining_key: bytes, ikm: "Data", outputs: int) -> tuple[bytes, ...]:
-        """As `hkdf.hkdf`; a provider may have its own."""
+        """Derives keys as `hkdf.hkdf` does; a provider may have its own."""
         return hkdf.hkdf(self, chaining_key, ikm, outputs)
 
     def _hmac(self, key: "Data", data: "Data") -> bytes:
