@@ -1,6 +1,13 @@
 """Acknowledgement ranges: what the receiver writes is what it has, newest first."""
 
-from dsoftbus.packet.acks import ACK_EVERY, RANGES_MAX, AckRanges, AckReader, ack_bytes
+from dsoftbus.packet.acks import (
+    ACK_EVERY,
+    ACK_FIXED,
+    ACK_RANGE,
+    RANGES_MAX,
+    AckRanges,
+    AckReader,
+)
 from dsoftbus.packet.rtt import ACK_DELAY_MS
 from support import Random, raises
 
@@ -45,9 +52,8 @@ def test_room_bounds_the_ranges():
     acks = AckRanges()
     for number in range(0, 20, 2):
         acks.add(number, True, 0)
-    assert read(acks, room=ack_bytes(3))[1] == {18, 16, 14}
+    assert read(acks, room=ACK_FIXED + 3 * ACK_RANGE)[1] == {18, 16, 14}
     assert acks.write(bytearray(9), 0, 9, 0) == 0
-    assert ack_bytes(0) == 0
 
 
 def test_when_it_is_due():

@@ -13,7 +13,7 @@ from dsoftbus.const import BODY_PART, DATAGRAM_MAX, HOST, PACKET_HEADER, SMALL
 from dsoftbus.errors import END_LOCAL, END_PEER, PeerError
 from dsoftbus.handshake.datagram_handshake import DatagramHandshake
 from dsoftbus.noise.cipher_state import CipherState
-from dsoftbus.packet.acks import AckRanges, AckReader, ack_bytes
+from dsoftbus.packet.acks import ACK_FIXED, ACK_RANGE, AckRanges, AckReader
 from dsoftbus.packet.drop_labels import LABELS
 from dsoftbus.packet.packets import DatagramProtect
 from dsoftbus.packet.reliable import Reliable
@@ -61,7 +61,7 @@ def state(thing, seen=None):
 def test_any_acknowledgement_is_ranges_downward_or_refused(buffer, ranges):
     reader = AckReader()
     try:
-        reader.read(buffer, len(buffer) - ack_bytes(ranges), ranges)
+        reader.read(buffer, len(buffer) - ACK_FIXED - ACK_RANGE * ranges, ranges)
     except PeerError as error:
         assert error.label == "core.reject.malformed_message"
         return
@@ -78,7 +78,7 @@ def test_acknowledgements_come_back(numbers, room):
         acks.add(number, True, 0)
     out = bytearray(room)
     ranges = acks.write(out, 0, room, 0)
-    assert ack_bytes(ranges) <= room
+    assert not ranges or ACK_FIXED + ACK_RANGE * ranges <= room
     reader = AckReader()
     if ranges:
         reader.read(out, 0, ranges)

@@ -166,7 +166,3 @@ class AckReader:
             high = low - 1
             at += ACK_RANGE
         self.count = ranges
-
-
-def ack_bytes(ranges: int) -> int:
-    return ACK_FIXED + ACK_RANGE * ranges if ranges else 0

@@ -16,7 +16,14 @@ from dsoftbus.const import (
     PACKET_HEADER,
 )
 from dsoftbus.errors import MALFORMED, NONCE_EXHAUSTED, LocalError, PeerError
-from dsoftbus.packet.acks import ACK_EVERY, LONG_DELAY_MS, RANGES_MAX, AckRanges, ack_bytes
+from dsoftbus.packet.acks import (
+    ACK_EVERY,
+    ACK_FIXED,
+    ACK_RANGE,
+    LONG_DELAY_MS,
+    RANGES_MAX,
+    AckRanges,
+)
 from dsoftbus.packet.packets import LAST_NUMBER, PACKET_OVERHEAD
 from dsoftbus.packet.recovery import NO_SEGMENT, PROBES, Recovery
 from dsoftbus.packet.rtt import Rtt
@@ -126,7 +133,7 @@ class Reliable:
         ranges = kinds >> _RANGES_SHIFT
         end = stop
         if ranges:
-            end -= ack_bytes(ranges)
+            end -= ACK_FIXED + ACK_RANGE * ranges
         if end < _BODY_AT:
             raise PeerError(MALFORMED, "packet")
         if ranges:
@@ -275,7 +282,9 @@ class Reliable:
 
     def _fill(self, source: "Mux", now: int) -> int:
         """Fills a new segment; returns where it stops, 0 where there is no memory for it now."""
-        room = self._room - (ack_bytes(self._acks.count) if self._acks.pending else 0)
+        room = self._room
+        if self._acks.pending:
+            room -= ACK_FIXED + ACK_RANGE * self._acks.count
         try:
             buffer = self._outbox.begin()
         except MemoryError:
@@ -321,7 +330,7 @@ class Reliable:
             self._crowded = not ranges and acks.due(now)
         buffer[at] = body | ranges << _RANGES_SHIFT
         if ranges:
-            stop += ack_bytes(ranges)
+            stop += ACK_FIXED + ACK_RANGE * ranges
         n = self._protect.seal(buffer, at, stop, out)
         if body != BODY_NONE:
             self.recovery.sent(number, n, segment, now)

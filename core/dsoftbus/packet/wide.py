@@ -83,7 +83,7 @@ class WideReliable(Reliable):
     # Inputs
 
     def receive(self, buffer: "Buffer", stop: int, now: int, sink: "Sink") -> bool:
-        taken = super().receive(buffer, stop, now, sink)
+        taken = Reliable.receive(self, buffer, stop, now, sink)  # not super(): every packet
         if self.path_mtu.number != NO_PROBE:
             self._look_for_probe()
         if self._parted:
@@ -130,7 +130,7 @@ class WideReliable(Reliable):
             return self._send_probe(out, now)
         if self._outbox.unheard:
             self.forget_path()
-        return super()._send_body(out, source, now)
+        return Reliable._send_body(self, out, source, now)
 
     def _send_probe(self, out: "Buffer", now: int) -> int:
         """It is no part of what is under way: its loss says nothing of congestion."""
