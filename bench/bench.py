@@ -15,7 +15,7 @@ import os
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 import table
@@ -29,7 +29,7 @@ from dsoftbus_host.bare_bus import ANYONE, BareBus
 
 WRITE_BYTES = 32768
 ECHO_BYTES = 32
-TRIPS = 2000  # in a round
+TRIPS = 2000  # in a round, if nothing else is said
 CONNECTS = 100
 AES = "AES-GCM"
 SUITES = {  # and the cipher of TLS that goes with each
@@ -149,8 +149,17 @@ def rows(spent: list[list[Spent]], names: list[str], figure: Figure, reference: 
     return [row(name, figure, list(each), reference, list(taken[-1])) for name, each in pairs]
 
 
-async def _against_tls(suite: str, rounds: int, bulk_bytes: int) -> list[dict]:
+class Amounts(NamedTuple):
+    """What is done in a round."""
+
+    bulk_bytes: int
+    trips: int
+    connects: int
+
+
+async def _against_tls(suite: str, rounds: int, amounts: Amounts) -> list[dict]:
     """The rows of one suite, in a process whose TLS has the same cipher."""
+    bulk_bytes, trips, connects = amounts
     code, cipher = SUITES[suite]
     found = []
     async with BusPair(code) as pair, tls_peer.TlsPair() as tls:
@@ -158,8 +167,8 @@ async def _against_tls(suite: str, rounds: int, bulk_bytes: int) -> list[dict]:
             raise SystemExit(f"this OpenSSL does not keep to {cipher}")
         for label, method, amount, figure in (
             ("bulk", "bulk", bulk_bytes, Figure("MB/s", bulk_bytes / 1e6, True)),
-            ("round trip", "round_trip", TRIPS, Figure("us", TRIPS, False)),
-            ("connects", "connects", CONNECTS, Figure("1/s", CONNECTS, True)),
+            ("round trip", "round_trip", trips, Figure("us", trips, False)),
+            ("connects", "connects", connects, Figure("1/s", connects, True)),
         ):
             measures = [
                 lambda end=end, method=method, amount=amount: getattr(end, method)(amount)
@@ -170,13 +179,13 @@ async def _against_tls(suite: str, rounds: int, bulk_bytes: int) -> list[dict]:
     return found
 
 
-async def _over_udp(rounds: int) -> list[dict]:
+async def _over_udp(rounds: int, trips: int) -> list[dict]:
     """A round trip over UDP beside one over TCP."""
     async with BusPair(SUITE_AESGCM_SHA256, "udp") as udp, BusPair(SUITE_AESGCM_SHA256) as tcp:
         spent = await compared(
-            rounds, [lambda: udp.round_trip(TRIPS), lambda: tcp.round_trip(TRIPS)]
+            rounds, [lambda: udp.round_trip(trips), lambda: tcp.round_trip(trips)]
         )
-    return rows(spent, ["round trip, UDP"], Figure("us", TRIPS, False), "TCP")
+    return rows(spent, ["round trip, UDP"], Figure("us", trips, False), "TCP")
 
 
 async def _many_streams(rounds: int, bulk_bytes: int) -> list[dict]:
@@ -208,13 +217,16 @@ def _alone(cipher: str, *work: Any) -> list[dict]:
 @click.command()
 @click.option("--rounds", default=9, show_default=True, help="Rounds of each comparison.")
 @click.option("--mb", default=64, show_default=True, help="Megabytes of bulk in a round.")
-def main(rounds: int, mb: int) -> None:
+@click.option("--trips", default=TRIPS, show_default=True, help="Round trips in a round.")
+@click.option("--connects", default=CONNECTS, show_default=True, help="Sessions in a round.")
+def main(rounds: int, mb: int, trips: int, connects: int) -> None:
     """Compares the host's sessions with asyncio's TLS 1.3 on loopback."""
     bulk_bytes = mb * 1024 * 1024
+    amounts = Amounts(bulk_bytes, trips, connects)
     found = []
     for suite, (_, cipher) in SUITES.items():
-        found += _alone(cipher, _against_tls, suite, rounds, bulk_bytes)
-    found += _run(_over_udp, rounds)
+        found += _alone(cipher, _against_tls, suite, rounds, amounts)
+    found += _run(_over_udp, rounds, trips)
     found += _run(_many_streams, rounds, bulk_bytes)
     found += _run(_files, rounds, bulk_bytes)
     print(machine())

@@ -57,24 +57,24 @@ class ResumedTls(tls_peer.TlsPair):
         return self
 
 
-async def _connects(suite: str, rounds: int) -> list[dict]:
+async def _connects(suite: str, rounds: int, connects: int) -> list[dict]:
     code, _ = SUITES[suite]
-    figure = Figure("1/s", CONNECTS, True)
+    figure = Figure("1/s", connects, True)
     found = []
     async with BusPair(code) as full, BusPair(code, resume=True) as ours:
         async with tls_peer.TlsPair() as tls, ResumedTls() as resumed:
             ends = (ours, resumed)
             spent = await compared(
-                rounds, [lambda end=end: end.connects(CONNECTS) for end in ends]
+                rounds, [lambda end=end: end.connects(connects) for end in ends]
             )
             found += rows(spent, ["connects, both resumed"], figure, "asyncio TLS 1.3, resumed")
             ends = (full, tls)
             spent = await compared(
-                rounds, [lambda end=end: end.connects(CONNECTS) for end in ends]
+                rounds, [lambda end=end: end.connects(connects) for end in ends]
             )
             found += rows(spent, ["connects, both full"], figure, "asyncio TLS 1.3")
         ends = (ours, full)
-        spent = await compared(rounds, [lambda end=end: end.connects(CONNECTS) for end in ends])
+        spent = await compared(rounds, [lambda end=end: end.connects(connects) for end in ends])
         found += rows(spent, ["connects, resumed"], figure, "the bus, full handshakes")
     return found
 
@@ -108,9 +108,10 @@ def _wakes(rounds: int) -> list[dict]:
 
 @click.command()
 @click.option("--rounds", default=9, show_default=True, help="Rounds of each comparison.")
-def main(rounds: int) -> None:
+@click.option("--connects", default=CONNECTS, show_default=True, help="Sessions in a round.")
+def main(rounds: int, connects: int) -> None:
     """Compares sessions that begin with a ticket with full ones, and with TLS."""
-    found = _alone(SUITES[AES][1], _connects, AES, rounds)
+    found = _alone(SUITES[AES][1], _connects, AES, rounds, connects)
     parts: tuple[Callable[[], list[dict]], ...] = (_instructions, lambda: _wakes(rounds))
     for part in parts:
         found += part()

@@ -23,7 +23,9 @@ from stopwatch import Stopwatch
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
-from dsoftbus_host.bare_bus import BareBus  # noqa: E402 - after the path
+import linked_once  # noqa: E402 - after the path
+
+from dsoftbus_host.bare_bus import BareBus  # noqa: E402
 from dsoftbus_host.board.make import boards, compiler  # noqa: E402
 from portable import micropython  # noqa: E402
 
@@ -236,6 +238,7 @@ def flash() -> list[dict]:
 @click.option("--rounds", default=3, show_default=True)
 def main(mb: float, rounds: int) -> None:
     """Files to a MicroPython node and back."""
+    linked_once.share()
     found = []
     for system, vfs in SYSTEMS.items():
         with tempfile.TemporaryDirectory() as folder:

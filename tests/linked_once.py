@@ -54,5 +54,7 @@ def shared(link):
     return texts
 
 
-def share() -> None:
-    compiler._parts = shared(compiler._parts)
+def share(but: str = "") -> None:
+    """Shares the texts of all slices; slice `but` is linked by whoever asks."""
+    link, known = compiler._parts, shared(compiler._parts)
+    compiler._parts = lambda name: (link if name == but else known)(name)

@@ -17,6 +17,14 @@ from portable import ROOT, TIMEOUT_S
 WHEEL = "pip wheel --no-deps --wheel-dir dist ."
 INSTALL = "pip install dist/dsoftbus-*.whl"
 PARTS = ("core", "host", "micropython", "boards")
+# Its sources are those of this checkout, file by file: one slice, with rare methods, is linked anew,
+# which takes the whole linker, and the texts of the others are read.
+LINKED = f"""
+import sys
+sys.path.append({str(ROOT / "tests")!r})
+import linked_once
+linked_once.share(but="trust")
+"""
 
 
 def run(*command: str, **more) -> str:
@@ -49,19 +57,22 @@ def installed(tmp_path_factory) -> Path:
     return folder / "site"
 
 
-def dsoftbus(site: Path, *words: str) -> str:
-    program = "from dsoftbus_host.cli.command import main; main()"
+def dsoftbus(site: Path, *words: str, before: str = "") -> str:
+    """Runs a command of the wheel, after the statements `before`."""
+    program = f"{before}\nfrom dsoftbus_host.cli.command import main; main()"
     environment = {**os.environ, "PYTHONPATH": str(site)}
     return run("-c", program, *words, cwd=site, env=environment)
 
 
 def test_every_module_and_board_is_in_the_wheel(installed):
     for module in slices.every_module():
-        assert (installed / slices.path_of(module).split("/", 1)[1]).exists()
+        path = slices.path_of(module)
+        assert (installed / path.split("/", 1)[1]).read_bytes() == (ROOT / path).read_bytes()
     for package in ("dsoftbus_host", "dsoftbus_sim"):
         root = next(ROOT.glob(f"*/{package}"))
         for file in root.rglob("*.py"):
-            assert (installed / package / file.relative_to(root)).exists()
+            there = installed / package / file.relative_to(root)
+            assert there.read_bytes() == file.read_bytes()
     for kind in ("profile.py", "main.py", "config.json", "memory.json"):
         for file in (ROOT / "boards").glob(f"*/{kind}"):
             there = installed / "dsoftbus_host" / file.relative_to(ROOT)
@@ -74,7 +85,7 @@ def test_the_wheel_installs_the_same_node(installed, tmp_path):
     folder = tmp_path / "board"
     folder.mkdir()
     with Supervisor(folder, heap="320k") as board:
-        said = dsoftbus(installed, "board", "install", board.port, "--board", "unix")
+        said = dsoftbus(installed, "board", "install", board.port, "--board", "unix", before=LINKED)
     assert "line on the console" in said
     for path, data in install.files_for(boards.find("unix"), "x64").items():
         assert (folder / path).read_bytes() == data

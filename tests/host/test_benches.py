@@ -17,12 +17,12 @@ ONE_OF_EACH = (  # of the programs that bench/board.py has for a node
     "cable, SerialLoop",
 )
 BRIEF = {
-    "bench": ("--rounds", "1", "--mb", "1"),
+    "bench": ("--rounds", "1", "--mb", "1", "--trips", "50", "--connects", "5"),
     "board": ("--messages", "2", *(f"--link={link}" for link in ONE_OF_EACH)),  # valgrind
     "bench_crypto": ("--rounds", "1"),  # runs crypto on MicroPython
     "discovery": ("--rounds", "1", "--most", "100"),
     "hub": ("--rounds", "1", "--trips", "20", "--most", "10"),
-    "resume": ("--rounds", "1"),  # starts nodes on MicroPython
+    "resume": ("--rounds", "1", "--connects", "5"),  # starts nodes on MicroPython
     "services": ("--rounds", "1", "--calls", "20", "--subscribers", "5"),
     "share_board": ("--mb", "0.02", "--rounds", "1"),
     "sim": ("--mb", "0.1", "--seeds", "1"),
