@@ -24,7 +24,6 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
 import linked_once  # noqa: E402 - after the path
-
 from dsoftbus_host.bare_bus import BareBus  # noqa: E402
 from dsoftbus_host.board.make import boards, compiler  # noqa: E402
 from portable import micropython  # noqa: E402

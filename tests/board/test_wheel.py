@@ -17,8 +17,8 @@ from portable import ROOT, TIMEOUT_S
 WHEEL = "pip wheel --no-deps --wheel-dir dist ."
 INSTALL = "pip install dist/dsoftbus-*.whl"
 PARTS = ("core", "host", "micropython", "boards")
-# Its sources are those of this checkout, file by file: one slice, with rare methods, is linked anew,
-# which takes the whole linker, and the texts of the others are read.
+# Its sources are those of this checkout, file by file: one slice, with rare methods, is linked
+# anew, by the whole linker, and the texts of the others are read.
 LINKED = f"""
 import sys
 sys.path.append({str(ROOT / "tests")!r})
@@ -85,7 +85,9 @@ def test_the_wheel_installs_the_same_node(installed, tmp_path):
     folder = tmp_path / "board"
     folder.mkdir()
     with Supervisor(folder, heap="320k") as board:
-        said = dsoftbus(installed, "board", "install", board.port, "--board", "unix", before=LINKED)
+        said = dsoftbus(
+            installed, "board", "install", board.port, "--board", "unix", before=LINKED
+        )
     assert "line on the console" in said
     for path, data in install.files_for(boards.find("unix"), "x64").items():
         assert (folder / path).read_bytes() == data

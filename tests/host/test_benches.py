@@ -20,6 +20,7 @@ BRIEF = {
     "bench": ("--rounds", "1", "--mb", "1", "--trips", "50", "--connects", "5"),
     "board": ("--messages", "2", *(f"--link={link}" for link in ONE_OF_EACH)),  # valgrind
     "bench_crypto": ("--rounds", "1"),  # runs crypto on MicroPython
+    "datagrams": ("--rounds", "1", "--mb", "1", "--trips", "50"),
     "discovery": ("--rounds", "1", "--most", "100"),
     "hub": ("--rounds", "1", "--trips", "20", "--most", "10"),
     "resume": ("--rounds", "1", "--connects", "5"),  # starts nodes on MicroPython
@@ -30,7 +31,7 @@ BRIEF = {
     "wake": ("--rounds", "1"),  # starts nodes on MicroPython
 }
 PARTS = {  # of those above
-    *("crypto", "mqtt_peer", "resume_board", "resume_start", "resumed_crypto"),
+    *("crypto", "mqtt_peer", "quic_peer", "resume_board", "resume_start", "resumed_crypto"),
     *("shares", "stopwatch", "table", "tls_peer"),
 }
 
