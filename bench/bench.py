@@ -150,7 +150,7 @@ def rows(spent: list[list[Spent]], names: list[str], figure: Figure, reference: 
 
 
 class Amounts(NamedTuple):
-    """What is done in a round."""
+    """The work of one round."""
 
     bulk_bytes: int
     trips: int
