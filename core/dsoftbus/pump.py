@@ -64,11 +64,18 @@ class Pump:
                 self._empty()  # who says nothing more does not read either
         return n or 0
 
-    def turn(self, now: int, gather: bool = False) -> None:
-        """Does all that an input or a command calls for: events to the program, bytes to the link.
+    def gather(self, now: int) -> None:
+        """Takes what a command has given the session to say. It leaves with the next turn, or
+        when there is no room for more; a turn has to follow."""
+        session = self.session
+        if not self.blocked and session.has_output:
+            self._write(now)
+        if session.state == CLOSED:
+            self.turn(now)  # of which the program has to hear before its link goes
 
-        With `gather` the bytes wait for a turn without, as long as there is room for more.
-        """
+    def turn(self, now: int) -> None:
+        """Does all that an input or a command calls for: events to the program, bytes to the
+        link."""
         if self.blocked:
             self._flush()
         # Writing ends loans, and what is told may write: all in this turn, since none may follow
@@ -78,7 +85,7 @@ class Pump:
             self._write(now)
         while self._tell() and session.has_output and not self.blocked:
             self._write(now)
-        if self._stop and not gather and not self.blocked:
+        if self._stop and not self.blocked:
             self._flush()
         if session.state == CLOSED:
             self._end(now)
@@ -114,11 +121,6 @@ class Pump:
         """
         session = self.session
         return session.finished and not self._stop and (self._link_ended or not session.parting)
-
-    @property
-    def waiting(self) -> bool:
-        """True while gathered bytes wait for a turn."""
-        return self._stop > 0
 
     def _tell(self) -> bool:
         """Gives the program what has happened; False when nothing has."""

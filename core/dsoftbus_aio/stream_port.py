@@ -129,14 +129,15 @@ class StreamConnection(Connection):
         needs fewer system calls.
         """
         pump = self._pump
-        gather = self._gather
+        part = pump.turn
+        if self._gather:
+            part = pump.gather
+            self._flush_soon()
         self._gather = True
         try:
-            pump.turn(self._now(), gather)
+            part(self._now())
         except Exception as error:  # noqa: BLE001 - a fault of ours: it ends this session alone
             self._fail(error)
-        if gather and not self._flushing and pump.waiting and not pump.blocked:
-            self._flush_soon()
         if pump.blocked or self._writing or self.session.state == CLOSED:
             self._follow_up()
 

@@ -50,7 +50,7 @@ async def both_ways(pair, name: str, data: bytes) -> None:
 
 def idle(pair) -> bool:
     """Nothing waits to be sent on either side, and nobody would be woken to send it."""
-    return not any(c._pump.waiting or c._pump.blocked for c in (pair.client, pair.server))
+    return not any(c._pump._stop or c._pump.blocked for c in (pair.client, pair.server))
 
 
 # Links

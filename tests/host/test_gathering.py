@@ -90,7 +90,7 @@ class Program:
     def settled(self) -> bool:
         """All that could be said has been handed to the link."""
         pump = self.connection._pump
-        return not (pump.waiting or pump.blocked or self.connection.session.has_output)
+        return not (pump._stop or pump.blocked or self.connection.session.has_output)
 
 
 async def quiet(programs) -> None:
