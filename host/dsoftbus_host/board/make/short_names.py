@@ -32,7 +32,7 @@ _FOREIGN = """
     _io_queue active any asm_thumb buffer config connect cur_task deinit disconnect feed idle
     ifconfig init ipoll irq isconnected kbd_intr mem32 mem_alloc mem_free native off on push
     queue_read queue_write read_u16 readinto scan schedule set sleep_ms status threshold ticks_add
-    ticks_cpu ticks_diff ticks_ms ticks_us txdone unique_id value viper wait_for_ms
+    ticks_cpu ticks_diff ticks_ms ticks_us txdone unique_id value viper wait_for_ms waiting
 """
 _MODULES = (
     "array asyncio binascii collections errno gc hashlib io json os select socket struct sys time"
