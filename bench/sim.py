@@ -60,13 +60,15 @@ def network(seed: int, loss: int) -> Network:
 class Bus:
     """Two nodes of this project, as `Quic` below."""
 
+    PROFILE: Any = HOST
+
     def __init__(self, net: Network, size: int) -> None:
         self.world = net.world
         self.data = bytes(size)
         self.sent = self.received = 0
         self.begun_us = 0
         self.one, self.other = (
-            SimNode(net, SUITES, HOST, self.on_event, allowed=ANYONE) for _ in range(2)
+            SimNode(net, SUITES, self.PROFILE, self.on_event, allowed=ANYONE) for _ in range(2)
         )
         self.session = self.one.connect(self.other)
 

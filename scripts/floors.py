@@ -40,7 +40,7 @@ FLOORS = {
         "world scenarios",
         "network pipe",
         "node",
-        "trial",
+        "trial bottleneck",
     ),
     "dsoftbus_aio": (
         "stream runtime housekeeping echo naming",

@@ -41,6 +41,11 @@ class Path:
         if chance.happens(faults.duplicate):
             self._arrive(sent_us, data, deliver)
 
+    @property
+    def wait_us(self) -> int:
+        """How long a datagram that is sent now waits for those before it."""
+        return max(self._free_us - self._world.now_us, 0)
+
     def _queue(self, n: int) -> int:
         """Returns when the last byte will have left, in us, or -1 where the queue is full."""
         now_us = self._world.now_us
@@ -108,6 +113,10 @@ class Network:
         if key not in self._paths:
             self._paths[key] = Path(self.world, self._faults)
         return self._paths[key]
+
+    def lead(self, source: int, destination: int, path: Path) -> None:
+        """The way from `source` to `destination` is `path`, which others may share."""
+        self._paths[(source, destination)] = path
 
     @property
     def totals(self) -> tuple[int, int]:

@@ -20,6 +20,7 @@ BRIEF = {
     "bench": ("--rounds", "1", "--mb", "1", "--trips", "50", "--connects", "5"),
     "board": ("--messages", "2", *(f"--link={link}" for link in ONE_OF_EACH)),  # valgrind
     "bench_crypto": ("--rounds", "1"),  # runs crypto on MicroPython
+    "congestion": ("--seconds", "1", "--mb", "0.1"),
     "datagrams": ("--rounds", "1", "--mb", "1", "--trips", "50"),
     "discovery": ("--rounds", "1", "--most", "100"),
     "hub": ("--rounds", "1", "--trips", "20", "--most", "10"),
