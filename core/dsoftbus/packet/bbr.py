@@ -111,10 +111,12 @@ class Bbr:
     def on_acked(self, number: int, size: int, sent_at: int, now: int) -> None:
         if self._over and now != self._acked_at:
             self._end(self._acked_at)
-        self._grow(size, now - sent_at)
+        took_ms = now - sent_at
+        if self.window < self.target:
+            self._grow(size, took_ms)
         self.in_flight -= size
-        if now - sent_at < self._quickest:
-            self._quickest = now - sent_at
+        if took_ms < self._quickest:
+            self._quickest = took_ms
         if self._begun < 0:
             self._after_rest(now)
         if now == self._begun:
@@ -144,8 +146,6 @@ class Bbr:
         self.window = min(self.window, LEAST_PACKETS * self.datagram)
 
     def _grow(self, size: int, took_ms: int) -> None:
-        if self.window >= self.target:
-            return
         used = took_ms <= self._grow_below and self.in_flight * 2 >= self.window
         if used or self.filled:
             self.window = min(self.window + size, self.target)
@@ -345,15 +345,16 @@ class RatePacer:
 
     def ready_at(self, now: int) -> int:
         """Returns when the next packet may go, in ms, `now` at the earliest."""
-        pace = self._congestion.pace
         if now > self._at:
-            self._fill(now, pace)
+            self._fill(now)
         missing = (self.datagram << _RATE_SHIFT) - self._tokens
         if missing <= 0 or not self._rtt.known:
             return now
+        pace = self._congestion.pace
         return now + (missing + pace - 1) // pace
 
-    def _fill(self, now: int, pace: int) -> None:
+    def _fill(self, now: int) -> None:
+        pace = self._congestion.pace
         most = max(BURST_PACKETS * self.datagram << _RATE_SHIFT, pace * _BURST_MS)
         self._tokens += pace * min(now - self._at, _FILL_MS)
         self._at = now
