@@ -43,7 +43,7 @@ class Path:
 
     @property
     def wait_us(self) -> int:
-        """How long a datagram that is sent now waits for those before it."""
+        """Returns how long a datagram that is sent now waits for those before it."""
         return max(self._free_us - self._world.now_us, 0)
 
     def _queue(self, n: int) -> int:
