@@ -71,7 +71,7 @@ class Stream:
         self.queued = 0  # events that have not been taken
         self._wants_writable = False
         ring = mux.ring or Ring
-        self.ring: Ring = ring(mux.profile.stream_credit, mux.copy, mux.spares)
+        self.ring: Any = ring(mux.profile.stream_credit, mux.copy, mux.spares)
         self.window = mux.profile.stream_credit
         self.receive_credit = self.window  # what the peer may still send
         self.released = 0  # read by the application, not yet given back to the peer
