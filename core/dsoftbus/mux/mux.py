@@ -526,7 +526,7 @@ class Mux:
         """Frees the place of a stream that has ended, sent all it owes and has been read."""
         if stream.state < CLOSED or stream.owes or stream.pending or stream.queued:
             return
-        if not stream.ring.used and self._streams.pop(stream.id, None):  # type: ignore[arg-type] # stubs
+        if not stream.ring.used and self._streams.pop(stream.id, False):
             self.windows -= stream.window
 
     def _note_released(self) -> None:

@@ -5,12 +5,14 @@ carries, to a victim of its choice (RFC 9000, section 21.4). A number that was n
 that away.
 """
 
+from dsoftbus.const import REKEY_RECORDS
 from dsoftbus.errors import BusError
 from dsoftbus.packet.packets import DatagramProtect
 from dsoftbus.packet.recovery import REORDER_PACKETS
 
 if False:  # for types
-    from dsoftbus.contracts import Any, Buffer, Data, Random
+    from dsoftbus.contracts import Buffer, Data, Random
+    from dsoftbus.noise.cipher_state import CipherState
     from dsoftbus.packet.acks import AckReader
 
 
@@ -27,9 +29,16 @@ _LACKS = (BusError, MemoryError)
 class GappedProtect(DatagramProtect):
     """A DatagramProtect that leaves numbers out; cryptographic `random(n)` says which."""
 
-    def __init__(self, random: "Random", *keys: "Any") -> None:
-        """`keys` as of a DatagramProtect."""
-        super().__init__(*keys)
+    def __init__(
+        self,
+        random: "Random",
+        send: "CipherState",
+        receive: "CipherState",
+        connection: int,
+        window: int,
+        rekey: int = REKEY_RECORDS,
+    ) -> None:
+        super().__init__(send, receive, connection, window, rekey)
         self._random = random
         self._gaps = [_NEVER] * _KEPT  # the newest last
         self._span = FIRST_SPAN

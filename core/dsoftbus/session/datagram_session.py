@@ -27,7 +27,7 @@ from dsoftbus.session.session import (
 )
 
 if False:  # for types
-    from dsoftbus.contracts import Address, Buffer, Data, Deadline
+    from dsoftbus.contracts import Address, Any, Buffer, Data, Deadline
     from dsoftbus.handshake.datagram_handshake import DatagramHandshake
     from dsoftbus.mux.events import Event
     from dsoftbus.session.endpoint import Endpoint
@@ -320,11 +320,9 @@ class DatagramSession(Session):
             DatagramHandshake,  # for a while, as `handshake` says
         )
 
-        opener = self._opener
-        del self._opener
         return DatagramHandshake(
             self.local,
-            opener,
+            self._opener,
             self.connection,
             self.endpoint.datagram_bytes,
             suite,
@@ -347,7 +345,7 @@ class DatagramSession(Session):
         profile = self.local.profile
         own_bytes = self.endpoint.datagram_bytes
         datagram_bytes = min(own_bytes, handshake.peer_hello.record_bytes)
-        delivery = Reliable
+        delivery: Any = Reliable
         if datagram_bytes > DATAGRAM_MAX:
             from dsoftbus.packet.wide import WideReliable as delivery  # hosts alone
         self.protection = self.endpoint.medium.protect(

@@ -47,7 +47,7 @@ class Endpoint:
         self.local = node.local
         self.datagram_bytes = min(mtu, node.profile.datagram_bytes)
         self.drops = drops.Drops()
-        self.path = None  # where the datagram goes that poll_transmit gave last
+        self.path: Address = None  # where the datagram goes that poll_transmit gave last
         self.session: DatagramSession | None = None  # whose event next_event gave last
         self.sessions: dict[int, DatagramSession] = {}  # by connection id
         self.node = node

@@ -259,8 +259,8 @@ class Session:
         return self.state == CLOSED and self._closed is None
 
     @property
-    def peer_id(self) -> str:
-        """The peer's device id, or None while it is not proved."""
+    def peer_id(self) -> "Any":
+        """The peer's device id, a str, or None while it is not proved."""
         return None if self.peer_public is None else device_id(self.peer_public)
 
     # The handshake

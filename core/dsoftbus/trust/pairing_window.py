@@ -27,7 +27,7 @@ class PairingWindow:
         self._until = 0
         self._failures = 0
         self._failed_by: dict[Any, int] = {}  # by host, while the desk is open
-        self._host = None  # where the peer of the attempt under way is
+        self._host: Any = None  # where the peer of the attempt under way is
         self.current: Pairing | None = None  # the Pairing under way
 
     def open(self, now: int, for_ms: int = OPEN_MS) -> None:
