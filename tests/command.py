@@ -43,12 +43,13 @@ class Waiting:
     """The process that waits; it ends with the one that started it."""
 
     def __init__(self) -> None:
+        from portable import PYTHON_PATH  # which the process that waits need not load
+
         self._folder = tempfile.mkdtemp()
         self.path = f"{self._folder}/socket"
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
         start = (sys.executable, __file__, self.path)
-        paths = os.pathsep.join(str(CLIENT.parents[1] / root) for root in ("core", "host"))
-        environment = {**os.environ, "PYTHONPATH": paths}
+        environment = {**os.environ, "PYTHONPATH": PYTHON_PATH}
         self._process = subprocess.Popen(start, start_new_session=True, env=environment, **pipes)
         if not self._process.stdout.readline():
             raise RuntimeError("no process waits for commands")

@@ -10,14 +10,13 @@ import subprocess
 from pathlib import Path
 
 from command import quick_command
-from portable import ROOT, TIMEOUT_S
+from portable import PYTHON_PATH, TIMEOUT_S
 
 FORGOTTEN = ("Traceback", "Warning", "never retrieved", "was destroyed")
 
 
 def environment(**more: str) -> dict:
-    path = os.pathsep.join((f"{ROOT}/core", f"{ROOT}/host"))
-    return {**os.environ, "PYTHONPATH": path, "COLUMNS": "200", **more}
+    return {**os.environ, "PYTHONPATH": PYTHON_PATH, "COLUMNS": "200", **more}
 
 
 def run(

@@ -22,6 +22,11 @@ MICROPYTHON_FILES = sorted((TESTS / "micropython").glob("mpy_*.py"))
 ATTACK_FILES = sorted((TESTS / "attack").glob("test_sim_*.py"))
 FILES = CORE_FILES + BACKEND_FILES + MICROPYTHON_FILES + ATTACK_FILES
 
+# Where this process has the packages from, for others that it starts: the core may be compiled.
+PYTHON_PATH = os.pathsep.join(
+    str(Path(importlib.util.find_spec(name).origin).parents[1])
+    for name in ("dsoftbus", "dsoftbus_host")
+)
 VECTORS = Path(os.environ.get("DSOFTBUS_VECTORS") or ROOT.parent / "shared" / "vectors")
 WASM_PORT = ROOT / "build/node/node_modules/@micropython/micropython-webassembly-pyscript"
 START = """

@@ -7,6 +7,7 @@ from dsoftbus.identity import device_id
 from dsoftbus.mux.frames import put_header, put_open
 from dsoftbus.mux.keepalive import Keepalive
 from dsoftbus.mux.mux import Mux
+from dsoftbus.mux.stream import Stream
 from dsoftbus.trust.acl import IN, OUT, PRIVILEGED, Acl, grant, rule
 from dsoftbus.trust.store import Entry, TrustStore
 from support import raises
@@ -43,13 +44,12 @@ def copy(dst, at, src, start, n):
     dst[at : at + n] = memoryview(src)[start : start + n]
 
 
-class Wanted:
+class Wanted(Stream):
     """It has as much of a stream as its OPEN shows."""
 
-    priority = 3
-    kind = 0
-
     def __init__(self, number, name):
+        self.priority = 3
+        self.kind = 0
         self.id = number
         self.name = name
 

@@ -16,7 +16,7 @@ from dsoftbus.errors import (
 from dsoftbus.handshake.arrivals import host_of, make_room, may_begin
 from dsoftbus.node import Node
 from dsoftbus.record.records import record
-from dsoftbus.session.session import AWAIT_FINISH, AWAIT_INIT, ESTABLISHED
+from dsoftbus.session.session import AWAIT_FINISH, AWAIT_INIT, ESTABLISHED, Session
 from pairs import ToySuite, drain, ended, feed, node
 from support import Random
 
@@ -308,12 +308,11 @@ def test_silent_connections_do_not_hold_the_last_place_of_a_node():
     assert theirs.state == ESTABLISHED and server.node.full
 
 
-class Half:
+class Half(Session):
     """A half-open session, as far as its place goes; with None for `held` it has its REPLY."""
 
-    mux = None
-
     def __init__(self, host: str, held=b""):
+        self.mux = None
         self.path = (host, 1)
         self.held = held
 

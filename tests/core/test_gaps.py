@@ -18,7 +18,7 @@ def nothing(kind, n):
     return False
 
 
-class Unsealed:
+class Unsealed(CipherState):
     """A cipher that only counts: what is of interest here is which numbers it is given."""
 
     def __init__(self):
@@ -36,7 +36,7 @@ class Unsealed:
 def numbers(count, random, rekey=REKEY_RECORDS):
     """The numbers of `count` packets, and when the key changed."""
     cipher = Unsealed()
-    shield = GappedProtect(random, cipher, None, 7, 64, rekey)
+    shield = GappedProtect(random, cipher, cipher, 7, 64, rekey)
     out = bytearray(40)
     found = []
     for _ in range(count):
@@ -110,7 +110,7 @@ def judged(shield, largest, ranges):
 
 
 def test_an_acknowledgement_that_covers_a_gap_is_false():
-    shield = GappedProtect(lambda n: bytes(n), Unsealed(), None, 7, 64)
+    shield = GappedProtect(lambda n: bytes(n), Unsealed(), Unsealed(), 7, 64)
     out = bytearray(40)
     for _ in range(20):
         shield.seal(b"", 0, 0, out)  # 4, 9, 14, 19 and 24 are left out
@@ -129,7 +129,7 @@ def test_an_acknowledgement_that_covers_a_gap_is_false():
 
 
 def test_what_was_left_out_is_not_late():
-    shield = GappedProtect(lambda n: bytes(n), Unsealed(), None, 7, 64)
+    shield = GappedProtect(lambda n: bytes(n), Unsealed(), Unsealed(), 7, 64)
     out = bytearray(40)
     for _ in range(20):
         shield.seal(b"", 0, 0, out)
@@ -213,9 +213,11 @@ def test_who_acknowledges_what_has_not_arrived_is_found_out():
 
 def test_a_cable_leaves_nothing_out():
     """Nobody else is there, and the least node need not hold the code."""
-    protect = PointToPoint(HOST).protect(Unsealed(), None, 7, 64)
+    protect = PointToPoint(HOST).protect(Unsealed(), Unsealed(), 7, 64)
     assert type(protect) is DatagramProtect
-    assert type(Talk(1, 0).a.endpoint.medium.protect(Unsealed(), None, 7, 64)) is GappedProtect
+    assert (
+        type(Talk(1, 0).a.endpoint.medium.protect(Unsealed(), Unsealed(), 7, 64)) is GappedProtect
+    )
 
 
 def test_a_false_acknowledgement_of_a_gap_names_itself():

@@ -2,12 +2,14 @@
 
 from dsoftbus.base.codec import put_u16, put_u32
 from dsoftbus.packet.congestion import NewReno, Pacer
+from dsoftbus.packet.packets import DatagramProtect
 from dsoftbus.packet.recovery import PROBES, Recovery
 from dsoftbus.packet.rtt import ACK_DELAY_MS, UNKNOWN_TIMEOUT_MS, Rtt
+from dsoftbus.packet.segments import Outbox
 from support import raises
 
 
-class Fates:
+class Fates(Outbox):
     """An outbox that writes down what it learns."""
 
     def __init__(self):
@@ -24,7 +26,7 @@ class Fates:
         self.losses.append(segment)
 
 
-class Shield:
+class Shield(DatagramProtect):
     """The protection, as recovery needs it: numbers from `next_number` on were not sent."""
 
     def __init__(self, next_number, left_out=0):

@@ -2,10 +2,11 @@
 
 from dsoftbus.const import PRIORITY_BURST
 from dsoftbus.mux.scheduler import Scheduler
+from dsoftbus.mux.stream import Stream
 from support import Random
 
 
-class Queued:
+class Queued(Stream):
     def __init__(self, priority, name=""):
         self.priority = priority
         self.name = name

@@ -20,7 +20,7 @@ from dsoftbus_host.storage.trust_file import StoreFile
 from free_ports import free_port
 from nodes import digest, environment, make_file
 from nodes import run as board_command
-from portable import ROOT, TIMEOUT_S, micropython
+from portable import PYTHON_PATH, ROOT, TIMEOUT_S, micropython
 from updated_boards import trusted
 from updated_processes import ProcessBoard
 
@@ -33,8 +33,7 @@ class Host:
     """A user of a machine, with a home, and so with a node of its own."""
 
     def __init__(self, home: Path) -> None:
-        path = os.pathsep.join((f"{ROOT}/core", f"{ROOT}/host"))
-        self.environment = {**os.environ, "HOME": str(home), "PYTHONPATH": path}
+        self.environment = {**os.environ, "HOME": str(home), "PYTHONPATH": PYTHON_PATH}
         self.environment["XDG_CONFIG_HOME"] = str(home)
         self.key = BareBus(key_file.load_or_make(home / "dsoftbus" / "node.key")).public.hex()
         self.trust = home / "dsoftbus" / "trust.json"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from command import quick_command
 from free_ports import free_port
-from portable import ROOT, TIMEOUT_S
+from portable import PYTHON_PATH, TIMEOUT_S
 
 SENSOR = """
 import asyncio
@@ -55,8 +55,7 @@ class Home:
     """A user with a home, and so with a node of its own: on loopback, as the settings say."""
 
     def __init__(self, folder: Path, port: int) -> None:
-        path = os.pathsep.join((f"{ROOT}/core", f"{ROOT}/host"))
-        self._environment = {**os.environ, "HOME": str(folder), "PYTHONPATH": path}
+        self._environment = {**os.environ, "HOME": str(folder), "PYTHONPATH": PYTHON_PATH}
         self._environment["XDG_CONFIG_HOME"] = str(folder)
         settings = {"host": "127.0.0.1", "interfaces": ["127.0.0.1/8"], "discovery": port}
         (folder / "dsoftbus").mkdir(parents=True)

@@ -35,15 +35,20 @@ from dsoftbus_host.cli.common import console
 from dsoftbus_host.cli.terminal.screen import Screen
 from dsoftbus_host.storage.trust_file import StoreFile
 from hostile import NAMES, NAMES_OF_FILES, OURS, is_harmless
-from portable import ROOT, TIMEOUT_S
+from portable import PYTHON_PATH, ROOT, TIMEOUT_S
 
 ID = BareBus(bytes(range(32))).id
 TERMINALS = ({}, {"NO_COLOR": "1"}, {"TERM": "dumb"}, {"FORCE_COLOR": "1"})
 
 
 def environment(**more: str) -> dict:
-    path = os.pathsep.join((f"{ROOT}/core", f"{ROOT}/host"))
-    return {**os.environ, "PYTHONPATH": path, "COLUMNS": "200", "TERM": "xterm-256color", **more}
+    return {
+        **os.environ,
+        "PYTHONPATH": PYTHON_PATH,
+        "COLUMNS": "200",
+        "TERM": "xterm-256color",
+        **more,
+    }
 
 
 def said(words, cwd: Path, **more: str) -> str:

@@ -12,7 +12,7 @@ from dsoftbus.base.key_file import KEY_FILE_BYTES, encode_secret
 from dsoftbus.errors import KEY_FILE, LocalError
 from dsoftbus_host import key_file
 from dsoftbus_host.storage import atomic_file
-from portable import ROOT, TIMEOUT_S
+from portable import PYTHON_PATH, TIMEOUT_S
 
 OLD = bytes(range(32))
 NEW = bytes(range(32, 64))
@@ -92,7 +92,7 @@ def test_what_cannot_be_a_key_file_is_an_os_error(tmp_path):
 
 def test_racing_processes_agree(path):
     command = [sys.executable, "-c", RACE, str(path)]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((f"{ROOT}/core", f"{ROOT}/host"))}
+    environment = {**os.environ, "PYTHONPATH": PYTHON_PATH}
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     racers = [subprocess.Popen(command, env=environment, **pipes) for _ in range(RACERS)]
     for racer in racers:

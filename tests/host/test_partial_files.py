@@ -10,7 +10,7 @@ import pytest
 
 from dsoftbus.errors import LocalError
 from dsoftbus_host.storage import partial_files
-from portable import ROOT, TIMEOUT_S
+from portable import PYTHON_PATH, TIMEOUT_S
 
 WRITER = """
 import sys
@@ -30,10 +30,9 @@ class Writer:
 
     def __init__(self, path):
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-        paths = os.pathsep.join((f"{ROOT}/core", f"{ROOT}/host"))
         self.process = subprocess.Popen(
             [sys.executable, "-c", WRITER, str(path)],
-            env={**os.environ, "PYTHONPATH": paths},
+            env={**os.environ, "PYTHONPATH": PYTHON_PATH},
             **pipes,
         )
         assert self.process.stdout.readline() == "writes\n"

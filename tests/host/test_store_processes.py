@@ -20,10 +20,11 @@ from dsoftbus_host.storage import file_lock, trust_file
 from dsoftbus_host.storage.atomic_file import writing
 from dsoftbus_host.storage.trust_file import StoreFile
 from free_ports import free_port
+from portable import PYTHON_PATH
 
 ROOT = Path(__file__).parent.parent.parent
 TIMEOUT_S = 120
-ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join((f"{ROOT}/core", f"{ROOT}/host"))}
+ENVIRONMENT = {**os.environ, "PYTHONPATH": PYTHON_PATH}
 NAMES = "abcdefgh"
 
 
