@@ -51,7 +51,7 @@ FLOORS = {
         "bus",
     ),
     "dsoftbus_host": (
-        "address clock crypto display interrupt logging_source other_key",
+        "address clock crypto display interrupt loaded_core logging_source other_key",
         "contained event_loop storage",
         "links key_file runtime files",
         "bare_bus board upkeep discovery",

@@ -15,6 +15,7 @@ import pytest
 import draws
 import linked_once
 import portable
+import python_only
 
 # Compiled once, whatever the environment says of that: some tests start hundreds of commands.
 # Not beside the sources, which stay as they were.
@@ -82,6 +83,7 @@ def pytest_collection_modifyitems(config, items):
 
     Each worker begins with a part of its own of equal length, and steals from the ends of others'.
     """
+    python_only.leave_out(items)
     workers = getattr(config, "workerinput", {}).get("workercount", 1)
     long = [item for item in items if any(name in item.nodeid for name in LONG)]
     others = [item for item in items if item not in set(long)]

@@ -60,12 +60,26 @@ from dsoftbus_host.cli.service_manager import serve_until
 from dsoftbus_host.discovery import interfaces
 from dsoftbus_host.display import time_log
 from dsoftbus_host.links.listening import EVERYWHERE
+from dsoftbus_host.loaded_core import version
 from dsoftbus_host.storage import secret_files, serving_note
 from dsoftbus_host.upkeep import next_key
 
 
+def _say_version(context: click.Context, _option: click.Parameter, asked: bool) -> None:
+    if asked:
+        click.echo(version())
+        context.exit()
+
+
 @click.group(cls=Commands, context_settings=HELP)
-@click.version_option(package_name="dsoftbus")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_say_version,
+    help="Show the version and exit.",
+)
 @click.option("-v", "--verbose", is_flag=True, help="Print more details.")
 def main(verbose: bool) -> None:
     """A secure bus between hosts and MicroPython boards, without a broker."""
