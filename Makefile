@@ -20,17 +20,19 @@ WASM_VERSION := >=1.29.0-6
 
 STUBS := micropython-unix-stubs>=1.29
 
-.PHONY: help demo test test-versions lint format bench bench-datagrams bench-crypto bench-board bench-discovery bench-hub bench-resume bench-services bench-share-board bench-sim bench-congestion bench-wake soak soak-sim soak-memory soak-starts soak-attack soak-line soak-values soak-services soak-updates soak-fleet mutants sizes memory boards story docs-states docs-api docs-floors docs-figures docs-story docs-commands screens golden clean
+.PHONY: help demo test test-compiled test-versions lint format bench bench-compiled bench-datagrams bench-crypto bench-board bench-discovery bench-hub bench-resume bench-services bench-share-board bench-sim bench-congestion bench-wake soak soak-sim soak-memory soak-starts soak-attack soak-line soak-values soak-services soak-updates soak-fleet mutants sizes memory boards story docs-states docs-api docs-floors docs-figures docs-story docs-commands screens golden clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make demo          start two nodes and let them talk"
 	@echo "make test          every test, on every interpreter that is here"
+	@echo "make test-compiled  the same against the core that mypyc has compiled; TESTS=tests/core for a part"
 	@echo "make test-versions  the same on each CPython from 3.10 to 3.14 that is here"
 	@echo "make lint          ruff and mypy"
 	@echo "make format        let ruff mend and lay out what it can"
 	@echo "make bench         throughput and latency, as ratios"
 	@echo "make bench-datagrams  sessions over UDP beside TCP and aioquic, as ratios"
+	@echo "make bench-compiled  the compiled core and the one of Python, each beside TLS, as ratios"
 	@echo "make bench-crypto  the crypto kernels on MicroPython, as ratios"
 	@echo "make bench-board   instructions of a MicroPython node for each echoed message, by valgrind"
 	@echo "make bench-discovery  what an announcement costs among 10 to 1000 nodes"
@@ -103,6 +105,26 @@ test: export PYTHONPYCACHEPREFIX = $(CURDIR)/build/pycache
 test: $(VENV)/.installed build/node/.installed
 	@$(BIN)/python -m pytest -q -n 4 --dist worksteal
 
+# The core as `DSOFTBUS_COMPILE=require pip wheel .` compiles it, in a folder of its own: .venv keeps
+# the files themselves, and so does everything but these two targets.
+COMPILED := build/compiled/site
+CORE := $(shell find core -name '*.py' -o -name '*.pyi')
+$(COMPILED)/.installed: setup.py pyproject.toml mypy-compiled.ini scripts/compiled_core.py $(CORE) | $(VENV)/.installed
+	@echo "Compiling the core in build/compiled, which takes a minute or two"
+	@rm -rf build/compiled
+	@DSOFTBUS_COMPILE=require $(BIN)/python -m pip wheel --quiet --disable-pip-version-check \
+		--no-deps --no-build-isolation --wheel-dir build/compiled/dist .
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
+		--target $(COMPILED) build/compiled/dist/*.whl
+	@touch $@
+
+test-compiled: export PYTHONDONTWRITEBYTECODE =
+test-compiled: export PYTHONPYCACHEPREFIX = $(CURDIR)/build/pycache
+test-compiled: export PYTHONPATH = $(CURDIR)/host:$(CURDIR)/$(COMPILED)
+test-compiled: $(COMPILED)/.installed build/node/.installed
+	@$(BIN)/python -m pytest -q -n 4 --dist worksteal $(TESTS) \
+		-o "pythonpath=host $(COMPILED) scripts tests tests/core tests/backends"
+
 test-versions: build/node/.installed
 	@$(PYTHON) scripts/versions.py
 
@@ -121,6 +143,9 @@ bench: $(VENV)/.installed
 
 bench-datagrams: $(VENV)/.installed
 	@$(BIN)/python bench/datagrams.py
+
+bench-compiled: $(COMPILED)/.installed
+	@$(BIN)/python bench/compiled.py --site $(COMPILED)
 
 bench-crypto: $(VENV)/.installed
 	@$(BIN)/python bench/bench_crypto.py

@@ -214,6 +214,14 @@ def _alone(cipher: str, *work: Any) -> list[dict]:
         return pool.submit(_run, *work).result()
 
 
+def against_tls(rounds: int, amounts: Amounts) -> list[dict]:
+    """The rows of every suite."""
+    found = []
+    for suite, (_, cipher) in SUITES.items():
+        found += _alone(cipher, _against_tls, suite, rounds, amounts)
+    return found
+
+
 @click.command()
 @click.option("--rounds", default=9, show_default=True, help="Rounds of each comparison.")
 @click.option("--mb", default=64, show_default=True, help="Megabytes of bulk in a round.")
@@ -223,9 +231,7 @@ def main(rounds: int, mb: int, trips: int, connects: int) -> None:
     """Compares the host's sessions with asyncio's TLS 1.3 on loopback."""
     bulk_bytes = mb * 1024 * 1024
     amounts = Amounts(bulk_bytes, trips, connects)
-    found = []
-    for suite, (_, cipher) in SUITES.items():
-        found += _alone(cipher, _against_tls, suite, rounds, amounts)
+    found = against_tls(rounds, amounts)
     found += _run(_over_udp, rounds, trips)
     found += _run(_many_streams, rounds, bulk_bytes)
     found += _run(_files, rounds, bulk_bytes)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from portable import ROOT
+from portable import PYTHON_PATH, ROOT
 
 BENCH = ROOT / "bench"
 ONE_OF_EACH = (  # of the programs that bench/board.py has for a node
@@ -22,6 +22,7 @@ BRIEF = {
     "bench_crypto": ("--rounds", "1"),  # runs crypto on MicroPython
     "congestion": ("--seconds", "1", "--mb", "0.1"),
     "datagrams": ("--rounds", "1", "--mb", "1", "--trips", "50"),
+    "compiled": ("--site", str(ROOT / "core"), "--turns", "1", "--rounds", "1", "--mb", "1"),
     "discovery": ("--rounds", "1", "--most", "100"),
     "hub": ("--rounds", "1", "--trips", "20", "--most", "10"),
     "resume": ("--rounds", "1", "--connects", "5"),  # starts nodes on MicroPython
@@ -38,7 +39,7 @@ PARTS = {  # of those above
 
 
 def run(name: str, folder: Path) -> str:
-    environment = dict(os.environ, PYTHONPATH=f"{ROOT / 'core'}:{ROOT / 'host'}")
+    environment = dict(os.environ, PYTHONPATH=PYTHON_PATH)
     command = [sys.executable, str(BENCH / f"{name}.py"), *BRIEF[name]]
     ran = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     assert not ran.returncode, ran.stdout + ran.stderr
