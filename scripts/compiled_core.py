@@ -31,6 +31,7 @@ ROOMS = ("base", "handshake", "line", "mux", "noise", "packet", "record", "sessi
 PYTHON = {
     "dsoftbus/const.py": "programs inherit from its profiles and change their numbers",
     "dsoftbus/errors.py": "what an error is about may be of any type",
+    "dsoftbus/hub.py": "a node, of those that stay Python",
     "dsoftbus/node.py": "what programs give it may be of any type, and it says so by labels",
     "dsoftbus/packet/rtt.py": "an heir changes numbers of its class",
     "dsoftbus/session/point_to_point.py": "a class of it stands for a method",
