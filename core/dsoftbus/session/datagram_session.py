@@ -347,7 +347,9 @@ class DatagramSession(Session):
         datagram_bytes = min(own_bytes, handshake.peer_hello.record_bytes)
         delivery: Any = Reliable
         if datagram_bytes > DATAGRAM_MAX:
-            from dsoftbus.packet.wide import WideReliable as delivery  # hosts alone
+            from dsoftbus.packet.wide import WideReliable  # hosts alone
+
+            delivery = WideReliable
         self.protection = self.endpoint.medium.protect(
             send, receive, handshake.peer_connection, profile.replay_window
         )

@@ -67,7 +67,7 @@ from dsoftbus_host.upkeep import next_key
 
 def _say_version(context: click.Context, _option: click.Parameter, asked: bool) -> None:
     if asked:
-        click.echo(version())
+        console.print(version(), highlight=False, soft_wrap=True)
         context.exit()
 
 
