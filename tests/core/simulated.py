@@ -30,9 +30,18 @@ SUITES = {SUITE_CHACHA_SHA256: SUITE}
 LONG_MS = 3600000  # of virtual time: a bound for what ends long before
 
 
+_STEPS = bytes(i * 7 & 0xFF for i in range(512))
+_INVERSE = 183  # of 7, in arithmetic modulo 256: where a first byte stands in _STEPS
+
+
 def pattern(n: int, salt: int) -> bytes:
-    """Bytes in which a piece that is lost, doubled or misplaced shows."""
-    return bytes((i * 7 + (i >> 8) * 31 + salt) & 0xFF for i in range(n))
+    """Bytes in which a piece that is lost, doubled or misplaced shows: 256 in steps of 7, and
+    again from 31 more on."""
+    data = bytearray()
+    for first in range(salt, salt + 31 * -(-n // 256), 31):
+        at = first * _INVERSE & 0xFF
+        data += _STEPS[at : at + 256]
+    return bytes(data[:n])
 
 
 class Talk:
