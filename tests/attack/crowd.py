@@ -117,14 +117,18 @@ class RefusedUdp(Attacker):
     name = "refused strangers, UDP"
     promise = "a refused stranger holds no place"
     count = 6
+    looks = 3  # turns of the victim's loop: its answer to the stranger leaves in one of its own
 
     def attack(self) -> None:
         for i in range(self.count):
             peer = self.peer(UdpPeer, source=f"127.0.0.{2 + i}").greet()
             if peer.greeted:
                 peer.send(peer.finish)
-            if any(device_id(peer.local.static.public) == held for held in self.look()["peers"]):
+            if all(self._is_held(peer) for _ in range(self.looks)):
                 self.effect("a stranger that was refused holds a place")
+
+    def _is_held(self, peer: UdpPeer) -> bool:
+        return device_id(peer.local.static.public) in self.look()["peers"]
 
 
 class EveryPlace(Attacker):
