@@ -12,6 +12,7 @@ from draws import draws
 from dsoftbus.const import BODY_PART, DATAGRAM_MAX, HOST, PACKET_HEADER, SMALL
 from dsoftbus.errors import END_LOCAL, END_PEER, PeerError
 from dsoftbus.handshake.datagram_handshake import DatagramHandshake
+from dsoftbus.mux.mux import Mux
 from dsoftbus.noise.cipher_state import CipherState
 from dsoftbus.packet.acks import ACK_FIXED, ACK_RANGE, AckRanges, AckReader
 from dsoftbus.packet.drop_labels import LABELS
@@ -94,10 +95,15 @@ def protect() -> DatagramProtect:
 FLOW = SharedNetwork(Talk(1, 0).a.node).flow
 
 
-class Silent:
+class Silent(Mux):
     """A mux that has nothing to say."""
 
-    has_output = False
+    def __init__(self):
+        pass
+
+    @property
+    def has_output(self):
+        return False
 
 
 PARTS = st.builds(
@@ -134,7 +140,7 @@ def test_any_plaintext_is_taken_or_refused(plaintexts, kind):
             assert error.label
         assert reliable._inbox.held <= SMALL.segments
         assert len(reliable.arrived) <= SMALL.messages
-        assert reliable.poll_transmit(out, Silent, number) <= 1200
+        assert reliable.poll_transmit(out, Silent(), number) <= 1200
         assert reliable.congestion.in_flight >= 0
 
 
