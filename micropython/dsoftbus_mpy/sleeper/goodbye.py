@@ -5,6 +5,7 @@ from dsoftbus.errors import BAD_STATE, LocalError
 
 _ROUNDS = 2  # of pings: a peer that subscribes in each session has done so by then
 _LOOK_MS = 5
+_IDLE = 3  # looks: between two messages of a service nothing waits, for a moment
 
 
 async def sleep(bus, sleeper, ms: int, wait_ms: int, end) -> int:
@@ -31,8 +32,10 @@ async def _settled(connection, deadline: int) -> None:
         await connection.ping()
         while session.keepalive.waiting and not _over(connection, deadline):
             await runtime.sleep(_LOOK_MS)
-    while not (_over(connection, deadline) or _idle(connection)):
+    idle = 0
+    while idle < _IDLE and not _over(connection, deadline):
         await runtime.sleep(_LOOK_MS)
+        idle = idle + 1 if _idle(connection) else 0
 
 
 def _over(connection, deadline: int) -> bool:
