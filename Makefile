@@ -7,6 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SECONDS ?= 60
 SEEDS ?= 1000
+NODES ?= 10000
 N ?= 20
 LIVES ?= 20
 STARTS ?= 1000
@@ -45,6 +46,7 @@ help:
 	@echo "make bench-share-board  files to a MicroPython node and back, beside its file system alone"
 	@echo "make soak          new random examples for SECONDS=$(SECONDS)"
 	@echo "make soak-sim      simulated sessions with faults, SEEDS=$(SEEDS)"
+	@echo "make soak-nodes   NODES=$(NODES) simulated nodes in one network, a session with each neighbour"
 	@echo "make soak-memory   every allocation of whole exchanges fails once; about an hour"
 	@echo "make soak-starts   STARTS=$(STARTS) starts of boards for each size of a heap in pieces"
 	@echo "make soak-attack   attackers at random against real nodes for SECONDS=$(SECONDS), SEED=n again"
@@ -188,6 +190,10 @@ soak: $(VENV)/.installed
 
 soak-sim: $(VENV)/.installed
 	@$(BIN)/python scripts/soak_sim.py $(SEEDS)
+
+.PHONY: soak-nodes
+soak-nodes: $(VENV)/.installed
+	@nice $(BIN)/python scripts/soak_nodes.py $(NODES)
 
 soak-memory: $(VENV)/.installed
 	@$(BIN)/python scripts/soak_memory.py

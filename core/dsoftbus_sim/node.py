@@ -22,6 +22,8 @@ class SimNode:
     `Node`: without it nobody may begin a session here.
     """
 
+    KIND = Node
+
     def __init__(
         self,
         network: "Network",
@@ -35,7 +37,7 @@ class SimNode:
         self.world = network.world
         random = Chance(self.world.chance.below(1 << 30))
         static = suites[SUITE_CHACHA_SHA256].keypair(random(32))
-        self.node = Node(suites, static, random, profile, name, allowed=allowed)
+        self.node = self.KIND(suites, static, random, profile, name, allowed=allowed)
         self.link = network.attach(self.turn)
         self.link.mtu = mtu
         self.endpoint = self.node.endpoint(mtu)

@@ -146,8 +146,8 @@ def counted(link: str, count: int) -> dict[str, int]:
 def test_no_event_is_dearer_among_many_sessions(link):
     few, many = counted(link, FEW), counted(link, MANY)
     assert few["nothing"] == many["nothing"] == 0
-    # A deadline that has moved away may come early, in this run or that.
-    dearer = {name: (few[name], many[name]) for name in EVENTS if many[name] > few[name] + 4}
+    # A walk over all would be 290 calls more. What gathers in one packet or two differs by 100.
+    dearer = {name: (few[name], many[name]) for name in EVENTS if many[name] > few[name] + 150}
     assert not dearer
 
 
