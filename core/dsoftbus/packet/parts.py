@@ -6,6 +6,7 @@ A part has a number of its own beside those of segments, under which `Recovery` 
 from dsoftbus.const import DATAGRAM_MAX
 from dsoftbus.errors import MALFORMED, PeerError
 from dsoftbus.packet.acks import ACK_MAX
+from dsoftbus.packet.growing import FIRST, moved
 from dsoftbus.packet.segments import BEYOND, OLD, SEGMENT_HEADER, Inbox, Outbox
 
 if False:  # for types
@@ -33,12 +34,13 @@ class PartedOutbox(Outbox):
     `path_mtu` hears of those that are full."""
 
     def __init__(self, pool: "Spares", limit: int, room: int, path_mtu: "PathMtu") -> None:
-        super().__init__(pool, limit)
+        super().__init__(pool, min(FIRST, limit))
+        self.most = limit
         self._path_mtu = path_mtu
         self.room = room
         self._missing: dict[int, int] = {}  # segment -> a bit for each part that has not arrived
         self._again: list[int] = []  # parts that must go, the last first
-        self._begins = [0] * limit  # of the segments, in the bytes of all
+        self._begins = [0] * self.limit  # of the segments, in the bytes of all
         self._filled = 0
         self._resending = -1  # the oldest segment, if it is long and was sent again
         self.unheard = False  # what the path seems to carry does not arrive
@@ -56,7 +58,7 @@ class PartedOutbox(Outbox):
         if self.base == self._next:
             return True
         held = self._filled - self._begins[self.base % self.limit]
-        return self._next - self.base < self.limit and held < self.limit * DATAGRAM_MAX
+        return self._next - self.base < self.most and held < self.most * DATAGRAM_MAX
 
     @property
     def has_lost(self) -> bool:
@@ -67,7 +69,20 @@ class PartedOutbox(Outbox):
         self._filled += stop
         if stop + ACK_MAX >= self.room:
             self._path_mtu.on_filled()
-        return Outbox.commit(self, stop)  # not super(): each packet goes this way
+        number = Outbox.commit(self, stop)  # not super(): each packet goes this way
+        if self._next - self.base == self.limit < self.most:
+            self._grow()
+        return number
+
+    def _grow(self) -> None:
+        """All slots are taken: makes more, up to `most`."""
+        size = self.limit = min(2 * self.limit, self.most)
+        numbers = range(self.base, self._next)
+        self._buffers = moved(self._buffers, [None] * size, numbers)
+        self._stops = moved(self._stops, [0] * size, numbers)
+        self._begins = moved(self._begins, [0] * size, numbers)
+        self._copies = moved(self._copies, bytearray(size), numbers)
+        self._lost = moved(self._lost, bytearray(size), numbers)
 
     def take_lost(self) -> int:
         """The oldest segment that must go again, or a part of one; -1 when there is none."""
@@ -148,11 +163,24 @@ class PartedInbox(Inbox):
     """
 
     def __init__(self, pool: "Spares", limit: int, copy: "Copy", longest: int) -> None:
-        super().__init__(pool, limit, copy)
+        super().__init__(pool, min(FIRST, limit), copy)
+        self._most = limit
         self._longest = longest
         self._left = limit * DATAGRAM_MAX
         # Segment -> [buffer, total, a bit for each part that is missing]
         self._partial: dict[int, list[Any]] = {}
+
+    def place(self, number: int) -> int:
+        while self._limit <= number - self.expected < self._most:
+            self._grow()
+        return super().place(number)
+
+    def _grow(self) -> None:
+        """A segment is beyond the slots: makes more, up to `_most`."""
+        numbers = range(self.expected, self.expected + self._limit)
+        size = self._limit = min(2 * self._limit, self._most)
+        self._buffers = moved(self._buffers, [None] * size, numbers)
+        self._stops = moved(self._stops, [0] * size, numbers)
 
     def hold(self, number: int, buffer: "Buffer", at: int, stop: int) -> None:
         partial = self._partial.get(number)

@@ -56,8 +56,7 @@ class Recovery:
     def sent(self, number: int, size: int, segment: int, now: int) -> None:
         """Packet `number` asks for an acknowledgement; it carries `segment`, or NO_SEGMENT."""
         if self._count == self._capacity:
-            self._lose(self._head)
-            self._drop_settled()
+            self._make_room()
         slot = (self._head + self._count) % self._capacity
         self._count += 1
         self._numbers[slot] = number
@@ -159,6 +158,10 @@ class Recovery:
                 self.loss_at = late_at
                 break
             self._lose(slot)
+        self._drop_settled()
+
+    def _make_room(self) -> None:
+        self._lose(self._head)
         self._drop_settled()
 
     def _lose(self, slot: int) -> None:

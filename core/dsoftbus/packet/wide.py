@@ -15,6 +15,7 @@ from dsoftbus.const import (
     TAG_BYTES,
 )
 from dsoftbus.errors import MALFORMED, NONCE_EXHAUSTED, LocalError, PeerError
+from dsoftbus.packet.growing import GrowingRecovery
 from dsoftbus.packet.packets import LAST_NUMBER, PACKET_OVERHEAD
 from dsoftbus.packet.parts import PART_BYTES, PARTS, PartedInbox, PartedOutbox, split
 from dsoftbus.packet.path_mtu import NO_PROBE, PathMtu
@@ -58,7 +59,8 @@ class WideReliable(Reliable):
         self._inbox = PartedInbox(self.pool, profile.segments, copy, longest)
         self.path_mtu = PathMtu(datagram_bytes)
         self._outbox = PartedOutbox(self.pool, self._outbox.limit, self._room, self.path_mtu)
-        self.recovery.outbox = self._outbox
+        segments = self._outbox.most
+        self.recovery = GrowingRecovery(segments, self._outbox, self.rtt, self.congestion)
         self._parted = False  # parts have come: a segment may be whole
 
     @property
@@ -76,7 +78,7 @@ class WideReliable(Reliable):
         self._room = size - PACKET_OVERHEAD
         self._outbox.resize(self._room)
         self.pool.size = self._room
-        self.pool.kept = deque((), _KEPT * self._outbox.limit * DATAGRAM_MAX // size)
+        self.pool.kept = deque((), _KEPT * self._outbox.most * DATAGRAM_MAX // size)
         self.congestion.datagram = size  # type: ignore[attr-defined] # a network's has it
         self.pacer.datagram = size  # type: ignore[attr-defined] # as above
 

@@ -170,7 +170,7 @@ SLICES = {
     "wide": Slice(
         "packets beyond 1200 bytes: of hosts, and of no board",
         ("datagram",),
-        of("dsoftbus.packet", "path_mtu parts wide"),
+        of("dsoftbus.packet", "growing path_mtu parts wide"),
     ),
     "chunks": Slice(
         "what streams of a host receive into, and those of no board",
