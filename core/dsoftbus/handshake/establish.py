@@ -121,6 +121,8 @@ def _establish(session: "Session", state: int, now: int) -> None:
 
         take_place(gatekeeper, session)
     session.keepalive = Keepalive(session.local.profile.keepalive_ms, now)
+    if not session.initiator:
+        session.keepalive.yields_ms = session.local.profile.keepalive_ms // 2
     session.mux = _mux(session)
     session.handshake = None
     session.state = state  # last: whatever failed above, there is no half of a session

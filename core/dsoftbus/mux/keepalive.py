@@ -19,6 +19,7 @@ class Keepalive:
 
     def __init__(self, interval_ms: int, now: int) -> None:
         self._interval = interval_ms
+        self.yields_ms = 0  # how much later than its peer this end probes: one of them is enough
         self.heard = now  # the pump sets it with every authenticated record
         self._probed = now
         self._asked = -1  # the nonce of the ping under way
@@ -32,7 +33,7 @@ class Keepalive:
         if not self._interval:
             return None
         dead = self.heard + self._interval * KEEPALIVE_DEAD
-        probe = max(self.heard, self._probed) + self._interval * KEEPALIVE_PROBE
+        probe = max(self.heard, self._probed) + self._interval * KEEPALIVE_PROBE + self.yields_ms
         return min(dead, probe)
 
     def check(self, now: int) -> int:
