@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import math
 import multiprocessing
 import os
 import resource
@@ -197,24 +198,21 @@ def chart(found: list[dict], before: dict[str, list[float]]) -> str:
     drawing.text(120, 292, "sessions of a hub; us of CPU time an echo, both ends")
     for link in LINKS:
         now = [row["cpu"]["value"] for row in found if row["link"] == link and not row["alone"]]
-        for name, values, colour in (
-            ("before", before.get(link, []), "#bbbbbb"),
-            ("now", now, COLOURS[link]),
+        for name, values, colour, below in (
+            ("before", before.get(link, []), "#999999", 18),
+            ("now", now, COLOURS[link], -8),
         ):
             points = [(60.0 + 105 * n, _y(value)) for n, value in enumerate(values)]
             drawing.line(points, colour)
             for x, y in points:
                 drawing.box(x - 2, y - 2, 4, 4, colour)
             if points:
-                drawing.text(points[-1][0] - 70, points[-1][1] - 8, f"{link.upper()} {name}")
+                drawing.text(points[-1][0] - 70, points[-1][1] + below, f"{link.upper()} {name}")
     return str(drawing)
 
 
 def _y(us: float) -> float:
-    digits = 0.0
-    while us >= 10:
-        us, digits = us / 10, digits + 1
-    return 260 - 60 * (digits - 1 + (us - 1) / 9)
+    return 320 - 60 * math.log10(us)
 
 
 async def crowded(link: str, count: int, idle_s: float) -> list[dict]:

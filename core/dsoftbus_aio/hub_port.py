@@ -72,7 +72,7 @@ class HubPort(DatagramPort):
 
     def _handle_timer(self, now: int) -> None:
         if self.blocked:
-            self._hub.time_waiting()
+            self._hub.time_waiting(now)
         super()._handle_timer(now)
 
     def _deadline(self) -> "Deadline":

@@ -23,6 +23,8 @@ if False:  # for types
     from dsoftbus.session.session_table import SessionTable
 
 
+_FAR_MS = 2000
+_STEP_MS = 500
 BURST = 8  # datagrams of one session, while others have something to send
 
 
@@ -83,16 +85,16 @@ class HubEndpoint(Endpoint):
             session = self.at_work = self.sessions[number]
             deadline = session.poll_timer()
             if deadline is None or deadline > now:
-                deadlines.put(number, deadline)
+                deadlines.put(number, _together(deadline, now))
             else:
                 self.wake(session)
                 session.handle_timer(now)
             number = deadlines.take(now)
 
-    def time_waiting(self) -> None:
+    def time_waiting(self, now: int) -> None:
         """The link takes nothing: those that wait for it have deadlines all the same."""
         for session in self._senders:
-            self._note_deadline(session)
+            self._note_deadline(session, now)
 
     # Outputs
 
@@ -110,9 +112,9 @@ class HubEndpoint(Endpoint):
                 if _presses(session, now):
                     self._count()
                 else:
-                    self._leave(session, now + ACK_DELAY_MS)
+                    self._leave(session, now, now + ACK_DELAY_MS)
                 return n
-            self._leave(session)
+            self._leave(session, now)
         return 0
 
     def poll_timer(self) -> "Deadline":
@@ -153,7 +155,7 @@ class HubEndpoint(Endpoint):
             self._given = 0
             self._senders.rotate(-1)
 
-    def _leave(self, session: "DatagramSession", until: int = -1) -> None:
+    def _leave(self, session: "DatagramSession", now: int, until: int = -1) -> None:
         """The first in the queue has nothing to send: it sleeps until its deadline. One that is
         known already, and comes before `until`, is early enough."""
         self._given = 0
@@ -161,13 +163,13 @@ class HubEndpoint(Endpoint):
         self._sends.discard(session)
         if self._has(session):
             if not self._deadlines.early(session.connection, until):
-                self._note_deadline(session)
+                self._note_deadline(session, now)
             if session.state != ESTABLISHED or session.mux.first_event is not None:
                 self._may_tell(session)
 
-    def _note_deadline(self, session: "DatagramSession") -> None:
+    def _note_deadline(self, session: "DatagramSession", now: int) -> None:
         self.at_work = session
-        self._deadlines.put(session.connection, session.poll_timer())
+        self._deadlines.put(session.connection, _together(session.poll_timer(), now))
 
     # The table
 
@@ -210,6 +212,13 @@ def _presses(session: "DatagramSession", now: int) -> bool:
         return True
     reliable = session.reliable
     return not isinstance(reliable, WideReliable) or reliable.presses(session.mux, now)
+
+
+def _together(deadline: "Deadline", now: int) -> "Deadline":
+    """A far deadline comes early, with others: most of them will have moved away by then."""
+    if deadline is None or deadline - now <= _FAR_MS:
+        return deadline
+    return deadline - deadline % _STEP_MS
 
 
 def _nothing(_session: "DatagramSession") -> None:
