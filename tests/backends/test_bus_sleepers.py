@@ -65,7 +65,10 @@ class World:
 
 
 async def told(watch, count: int) -> list:
-    return [await watch.__anext__() for _ in range(count)]
+    found = []
+    for _ in range(count):  # MicroPython has no `await` in a comprehension
+        found.append(await watch.__anext__())
+    return found
 
 
 def test_a_call_waits_for_the_next_wake():
