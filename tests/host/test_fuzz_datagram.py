@@ -99,11 +99,7 @@ class Silent(Mux):
     """A mux that has nothing to say."""
 
     def __init__(self):
-        pass
-
-    @property
-    def has_output(self):
-        return False
+        self.has_output = False
 
 
 PARTS = st.builds(
