@@ -195,17 +195,24 @@ class Session:
         static = SUITE.keypair(b"\1" * 32)
 
     handshake_hash = b"h" * 32
+    resumed = False
 
     peer_public = SUITE.keypair(b"\2" * 32).public
 
 
+class Resumed(Session):
+    resumed = True
+
+
 @given(st.binary(max_size=80) | st.binary(min_size=68, max_size=68).map(lambda b: b"\1" + b))
 def test_any_key_message_is_refused(message):
-    try:
-        rotation.accept(SUITE, Session, message)
-        raise AssertionError("a proof was guessed")
-    except PeerError as error:
-        assert error.code in (MALFORMED, NEXT_KEY_UNPROVEN)
+    for session in (Session, Resumed):
+        try:
+            rotation.accept(SUITE, session, message)
+        except PeerError as error:
+            assert error.code in (MALFORMED, NEXT_KEY_UNPROVEN)
+        else:
+            raise AssertionError("a proof was guessed")
 
 
 class Table(RuleBasedStateMachine):
