@@ -19,8 +19,8 @@ from dsoftbus_host.board.remote import Heap, Remote
 KIB = 1024
 # A node's heap in words of 64 bits, over that in words of 32: both ports, the same node.
 WIDE = 1.45
-# A tenth is to stay free: the heap is in pieces, and collections come late (docs/boards.md).
-SPARE = 10
+# An eighth is to stay free: the heap is in pieces, and collections come late (docs/boards.md).
+SPARE = 8
 FORCE = "`--force` installs it all the same"
 OTHER_FIRMWARE = (
     "a firmware with a ROM partition, or with the node frozen in (docs/boards.md), lets"
