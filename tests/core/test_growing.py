@@ -3,6 +3,7 @@
 from dsoftbus.base.spares import Spares
 from dsoftbus.packet.growing import FIRST, GrowingRecovery
 from dsoftbus.packet.parts import PartedInbox, PartedOutbox
+from dsoftbus.packet.path_mtu import PathMtu
 from dsoftbus.packet.recovery import NO_SEGMENT, Recovery
 from dsoftbus.packet.rtt import Rtt
 from dsoftbus.packet.segments import AHEAD, BEYOND, NEXT, SEGMENT_HEADER, Inbox, Outbox
@@ -13,10 +14,7 @@ ROOM = 200
 
 
 class Nothing:
-    """Stands for a path MTU and a congestion control that are not looked at."""
-
-    def on_filled(self):
-        pass
+    """Stands for a congestion control that is not looked at."""
 
     def on_sent(self, size):
         pass
@@ -25,10 +23,11 @@ class Nothing:
         pass
 
 
-class Lost:
+class Lost(Outbox):
     """Stands for an outbox: what was lost, in its order."""
 
     def __init__(self):
+        super().__init__(spares(), 1)
         self.segments = []
 
     def sent(self, segment):
@@ -43,7 +42,7 @@ def spares():
 
 
 def outboxes():
-    return Outbox(spares(), MOST), PartedOutbox(spares(), MOST, ROOM, Nothing())
+    return Outbox(spares(), MOST), PartedOutbox(spares(), MOST, ROOM, PathMtu(ROOM))
 
 
 def begin(outbox, text):
