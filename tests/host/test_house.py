@@ -21,17 +21,7 @@ SOURCES = sorted(file for folder in FOLDERS for file in (ROOT / folder).rglob("*
 CORE_SOURCES = [file for file in SOURCES if CORE in file.parents]
 OURS = [file for file in SOURCES if set(PACKAGES.values()) & set(file.parents)]
 
-OUTSIDE = {
-    "struct",
-    "binascii",
-    "hashlib",
-    "collections",
-    "array",
-    "heapq",
-    "errno",
-    "json",
-    "micropython",
-}
+OUTSIDE = {"struct", "binascii", "hashlib", "collections", "array", "errno", "json", "micropython"}
 FUNCTION_LINES = 60
 MEDIAN_LINES = 10
 FILE_LINES = 550

@@ -1,37 +1,39 @@
-"""Deadlines of many, in a heap: what is due is found without a look at what is not."""
-
-from heapq import heapify, heappop, heappush
+"""Deadlines of many, by their ms: what is due is found without a look at what is not."""
 
 if False:  # for types
     from dsoftbus.contracts import Deadline
-
-
-_STALE = 64  # entries that may lie in the heap in vain, besides as many as there are deadlines
 
 
 class Deadlines:
     """Keeps a deadline in ms for each key, an int.
 
     A deadline that moves away costs nothing: its key is given at the earlier time, and whoever
-    takes it puts it back with the later one.
+    takes it puts it back with the later one. To find the earliest costs more the more different ones
+    there are, however many keys have them: callers put far ones together.
     """
 
     def __init__(self) -> None:
         self._due: dict[int, int] = {}  # by key
-        self._heap: list[tuple[int, int]] = []  # (deadline, key), some of them stale
+        self._at: dict[int, set[int]] = {}  # keys, by deadline
+        self._first: Deadline = None  # the earliest, where it is known
 
     def put(self, key: int, deadline: "Deadline") -> None:
         """`key` is due at `deadline`, if not before; None: never."""
-        due = self._due
+        before = self._due.get(key)
+        if before is not None:
+            if deadline is not None and deadline >= before:
+                return
+            self._drop(key, before)
         if deadline is None:
-            due.pop(key, None)
             return
-        before = due.get(key)
-        if before is None or deadline < before:
-            due[key] = deadline
-            heappush(self._heap, (deadline, key))
-            if len(self._heap) > 2 * len(due) + _STALE:
-                self._sweep()
+        self._due[key] = deadline
+        keys = self._at.get(deadline)
+        if keys is None:
+            self._at[deadline] = {key}
+            if self._first is not None and deadline < self._first:
+                self._first = deadline
+        else:
+            keys.add(key)
 
     def early(self, key: int, until: int) -> bool:
         """Tells whether `key` is due at `until`, or before."""
@@ -40,21 +42,24 @@ class Deadlines:
 
     def first(self) -> "Deadline":
         """The earliest deadline in ms, or None."""
-        heap = self._heap
-        while heap and self._due.get(heap[0][1]) != heap[0][0]:
-            heappop(heap)
-        return heap[0][0] if heap else None
+        if self._first is None and self._at:
+            self._first = min(self._at)
+        return self._first
 
     def take(self, now: int) -> int:
         """Takes out a key that is due at `now`, and returns it; -1 where there is none."""
         first = self.first()
         if first is None or first > now:
             return -1
-        key = heappop(self._heap)[1]
-        del self._due[key]
+        key = next(iter(self._at[first]))
+        self._drop(key, first)
         return key
 
-    def _sweep(self) -> None:
-        """Leaves the stale entries out."""
-        self._heap = [(deadline, key) for key, deadline in self._due.items()]
-        heapify(self._heap)
+    def _drop(self, key: int, deadline: int) -> None:
+        del self._due[key]
+        keys = self._at[deadline]
+        keys.discard(key)
+        if not keys:
+            del self._at[deadline]
+            if deadline == self._first:
+                self._first = None
