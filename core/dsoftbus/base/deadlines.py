@@ -8,8 +8,8 @@ class Deadlines:
     """Keeps a deadline in ms for each key, an int.
 
     A deadline that moves away costs nothing: its key is given at the earlier time, and whoever
-    takes it puts it back with the later one. To find the earliest costs more the more different ones
-    there are, however many keys have them: callers put far ones together.
+    takes it puts it back with the later one. To find the earliest costs more the more different
+    ones there are, however many keys have them: callers put far ones together.
     """
 
     def __init__(self) -> None:

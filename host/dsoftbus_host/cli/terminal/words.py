@@ -153,6 +153,7 @@ WORDS = {
     update.NO_RETURN: "{peer} did not come back from its restart in time",
     update.NO_OTHER: "{peer} has no whole version to go back to",
 }
+
 _NEW_KEY = (
     "Over its cable `dsoftbus board token PORT` trusts a board with a new key. Any other node"
     " shows its id with `dsoftbus id`, and `dsoftbus pair ID` pairs with it; `dsoftbus unpair`"
