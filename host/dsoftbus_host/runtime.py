@@ -12,8 +12,6 @@ from dsoftbus_host import clock, display
 from dsoftbus_host.event_loop import running_loop
 
 PAUSE_MS = 100  # after a callback that raised: no memory or descriptors, for the moment
-FAR_MS = 2000
-STEP_MS = 500
 log = display.log()
 
 Callback = Callable[[], object]
@@ -132,10 +130,8 @@ class Timer(contract.Timer):
         self._set = deadline
         loop = asyncio.get_running_loop()
         if deadline:
-            delay = max(deadline - clock.now_ms(), 0)
-            if delay > FAR_MS:  # most move away before: they are looked at together, and early
-                delay -= deadline % STEP_MS
-            self._handle = loop.call_later(delay / 1000, self._call)
+            delay = max(deadline - clock.now_ms(), 0) / 1000
+            self._handle = loop.call_later(delay, self._call)
         else:
             self._handle = loop.call_soon(self._call)
 
