@@ -18,9 +18,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
-import table
 import tls_peer
-from stopwatch import Figure, Spent, Stopwatch, machine, row
+from stopwatch import Figure, Spent, Stopwatch, report, row
 
 from dsoftbus.const import HOST, SUITE_AESGCM_SHA256, SUITE_CHACHA_SHA256
 from dsoftbus_aio.connection import Connection
@@ -235,10 +234,7 @@ def main(rounds: int, mb: int, trips: int, connects: int) -> None:
     found += _run(_over_udp, rounds, trips)
     found += _run(_many_streams, rounds, bulk_bytes)
     found += _run(_files, rounds, bulk_bytes)
-    print(machine())
-    table.show(found)
-    OUTPUT.parent.mkdir(parents=True, exist_ok=True)
-    table.write(found, OUTPUT, machine())
+    report(found, OUTPUT)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from pathlib import Path
 
 import click
 import table
+from stopwatch import report
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
@@ -246,9 +247,7 @@ def main(messages: int, links: tuple[str, ...]) -> None:
     for link in links:
         others, machine = (cost // messages for cost in _measured(link, messages))
         rows.append(table.row(link, others / 1000, "1000 i.", "kernels", machine / 1000))
-    table.show(rows)
-    OUTPUT.parent.mkdir(parents=True, exist_ok=True)
-    table.write(rows, OUTPUT)
+    report(rows, OUTPUT)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from typing import Any
 import bench
 import click
 import table
-from stopwatch import machine
+from stopwatch import report
 
 from dsoftbus_host.loaded_core import loaded_core
 
@@ -76,10 +76,7 @@ def main(site: str, turns: int, rounds: int, mb: int, is_alone: bool) -> None:
             found[i].append(turn(builds[i], rounds, mb))
     each = [[merged(list(rows)) for rows in zip(*build, strict=True)] for build in found]
     rows = [row for pair in zip(*each, strict=True) for row in pair]
-    print(machine())
-    table.show(rows)
-    OUTPUT.parent.mkdir(parents=True, exist_ok=True)
-    table.write(rows, OUTPUT, machine())
+    report(rows, OUTPUT)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 import table
 from sim import KILOBYTES_S, LATENCY_MS, SUITES, Bus, Quic, goodput
+from stopwatch import keep
 
 from dsoftbus.const import HOST
 from dsoftbus_host.cli.demo.svg import Drawing
@@ -185,8 +186,7 @@ def main(seconds: int, mb: float, svg: Path | None) -> None:
     ]
     print()
     table.show(rows[-len(LOSSES) * len(KINDS) :])
-    OUTPUT.parent.mkdir(parents=True, exist_ok=True)
-    table.write(rows, OUTPUT)
+    keep(rows, OUTPUT)
     if svg is not None:
         svg.write_text(drawn(lossy, found, alone))
 

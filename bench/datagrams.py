@@ -10,10 +10,9 @@ import contextlib
 from pathlib import Path
 
 import click
-import table
 from bench import BusPair, Measure, compared, rows
 from quic_peer import QuicPair
-from stopwatch import Figure, machine
+from stopwatch import Figure, report
 
 from dsoftbus.const import SUITE_AESGCM_SHA256
 
@@ -51,9 +50,7 @@ async def measured(rounds: int, bulk_bytes: int, trips: int) -> list[dict]:
 def main(rounds: int, mb: int, trips: int) -> None:
     """Compares sessions over UDP with those over TCP and with aioquic on loopback."""
     found = asyncio.run(measured(rounds, mb * 1024 * 1024, trips))
-    table.show(found)
-    OUTPUT.parent.mkdir(parents=True, exist_ok=True)
-    table.write(found, OUTPUT, machine())
+    report(found, OUTPUT)
 
 
 if __name__ == "__main__":

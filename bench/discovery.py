@@ -16,6 +16,7 @@ from pathlib import Path
 
 import click
 import table
+from stopwatch import report
 
 from dsoftbus.const import HOST, LINK_STREAM
 from dsoftbus.discovery.announce import Announcement
@@ -147,9 +148,7 @@ def main(rounds: int, svg: Path | None, most: int) -> None:
             rows.append(table.row(f"{name}, {count} nodes", value, "us", "10 nodes", values[0]))
     full = table.median([measure_full() for _ in range(rounds)])
     rows.append(table.row("a stranger, table full", full, "us", "refreshing", refreshing[-1]))
-    table.show(rows)
-    OUTPUT.parent.mkdir(parents=True, exist_ok=True)
-    table.write(rows, OUTPUT)
+    report(rows, OUTPUT)
     if svg is not None:
         svg.write_text(chart(counts, joining, refreshing))
 

@@ -26,7 +26,7 @@ from pathlib import Path
 import click
 import table
 from bench import ECHO_BYTES, Unhurried, compared, rows
-from stopwatch import Figure, Spent, Stopwatch, machine
+from stopwatch import Figure, Spent, Stopwatch, report
 
 from dsoftbus_aio.connection import Connection
 from dsoftbus_aio.echo import serve_echo
@@ -259,9 +259,7 @@ def main(rounds: int, trips: int, most: int, sessions: int, idle: float, svg: Pa
         counts = [n for n in COUNTS if n <= most and n != REFERENCE]
         found = asyncio.run(all_measured([*counts, REFERENCE], rounds, trips))
         found.sort(key=lambda row: (row["link"], row["alone"], row["sessions"]))
-    table.show(found)
-    OUTPUT.parent.mkdir(parents=True, exist_ok=True)
-    table.write(found, OUTPUT, machine())
+    report(found, OUTPUT)
     if svg is not None:
         svg.write_text(chart(found, BEFORE))
 

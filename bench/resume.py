@@ -21,7 +21,7 @@ from bench import AES, CONNECTS, SUITES, BusPair, _alone, compared, rows
 from resume_board import instructions
 from resume_start import started
 from resumed_crypto import Done, crypto_of
-from stopwatch import Figure, machine
+from stopwatch import Figure, report
 
 OUTPUT = Path("build/bench/resume.json")
 
@@ -115,10 +115,7 @@ def main(rounds: int, connects: int) -> None:
     parts: tuple[Callable[[], list[dict]], ...] = (_instructions, lambda: _wakes(rounds))
     for part in parts:
         found += part()
-    print(machine())
-    table.show(found)
-    OUTPUT.parent.mkdir(parents=True, exist_ok=True)
-    table.write(found, OUTPUT, machine())
+    report(found, OUTPUT)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ import click
 import table
 from bench import ECHO_BYTES, BusPair, Measure, compared, rows
 from mqtt_peer import Mqtt, installed
-from stopwatch import Figure, Spent, Stopwatch, machine, row
+from stopwatch import Figure, Spent, Stopwatch, keep, machine, row
 
 from dsoftbus.const import SUITE_AESGCM_SHA256
 from dsoftbus_host.bare_bus import BareBus
@@ -151,8 +151,7 @@ def main(rounds: int, calls: int, subscribers: int) -> None:
     for name in here:
         if not here[name]:
             print(f"{name}: not installed")
-    OUTPUT.parent.mkdir(parents=True, exist_ok=True)
-    table.write(found, OUTPUT, machine())
+    keep(found, OUTPUT)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import click
 import table
-from stopwatch import Stopwatch
+from stopwatch import Stopwatch, report
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
@@ -245,9 +245,7 @@ def main(mb: float, rounds: int) -> None:
             figures = asyncio.run(measured(vfs, size, rounds, Path(folder)))
         found += rows(system, figures, size)
     found += flash()
-    table.show(found)
-    OUTPUT.parent.mkdir(parents=True, exist_ok=True)
-    table.write(found, OUTPUT)
+    report(found, OUTPUT)
 
 
 if __name__ == "__main__":

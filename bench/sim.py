@@ -15,6 +15,7 @@ from typing import Any
 
 import click
 import table
+from stopwatch import keep
 
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT / "core"), str(ROOT / "host")]
@@ -235,8 +236,7 @@ def main(mb: float, seeds: int, svg: Path | None) -> None:
             f"| {row['reference_value']:.0f} | {row['ratio']:.2f} | {row['of_ideal']:.0%} |",
             flush=True,
         )
-    OUTPUT.parent.mkdir(parents=True, exist_ok=True)
-    table.write(rows, OUTPUT)
+    keep(rows, OUTPUT)
     if svg is not None:
         svg.write_text(chart(rows, full(size)))
 

@@ -66,6 +66,19 @@ def _compared(figure: Figure, spent: list[float], of: list[float]) -> dict:
     return {"value": value, "reference_value": reference, "ratio": table.spread(ratios)}
 
 
+def report(rows: list[dict], output: Path) -> None:
+    """Prints the rows and whose they are, and keeps them in the file `output`."""
+    print(machine())
+    table.show(rows)
+    keep(rows, output)
+
+
+def keep(rows: list[dict], output: Path) -> None:
+    """Writes the rows to the file `output`, and whose they are."""
+    output.parent.mkdir(parents=True, exist_ok=True)
+    table.write(rows, output, machine())
+
+
 def machine() -> str:
     """Names the machine and the interpreter that measure."""
     return (

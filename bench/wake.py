@@ -21,7 +21,7 @@ from pathlib import Path
 
 import click
 import table
-from stopwatch import machine
+from stopwatch import report
 
 from dsoftbus_host.bare_bus import ANYONE, BareBus
 from dsoftbus_host.board import install
@@ -148,9 +148,7 @@ def main(rounds: int) -> None:
     """Measures a sensor's start in parts."""
     with tempfile.TemporaryDirectory() as folder:
         rows = measured(rounds, Path(folder), micropython())
-    table.show(rows)
-    OUTPUT.parent.mkdir(parents=True, exist_ok=True)
-    table.write(rows, OUTPUT, machine())
+    report(rows, OUTPUT)
 
 
 if __name__ == "__main__":
