@@ -54,6 +54,10 @@ if TYPE_CHECKING:
 Handler = Callable[[Connection, BusStream], Awaitable[None]]
 AnyUdpPort = TypeVar("AnyUdpPort", bound=UdpPort)
 SUITES = (SUITE_CHACHA_SHA256, SUITE_CHACHA_BLAKE2S, SUITE_AESGCM_SHA256)
+# glibc gives free memory back to the system, and has to fetch it again page by page, beyond twice
+# the largest block that a program has freed (mallopt(3), M_TRIM_THRESHOLD): so much of what a few
+# busy streams hold comes and goes many times a second.
+_LARGEST_BYTES = 1 << 20
 SUITES_REMEMBERED = 1024  # one peer more costs it a second attempt, and no memory here
 _ORDINARY = (END_PEER, END_LOCAL, STREAM_CANCELLED)  # ends that a peer or this side has wanted
 log = display.log()
@@ -91,6 +95,7 @@ class BareBus(BaseBus):
         if resume:
             node.tickets = Tickets(node, now_ms, agrees=True)
         super().__init__(node, Runtime(self._report_task))
+        bytearray(_LARGEST_BYTES)  # freed at once
         self.sleepers = Sleepers(self)
         self._suite_of: dict[bytes, int] = {}  # peers that lack this host's fastest
         self._calling: dict[int, CallingPort] = {}  # by address family: for sessions from here
