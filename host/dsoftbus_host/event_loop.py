@@ -10,7 +10,8 @@ import signal
 import sys
 import threading
 from collections.abc import Coroutine
-from typing import Any, TypeVar
+from concurrent.futures import Future, wait
+from typing import Any, Generic, TypeVar
 
 from dsoftbus.errors import Unsupported
 from dsoftbus_host.interrupt import KILLED, interruptible
@@ -89,18 +90,39 @@ class Background:
     def run(self, main: Coroutine[Any, Any, Result]) -> Result:
         """Returns the result of `main`. An interrupted wait, as by Ctrl-C, cancels it, and it has
         ended when this raises."""
-        ended = threading.Event()
-        future = asyncio.run_coroutine_threadsafe(_told_of(main, ended), self._loop)
+        job = _Job(main)
         try:
-            return future.result()
+            self._loop.call_soon_threadsafe(job.begin)
+            return job.outcome.result()
         except BaseException:
-            future.cancel()
-            ended.wait(_PATIENCE_S)
+            self._loop.call_soon_threadsafe(job.cancel)
+            wait([job.outcome], _PATIENCE_S)
             raise
 
 
-async def _told_of(main: Coroutine[Any, Any, Result], ended: threading.Event) -> Result:
-    try:
-        return await main
-    finally:
-        ended.set()
+class _Job(Generic[Result]):
+    """A coroutine on the loop of another thread. It is there before the loop knows of it: a wait
+    may be interrupted at any instruction, and what had no name yet could not be cancelled."""
+
+    def __init__(self, main: Coroutine[Any, Any, Result]) -> None:
+        self.outcome: Future[Result] = Future()
+        self._main = main
+        self._task: asyncio.Task[Result] | None = None
+
+    def begin(self) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._main)
+        self._task.add_done_callback(self._end)
+
+    def cancel(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+        else:
+            self._main.close()
+            self.outcome.set_exception(asyncio.CancelledError())
+
+    def _end(self, task: asyncio.Task[Result]) -> None:
+        error = asyncio.CancelledError() if task.cancelled() else task.exception()
+        if error is not None:
+            self.outcome.set_exception(error)
+        else:
+            self.outcome.set_result(task.result())

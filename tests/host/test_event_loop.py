@@ -5,6 +5,7 @@ import asyncio
 import signal
 import sys
 import threading
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -121,7 +122,8 @@ def test_a_loop_in_the_background_gives_results_and_errors():
             loop.run(fails())
 
 
-def test_a_wait_that_is_interrupted_cancels_what_it_waits_for():
+@pytest.mark.parametrize("yields", range(20))
+def test_a_wait_that_is_interrupted_cancels_what_it_waits_for(yields):
     ended = []
 
     async def waits(begun):
@@ -133,6 +135,8 @@ def test_a_wait_that_is_interrupted_cancels_what_it_waits_for():
 
     def interrupt(begun):
         begun.wait(TIMEOUT_S)
+        for _ in range(yields):  # the waiting thread gets further, or not
+            time.sleep(0)
         signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
 
     begun = threading.Event()
