@@ -21,7 +21,7 @@ from portable import micropython
 
 PROGRAM = Path(__file__).parent / "fast_peer.py"
 ROOM = 400 << 10  # bytes of a heap that surely is enough
-FREE = {"tcp": 38 << 10, "serial": 37 << 10, "udp": 42 << 10}
+FREE = {"tcp": 41 << 10, "serial": 37 << 10, "udp": 42 << 10}
 SIZE = 100_000
 LIMIT_S = 90  # ends what hangs
 PUBLIC = BareBus(b"b" * 32).public
