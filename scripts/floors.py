@@ -29,7 +29,7 @@ FLOORS = {
         "handshake",
         "session",
         "discovery trust",
-        "service",
+        "service broker",
         "share",
         "update",
         "node pump datagram_pump",

@@ -54,6 +54,7 @@ TICKET_ID_BYTES = const(16)
 LINK_STREAM = const(1)
 LINK_DATAGRAM = const(2)
 LINK_LINE = const(3)  # a serial line, in routes: (LINK_LINE, port, channel). Never on the wire
+LINK_BROKER = const(4)  # a broker, in routes: (LINK_BROKER, group, 0). Never on the wire
 KEY_BYTES = const(32)
 TAG_BYTES = const(16)
 REKEY_RECORDS = const(16384)  # 512 MiB of full host records, 16 MiB of a board's

@@ -7,8 +7,9 @@ import hashlib
 
 from dsoftbus.base.codec import is_name, text
 from dsoftbus.const import KEY_BYTES, NODE_NAME_MAX
-from dsoftbus.errors import BAD_ARGUMENT, BAD_PAIRING_URI, MALFORMED, LocalError, PeerError
-from dsoftbus.identity import BASE32, base32, device_id
+from dsoftbus.errors import BAD_ARGUMENT, BAD_PAIRING_URI, LocalError, PeerError
+from dsoftbus.identity import base32, device_id
+from dsoftbus.trust.base32_text import from_base32
 
 if False:  # for types
     from collections.abc import Collection
@@ -135,24 +136,3 @@ def _unescape(escaped: str) -> str:
             raw.extend(char.encode())
             at += 1
     return text(raw)
-
-
-def from_base32(chars: str) -> bytes:
-    """Returns the bytes that `base32` encoded, in either case. Raises PeerError(MALFORMED) for
-    anything else."""
-    out = bytearray()
-    bits = 0
-    held = 0
-    for char in chars.lower():
-        value = BASE32.find(char)
-        if value < 0:
-            raise PeerError(MALFORMED, "base32")
-        bits = bits << 5 | value
-        held += 5
-        if held >= 8:
-            held -= 8
-            out.append(bits >> held)
-            bits &= (1 << held) - 1
-    if bits or held >= 5:
-        raise PeerError(MALFORMED, "base32")
-    return bytes(out)

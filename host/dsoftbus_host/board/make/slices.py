@@ -12,8 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from dsoftbus_host.board.make.broker_slices import BROKER
 from dsoftbus_host.board.make.service_slices import ON_BOARDS, SERVICES, SLEEPER
 from dsoftbus_host.board.make.slice import Slice, of
+from dsoftbus_host.board.make.trust_slices import TRUST
 
 _HOME = Path(__file__).resolve().parents[3]  # where the packages of the host lie
 _CHECKOUT = (_HOME.parent / "micropython").is_dir()  # else all packages lie side by side
@@ -268,45 +270,7 @@ SLICES = {
         ("line",),
         ("dsoftbus_mpy.loop_serial",),
     ),
-    "trust": Slice(
-        "the trust store and access rules, for every session",
-        ("node",),
-        (
-            "dsoftbus.trust",
-            *of("dsoftbus.trust", "acl store pairing_window session_guard guard"),
-            "dsoftbus_aio.housekeeping",
-            "dsoftbus_mpy.trust_file",
-        ),
-        (
-            *("pairing", "rotation", "naming", "damage", "window", "lookalikes"),
-            *("message-rules", "store-text"),
-        ),
-    ),
-    "message-rules": Slice(
-        "access rules for unreliable messages", ("trust",), ("dsoftbus.trust.datagrams",)
-    ),
-    "lookalikes": Slice(
-        "names that people take for one another", ("core",), ("dsoftbus.trust.lookalikes",)
-    ),
-    "damage": Slice(
-        "what becomes of a damaged trust store", ("trust",), ("dsoftbus_mpy.base.damage",)
-    ),
-    "store-text": Slice(
-        "the trust store out of its file; leaves the heap afterwards",
-        ("trust",),
-        ("dsoftbus.trust.store_text",),
-    ),
-    "naming": Slice("the peer that a word means", ("trust",), ("dsoftbus.trust.naming",)),
-    "window": Slice(
-        "who leaves when the time for pairings is over; leaves the heap afterwards",
-        ("trust",),
-        ("dsoftbus.trust.window_end",),
-    ),
-    "pairing": Slice(
-        "how trust begins: six digits on both sides",
-        ("trust",),
-        of("dsoftbus.trust", "message_channel pairing pairing_attempt"),
-    ),
+    **TRUST,
     "announcements": Slice(
         "what a node says of itself",
         ("core",),
@@ -378,6 +342,7 @@ SLICES = {
     ),
     "echo": Slice("the stream that gives back what it brings", (), ("dsoftbus_aio.echo",)),
     **SERVICES,
+    **BROKER,
     "config": Slice("config.json, checked", ("core",), ("dsoftbus_mpy.device.config",)),
     "setup": Slice(
         "what a board's node begins with",
@@ -425,7 +390,10 @@ SLICES = {
     ),
     "program": Slice(
         "`micropython -m dsoftbus_mpy`, and invitations",
-        ("files", "sending", "echo", "discovery", "rotation", "naming", "names", "keyfile"),
+        (
+            *("files", "sending", "echo", "discovery", "rotation", "naming", "names", "keyfile"),
+            "base32-text",
+        ),
         (
             *of("dsoftbus.trust", "invitation hints"),
             *of("dsoftbus_mpy", "base.collector device.console __main__"),

@@ -1,0 +1,25 @@
+"""The slices of what goes through a broker: `slices` has them among all."""
+
+from __future__ import annotations
+
+from dsoftbus_host.board.make.slice import Slice, of
+
+BROKER = {
+    "letters": Slice(
+        "letters of a group, which go through a broker",
+        ("node",),
+        of("dsoftbus.broker", "__init__ drops group letters"),
+        ("broker-labels",),
+    ),
+    "broker-labels": Slice(
+        "what people see of what came from a broker and was dropped",
+        ("letters",),
+        ("dsoftbus.broker.drop_labels",),
+    ),
+    "cards": Slice("cards of a group, and its clock", ("letters",), ("dsoftbus.broker.cards",)),
+    "group-token": Slice(
+        "the token of a group, for a board's start; leaves the heap afterwards",
+        ("letters", "base32-text"),
+        ("dsoftbus.broker.group_token",),
+    ),
+}
