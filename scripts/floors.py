@@ -23,7 +23,7 @@ FLOORS = {
     "dsoftbus": (
         "errors const",
         "base identity",
-        "crypto record",
+        "crypto record mqtt",
         "noise packet mux",
         "line resume",
         "handshake",
