@@ -66,7 +66,7 @@ def opened(**sizes) -> MqttClient:
 
 
 def ended(data, client=None) -> str:
-    """Why the connection ends when the broker says `data`; it ends once, and then says nothing."""
+    """The reason of the end after `data`; the client ends once, and then says nothing."""
     client = client or opened()
     found = heard(client, data)
     assert found[-1:] == [ENDED] and not client.is_open, (found, data)

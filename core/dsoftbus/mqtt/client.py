@@ -121,7 +121,7 @@ class MqttClient:
         return self._state == _OPEN and self._say(packets.unsubscribe(self._number, filters))
 
     def close(self) -> None:
-        """Takes leave: the broker forgets the will. What `output` has then is the last."""
+        """Takes leave: the broker forgets the will. Nothing follows what `output` has then."""
         if self._state == _OPEN:
             self._say(packets.empty(packets.DISCONNECT))
         self._told = True
@@ -130,7 +130,7 @@ class MqttClient:
     # Inputs
 
     def space(self) -> memoryview:
-        """Where the link may read to. It has room once `next_event` gave NOTHING."""
+        """The place that the link may read to; not empty once `next_event` gave NOTHING."""
         if self._first == self._last:
             self._first = self._last = 0
         elif self._first and self._last == len(self.buffer):
@@ -167,7 +167,7 @@ class MqttClient:
     # Outputs
 
     def output(self) -> "tuple[bytearray, int, int]":
-        """What the link is to write: (buffer, from, to), with nothing in it where both agree."""
+        """The bytes that the link is to write, buffer[from:to], as (buffer, from, to)."""
         return self._out, self._out_at, self._out_stop
 
     def written(self, n: int) -> None:
@@ -181,7 +181,7 @@ class MqttClient:
         return self._due if self._state in (_GREETING, _OPEN) else None
 
     def next_event(self, now: int) -> int:
-        """What has happened next: NOTHING, OPENED, MESSAGE, REFUSED or ENDED."""
+        """The oldest event that was not told: OPENED, MESSAGE, REFUSED, ENDED, or NOTHING."""
         event = NOTHING
         while event == NOTHING and self._state in (_GREETING, _OPEN) and self._has_packet():
             event = self._packet(now)
@@ -192,7 +192,7 @@ class MqttClient:
 
     @property
     def is_open(self) -> bool:
-        """Whether the broker has taken this client, and it lives."""
+        """Tells whether the broker has taken this client, and the connection lives."""
         return self._state == _OPEN
 
     # Packets that come

@@ -39,7 +39,7 @@ _HEAD = b"\0\4MQTT\4"  # the protocol's name and level
 
 
 class Will:
-    """What the broker publishes when it loses this client. `topic` and `payload` are bytes."""
+    """A message that the broker publishes when it loses the client. `topic` and `payload` are bytes."""
 
     def __init__(self, topic: bytes, payload: bytes, retain: bool = False) -> None:
         self.topic = topic
