@@ -5,6 +5,7 @@ from __future__ import annotations
 from dsoftbus_host.board.make.slice import Slice, of
 
 BROKER = {
+    "mqtt": Slice("an MQTT client", ("core",), of("dsoftbus.mqtt", "__init__ packets client")),
     "letters": Slice(
         "letters of a group, which go through a broker",
         ("node",),

@@ -231,7 +231,6 @@ SLICES = {
         ("asyncio", "messages"),
         ("dsoftbus_aio.message_stream",),
     ),
-    "mqtt": Slice("an MQTT client", ("core",), of("dsoftbus.mqtt", "__init__ packets client")),
     "tcp": Slice("TCP for the Bus", ("asyncio", "stream"), ("dsoftbus_aio.stream_port",)),
     "loop": Slice(
         "a bare poll() loop, for programs without asyncio", ("stream",), ("dsoftbus_mpy.loop",)
