@@ -39,7 +39,7 @@ _HEAD = b"\0\4MQTT\4"  # the protocol's name and level
 
 
 class Will:
-    """A message that the broker publishes when it loses the client. `topic` and `payload` are bytes."""
+    """The message of a broker that loses the client. `topic` and `payload` are bytes."""
 
     def __init__(self, topic: bytes, payload: bytes, retain: bool = False) -> None:
         self.topic = topic
