@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dsoftbus.errors import BAD_ARGUMENT, LocalError
-from dsoftbus_host.cli.values import parsed, said
+from dsoftbus_host.json_values import parsed, said
 from hostile import is_harmless
 
 PLAIN = st.one_of(

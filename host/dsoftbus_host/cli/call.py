@@ -11,7 +11,7 @@ from rich.text import Text
 from dsoftbus.const import HOST, U30_MAX
 from dsoftbus.errors import BAD_ARGUMENT, LocalError
 from dsoftbus_host import event_loop
-from dsoftbus_host.cli import values
+from dsoftbus_host import json_values as values
 from dsoftbus_host.cli.common import command, console, peer_argument
 from dsoftbus_host.cli.reach import Place, place_options, reached
 from dsoftbus_host.cli.terminal import complete

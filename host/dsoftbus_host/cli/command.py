@@ -21,6 +21,7 @@ from dsoftbus_host.cli import (
     bridge,
     call,
     discover,
+    gateway,
     logs,
     offers,
     pair,
@@ -239,6 +240,7 @@ _OTHERS = (
     sim.sim,
     board.board,
     bridge.bridge,
+    gateway.gateway,
 )
 for group in (pair.COMMANDS, trust.COMMANDS, _OTHERS):
     for added in group:

@@ -13,8 +13,9 @@ from dsoftbus.const import EV_DENIED, EV_KEY_DUE
 from dsoftbus.errors import BAD_STATE, BusError, LocalError
 from dsoftbus.mux.events import NodeEvent
 from dsoftbus_host import event_loop
+from dsoftbus_host import json_values as values
 from dsoftbus_host.bus import Bus
-from dsoftbus_host.cli import serve_log, values
+from dsoftbus_host.cli import serve_log
 from dsoftbus_host.cli.call import VALUES
 from dsoftbus_host.cli.common import command, console, errors
 from dsoftbus_host.cli.reach import Place, place_options
@@ -72,7 +73,7 @@ def publish(
     if lines and every is not None:
         raise click.UsageError("--every is for a VALUE; with `-` the input says when")
     said = None if lines else values.parsed(value)
-    _check_alone(place)
+    check_alone(place)
 
     def on_event(event: NodeEvent) -> None:
         _say_event(event, bus)
@@ -94,7 +95,7 @@ def _say_event(event: NodeEvent, bus: Bus) -> None:
         serve_log.say("this node has a new key, which holds once this is started again")
 
 
-def _check_alone(place: Place) -> None:
+def check_alone(place: Place) -> None:
     """Peers reach one node of a key: a second would be there for some of them, and not for
     others."""
     other = serving_note.read(place.key_path)

@@ -19,7 +19,7 @@ from dsoftbus_aio.bus import BaseBus
 from dsoftbus_aio.peer import Peer
 from dsoftbus_aio.services.subscriptions import Updates
 from dsoftbus_host import event_loop
-from dsoftbus_host.cli import values
+from dsoftbus_host import json_values as values
 from dsoftbus_host.cli.common import called, command, console, errors
 from dsoftbus_host.cli.reach import Place, ignore, lasting, place_options
 from dsoftbus_host.cli.terminal import complete, words

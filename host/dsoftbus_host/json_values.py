@@ -36,6 +36,8 @@ def parsed(text: str) -> Any:
         raise _wrong(f"the value is no JSON ({where}); {_QUOTES}") from None
     except RecursionError:
         raise _wrong("the value is too deep") from None
+    except ValueError:  # more digits than Python reads
+        raise _wrong("a number of the value is too long") from None
 
 
 def plain(value: Any) -> Any:
