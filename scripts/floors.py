@@ -51,11 +51,11 @@ FLOORS = {
         "bus",
     ),
     "dsoftbus_host": (
-        "address clock crypto display interrupt loaded_core logging_source other_key",
+        "address clock crypto display interrupt json_values loaded_core logging_source other_key",
         "contained event_loop storage",
         "links key_file runtime files",
         "bare_bus board upkeep discovery",
-        "bus bridge update",
+        "bus bridge gateway update",
         "cli",
     ),
     "dsoftbus_mpy": (

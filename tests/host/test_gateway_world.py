@@ -1,4 +1,4 @@
-"""What one gateway shows, takes back and answers, at a broker without sockets."""
+"""One gateway shows nodes, takes back and answers, at a broker without sockets."""
 
 import json
 
@@ -254,7 +254,9 @@ def test_an_answer_goes_where_the_request_wants(broker, site):
     assert not broker.answers(ASK)
 
 
-@pytest.mark.parametrize("part", ["a%2Fb", "a%", "a%41", "%72esponse/x", "%FF", ""])
+@pytest.mark.parametrize(
+    "part", ["a%2Fb", "a%", "a%41", "%72esponse/x", "%FF", "", "dsoftbus/update/state"]
+)
 def test_a_name_that_no_call_has_is_answered(broker, site, part):
     said = ask(broker, '{"id": 4}', f"dsoftbus/hall/call/{part}")
     assert said[0]["label"] == "gateway.reject.no_such_call"
@@ -270,7 +272,7 @@ def test_a_node_that_nobody_speaks_for_is_answered_once(broker, site):
 
 
 def test_answers_are_no_requests(broker, site):
-    """Whatever comes back to a gateway of its own: it must not answer that, too."""
+    """A gateway hears what it has said itself, and must not answer that, too."""
     for topic in (
         f"{ASK}/response",
         f"{ASK}/response/response",

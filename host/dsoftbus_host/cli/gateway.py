@@ -172,7 +172,7 @@ def _known(bus: Bus, text: str) -> str:
 
 
 class _Log:
-    """What happens, a line for each: for people, or for programs."""
+    """Prints a line for each event: for people, or for programs."""
 
     def __init__(self, as_json: bool) -> None:
         self._as_json = as_json
@@ -205,7 +205,7 @@ class _Log:
             serve_log.say_denied(event, bus.guard.store)
 
     def fault(self, error: Exception) -> None:
-        """What went wrong with a peer; it is tried again."""
+        """Says what went wrong with a peer; it is tried again."""
         self.say({"event": "error", "why": str(error) or repr(error)})
 
 

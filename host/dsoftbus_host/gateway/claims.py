@@ -58,7 +58,7 @@ def parsed(payload: bytes) -> Claim | None:
 
 
 class Node:
-    """What is known of the claims to one node. `mine`: it is one that this gateway shows."""
+    """Keeps what is known of the claims to one node. `mine`: it is one that this gateway shows."""
 
     def __init__(self, level: str, mine: bool) -> None:
         self.level = level
@@ -153,8 +153,8 @@ class Claims:
     # What the broker sends
 
     def connected(self, now: int) -> None:
-        """There is a connection, and it has subscribed. What was known holds until the broker
-        says otherwise, or others had time to come back."""
+        """There is a connection, and it has subscribed. Claims that were known hold until the
+        broker says otherwise, or others had time to come back."""
         self._online = True
         self._alive = dict.fromkeys(self._alive, now + DEAD_MS)
         for node in self.nodes.values():
@@ -177,7 +177,7 @@ class Claims:
         self._online = self.settled = False
 
     def on_gateway(self, gateway: str, what: str, payload: bytes, now: int) -> None:
-        """What a gateway says of itself, this one among them."""
+        """A gateway says something of itself; it may be this one."""
         alive = payload != b"" and payload != OFFLINE
         if what not in ("availability", "beat"):
             self.malformed += 1
@@ -212,7 +212,7 @@ class Claims:
     # Time
 
     def poll_timer(self) -> int | None:
-        """When `handle_timer` is due; None while there is no connection."""
+        """Returns when `handle_timer` is due; None while there is no connection."""
         if not self._online:
             return None
         dues = [node.due for node in self.nodes.values() if node.due is not None]

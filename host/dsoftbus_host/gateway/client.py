@@ -31,7 +31,7 @@ _EXPECTED = (OSError, ValueError)  # of an attempt that fails
 
 
 class Handler(Protocol):
-    """What a client tells, and asks."""
+    """A client tells and asks this."""
 
     def on_up(self) -> None:
         """There is a connection, and all is subscribed to."""
@@ -43,7 +43,7 @@ class Handler(Protocol):
         """A message has come."""
 
     def next_message(self) -> Publish | None:
-        """What leaves next: asked for when the broker takes it."""
+        """Returns what leaves next: it is asked for when the broker takes it."""
 
     def subscriptions(self) -> list[str]:
         """The filters to begin with."""

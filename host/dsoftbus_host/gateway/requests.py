@@ -37,7 +37,7 @@ _TEXTS = {
 
 
 class Request(NamedTuple):
-    """What a payload asks for. `id` is for the asker alone, and comes back with the answer."""
+    """A payload asks for this. `id` is for the asker alone, and comes back with the answer."""
 
     id: Any
     value: Any

@@ -66,7 +66,7 @@ class ShownNode:
         return {name: value for name, value in self.values.items() if self.shows(name)}
 
     def state_offer(self, name: str) -> Offer:
-        """What the directory says of a state."""
+        """Returns what the directory says of a state."""
         found = (offer for offer in self.offers if offer.kind == "state" and offer.name == name)
         return next(found, Offer("state", name))
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from dsoftbus.base.token_bucket import TokenBucket
 from dsoftbus.errors import BusError
+from dsoftbus.service.call_messages import OWN
 from dsoftbus.service.directory import Offer
 from dsoftbus_host import json_values
 from dsoftbus_host.gateway import home_assistant, requests
@@ -222,7 +223,7 @@ class World:
         return self._calls.popleft() if self._calls else None
 
     def next_news(self) -> dict[str, Any] | None:
-        """What people may want to know, as `event` and its fields."""
+        """Returns what people may want to know, as `event` and its fields."""
         return self._news.popleft() if self._news else None
 
     def leave(self, forget: bool, now: int) -> None:
@@ -472,6 +473,8 @@ def _what(node: ShownNode, asked: Asked, found: requests.Request) -> tuple[str, 
     if not name or (not asked.light and call_part(name) != asked.name):
         word = requests.NO_SUCH_LIGHT if asked.light else requests.NO_SUCH_CALL
         raise Refusal(word, "", found.id)
+    if name.startswith(OWN):  # the bus's own, which update, log and restart
+        raise Refusal(requests.NO_SUCH_CALL, "", found.id)
     if not asked.light:
         return name, found.value
     offer = node.state_offer(name)
