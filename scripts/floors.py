@@ -53,7 +53,7 @@ FLOORS = {
     "dsoftbus_host": (
         "address clock crypto display interrupt json_values loaded_core logging_source other_key",
         "contained event_loop storage",
-        "links key_file runtime files",
+        "links key_file runtime files broker",
         "bare_bus board upkeep discovery",
         "bus bridge gateway update",
         "cli",

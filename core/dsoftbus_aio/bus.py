@@ -405,9 +405,10 @@ class BaseBus:
         return self._streams
 
     def line(self, path: str) -> "Any":
-        """The serial line (a LinePort) that is open at `path`, or None."""
+        """The serial line (a LinePort) that is open at `path`, or the port of the group with this
+        name; or None."""
         for port in self._ports:
-            if port.LINE and port.path == path:
+            if path and port.path == path:
                 return port
         return None
 

@@ -21,7 +21,7 @@ class DatagramPort:
     """One link of a bus, and the sessions on it. A subclass watches its link."""
 
     LINE = False  # a serial line, which delivers by itself
-    path = ""  # of a serial line's port, where it has one
+    path = ""  # of a serial line's port, or the name of a group
     READS = 16  # datagrams in one turn; then others have theirs
 
     def __init__(self, bus: "BaseBus", link: "Any") -> None:

@@ -1,6 +1,6 @@
 """Peers by name, for programs: found, reached, and reached again by themselves."""
 
-from dsoftbus.const import KIND_BYTES, LINK_DATAGRAM, LINK_LINE, LINK_STREAM
+from dsoftbus.const import KIND_BYTES, LINK_BROKER, LINK_DATAGRAM, LINK_LINE, LINK_STREAM
 from dsoftbus.errors import (
     CONNECT_BACKOFF,
     HANDSHAKE_RATE,
@@ -37,6 +37,7 @@ _HELD_MS = 500
 _LOOK_MS = 250  # how long a change of trust may go unnoticed
 _DEAF = ": this node has no discovery, or none yet"
 _LINKS = {LINK_STREAM: "tcp", LINK_DATAGRAM: "udp"}
+_APART = (LINK_LINE, LINK_BROKER)  # links that the bus has open, or has not
 
 
 class Peer(ReconnectingSession):
@@ -368,7 +369,7 @@ async def reach(
 def _distinct(routes: "list[Route]") -> "list[Route]":
     found: list[Route] = []
     for route in routes:
-        if route not in found and (route[0] in _LINKS or route[0] == LINK_LINE):
+        if route not in found and (route[0] in _LINKS or route[0] in _APART):
             found.append(route)
     return found
 
@@ -376,13 +377,13 @@ def _distinct(routes: "list[Route]") -> "list[Route]":
 async def _along(
     bus: "BaseBus", route: "Route", public: bytes, share_ms: int, whole_ms: int
 ) -> "Connection":
-    """A cable may be slow, and has the whole time."""
+    """A cable or a broker may be slow, and has the whole time."""
     kind, host, port = route
-    if kind != LINK_LINE:
+    if kind in _LINKS:
         wait_ms = max(share_ms, _LEAST_MS)
         return await bus.connect(host, port, public, wait_ms, None, _LINKS[kind])
     line: Any = bus.line(host)
     if line is None:
-        raise LocalError(STALE_PEER, "no line " + host)
+        raise LocalError(STALE_PEER, "no line or group " + host)
     connection: Connection = await line.connect(public, whole_ms, None, port)
     return connection

@@ -1,5 +1,6 @@
 """The address of a peer on the command line: `[tcp://|udp://|auto://]KEY@HOST:PORT`, or
-`serial://KEY@PATH` for the node at the other end of a cable."""
+`serial://KEY@PATH` for the node at the other end of a cable, `mqtt://KEY@GROUP` for one that is
+reached through the broker of a group."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from dsoftbus.line.line import NEIGHBOUR
 
 LINKS = ("tcp", "udp", "auto")  # auto: tcp, and udp where that leads nowhere
 SERIAL = "serial"
+BROKER = "mqtt"
 PORT_MAX = 65535
 _PORT_DIGITS = 5
 
@@ -18,7 +20,8 @@ _PORT_DIGITS = 5
 class Address(NamedTuple):
     """The place where a peer listens, and the public key (32 bytes) that it has to prove.
 
-    Over a serial line `host` is the path of the port here, and `port` the channel.
+    Over a serial line `host` is the path of the port here, and `port` the channel; through a
+    broker `host` is the name of the group, and `port` 0.
     """
 
     public: bytes
@@ -27,8 +30,8 @@ class Address(NamedTuple):
     link: str = "tcp"
 
     def __str__(self) -> str:
-        if self.link == SERIAL:
-            return f"{SERIAL}://{self.public.hex()}@{self.host}"
+        if self.link in (SERIAL, BROKER):
+            return f"{self.link}://{self.public.hex()}@{self.host}"
         scheme = "" if self.link == "tcp" else f"{self.link}://"
         return f"{scheme}{self.public.hex()}@{host_port(self.host, self.port)}"
 
@@ -37,11 +40,13 @@ def parse(text: str) -> Address:
     """The address in `text`, or LocalError(BAD_ARGUMENT) that says what is wrong with it."""
     scheme, found, rest = text.rpartition("://")
     link = scheme if found else "tcp"
-    if link not in (*LINKS, SERIAL):
-        known = ", ".join((*LINKS, SERIAL))
+    if link not in (*LINKS, SERIAL, BROKER):
+        known = ", ".join((*LINKS, SERIAL, BROKER))
         raise LocalError(BAD_ARGUMENT, f"{scheme}: a link is one of {known}")
     if link == SERIAL:
         return _on_cable(rest)
+    if link == BROKER:
+        return _in_group(rest)
     key, separator, place = rest.rpartition("@")
     host, colon, port = place.rpartition(":")
     if host[:1] == "[" and host[-1:] == "]":
@@ -83,6 +88,13 @@ def _on_cable(text: str) -> Address:
     if not path:
         raise LocalError(BAD_ARGUMENT, f"{text}: a peer on a cable is {SERIAL}://KEY@PATH")
     return Address(public_key(key), path, NEIGHBOUR, SERIAL)
+
+
+def _in_group(text: str) -> Address:
+    key, _, group = text.partition("@")
+    if not group:
+        raise LocalError(BAD_ARGUMENT, f"{text}: a peer of a group is {BROKER}://KEY@GROUP")
+    return Address(public_key(key), group, 0, BROKER)
 
 
 def public_key(text: str) -> bytes:

@@ -18,12 +18,14 @@ from dsoftbus.const import (
     SUITE_CHACHA_SHA256,
 )
 from dsoftbus.errors import (
+    BAD_ARGUMENT,
     END_LINK_DOWN,
     END_LOCAL,
     END_PEER,
     STREAM_CANCELLED,
     UNSUPPORTED_SUITE,
     BusError,
+    LocalError,
     PeerError,
 )
 from dsoftbus.hub import Hub
@@ -33,7 +35,7 @@ from dsoftbus_aio.connection import Connection
 from dsoftbus_aio.sleepers import Sleepers
 from dsoftbus_aio.stream import BusStream
 from dsoftbus_host import crypto, display
-from dsoftbus_host.address import SERIAL, check_host
+from dsoftbus_host.address import BROKER, SERIAL, check_host
 from dsoftbus_host.clock import now_ms
 from dsoftbus_host.event_loop import running_loop
 from dsoftbus_host.links.listening import bound_datagram, listening
@@ -47,9 +49,11 @@ from dsoftbus_host.runtime import Runtime
 from dsoftbus_host.storage.shared_folder import LocalFiles
 
 if TYPE_CHECKING:
+    from dsoftbus.broker.group import Group
     from dsoftbus.session.session import Session
     from dsoftbus.trust.guard import Guard
     from dsoftbus_aio.services.records import Records
+    from dsoftbus_host.broker.port import BrokerPort
 
 Handler = Callable[[Connection, BusStream], Awaitable[None]]
 AnyUdpPort = TypeVar("AnyUdpPort", bound=UdpPort)
@@ -125,6 +129,22 @@ class BareBus(BaseBus):
             self.open_port(port)
         return port
 
+    def open_group(self, group: Group, ca: str = "", answers: bool = False) -> BrokerPort:
+        """Takes part in a group from now on: its nodes are reached through its broker. With
+        `answers` they may begin sessions with this one. `ca` is the file with the certificate of
+        the broker's authority, "" for those of the system. One that is open stays as it is.
+
+        Raises LocalError(BAD_ARGUMENT) where the URL of its broker is none.
+        """
+        from dsoftbus_host.broker.port import BrokerPort  # only who has a group pays for it
+
+        self.check_open()
+        port: BrokerPort | None = self.line(group.name)
+        if port is None:
+            port = BrokerPort(self, group, ca or None, answers)
+            self.open_port(port)
+        return port
+
     async def connect(
         self,
         host: str,
@@ -136,13 +156,20 @@ class BareBus(BaseBus):
         suite: int = 0,
     ) -> Connection:
         """Connects as on every platform; and over "serial": then `host` is the path of the port,
-        which is opened if it is not, and `port` a channel (0: the node at the other end).
+        which is opened if it is not, and `port` a channel (0: the node at the other end); and
+        through "mqtt": then `host` is the name of a group that this bus takes part in, `port` 0.
 
         Without `suite` the faster one of this host is tried first, and once more with the suite
         that every node has, where the peer refuses it.
         """
         if link == SERIAL:
             return await self.open_serial(host).connect(peer_public, timeout_ms, psk, port)
+        if link == BROKER:
+            self.check_open()
+            group: BrokerPort | None = self.line(host)
+            if group is None:
+                raise LocalError(BAD_ARGUMENT, f"{host}: this bus takes part in no such group")
+            return await group.connect(peer_public, timeout_ms, psk)
         check_host(host)
         return await super().connect(host, port, peer_public, timeout_ms, psk, link, suite)
 

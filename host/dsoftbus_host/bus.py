@@ -10,12 +10,14 @@ import time
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
+from dsoftbus.broker import group_token
 from dsoftbus.const import ANYONE as ANYONE
 from dsoftbus.const import (
     EV_DENIED,
     EV_KEY_DUE,
     EV_KEY_MOVED,
     HOST,
+    LINK_BROKER,
     LINK_DATAGRAM,
     LINK_LINE,
     LINK_STREAM,
@@ -39,15 +41,16 @@ from dsoftbus.trust.store import TrustStore
 from dsoftbus_aio.connection import Connection
 from dsoftbus_aio.peer import reach
 from dsoftbus_host import display, key_file, other_key
-from dsoftbus_host.address import SERIAL, host_port, port_of
+from dsoftbus_host.address import BROKER, SERIAL, host_port, port_of
 from dsoftbus_host.bare_bus import BareBus
 from dsoftbus_host.clock import now_ms
 from dsoftbus_host.discovery import lookalikes
 from dsoftbus_host.discovery.discovery import Discovery
 from dsoftbus_host.discovery.interfaces import Interface, all_interfaces, listened, of, sources
 from dsoftbus_host.links.reopening_port import BAUD
-from dsoftbus_host.storage import last_routes, settings, trust_file
+from dsoftbus_host.storage import group_file, last_routes, settings, trust_file
 from dsoftbus_host.storage.boot_counter import count_start
+from dsoftbus_host.storage.group_file import KnownGroup
 from dsoftbus_host.storage.last_routes import Route
 from dsoftbus_host.storage.names_used import NamesUsed
 from dsoftbus_host.storage.trust_file import StoreFile
@@ -56,7 +59,12 @@ from dsoftbus_host.upkeep.file_watch import FileWatch
 
 _LOOK_S = 0.05
 _LISTEN_S = 3  # every node answers the first question: on one network that is milliseconds
-LINK_NAMES = {LINK_STREAM: "tcp", LINK_DATAGRAM: "udp", LINK_LINE: SERIAL}
+LINK_NAMES = {
+    LINK_STREAM: "tcp",
+    LINK_DATAGRAM: "udp",
+    LINK_LINE: SERIAL,
+    LINK_BROKER: BROKER,
+}
 log = display.log()
 
 
@@ -84,6 +92,8 @@ class Bus(BareBus):
     - `services`: names that its announcements have; `interfaces`: None for all; it announces
       itself on those of them that it listens on.
     - `serial`: paths of ports with a node at the other end, or a bridge, at `baud`.
+    - `groups`: tokens of groups, whose nodes it reaches and is reached by through their brokers
+      (docs/broker.md); without them those of this user (`dsoftbus group`).
     - `on_event`: gets every NodeEvent; without it, the log has refusals and a change of the key.
     - `resume`: whether sessions leave tickets, as in `BareBus`.
     - `keepalive_ms`: how long a session may be silent before it is asked for a sign of life (it
@@ -110,6 +120,7 @@ class Bus(BareBus):
         discovery_port: int | None = None,
         serial: Iterable[str] | None = None,
         baud: int | None = None,
+        groups: Iterable[str] | None = None,
         on_event: Callable[[NodeEvent], object] | None = None,
         profile: type[HOST] = HOST,
         keepalive_ms: int | None = None,
@@ -147,6 +158,8 @@ class Bus(BareBus):
         self.peers = self.node.discover()
         self.watch = FileWatch(self, self._tell, file, self._key_path)
         self._routes = file and last_routes.beside(file.path)
+        self._groups = groups
+        self._group_path = None if file is None else group_file.beside(file.path)
         if file is not None:
             self.guard.alike = lookalikes.alike
             self._names = NamesUsed(file.path)
@@ -278,6 +291,20 @@ class Bus(BareBus):
             discovery.add_line(line)
         for text in said.ask:
             self.ask(text)
+        self._meet(discovery)
+
+    def _meet(self, discovery: Discovery) -> None:
+        """Takes part in its groups."""
+        found = []
+        if self._groups is not None:
+            found = [KnownGroup(group_token.decode(text)) for text in self._groups]
+        elif self._group_path is not None:
+            found = list(group_file.load(self._group_path).values())
+        for group, ca in found:
+            from dsoftbus_host.broker.meeting import Meeting  # only who has a group pays for it
+
+            port = self.open_group(group, ca, self._listens)
+            discovery.add(Meeting(self, port, self.watch, discovery.said, self._listens))
 
     def _announcing(self, kinds: tuple[int, ...]) -> Discovery:
         def around() -> list[Interface]:
@@ -340,8 +367,8 @@ class Bus(BareBus):
     ) -> BusError | OSError:
         other = other_key.at(self.peers, device, route, now_ms())
         other = other or other_key.named(self.peers, self._trusted(), device, now_ms())
-        kind, host, port = route
-        where = host if kind == LINK_LINE else host_port(host, port)
+        _, host, port = route
+        where = host_port(host, port) if port else host
         return other_key.explained(error, where, other)
 
     def _heir(self, device: str) -> Peer | None:

@@ -3,7 +3,7 @@
 Imported where that happens (docs/wire-format.md, sequence; docs/trust.md, floods).
 """
 
-from dsoftbus.const import EV_CLONED_KEY
+from dsoftbus.const import EV_CLONED_KEY, LINK_LINE
 from dsoftbus.discovery.announce import JUMP_MAX
 from dsoftbus.errors import ANNOUNCE_REPLAYED, CLONED_KEY, PeerError
 from dsoftbus.mux.events import NodeEvent
@@ -56,7 +56,9 @@ def hear_own(peers: "Peers", said: "Announcement", host: "Any", now: int) -> Non
 
 def _warn(peers: "Peers", node: "Announcement | Peer", host: "Any") -> None:
     """Two nodes have the key of `node`; one of them was heard at `host`."""
-    where = host if isinstance(host, str) else "serial %s channel %d" % host[1:]
+    where = host
+    if not isinstance(host, str):
+        where = "serial %s channel %d" % host[1:] if host[0] == LINK_LINE else "group " + host[1]
     peers.warnings.append(NodeEvent(EV_CLONED_KEY, node.id, node.name, CLONED_KEY, where))
 
 

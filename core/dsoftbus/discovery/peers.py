@@ -11,7 +11,7 @@ from collections import deque
 from dsoftbus.base.backoff import Backoff
 from dsoftbus.base.shares import Shares
 from dsoftbus.base.token_bucket import TokenBucket
-from dsoftbus.const import ANNOUNCE_MAX, EV_OFFLINE, EV_ONLINE, LINK_LINE
+from dsoftbus.const import ANNOUNCE_MAX, EV_OFFLINE, EV_ONLINE, LINK_BROKER, LINK_LINE
 from dsoftbus.discovery.announce import FLAG_QUERY, JUMP_MAX, PAD, claimed, decode
 from dsoftbus.errors import (
     ANNOUNCE_OVERSIZE,
@@ -44,11 +44,14 @@ _KNOWN_PACKETS = 10  # of one known peer, in the same time: it announces every f
 _HOST_PACKETS = 10  # the share of one host in what strangers may send: a bridge with a few boards
 _HANDSHAKES = 3
 _HANDSHAKES_MS = 30000
+_APART = (LINK_LINE, LINK_BROKER)  # sources that are no host and port
 _WARNINGS = 4  # that wait for the program
 
 
 class Peer:
     """One node that has been heard of. `links` are (kind, port); `source` is (host, port)."""
+
+    broker: "Route | None" = None  # (LINK_BROKER, group, 0) where it has a card there
 
     def __init__(self, device: str, public: bytes) -> None:
         self.id = device
@@ -87,6 +90,8 @@ class Peer:
         routes = [route for route in (self.proved, self.fixed, self.line) if route]
         if self.source:
             routes += [(kind, self.source[0], port) for kind, port in self.links]
+        if self.broker:
+            routes.append(self.broker)
         return routes
 
 
@@ -200,14 +205,15 @@ class Peers:
     # Inputs
 
     def receive_datagram(
-        self, data: "Data", source: "Address", now: int
+        self, data: "Data", source: "Address", now: int, paid: bool = False
     ) -> "tuple[Peer | None, int] | None":
-        """Takes one packet from `source`: (host, port), or (LINK_LINE, port, channel). Returns
+        """Takes one packet from `source`: (host, port), (LINK_LINE, port, channel), or
+        (LINK_BROKER, group, 0). With `paid` it costs no budget, since it had another. Returns
         (peer, flags of the packet), or None for what was dropped or said nothing new. A sender
         that is not known and has no lifetime is no peer, but may ask. Never raises for what the
         sender did."""
         try:
-            return self._take(data, source, now)
+            return self._take(data, source, now, paid)
         except PeerError as error:
             self.drops[error.code] = self.drops.get(error.code, 0) + 1
             return None
@@ -253,7 +259,9 @@ class Peers:
 
     # Announcements
 
-    def _take(self, data: "Data", source: "Address", now: int) -> "tuple[Peer | None, int] | None":
+    def _take(
+        self, data: "Data", source: "Address", now: int, paid: bool
+    ) -> "tuple[Peer | None, int] | None":
         if len(data) > ANNOUNCE_MAX:
             raise PeerError(ANNOUNCE_OVERSIZE, str(len(data)))
         device, public = claimed(data)
@@ -261,8 +269,8 @@ class Peers:
         key = peer.public if peer is not None else self._vouched(device)
         if key and key != public:
             raise PeerError(IDENTITY_MISMATCH, device)  # and nobody has paid for it
-        host = source if source[0] == LINK_LINE else source[0]
-        if not self._budget(peer, key, host, now):
+        host = source if source[0] in _APART else source[0]
+        if not paid and not self._budget(peer, key, host, now):
             raise PeerError(ANNOUNCE_RATE)
         said = decode(data)
         if not key and device_id(said.public) != said.id:
@@ -313,6 +321,8 @@ class Peers:
         peer.flags = said.flags
         if source[0] == LINK_LINE:
             peer.line = source
+        elif source[0] == LINK_BROKER:
+            peer.broker = source
         else:
             peer.links = said.links
             peer.source = source

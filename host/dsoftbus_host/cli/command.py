@@ -22,6 +22,7 @@ from dsoftbus_host.cli import (
     call,
     discover,
     gateway,
+    group,
     logs,
     offers,
     pair,
@@ -241,9 +242,10 @@ _OTHERS = (
     board.board,
     bridge.bridge,
     gateway.gateway,
+    group.group,
 )
-for group in (pair.COMMANDS, trust.COMMANDS, _OTHERS):
-    for added in group:
+for commands in (pair.COMMANDS, trust.COMMANDS, _OTHERS):
+    for added in commands:
         main.add_command(added)
 
 if __name__ == "__main__":

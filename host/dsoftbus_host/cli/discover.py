@@ -146,7 +146,7 @@ def _state(found: dict[str, Any]) -> str:
 def _where(kind: int, host: str, port: int) -> str:
     if kind == LINK_LINE:
         return f"serial {host}" + (f" channel {port}" if port else "")
-    return f"{LINK_NAMES.get(kind, kind)}://{address.host_port(host, port)}"
+    return f"{LINK_NAMES.get(kind, kind)}://{address.host_port(host, port) if port else host}"
 
 
 def _ignore(event: NodeEvent) -> None:

@@ -18,13 +18,13 @@ from dsoftbus_aio.bus import BaseBus
 from dsoftbus_aio.connection import Connection
 from dsoftbus_aio.peer import Peer
 from dsoftbus_host import address
-from dsoftbus_host.address import SERIAL, Address
+from dsoftbus_host.address import BROKER, SERIAL, Address
 from dsoftbus_host.bare_bus import BareBus
 from dsoftbus_host.bus import LINK_NAMES, Bus
 from dsoftbus_host.cli.common import PORT, key_option, node_name, open_store, trust_option
 from dsoftbus_host.discovery import interfaces
 from dsoftbus_host.links.reopening_port import BAUD
-from dsoftbus_host.storage import secret_files
+from dsoftbus_host.storage import group_file, secret_files
 from dsoftbus_host.update import fleet
 from dsoftbus_host.upkeep import next_key
 
@@ -107,11 +107,12 @@ async def reached(place: Place, peer: str) -> AsyncIterator[Connection]:
     """Gives one command a session with `peer`: KEY@HOST:PORT, or a paired one's name or id."""
     if _is_address(peer):
         there = address.parse(peer)
-        async with (
-            BareBus(next_key.load(place.key_path), node_name(socket.gethostname())) as bus,
-            await bus.connect(there.host, there.port, there.public, link=there.link) as session,
-        ):
-            yield session
+        async with BareBus(next_key.load(place.key_path), node_name(socket.gethostname())) as bare:
+            _open_group(bare, place, there)
+            async with await bare.connect(
+                there.host, there.port, there.public, link=there.link
+            ) as session:
+                yield session
         return
     bus = place.bus(ignore, listen=False)
     device = _paired(bus, peer)
@@ -178,7 +179,15 @@ class Reach:
         known.fixed = (_KINDS.get(there.link, LINK_STREAM), there.host, there.port)
         if there.link == SERIAL:
             bus.open_serial(there.host)
+        _open_group(bus, self._place, there)
         return bus, bus.peer(known.id)
+
+
+def _open_group(bus: BareBus, place: Place, there: Address) -> None:
+    """Opens the group through which `there` is reached, if it is one."""
+    if there.link == BROKER:
+        known = group_file.named(group_file.beside(place.trust_path), there.host)
+        bus.open_group(known.group, known.ca)
 
 
 def _is_address(peer: str) -> bool:

@@ -4,7 +4,7 @@ the serial lines that the bus has."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from dsoftbus.const import DISCOVERY_PORT, LINK_STREAM
 from dsoftbus_aio.discovery import BaseDiscovery
@@ -19,6 +19,13 @@ if TYPE_CHECKING:
     from dsoftbus_aio.bus import BaseBus
     from dsoftbus_aio.housekeeping import Housekeeping
     from dsoftbus_aio.line_port import LinePort
+
+
+class Announcing(Protocol):
+    """Announcements on a link of another kind."""
+
+    def announce_soon(self) -> None: ...
+    def stop(self) -> None: ...
 
 
 class Discovery(BaseDiscovery):
@@ -53,7 +60,7 @@ class Discovery(BaseDiscovery):
         if not port:
             self._announcer = Asker(bus.node.local.random, bus.now())
             self._peers.own = None
-        self._lines: list[LineDiscovery] = []
+        self._others: list[Announcing] = []  # links with announcements of their own
 
     # Commands
 
@@ -71,7 +78,11 @@ class Discovery(BaseDiscovery):
     def add_line(self, port: LinePort) -> None:
         """Looks around on a serial line of the bus, too."""
         housekeeping = self._housekeeping
-        self._lines.append(LineDiscovery(self._bus, port, 0, (), housekeeping, self.said))
+        self.add(LineDiscovery(self._bus, port, 0, (), housekeeping, self.said))
+
+    def add(self, other: Announcing) -> None:
+        """A link on which this node announces itself in another way: it hears of changes, too."""
+        self._others.append(other)
 
     def probe(self, host: str, port: int | None = None) -> None:
         """Asks one address, for networks that carry neither multicast nor broadcast.
@@ -89,14 +100,14 @@ class Discovery(BaseDiscovery):
         """Announces soon, for the announcement has changed (the node takes pairings now, or no
         more)."""
         super().announce_soon()
-        for line in self._lines:
-            line.announce_soon()
+        for other in self._others:
+            other.announce_soon()
 
     def stop(self) -> None:
         """Says goodbye and closes the sockets."""
         super().stop()
-        for line in self._lines:
-            line.stop()
+        for other in self._others:
+            other.stop()
         self.multicast.close()
 
     def __enter__(self) -> Discovery:

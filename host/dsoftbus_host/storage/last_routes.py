@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from dsoftbus.const import LINK_DATAGRAM, LINK_STREAM
+from dsoftbus.const import LINK_BROKER, LINK_DATAGRAM, LINK_STREAM
 from dsoftbus_host.address import PORT_MAX
 from dsoftbus_host.storage.atomic_file import place, writing
 
@@ -49,4 +49,6 @@ def _route(value: object) -> Route | None:
     match value:
         case [int(kind), str(host), int(port)] if kind in _KINDS and 0 < port <= PORT_MAX:
             return kind, host, port
+        case [int(kind), str(host), 0] if kind == LINK_BROKER:
+            return kind, host, 0
     return None

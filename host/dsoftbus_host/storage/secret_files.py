@@ -20,7 +20,7 @@ from dsoftbus.base import file_names
 from dsoftbus.errors import BAD_ARGUMENT, LocalError
 
 # What each may have beside it under a name that is known.
-_BESIDE = ("", ".next", ".places", ".starts", ".serving", ".lock")
+_BESIDE = ("", ".next", ".places", ".groups", ".starts", ".serving", ".lock")
 _noted: dict[Path, None] = {}
 
 

@@ -1,0 +1,1 @@
+"""Groups of this host: their broker, the link that leads through it, and their cards."""
