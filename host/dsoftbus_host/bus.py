@@ -158,8 +158,7 @@ class Bus(BareBus):
         self.peers = self.node.discover()
         self.watch = FileWatch(self, self._tell, file, self._key_path)
         self._routes = file and last_routes.beside(file.path)
-        self._groups = groups
-        self._group_path = None if file is None else group_file.beside(file.path)
+        self._groups = group_file.beside(file.path) if file and groups is None else groups
         if file is not None:
             self.guard.alike = lookalikes.alike
             self._names = NamesUsed(file.path)
@@ -295,16 +294,21 @@ class Bus(BareBus):
 
     def _meet(self, discovery: Discovery) -> None:
         """Takes part in its groups."""
-        found = []
-        if self._groups is not None:
-            found = [KnownGroup(group_token.decode(text)) for text in self._groups]
-        elif self._group_path is not None:
-            found = list(group_file.load(self._group_path).values())
-        for group, ca in found:
+        for group, ca in self._known_groups():
             from dsoftbus_host.broker.meeting import Meeting  # only who has a group pays for it
 
             port = self.open_group(group, ca, self._listens)
             discovery.add(Meeting(self, port, self.watch, discovery.said, self._listens))
+
+    def _known_groups(self) -> Iterable[KnownGroup]:
+        groups = self._groups or ()
+        if not isinstance(groups, Path):
+            return [KnownGroup(group_token.decode(text)) for text in groups]
+        try:
+            return group_file.load(groups).values()
+        except (LocalError, OSError) as error:  # other links go on
+            log.error("no groups: %s", error)
+        return ()
 
     def _announcing(self, kinds: tuple[int, ...]) -> Discovery:
         def around() -> list[Interface]:

@@ -96,10 +96,6 @@ class Group:
         self.clock_topic = self.level(_CLOCK, 0)
         self.clock_key = Mac(self.key(_CLOCK_KEY, 0))
 
-    def called(self, name: str) -> "Group":
-        """The same group, as people call it here."""
-        return Group(self.secret, name, self.broker, self.prefix)
-
     def epoch(self, number: int) -> Epoch:
         """The epoch of this number; of many, those far from it are forgotten."""
         found = self._epochs.get(number)

@@ -71,7 +71,7 @@ class BrokerConnection:
 
     @property
     def is_open(self) -> bool:
-        """Whether the broker has taken this client, and it lives."""
+        """True while the broker has this client."""
         return self.client.is_open
 
     def start(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from dsoftbus.broker.cards import Cards
 from dsoftbus.broker.drops import MALFORMED, NO_ROOM
@@ -23,7 +23,6 @@ from dsoftbus_host.clock import now_ms
 if TYPE_CHECKING:
     from dsoftbus_aio.bus import BaseBus
     from dsoftbus_aio.connection import Connection
-    from dsoftbus_host.broker.meeting import Meeting
 
 QUEUE = 512  # letters that were read and wait for a turn
 SENDERS = 64  # whose letters have a budget of their own
@@ -34,6 +33,15 @@ log = display.log()
 def unix_s() -> int:
     """The time of the calendar, s since 1970."""
     return int(time.time())
+
+
+class CardTable(Protocol):
+    """The cards of a group beside its letters: see `Meeting`."""
+
+    def topics(self) -> list[str]: ...
+    def will(self) -> Will | None: ...
+    def on_open(self) -> None: ...
+    def receive(self, topic: str, payload: bytes) -> None: ...
 
 
 class BrokerLink:
@@ -48,7 +56,7 @@ class BrokerLink:
     def __init__(self, bus: BaseBus, group: Group, ca: str | None, answers: bool) -> None:
         self.letters = Letters(group, bus.id, SENDERS)
         self.answers = answers
-        self.meeting: Meeting | None = None  # reads and writes cards, where there is one
+        self.meeting: CardTable | None = None  # reads and writes cards, where there is one
         self.on_heard = self.on_room = _nothing  # the port's
         self.connection = BrokerConnection(
             parse(group.broker),

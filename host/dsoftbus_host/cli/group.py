@@ -37,9 +37,9 @@ _ca_option = click.option(
 def group() -> None:
     """Meet other nodes at an MQTT broker, where no network leads from one to the other.
 
-    A group is a secret, and a broker. `new` makes one, `show` hands it over, `join` takes it. Who
-    has it can leave messages and see who is there; trust begins with `dsoftbus pair`, as
-    everywhere.
+    A group is a secret, and a broker. `new` makes one, `show` hands it over, `join` takes it. Its
+    nodes can leave messages for each other and see who is there; trust begins with `dsoftbus
+    pair`, as everywhere.
     """
 
 
@@ -89,7 +89,7 @@ def join(token: str | None, name: str, ca: Path | None, trust_path: Path) -> Non
     """Join the group of a TOKEN (dsoftbus-group:...).
 
     The token is a secret. Without it, or with `-`, the command asks for it without an echo, or
-    takes the first line of the standard input. As an argument others on this machine can read it.
+    takes the first line of the standard input. Others on this machine can read an argument.
     """
     if token is None or token == "-":
         token = ask_secret("token")
@@ -97,7 +97,7 @@ def join(token: str | None, name: str, ca: Path | None, trust_path: Path) -> Non
         warn_of_argument("this token", "`dsoftbus group join` asks for it")
     found = group_token.decode(token)
     there = url.parse(found.broker)
-    found = found.called(name or found.name)
+    found = group_file.called(found, name or found.name)
     _add(trust_path, KnownGroup(found, _absolute(ca)))
     console.print(f"joined the group {found.name} at {there}", soft_wrap=True)
 

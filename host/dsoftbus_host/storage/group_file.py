@@ -69,6 +69,11 @@ def named(path: Path, name: str) -> KnownGroup:
     return known
 
 
+def called(group: Group, name: str) -> Group:
+    """The same group, as people call it here."""
+    return Group(group.secret, name, group.broker, group.prefix)
+
+
 def add(path: Path, known: KnownGroup) -> None:
     """Keeps a group. Raises as `load`, and LocalError(BAD_ARGUMENT) for a name that is taken or is
     none, LocalError(STORE_BUSY)."""
@@ -104,4 +109,4 @@ def _place(path: Path, groups: dict[str, KnownGroup]) -> None:
 
 def _known(name: str, value: dict[str, str]) -> KnownGroup:
     group = group_token.decode(value["token"])
-    return KnownGroup(group.called(name), str(value.get("ca", "")))
+    return KnownGroup(called(group, name), str(value.get("ca", "")))
