@@ -5,7 +5,7 @@ import hashlib
 
 import pytest
 
-import brokers
+import real_brokers as brokers
 from dsoftbus.broker import group_token
 from dsoftbus.broker.group import Group
 from dsoftbus.const import LINK_BROKER
