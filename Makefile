@@ -37,6 +37,7 @@ help:
 	@echo "make bench-crypto  the crypto kernels on MicroPython, as ratios"
 	@echo "make bench-board   instructions of a MicroPython node for each echoed message, by valgrind"
 	@echo "make bench-discovery  what an announcement costs among 10 to 1000 nodes"
+	@echo "make bench-gateways  two gateways at mosquitto and 500 nodes: messages a second, and the gap at a takeover"
 	@echo "make bench-hub     what an echo costs at a hub with 1 to 1000 sessions; SESSIONS=5000 opens so many"
 	@echo "make bench-resume  sessions that begin with a ticket, beside TLS and full handshakes"
 	@echo "make bench-wake    a sensor's start in parts, until it sleeps again"
@@ -160,6 +161,10 @@ bench-discovery: $(VENV)/.installed
 
 bench-resume: $(VENV)/.installed
 	@$(BIN)/python bench/resume.py
+
+.PHONY: bench-gateways
+bench-gateways: $(VENV)/.installed
+	@$(BIN)/python bench/gateways.py
 
 bench-hub: $(VENV)/.installed
 	@$(BIN)/python bench/hub.py $(if $(SESSIONS),--sessions $(SESSIONS))

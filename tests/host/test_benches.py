@@ -24,6 +24,7 @@ BRIEF = {
     "datagrams": ("--rounds", "1", "--mb", "1", "--trips", "50"),
     "compiled": ("--site", str(ROOT / "core"), "--turns", "1", "--rounds", "1", "--mb", "1"),
     "discovery": ("--rounds", "1", "--most", "100"),
+    "gateways": ("--quick",),
     "hub": ("--rounds", "1", "--trips", "20", "--most", "10"),
     "resume": ("--rounds", "1", "--connects", "5"),  # starts nodes on MicroPython
     "services": ("--rounds", "1", "--calls", "20", "--subscribers", "5"),
@@ -50,6 +51,10 @@ def run(name: str, folder: Path) -> str:
 def test_a_benchmark_runs_to_its_end(name, tmp_path):
     if name == "board" and not shutil.which("valgrind"):
         pytest.skip("valgrind is not installed")
+    if name == "gateways" and not shutil.which(
+        "mosquitto", path=f"{os.environ['PATH']}:/usr/sbin"
+    ):
+        pytest.skip("mosquitto is not installed")
     assert len(run(name, tmp_path).splitlines()) > 3
 
 

@@ -96,6 +96,12 @@ def test_units_have_device_classes(name, unit, device_class, written):
     assert found["stat_t"] == f"dsoftbus/hall/topic/{name}"
 
 
+def test_a_node_says_its_version():
+    found = config(shown([], {"version": "2.1"}), TOPICS, "1", {})
+    assert (found["dev"]["sw"], found["o"]["sw"]) == ("2.1", "1")
+    assert config(shown(), TOPICS, "1", {})["dev"]["sw"] == "shown by dsoftbus 1"
+
+
 def test_energy_grows():
     found = only([("state", "use", "", "kWh")], {"use": 1})
     assert (found["dev_cla"], found["stat_cla"]) == ("energy", "total_increasing")

@@ -13,6 +13,7 @@ from dsoftbus_host.gateway.topics import OFFLINE, ONLINE, Topics
 
 PREFIX = "homeassistant"
 BIRTH = b"online"
+VERSION = "version"  # the state in which a node says what it runs
 _SET = "/set"
 _RANGE = re.compile(r"(-?\d+(?:\.\d+)?)\s*(?:\.\.|to|-|–)\s*(-?\d+(?:\.\d+)?)")  # noqa: RUF001
 _BOOL = re.compile(r"\b(bool|boolean|true or false|false or true)\b")
@@ -31,7 +32,7 @@ for _device_class, _written in (
     ("temperature", "°C C;°F F;K"),
     ("atmospheric_pressure", "hPa;mbar;kPa;Pa"),
     ("illuminance", "lx lux"),
-    ("power", "W;kW;mW"),
+    ("power", "W;kW"),
     ("voltage", "V;mV"),
     ("current", "A;mA"),
     ("frequency", "Hz;kHz"),
@@ -95,6 +96,7 @@ def config(
     were there once: those that are gone are taken away."""
     found = components(shown, topics)
     gone = {name: {"p": platform} for name, platform in before.items() if name not in found}
+    said = shown.values.get(VERSION)
     here = {"pl_avail": ONLINE.decode(), "pl_not_avail": OFFLINE.decode()}
     node, gateway = topics.availability(shown.level), topics.gateway(shown.gateway, "availability")
     return {
@@ -103,7 +105,7 @@ def config(
             "name": shown.name or shown.device,
             "mf": "dsoftbus",
             "mdl": "node",
-            "sw": version,
+            "sw": said if isinstance(said, str) and said else f"shown by dsoftbus {version}",
         },
         "o": {"name": "dsoftbus", "sw": version},
         "avty": [{"t": node, **here}, {"t": gateway, **here}],
