@@ -1,7 +1,7 @@
 """Home Assistant's own code takes the discovery payloads: a check for development.
 
-`homeassistant` is no dependency of ours: it pins dozens of packages. DSOFTBUS_HOME_ASSISTANT is the
-path of a Python that has it; docs/decisions.md says how one is made.
+`homeassistant` is no dependency of ours: it pins dozens of packages. DSOFTBUS_HOME_ASSISTANT is
+the path of a Python that has it; docs/decisions.md says how one is made.
 """
 
 import json
