@@ -51,7 +51,8 @@ FLOORS = {
         "bus",
     ),
     "dsoftbus_host": (
-        "address clock crypto display interrupt json_values loaded_core logging_source other_key",
+        "address clock crypto display interrupt json_values link_source loaded_core logging_source"
+        " other_key",
         "contained event_loop storage",
         "links key_file runtime files broker",
         "bare_bus board upkeep discovery",

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from dsoftbus.const import OWN_PREFIX
+from dsoftbus.const import LINK_DATAGRAM, LINK_STREAM, OWN_PREFIX
 from dsoftbus.errors import (
     BAD_ARGUMENT,
     BAD_STATE,
@@ -35,7 +35,6 @@ if False:  # for types
     from dsoftbus_aio.stream_port import StreamPort
 
 
-_LINKS = ("tcp", "udp", "auto")
 _PORT_MAX = 65535
 
 
@@ -45,6 +44,7 @@ class BaseBus:
     A port has `_listen`, `connect_over` and `_log_error`, and what it calls its serial lines.
     """
 
+    LINKS = {LINK_STREAM: "tcp", LINK_DATAGRAM: "udp"}  # by their kinds in routes
     answers = False  # whether it answers the bus's own calls where the program has none
     sleepers: "Any" = None  # a `sleepers.Sleepers`, where peers may sleep
 
@@ -390,8 +390,8 @@ class BaseBus:
 
     def _check(self, link: str, port: int, least: int) -> None:
         self.check_open()
-        if link not in _LINKS:
-            raise LocalError(BAD_ARGUMENT, "link " + link)
+        if link != "auto" and link not in self.LINKS.values():
+            raise Unsupported("link " + link)
         if not least <= port <= _PORT_MAX:
             raise LocalError(BAD_ARGUMENT, "port %d" % port)
 

@@ -1,6 +1,6 @@
 """Peers by name, for programs: found, reached, and reached again by themselves."""
 
-from dsoftbus.const import KIND_BYTES, LINK_BROKER, LINK_DATAGRAM, LINK_LINE, LINK_STREAM
+from dsoftbus.const import KIND_BYTES, LINK_BROKER, LINK_LINE
 from dsoftbus.errors import (
     CONNECT_BACKOFF,
     HANDSHAKE_RATE,
@@ -36,7 +36,6 @@ _HELD_BACK = (CONNECT_BACKOFF, HANDSHAKE_RATE)  # by the table of peers: not yet
 _HELD_MS = 500
 _LOOK_MS = 250  # how long a change of trust may go unnoticed
 _DEAF = ": this node has no discovery, or none yet"
-_LINKS = {LINK_STREAM: "tcp", LINK_DATAGRAM: "udp"}
 _APART = (LINK_LINE, LINK_BROKER)  # links that the bus has open, or has not
 
 
@@ -356,7 +355,7 @@ async def reach(
         raise LocalError(STALE_PEER, device + _DEAF)
     peer = peers.attempt(device, bus.now())
     failure: Exception = LocalError(STALE_PEER, device)
-    routes = _distinct(peer.routes())
+    routes = _distinct(bus, peer.routes())
     for route in routes:
         try:
             return await _along(bus, route, peer.public, timeout_ms // len(routes), timeout_ms)
@@ -366,10 +365,10 @@ async def reach(
     raise failure
 
 
-def _distinct(routes: "list[Route]") -> "list[Route]":
+def _distinct(bus: "BaseBus", routes: "list[Route]") -> "list[Route]":
     found: list[Route] = []
     for route in routes:
-        if route not in found and (route[0] in _LINKS or route[0] in _APART):
+        if route not in found and (route[0] in bus.LINKS or route[0] in _APART):
             found.append(route)
     return found
 
@@ -379,9 +378,9 @@ async def _along(
 ) -> "Connection":
     """A cable or a broker may be slow, and has the whole time."""
     kind, host, port = route
-    if kind in _LINKS:
+    if kind in bus.LINKS:
         wait_ms = max(share_ms, _LEAST_MS)
-        return await bus.connect(host, port, public, wait_ms, None, _LINKS[kind])
+        return await bus.connect(host, port, public, wait_ms, None, bus.LINKS[kind])
     line: Any = bus.line(host)
     if line is None:
         raise LocalError(STALE_PEER, "no line or group " + host)

@@ -1,16 +1,23 @@
-"""The address of a peer on the command line: `[tcp://|udp://|auto://]KEY@HOST:PORT`, or
-`serial://KEY@PATH` for the node at the other end of a cable, `mqtt://KEY@GROUP` for one that is
-reached through the broker of a group."""
+"""The address of a peer on the command line: `[tcp://|udp://|auto://|quic://]KEY@HOST:PORT`,
+`ws://KEY@HOST:PORT[/PATH]` or `wss://...`, `serial://KEY@PATH` for the node at the other end of a
+cable, `mqtt://KEY@GROUP` for one that is reached through the broker of a group."""
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from dsoftbus.const import KEY_BYTES
 from dsoftbus.errors import BAD_ARGUMENT, LocalError
 from dsoftbus.line.line import NEIGHBOUR
 
-LINKS = ("tcp", "udp", "auto")  # auto: tcp, and udp where that leads nowhere
+# auto: tcp, and udp where that leads nowhere: the two share a port, the others have their own
+LINKS = ("tcp", "udp", "quic", "ws", "wss", "auto")
+WEB = ("ws", "wss")
+PATH = "/dsoftbus"  # of a node, where its address has none
+# Further kinds of routes, beside those of `const` (docs/wire-format.md); the last is never on the
+# wire: a certificate is for a name, and an announcement has none.
+LINK_QUIC, LINK_WS, LINK_WSS = 5, 6, 7
 SERIAL = "serial"
 BROKER = "mqtt"
 PORT_MAX = 65535
@@ -21,7 +28,8 @@ class Address(NamedTuple):
     """The place where a peer listens, and the public key (32 bytes) that it has to prove.
 
     Over a serial line `host` is the path of the port here, and `port` the channel; through a
-    broker `host` is the name of the group, and `port` 0.
+    broker `host` is the name of the group, and `port` 0. Over a WebSocket `host` is followed by
+    its path there, if that is not PATH.
     """
 
     public: bytes
@@ -47,6 +55,10 @@ def parse(text: str) -> Address:
         return _on_cable(rest)
     if link == BROKER:
         return _in_group(rest)
+    path = ""
+    if link in WEB:
+        rest, slash, path = rest.partition("/")
+        path = _checked_path(slash + path)
     key, separator, place = rest.rpartition("@")
     host, colon, port = place.rpartition(":")
     if host[:1] == "[" and host[-1:] == "]":
@@ -56,12 +68,27 @@ def parse(text: str) -> Address:
     number = port_of(port)
     if not number:
         raise LocalError(BAD_ARGUMENT, f"no port: {port or text}")
-    return Address(public_key(key), host, number, link)
+    return Address(public_key(key), host + path, number, link)
 
 
 def host_port(host: str, port: int) -> str:
-    """`HOST:PORT`, an IPv6 address in brackets."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    """`HOST:PORT`, an IPv6 address in brackets; and `/PATH`, where `host` has one."""
+    host, slash, path = host.partition("/")
+    place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return place + slash + path
+
+
+def host_and_path(host: str) -> tuple[str, str]:
+    """(host, path) of a node at a WebSocket. Raises LocalError(BAD_ARGUMENT)."""
+    name, slash, path = host.partition("/")
+    return name, _checked_path(slash + path) or PATH
+
+
+def _checked_path(path: str) -> str:
+    """Returns "" for the path that nodes have anyway."""
+    if not re.fullmatch(r"[!-~]{0,255}", path) or "#" in path:
+        raise LocalError(BAD_ARGUMENT, f"{path}: no path of a URL")
+    return "" if path in (PATH, "/") else path
 
 
 def port_of(text: str) -> int | None:

@@ -1,12 +1,13 @@
-"""The bus on this host: `dsoftbus_aio.bus` over TCP, UDP and serial lines."""
+"""The bus on this host: `dsoftbus_aio.bus` over TCP, UDP, QUIC, WebSockets and serial lines."""
 
 from __future__ import annotations
 
 import os
 import socket
 from collections.abc import Awaitable, Callable, Collection
+from pathlib import Path
 from traceback import format_exception
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from dsoftbus.const import ANYONE as ANYONE
 from dsoftbus.const import (
@@ -35,15 +36,18 @@ from dsoftbus_aio.connection import Connection
 from dsoftbus_aio.sleepers import Sleepers
 from dsoftbus_aio.stream import BusStream
 from dsoftbus_host import crypto, display
-from dsoftbus_host.address import BROKER, SERIAL, check_host
+from dsoftbus_host.address import BROKER, LINK_QUIC, LINK_WS, LINK_WSS, SERIAL, check_host
 from dsoftbus_host.clock import now_ms
 from dsoftbus_host.event_loop import running_loop
+from dsoftbus_host.links.certificate import Certificate
+from dsoftbus_host.links.library_link import Links
 from dsoftbus_host.links.listening import bound_datagram, listening
 from dsoftbus_host.links.race import Race
 from dsoftbus_host.links.reopening_port import BAUD
 from dsoftbus_host.links.serial_port import SerialPort
 from dsoftbus_host.links.tcp import Listener, connected
 from dsoftbus_host.links.udp import CallingPort, UdpPort
+from dsoftbus_host.links.wrapped import WRAPPED, Dial, listeners
 from dsoftbus_host.logging_source import LoggingSource
 from dsoftbus_host.runtime import Runtime
 from dsoftbus_host.storage.shared_folder import LocalFiles
@@ -64,7 +68,19 @@ SUITES = (SUITE_CHACHA_SHA256, SUITE_CHACHA_BLAKE2S, SUITE_AESGCM_SHA256)
 _LARGEST_BYTES = 1 << 20
 SUITES_REMEMBERED = 1024  # one peer more costs it a second attempt, and no memory here
 _ORDINARY = (END_PEER, END_LOCAL, STREAM_CANCELLED)  # ends that a peer or this side has wanted
+_STREAMS = {"tcp": LINK_STREAM, "quic": LINK_QUIC, "ws": LINK_WS, "wss": LINK_WSS}
 log = display.log()
+
+
+class _Stream(NamedTuple):
+    """A session over a stream link that is to begin here, by `deadline` in ms."""
+
+    link: str
+    host: str
+    port: int
+    public: bytes
+    psk: bytes | None
+    deadline: int
 
 
 class BareBus(BaseBus):
@@ -81,7 +97,9 @@ class BareBus(BaseBus):
     the names of streams that are offered or asked for here.
     """
 
+    LINKS = BaseBus.LINKS | {LINK_QUIC: "quic", LINK_WS: "ws", LINK_WSS: "wss"}
     answers = True
+    ca: Path | None = None  # the file with the authorities of servers of wss; None: the system's
 
     def __init__(
         self,
@@ -103,6 +121,7 @@ class BareBus(BaseBus):
         self.sleepers = Sleepers(self)
         self._suite_of: dict[bytes, int] = {}  # peers that lack this host's fastest
         self._calling: dict[int, CallingPort] = {}  # by address family: for sessions from here
+        self._links = Links()  # those over libraries
         self.places: list[Any] = []  # where it listens: addresses of sockets
 
     # Sessions
@@ -145,6 +164,24 @@ class BareBus(BaseBus):
             self.open_port(port)
         return port
 
+    async def listen(
+        self,
+        host: str = "",
+        port: int = 0,
+        link: str = "tcp",
+        certificate: Certificate | None = None,
+    ) -> int:
+        """Listens as on every platform; and over "quic", "ws" and "wss", each on a port of its
+        own. `certificate` is for the TLS of the last, which has none of its own, and of "quic".
+
+        Raises OSError, LocalError(BAD_ARGUMENT), Unsupported where the library of a link is not
+        installed.
+        """
+        if link not in WRAPPED:
+            return await super().listen(host, port, link)
+        self._check(link, port, 0)
+        return self._listen_wrapped(host, port, link, certificate)
+
     async def connect(
         self,
         host: str,
@@ -158,6 +195,8 @@ class BareBus(BaseBus):
         """Connects as on every platform; and over "serial": then `host` is the path of the port,
         which is opened if it is not, and `port` a channel (0: the node at the other end); and
         through "mqtt": then `host` is the name of a group that this bus takes part in, `port` 0.
+        Over "quic", "ws" and "wss", too: a WebSocket's path follows `host`, where it is not
+        "/dsoftbus".
 
         Without `suite` the faster one of this host is tried first, and once more with the suite
         that every node has, where the peer refuses it.
@@ -170,8 +209,14 @@ class BareBus(BaseBus):
             if group is None:
                 raise LocalError(BAD_ARGUMENT, f"{host}: this bus takes part in no such group")
             return await group.connect(peer_public, timeout_ms, psk)
-        check_host(host)
+        if link not in WRAPPED:  # whose own hosts are checked
+            check_host(host)
         return await super().connect(host, port, peer_public, timeout_ms, psk, link, suite)
+
+    async def close(self) -> None:
+        """Ends every session in order and stops listening."""
+        await super().close()
+        await self._links.gone()
 
     # Ours
 
@@ -185,13 +230,26 @@ class BareBus(BaseBus):
         """ "0.0.0.0" is every IPv4 address of this host, "::" every IPv6 one, "" all of both."""
         check_host(host)
         for sock in listening(host, port, link):
-            self.places.append(sock.getsockname())
-            port = int(sock.getsockname()[1])
+            port = self._note_place(sock)
             if sock.type == socket.SOCK_STREAM:
                 self.streams.listen(Listener(sock))
             else:
                 self._open_udp(UdpPort, sock)
         return port
+
+    def _listen_wrapped(
+        self, host: str, port: int, link: str, certificate: Certificate | None
+    ) -> int:
+        check_host(host)
+        listener = listeners(link, certificate, self._links)
+        for sock in listening(host, port, link):
+            port = self._note_place(sock)
+            self.streams.listen(listener(sock))
+        return port
+
+    def _note_place(self, sock: socket.socket) -> int:
+        self.places.append(sock.getsockname())
+        return int(sock.getsockname()[1])
 
     def _open_udp(self, kind: type[AnyUdpPort], sock: socket.socket) -> AnyUdpPort:
         try:
@@ -216,35 +274,40 @@ class BareBus(BaseBus):
         if link == "udp":
             code = suite or SUITE_CHACHA_SHA256  # the one that every node has
             return await self._over_udp(host, port, public, code, psk, deadline)
+        stream = _Stream(link, host, port, public, psk, deadline)
         if suite:
-            return await self._over_tcp(host, port, public, suite, psk, deadline)
+            return await self._over_stream(stream, suite)
         suite = self._suite_of.get(public) or crypto.fastest()
         try:
-            return await self._over_tcp(host, port, public, suite, psk, deadline)
+            return await self._over_stream(stream, suite)
         except PeerError as error:
             if suite == SUITE_CHACHA_SHA256 or error.peer_code != UNSUPPORTED_SUITE:
                 raise
         log.info("%s lacks suite %d: falling back to %d", host, suite, SUITE_CHACHA_SHA256)
         # Who forged that refusal gains nothing: either suite is as strong.
-        connection = await self._over_tcp(host, port, public, SUITE_CHACHA_SHA256, psk, deadline)
+        connection = await self._over_stream(stream, SUITE_CHACHA_SHA256)
         if len(self._suite_of) < SUITES_REMEMBERED:
             self._suite_of[public] = SUITE_CHACHA_SHA256
         return connection
 
-    async def _over_tcp(
-        self, host: str, port: int, public: bytes, suite: int, psk: bytes | None, deadline: int
-    ) -> Connection:
-        race = Race(host, port, deadline)
+    async def _over_stream(self, stream: _Stream, suite: int) -> Connection:
+        link_name, host, port, public, psk, deadline = stream
+        dial: Any = connected
+        name = host
+        if link_name in WRAPPED:
+            dial = Dial(link_name, host, port, self.ca, self._links)
+            name = dial.host
+        race = Race(name, port, deadline)
 
         async def attempt(family: int, address: Any) -> Connection:
-            link = await race.by_deadline(connected(family, address))
+            link = await race.by_deadline(dial(family, address))
             try:
                 await race.hold()
                 self.check_open()
             except BaseException:
                 link.close()
                 raise
-            route = (LINK_STREAM, host, port)
+            route = (_STREAMS[link_name], host, port)
             connection: Connection = self.streams.begin(link, public, suite, psk, route, deadline)
             return await connection.established()
 

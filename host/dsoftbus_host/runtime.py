@@ -10,6 +10,7 @@ from typing import Any
 from dsoftbus_aio import runtime as contract
 from dsoftbus_host import clock, display
 from dsoftbus_host.event_loop import running_loop
+from dsoftbus_host.link_source import Source
 
 PAUSE_MS = 100  # after a callback that raised: no memory or descriptors, for the moment
 log = display.log()
@@ -182,18 +183,68 @@ class Watch(contract.Watch):
         self._loop.remove_writer(self.fd)
 
     def _read(self) -> None:
-        runtime = self._runtime
-        runtime.reading = True
         try:
-            self._on_readable()
+            self._runtime.read(self._on_readable)
         except Exception as error:  # noqa: BLE001 - as in Timer
-            runtime.report(error)
+            self._runtime.report(error)
             self._loop.remove_reader(self.fd)
             self._pause = self._loop.call_later(PAUSE_MS / 1000, self._look)
+
+
+class SourceWatch(contract.Watch):
+    """A watch on a link that has no descriptor, and calls back: `link_source.Source`."""
+
+    def __init__(
+        self, runtime: Runtime, source: Source, on_readable: Callback, on_writable: Callback | None
+    ) -> None:
+        self._runtime = runtime
+        self._loop = running_loop()
+        self._source = source
+        self._on_readable = on_readable
+        self._on_writable = on_writable
+        self._writes = False  # writing is wanted
+        self._looking = False
+        self._next: asyncio.Handle | None = None  # the loop is going to look
+        source.attach(self._changed)
+        self._soon()  # something may have come before
+
+    def want_write(self, on: bool) -> None:
+        self._writes = on and self._on_writable is not None
+        if self._writes:
+            self._soon()
+
+    def close(self) -> None:
+        self._source.detach()
+        self._source = Source()  # nothing comes from it
+        if self._next is not None:
+            self._next.cancel()
+
+    def _soon(self, delay_ms: int = 0) -> None:
+        if self._next is None:
+            self._next = self._loop.call_later(delay_ms / 1000, self._due)
+
+    def _due(self) -> None:
+        self._next = None
+        self._changed()
+
+    def _changed(self) -> None:
+        if self._looking:
+            self._soon()
+            return
+        self._looking = True
+        wait: object = False
+        try:
+            if self._source.readable:
+                wait = self._runtime.read(self._on_readable)
+            if self._writes and self._source.writable and self._on_writable is not None:
+                self._on_writable()
+        except Exception as error:  # noqa: BLE001 - as in Timer
+            self._runtime.report(error)
+            wait = True
         finally:
-            runtime.reading = False
-            if runtime.woken:
-                runtime.resume_woken()
+            self._looking = False
+        if self._source.readable or (self._writes and self._source.writable):
+            self._soon(PAUSE_MS if wait else 0)
 
 
 class _Nothing:
@@ -231,6 +282,16 @@ class Runtime(contract.Runtime):
             for wait in woken:
                 self.wake(wait)
 
+    def read(self, on_readable: Callback) -> object:
+        """Lets a link's input be taken, and tasks go on that it has woken."""
+        self.reading = True
+        try:
+            return on_readable()
+        finally:
+            self.reading = False
+            if self.woken:
+                self.resume_woken()
+
     def sleep(self, ms: float) -> Coroutine[Any, Any, None]:
         return asyncio.sleep(ms / 1000)
 
@@ -244,8 +305,10 @@ class Runtime(contract.Runtime):
         return Timer(self, callback)
 
     def watch(
-        self, waits_for: int, on_readable: Callback, on_writable: Callback | None = None
-    ) -> Watch:
+        self, waits_for: int | Source, on_readable: Callback, on_writable: Callback | None = None
+    ) -> Watch | SourceWatch:
+        if isinstance(waits_for, Source):
+            return SourceWatch(self, waits_for, on_readable, on_writable)
         return Watch(self, waits_for, on_readable, on_writable)
 
     def spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

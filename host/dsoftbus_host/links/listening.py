@@ -19,13 +19,18 @@ from dsoftbus_host.links.tcp import BACKLOG
 
 EVERYWHERE = ""  # every address of this machine, of both families
 PORT_TRIES = 16  # for any port, until one is free for every link and family
+_KINDS = {
+    "udp": [socket.SOCK_DGRAM],
+    "quic": [socket.SOCK_DGRAM],
+    "auto": [socket.SOCK_STREAM, socket.SOCK_DGRAM],
+}
 _ABSENT = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)  # a family that this machine lacks
 
 
 def listening(host: str, port: int, link: str) -> list[socket.socket]:
-    """A socket for each address of `host` and each link ("tcp", "udp", "auto": both), on one
-    port: all of them or none. An address that this machine lacks is left out where it has another
-    one. Raises OSError."""
+    """A socket for each address of `host` and each link ("tcp", "udp", "auto": both; "quic",
+    "ws", "wss"), on one port: all of them or none. An address that this machine lacks is left out
+    where it has another one. Raises OSError."""
     tries = 1 if port else PORT_TRIES
     places = _places(host, port)
     while True:
@@ -52,12 +57,11 @@ def _places(host: str, port: int) -> list[SocketAddress]:
 
 
 def _bound(places: list[SocketAddress], port: int, link: str) -> list[socket.socket]:
-    kinds = {"tcp": [socket.SOCK_STREAM], "udp": [socket.SOCK_DGRAM]}
     sockets: list[socket.socket] = []
     absent: OSError | None = None
     with contextlib.ExitStack() as unless_all:
         for family, (host, _, *zone) in places:
-            for kind in kinds.get(link, [socket.SOCK_STREAM, socket.SOCK_DGRAM]):
+            for kind in _KINDS.get(link, [socket.SOCK_STREAM]):
                 try:
                     sock = _socket(family, kind, (host, port, *zone))
                 except OSError as error:

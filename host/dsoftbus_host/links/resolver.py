@@ -26,7 +26,7 @@ async def addresses(host: str, port: int) -> list[SocketAddress]:
     Raises OSError where the name does not resolve, LocalError(BAD_ARGUMENT) for a link-local
     address that does not say which of this machine's interfaces leads there, or names none.
     """
-    if _is_literal(host):
+    if is_literal(host):
         return own_addresses(host, port)
     loop = asyncio.get_running_loop()
     with _named(host):
@@ -36,7 +36,7 @@ async def addresses(host: str, port: int) -> list[SocketAddress]:
 
 def own_addresses(host: str, port: int) -> list[SocketAddress]:
     """Resolves as `addresses` does, at once: for this machine's own, which it has in a file."""
-    flags = socket.AI_NUMERICHOST if _is_literal(host) else 0
+    flags = socket.AI_NUMERICHOST if is_literal(host) else 0
     with _named(host):
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags)
     return _checked(host, found)
@@ -49,7 +49,7 @@ def _named(host: str) -> Iterator[None]:
         yield
     except socket.gaierror as error:
         _, percent, zone = host.partition("%")
-        if percent and _is_literal(host):
+        if percent and is_literal(host):
             what = f"{host}: this machine has no interface {zone}"
             raise LocalError(BAD_ARGUMENT, what) from None
         raise socket.gaierror(error.errno, f"{host}: {error.strerror}") from None
@@ -92,7 +92,7 @@ def zone_name(number: int) -> str:
         return str(number)
 
 
-def _is_literal(host: str) -> bool:
+def is_literal(host: str) -> bool:
     try:
         ipaddress.ip_address(host)
     except ValueError:
