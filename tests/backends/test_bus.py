@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import sys
 
 from backend import cut, deaf_listener, drained, held, raw_peer, run, silence, sleep_ms
 from dsoftbus.const import SMALL
@@ -18,6 +19,7 @@ from dsoftbus.errors import (
     PEER_NOT_ALLOWED,
     PEER_SHARE,
     SESSION_LIMIT,
+    Unsupported,
 )
 from node_pair import HOST, A, B, C, Hasty, Open, Pair, bus, refused, until
 from support import Random
@@ -95,6 +97,24 @@ def test_sessions_that_end_before_they_are_accepted_are_gone():
             await (await last.open("live")).finish()
             accepted = await server.accept()
             assert (await accepted.accept()).name == "live"
+
+    run(test())
+
+
+def test_a_link_that_a_platform_lacks_is_unsupported():
+    async def test():
+        lacking = ["carrier pigeon"]
+        if sys.implementation.name == "micropython":
+            lacking += ["quic", "ws", "wss"]
+        async with bus(A) as node:
+            for link in lacking:
+                for attempt in (node.listen, node.connect):
+                    arguments = (0, link) if attempt == node.listen else (9, A, 99, None, link)
+                    try:
+                        await attempt(HOST, *arguments)
+                        raise AssertionError(link)
+                    except Unsupported as error:
+                        assert error.detail == "link " + link
 
     run(test())
 

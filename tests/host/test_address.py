@@ -26,7 +26,32 @@ def test_what_is_written_is_what_is_meant(place, host, port):
     assert parse(str(address)) == address
 
 
-@pytest.mark.parametrize("link", ["udp", "auto"])
+@pytest.mark.parametrize(
+    ("text", "host", "written"),
+    [
+        ("host:80", "host", "host:80"),
+        ("host:80/", "host", "host:80"),
+        ("host:80/dsoftbus", "host", "host:80"),
+        ("host:80/a/b@c:d?e=1", "host/a/b@c:d?e=1", "host:80/a/b@c:d?e=1"),
+        ("[::1]:80/x", "::1/x", "[::1]:80/x"),
+    ],
+)
+def test_a_web_address_may_have_a_path(text, host, written):
+    for link in ("ws", "wss"):
+        address = parse(f"{link}://{HEX}@{text}")
+        assert address == Address(KEY, host, 80, link)
+        assert str(address) == f"{link}://{HEX}@{written}"
+        assert parse(str(address)) == address
+
+
+@pytest.mark.parametrize("path", ["/a b", "/é", "/a#b", "/" + "x" * 256, "/\0"])
+def test_a_path_is_that_of_a_url(path):
+    with pytest.raises(LocalError) as raised:
+        parse(f"ws://{HEX}@host:80{path}")
+    assert raised.value.code == BAD_ARGUMENT
+
+
+@pytest.mark.parametrize("link", ["udp", "auto", "quic"])
 def test_the_link_is_the_scheme(link):
     address = parse(f"{link}://{HEX}@[::1]:80")
     assert address == Address(KEY, "::1", 80, link)

@@ -13,6 +13,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 
 from backend import raw_listener, run, sleep_ms
 from dsoftbus.const import HOST as LIMITS
+from dsoftbus.const import LINK_STREAM
+from dsoftbus.discovery.announce import Announcement
 from dsoftbus.errors import (
     BAD_ARGUMENT,
     END_HANDSHAKE_TIMEOUT,
@@ -22,6 +24,7 @@ from dsoftbus.errors import (
     LocalError,
     Unsupported,
 )
+from dsoftbus_aio.bus import BaseBus
 from dsoftbus_host.address import LINK_QUIC, LINK_WS, LINK_WSS
 from dsoftbus_host.bare_bus import ANYONE, BareBus
 from dsoftbus_host.links import certificate as certificates
@@ -358,3 +361,32 @@ def test_a_peer_that_retires_its_ids_has_no_more_of_them(certificate):
         assert set(link._owner._links) == link.names
 
     with_wrapped("quic", certificate, test)
+
+
+# Announcements
+
+
+class Old(BareBus):
+    """A node of before, or a board: it knows these kinds of links, and no more."""
+
+    LINKS = BaseBus.LINKS
+
+
+@pytest.mark.parametrize("kind", [BareBus, Old])
+def test_links_are_reached_as_they_are_announced_and_unknown_ones_are_ignored(kind, certificate):
+    """QUIC is announced here at the port of nothing: it is tried only where it is known."""
+
+    async def main():
+        async with BareBus(A, allow=ANYONE) as server, kind(B) as client:
+            there = Announcement(server.id, server.public)
+            web = await server.listen(HOST, link="ws")
+            links = [(LINK_QUIC, 9), (99, 9), (LINK_WS, web)]
+            if kind is Old:
+                links.append((LINK_STREAM, await server.listen(HOST)))
+            there.links = links
+            peers = client.node.discover()
+            peers.receive_datagram(there.encode(), (HOST, 5), client.now())
+            connection = await client.reach(server.id)
+            assert connection.session.route[0] == (LINK_STREAM if kind is Old else LINK_WS)
+
+    run(main())

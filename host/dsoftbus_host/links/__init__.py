@@ -1,1 +1,1 @@
-"""Links on asyncio's loop: TCP, UDP, serial lines."""
+"""Links on asyncio's loop: TCP, UDP, QUIC, WebSockets, serial lines."""
