@@ -2,18 +2,25 @@
 
 import asyncio
 import contextlib
+import datetime
 import json
 import shutil
 import signal
 import subprocess
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
-from commands import Conversation, run
+from command import quick_command
+from commands import Conversation, environment, run
 from dsoftbus.service.status import CallError
 from dsoftbus_host.bus import Bus
 from dsoftbus_host.discovery.interfaces import of
 from gateways import BROKERS, Fleet, PlainClient, RealBroker
+from machines.terminal import Terminal
 
 LIMIT_S = 120
 
@@ -180,6 +187,78 @@ def test_a_login_that_is_refused_is_said_and_tried_again(fleet, tmp_path):
         within(test(broker))
 
 
+def make_certificates(folder):
+    """Writes a CA and a certificate for localhost that it has signed."""
+    keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(2)]
+    names = [x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, n)]) for n in ("ca", "localhost")]
+    now = datetime.datetime.now(datetime.timezone.utc)
+    for n, what in enumerate(("ca", "server")):
+        made = (
+            x509.CertificateBuilder()
+            .subject_name(names[n])
+            .issuer_name(names[0])
+            .public_key(keys[n].public_key())
+            .serial_number(n + 1)
+            .not_valid_before(now - datetime.timedelta(days=1))
+            .not_valid_after(now + datetime.timedelta(days=2))
+            .add_extension(x509.BasicConstraints(ca=not n, path_length=None), critical=True)
+            .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), False)
+            .sign(keys[0], hashes.SHA256())
+        )
+        (folder / f"{what}.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
+        secret = keys[n].private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        (folder / f"{what}.key").write_bytes(secret)
+
+
+def test_a_broker_with_tls(fleet, tmp_path):
+    make_certificates(tmp_path)
+    lines = f"certfile {tmp_path}/server.pem\nkeyfile {tmp_path}/server.key"
+    broker = RealBroker("mosquitto", tmp_path, lines, waits=False)
+    there = ("gateway", "mqtt", f"mqtts://localhost:{broker.port}", *fleet.options["gateway1"])
+
+    async def test():
+        async with Conversation(*there) as shown:
+            await shown.until("the broker's certificate is not trusted")
+        async with node(fleet), Conversation(*there, "--ca", tmp_path / "ca.pem") as shown:
+            await shown.until("speaks for hall")
+            shown.signal(signal.SIGINT)
+            assert await shown.status() == 130
+
+    with broker:
+        within(test())
+
+
+def test_a_light_and_sixty_columns(fleet, tmp_path):
+    """Home Assistant dims a lamp; the command is in a terminal of 60 columns."""
+
+    async def test(broker):
+        async with node(fleet) as (bus, _), PlainClient(broker) as client:
+            bus.topic("lamp", shape="light: on bool, brightness 0..255")
+
+            @bus.call("lamp/set")
+            def lamp(_peer, value):
+                bus.publish("lamp", {"on": False, "brightness": 9, **value})
+
+            bus.publish("lamp", {"on": False, "brightness": 9})
+            words = [*quick_command(), "gateway", "mqtt", broker.url]
+            words += map(str, fleet.options["gateway1"])
+            around = environment(TERM="xterm-256color", COLUMNS="60")
+            with Terminal(words, tmp_path, around, 60) as terminal:
+                await client.until(lambda: "dsoftbus/hall/light/lamp" in client.last)
+                client.publish("dsoftbus/hall/set/lamp", '{"state": "ON", "brightness": 99}')
+                await client.value("dsoftbus/hall/topic/lamp", '{"on": true, "brightness": 99}')
+                await client.value("dsoftbus/hall/light/lamp", '{"state": "ON", "brightness": 99}')
+                await asyncio.to_thread(terminal.find, "speaks for hall")
+                assert await asyncio.to_thread(terminal.interrupt) == 130
+
+    with RealBroker("mosquitto", tmp_path) as broker:
+        within(test(broker))
+
+
 def test_unpairing_takes_away_and_forgetting_leaves_nothing(fleet, tmp_path):
     async def test(broker):
         async with node(fleet) as (bus, _):
@@ -192,7 +271,7 @@ def test_unpairing_takes_away_and_forgetting_leaves_nothing(fleet, tmp_path):
                 await shown.until("is shown no more")
                 await client.value("dsoftbus/hall/topic/heat", "")
                 await client.value(f"homeassistant/device/dsoftbus_{bus.id}/config", "")
-            async with gateway(fleet, broker, "gateway2", "--forget") as shown:
+            async with gateway(fleet, broker, "gateway2", "--forget", "--node", "hall") as shown:
                 await shown.until("speaks for hall")
                 shown.signal(signal.SIGINT)
                 assert await shown.status() == 130
