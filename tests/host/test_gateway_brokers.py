@@ -164,6 +164,27 @@ def test_a_broker_that_is_gone_comes_back_with_nothing(fleet, tmp_path):
         within(test(broker))
 
 
+def test_its_rights_are_those_of_any_node(fleet, tmp_path):
+    for what in ("topic/heat", "call/lamp/on/set"):
+        done = run("deny", "gateway1", what, "--trust", fleet.trust_path("hall"))
+        assert done.returncode == 0, done
+
+    async def test(broker):
+        async with (
+            node(fleet) as (_, calls),
+            PlainClient(broker) as client,
+            gateway(fleet, broker),
+        ):
+            await client.value("dsoftbus/hall/topic/lamp/on", "false")
+            answer = await client.ask("dsoftbus/hall/call/lamp/on/set", '{"value": true}')
+            assert (answer["status"], answer["label"]) == ("denied", "call.denied")
+            assert not calls
+            assert not [topic for topic, _ in client.seen if topic.endswith("topic/heat")]
+
+    with RealBroker("mosquitto", tmp_path) as broker:
+        within(test(broker))
+
+
 def test_a_login_that_is_refused_is_said_and_tried_again(fleet, tmp_path):
     passwords = tmp_path / "passwords"
     passwords.write_text("")

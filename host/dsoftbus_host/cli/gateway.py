@@ -225,6 +225,7 @@ _WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
     "speaks": lambda news: f"speaks for {_node(news)}",
     "silent": lambda news: f"speaks no more for {_node(news)}",
     "unpaired": lambda news: f"{_node(news)} is shown no more",
+    "refused": lambda news: f"{_node(news)}: {news['why']}",
     "birth": lambda _news: "Home Assistant has started: all is said again",
     "dropped": _dropped,
     "key": lambda news: str(news["why"]),

@@ -169,11 +169,11 @@ class Claims:
         for device, node in self.nodes.items():
             self._stop(device, node)
 
-    def leave(self) -> None:
-        """A decided end: others need not wait."""
+    def leave(self, forget: bool = False) -> None:
+        """A decided end: others need not wait. With `forget` nothing is retained of this one."""
         for device in [device for device, node in self.nodes.items() if node.mine]:
             self.hide(device)
-        self._say("availability", self.me, OFFLINE)
+        self._say("availability", self.me, b"" if forget else OFFLINE)
         self._online = self.settled = False
 
     def on_gateway(self, gateway: str, what: str, payload: bytes, now: int) -> None:
@@ -185,8 +185,7 @@ class Claims:
             self._on_own(what, payload, alive, now)
         elif alive and (gateway in self._alive or len(self._alive) < _GATEWAYS):
             self._alive[gateway] = now + DEAD_MS
-        else:
-            self._alive.pop(gateway, None)
+        elif not alive and self._alive.pop(gateway, None) is not None:
             self._look_at_all(now)
 
     def on_claim(self, device: str, payload: bytes, now: int) -> None:

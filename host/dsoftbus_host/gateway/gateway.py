@@ -13,6 +13,7 @@ from dsoftbus.errors import BAD_ARGUMENT, BusError, LocalError
 from dsoftbus.service import status
 from dsoftbus.service.status import CallError
 from dsoftbus_host.bare_bus import BareBus
+from dsoftbus_host.contained import Contained
 from dsoftbus_host.gateway.broker_url import BrokerUrl
 from dsoftbus_host.gateway.client import Client
 from dsoftbus_host.gateway.outbox import Publish
@@ -99,8 +100,9 @@ class Gateway:
 
     def on_message(self, topic: str, payload: bytes, retained: bool) -> None:
         """See `client.Handler`."""
-        self.world.message(topic, payload, retained, self._bus.now())
-        self._turn()
+        with Contained("a message of the broker"):
+            self.world.message(topic, payload, retained, self._bus.now())
+            self._turn()
 
     def next_message(self) -> Publish | None:
         """See `client.Handler`."""
@@ -158,14 +160,24 @@ class Gateway:
     ) -> None:
         """Goes on after a refusal: rules change, and programs do."""
         wait_s = _RETRY_S
+        told = ""
         while True:
-            try:
-                await step(device, peer)
-                wait_s = _RETRY_S
-            except BusError as error:
-                lacks = isinstance(error, CallError) and error.code == status.NO_METHOD
-                wait_s = _RETRY_MAX_S if lacks else min(2 * wait_s, _RETRY_MAX_S)
+            with Contained("a node of a gateway"):
+                try:
+                    await step(device, peer)
+                    wait_s = _RETRY_S
+                except BusError as error:
+                    lacks = isinstance(error, CallError) and error.code == status.NO_METHOD
+                    wait_s = _RETRY_MAX_S if lacks else min(2 * wait_s, _RETRY_MAX_S)
+                    if not lacks and str(error) != told:
+                        told = str(error)
+                        self._refused(device, told)
             await asyncio.sleep(wait_s)
+
+    def _refused(self, device: str, why: str) -> None:
+        node = self.world.nodes.get(device)
+        name = "" if node is None else node.name
+        self._on_news({"event": "refused", "node": name, "id": device, "why": why})
 
     async def _updates(self, device: str, peer: Any) -> None:
         async with peer.subscribe("#") as updates:
@@ -185,8 +197,9 @@ class Gateway:
 
     async def _watch_presence(self) -> None:
         async for seen in self._bus.presence():
-            self.world.presence(seen.id, seen.online, seen.asleep_s, self._bus.now())
-            self._turn()
+            with Contained("the presence of a node"):
+                self.world.presence(seen.id, seen.online, seen.asleep_s, self._bus.now())
+                self._turn()
 
     # What comes out
 
@@ -218,8 +231,10 @@ class Gateway:
         due = self.world.poll_timer()
         now = self._bus.now()
         if due is not None and due <= now:
-            self.world.handle_timer(now)
-            self._turn()
+            self._set_timer()
+            with Contained("the timer of a gateway"):
+                self.world.handle_timer(now)
+                self._turn()
         elif due is not None:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later((due - now) / 1000, self._on_time)

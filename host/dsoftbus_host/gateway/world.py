@@ -235,7 +235,7 @@ class World:
                 self._clear(node)
             else:
                 self.outbox.urgent(self.topics.availability(node.level), OFFLINE, True)
-        self.claims.leave()
+        self.claims.leave(forget)
         self._turn(now)
 
     # Who speaks
