@@ -172,7 +172,8 @@ class BareBus(BaseBus):
         certificate: Certificate | None = None,
     ) -> int:
         """Listens as on every platform; and over "quic", "ws" and "wss", each on a port of its
-        own. `certificate` is for the TLS of the last, which has none of its own, and of "quic".
+        own. `certificate`, the paths of a certificate and of its key, is for the TLS of "wss",
+        and of "quic", which makes one of its own without it.
 
         Raises OSError, LocalError(BAD_ARGUMENT), Unsupported where the library of a link is not
         installed.

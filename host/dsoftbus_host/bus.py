@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
+from typing import Any
 
 from dsoftbus.broker import group_token
 from dsoftbus.const import ANYONE as ANYONE
@@ -41,12 +42,13 @@ from dsoftbus.trust.store import TrustStore
 from dsoftbus_aio.connection import Connection
 from dsoftbus_aio.peer import reach
 from dsoftbus_host import display, key_file, other_key
-from dsoftbus_host.address import BROKER, SERIAL, host_port, port_of
+from dsoftbus_host.address import BROKER, LINK_QUIC, LINK_WS, LINK_WSS, SERIAL, host_port, port_of
 from dsoftbus_host.bare_bus import BareBus
 from dsoftbus_host.clock import now_ms
 from dsoftbus_host.discovery import lookalikes
 from dsoftbus_host.discovery.discovery import Discovery
 from dsoftbus_host.discovery.interfaces import Interface, all_interfaces, listened, of, sources
+from dsoftbus_host.links.certificate import Certificate
 from dsoftbus_host.links.reopening_port import BAUD
 from dsoftbus_host.storage import group_file, last_routes, settings, trust_file
 from dsoftbus_host.storage.boot_counter import count_start
@@ -64,7 +66,11 @@ LINK_NAMES = {
     LINK_DATAGRAM: "udp",
     LINK_LINE: SERIAL,
     LINK_BROKER: BROKER,
+    LINK_QUIC: "quic",
+    LINK_WS: "ws",
+    LINK_WSS: "wss",
 }
+_ANNOUNCED = {"quic": LINK_QUIC, "ws": LINK_WS}  # a certificate of "wss" is for a name
 log = display.log()
 
 
@@ -86,7 +92,9 @@ class Bus(BareBus):
     - `grants`: what peers get when they are paired while it runs.
     - `listen`: whether it takes sessions: by default it does, since a peer that was told of it
       may only reach it so, and nobody who is not trusted gets in. It does at every address of this
-      host, on any free port, over TCP and UDP, unless `host` and `port` say otherwise. With False
+      host, on any free port, over TCP and UDP, unless `host` and `port` say otherwise; and over
+      QUIC and WebSockets at the ports `quic` and `ws`, where they are given (0: one that is
+      free). `certificate`, the paths of one and of its key, makes the latter `wss`. With False
       it opens no port, offers nobody a link, and only dials: for short programs, and beside
       another program of this user that listens.
     - `services`: names that its announcements have; `interfaces`: None for all; it announces
@@ -115,6 +123,9 @@ class Bus(BareBus):
         listen: bool = True,
         host: str | None = None,
         port: int | None = None,
+        quic: int | None = None,
+        ws: int | None = None,
+        certificate: Certificate | None = None,
         services: Iterable[str] = (),
         interfaces: list[Interface] | None = None,
         discovery_port: int | None = None,
@@ -128,15 +139,9 @@ class Bus(BareBus):
     ) -> None:
         if not isinstance(name, str):
             raise LocalError(BAD_ARGUMENT, "the name is a text; a key is given as key=")
-        self._settings = said = settings.load().but(
-            name=name or None,
-            host=host,
-            port=port,
-            discovery=discovery_port,
-            serial=serial,
-            baud=baud,
-            keepalive_ms=keepalive_ms,
-        )
+        place: dict[str, Any] = {"host": host, "port": port, "discovery": discovery_port}
+        place |= {"name": name or None, "serial": serial, "baud": baud}
+        self._settings = said = settings.load().but(**place, keepalive_ms=keepalive_ms)
         self._key_path = None if isinstance(key, bytes) else key or key_file.default_path()
         file = _store(trust, profile) if trust or (allow is None and psk is None) else None
         super().__init__(
@@ -149,12 +154,15 @@ class Bus(BareBus):
             resume,
         )
         self._listens = listen
+        self._more = _wrapped(quic, ws, certificate)
+        self._certificate = certificate
         self._services = services
         self._spoken = interfaces or [of(text) for text in said.interfaces or ()]
         self._on_event = on_event or _log_event
         self._moved: dict[str, str] = {}  # old ids of peers that changed their key since
         self._discovery: Discovery | None = None  # within the block
         self.port = 0  # where it listens, within the block
+        self.ports: dict[str, int] = {}  # the same for QUIC and WebSockets
         self.peers = self.node.discover()
         self.watch = FileWatch(self, self._tell, file, self._key_path)
         self._routes = file and last_routes.beside(file.path)
@@ -282,6 +290,8 @@ class Bus(BareBus):
                 kinds = (LINK_STREAM,)  # announcements have that port of UDP
             link = "auto" if LINK_DATAGRAM in kinds else "tcp"
             self.port = await self.listen(said.host, said.port, link=link)
+            for other, port in self._more.items():
+                self.ports[other] = await self.listen(said.host, port, other, self._certificate)
         discovery = self._announcing(kinds)
         discovery.start()
         self.watch.start()
@@ -317,7 +327,7 @@ class Bus(BareBus):
 
         reached = listened(around(), self.places)
         starts = self._key_path and self._key_path.with_name(self._key_path.name + ".starts")
-        return Discovery(
+        discovery = Discovery(
             self,
             self.watch,
             self.port if reached else 0,
@@ -328,6 +338,10 @@ class Bus(BareBus):
             None if starts is None else count_start(starts),
             sources(self.places) if reached else None,
         )
+        if reached:
+            ports = self.ports.items()
+            discovery.also([(_ANNOUNCED[link], n) for link, n in ports if link in _ANNOUNCED])
+        return discovery
 
     def _note_name(self, name: str) -> None:
         if self._names.note(name):
@@ -405,6 +419,12 @@ def _store(trust: StoreFile | Path | None, profile: type[HOST]) -> StoreFile:
     if file.damaged is not None:
         log.error("%s is damaged and was put aside: nobody is trusted now", file.path)
     return file
+
+
+def _wrapped(quic: int | None, ws: int | None, certificate: Certificate | None) -> dict[str, int]:
+    """Maps the links beside TCP and UDP to their ports."""
+    ports = (("quic", quic), ("wss" if certificate else "ws", ws))
+    return {link: port for link, port in ports if port is not None}
 
 
 def _host_name() -> str:

@@ -6,6 +6,8 @@ import ipaddress
 import random
 import socket
 import sys
+from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from cryptography import x509
@@ -13,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 
 from backend import raw_listener, run, sleep_ms
 from dsoftbus.const import HOST as LIMITS
-from dsoftbus.const import LINK_STREAM
+from dsoftbus.const import LINK_DATAGRAM, LINK_STREAM
 from dsoftbus.discovery.announce import Announcement
 from dsoftbus.errors import (
     BAD_ARGUMENT,
@@ -27,16 +29,23 @@ from dsoftbus.errors import (
 from dsoftbus_aio.bus import BaseBus
 from dsoftbus_host.address import LINK_QUIC, LINK_WS, LINK_WSS
 from dsoftbus_host.bare_bus import ANYONE, BareBus
+from dsoftbus_host.bus import Bus
+from dsoftbus_host.discovery.interfaces import LOOPBACK
 from dsoftbus_host.links import certificate as certificates
 from dsoftbus_host.links import quic, websocket
-from dsoftbus_host.links.certificate import Certificate
 from dsoftbus_host.links.library_link import HELD_BYTES, Links
 from dsoftbus_host.links.listening import listening
 from dsoftbus_host.links.wrapped import Dial, listeners
+from free_ports import free_port
 from node_pair import HOST, A, B, refused, until
 
 LINKS = {"quic": LINK_QUIC, "ws": LINK_WS, "wss": LINK_WSS}
 BULK_BYTES = 300_000
+
+
+class Files(NamedTuple):
+    path: Path
+    key_path: Path
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +61,7 @@ def certificate(tmp_path_factory):
     builder = builder.add_extension(x509.SubjectAlternativeName([address]), critical=False)
     builder = builder.add_extension(x509.BasicConstraints(True, None), critical=True)
     folder = tmp_path_factory.mktemp("tls")
-    found = Certificate(folder / "cert.pem", folder / "key.pem")
+    found = Files(folder / "cert.pem", folder / "key.pem")
     pem = serialization.Encoding.PEM
     found.path.write_bytes(builder.sign(key, hashes.SHA256()).public_bytes(pem))
     found.key_path.write_bytes(
@@ -289,7 +298,7 @@ def test_a_peer_with_another_key_is_none_whatever_its_certificate(certificate):
 
 def test_certificates_that_cannot_be_read_are_said(tmp_path, certificate):
     async def main():
-        wrong = Certificate(tmp_path / "wrong.pem", certificate.key_path)
+        wrong = Files(tmp_path / "wrong.pem", certificate.key_path)
         wrong.path.write_text("no certificate")
         async with BareBus(A) as bus:
             for link in ("quic", "wss"):
@@ -388,5 +397,30 @@ def test_links_are_reached_as_they_are_announced_and_unknown_ones_are_ignored(ki
             peers.receive_datagram(there.encode(), (HOST, 5), client.now())
             connection = await client.reach(server.id)
             assert connection.session.route[0] == (LINK_STREAM if kind is Old else LINK_WS)
+
+    run(main())
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_a_bus_announces_its_ports_and_is_reached_over_them(tls, certificate):
+    """A certificate is for a name, so that `wss` is not announced."""
+
+    async def main():
+        more = {"certificate": certificate} if tls else {}
+        place = {"discovery_port": free_port(), "interfaces": [LOOPBACK], "host": HOST}
+        async with (
+            Bus("one", key=A, allow=ANYONE, quic=0, ws=0, **more, **place) as one,
+            Bus("two", key=B, allow=ANYONE, listen=False, **place) as two,
+        ):
+            assert list(one.ports) == ["quic", "wss" if tls else "ws"]
+            links = [(LINK_STREAM, one.port), (LINK_DATAGRAM, one.port)]
+            links.append((LINK_QUIC, one.ports["quic"]))
+            links += [] if tls else [(LINK_WS, one.ports["ws"])]
+            assert list(one.discovery.said.links) == links
+            await two.heard("one")
+            peer = two.peers.get(one.id)
+            peer.links = [each for each in peer.links if each[0] == LINK_QUIC]
+            connection = await two.reach(one.id)
+            assert connection.session.route == (LINK_QUIC, HOST, one.ports["quic"])
 
     run(main())

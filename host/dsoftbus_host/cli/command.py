@@ -7,6 +7,7 @@ import functools
 import logging
 import socket
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -61,6 +62,7 @@ from dsoftbus_host.cli.reach import Place, place_options
 from dsoftbus_host.cli.service_manager import serve_until
 from dsoftbus_host.discovery import interfaces
 from dsoftbus_host.display import time_log
+from dsoftbus_host.links.certificate import Certificate
 from dsoftbus_host.links.listening import EVERYWHERE
 from dsoftbus_host.loaded_core import version
 from dsoftbus_host.storage import secret_files, serving_note
@@ -104,12 +106,24 @@ def show_id(key_path: Path, as_json: bool) -> None:
     console.print(f"key  {bus.public.hex()}")
 
 
+_PEM = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
 @main.command()
 @place_options
 @click.option("--host", show_default="every one", help="Address to listen on.")
 @click.option(
     "--port", type=PORT, default=37020, show_default=True, help="Port to listen on; 0 for any."
 )
+@click.option("--quic", type=PORT, help="Take sessions over QUIC, too, at this port; 0 for any.")
+@click.option("--ws", type=PORT, help="The same over WebSockets.")
+@click.option(
+    "--cert",
+    type=_PEM,
+    show_default="one of its own for QUIC, and no TLS for WebSockets",
+    help="The certificate of these, which makes the latter wss://.",
+)
+@click.option("--cert-key", type=_PEM, help="Its key.")
 @click.option("--name", default="", show_default="the host's name")
 @click.option(
     "--dir",
@@ -136,6 +150,10 @@ def serve(
     place: Place,
     host: str | None,
     port: int,
+    quic: int | None,
+    ws: int | None,
+    cert: Path | None,
+    cert_key: Path | None,
     name: str,
     folder: Path | None,
     quota: int | None,
@@ -147,6 +165,10 @@ def serve(
     It prints a line with its time for every file that a peer stores or fetches, and for all that
     is refused.
     """
+    if (cert is None) != (cert_key is None):
+        raise click.UsageError("--cert and --cert-key go together")
+    certificate = None if cert is None or cert_key is None else (cert, cert_key)
+    links = _Links(quic, ws, certificate)
     time_log(serve_log.TIME)
     folder = folder or files.made_folder()
     secret_files.keep_apart(folder)
@@ -155,11 +177,25 @@ def serve(
     with serving_note.held(place.key_path) as note:
         serving = _Serving(folder, quota, note)
         if not allowed and not anyone:
-            event_loop.run(_serve_paired(place, name, host, port, serving))
+            event_loop.run(_serve_paired(place, name, host, port, links, serving))
             return
         own_name = node_name(name or socket.gethostname())
         bus = BareBus(key, own_name, allow=ANYONE if anyone else allowed)
-        event_loop.run(_serve(bus, host or EVERYWHERE, port, serving))
+        event_loop.run(_serve(bus, host or EVERYWHERE, port, links, serving))
+
+
+class _Links(NamedTuple):
+    """The links beside TCP and UDP: their ports, and the certificate of their TLS."""
+
+    quic: int | None
+    ws: int | None
+    certificate: Certificate | None
+
+    def ports(self) -> Iterator[tuple[str, int]]:
+        web = "wss" if self.certificate else "ws"
+        for link, port in (("quic", self.quic), (web, self.ws)):
+            if port is not None:
+                yield link, port
 
 
 class _Serving(NamedTuple):
@@ -169,14 +205,18 @@ class _Serving(NamedTuple):
     quota: int | None
     note: serving_note.ServingNote
 
-    def begin(self, bus: BareBus, port: int) -> None:
+    def begin(self, bus: BareBus, ports: dict[str, int]) -> None:
         log = functools.partial(serve_log.say_transfer, self.folder)
         bus.share(self.folder, self.quota, log)
         files.serve_echo(bus)
         folder = str(self.folder.resolve())
         console.print(f"{bus.id} serves {folder}")
         hosts = interfaces.reachable(bus.places)
-        addresses = [str(address.Address(bus.public, host, port)) for host in hosts]
+        addresses = [
+            str(address.Address(bus.public, host, port, link))
+            for link, port in ports.items()
+            for host in hosts
+        ]
         for there in addresses:
             console.print(f"peers reach it as  {there}")
         said = {"since": time.strftime(serve_log.TIME), "folder": folder, "addresses": addresses}
@@ -184,14 +224,17 @@ class _Serving(NamedTuple):
         bus.spawn(serve_log.watch_sleepers(bus, self.note, said))
 
 
-async def _serve(bus: BareBus, host: str, port: int, serving: _Serving) -> None:
+async def _serve(bus: BareBus, host: str, port: int, links: _Links, serving: _Serving) -> None:
     async with bus:
-        serving.begin(bus, await bus.listen(host, port, "auto"))
+        ports = {"tcp": await bus.listen(host, port, "auto")}
+        for link, other in links.ports():
+            ports[link] = await bus.listen(host, other, link, links.certificate)
+        serving.begin(bus, ports)
         await serve_until(asyncio.Event())
 
 
 async def _serve_paired(
-    place: Place, name: str, host: str | None, port: int, serving: _Serving
+    place: Place, name: str, host: str | None, port: int, links: _Links, serving: _Serving
 ) -> None:
     """Serves by the trust store, and is found by discovery; anew whenever the node has a new
     key."""
@@ -205,9 +248,18 @@ async def _serve_paired(
                 serve_log.say_denied(event, bus.guard.store)
 
         services = ("share", "echo")
-        async with place.bus(on_event, name, host=host, port=port, services=services) as bus:
+        async with place.bus(
+            on_event,
+            name,
+            host=host,
+            port=port,
+            quic=links.quic,
+            ws=links.ws,
+            certificate=links.certificate,
+            services=services,
+        ) as bus:
             place.ask(bus)
-            serving.begin(bus, bus.port)
+            serving.begin(bus, {"tcp": bus.port, **bus.ports})
             if not len(bus.guard.store):
                 console.print("nobody is paired, so nobody may connect; `dsoftbus pair` pairs")
             await serve_until(rotated)

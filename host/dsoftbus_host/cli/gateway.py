@@ -65,12 +65,6 @@ def gateway() -> None:
     help="The file whose first line is the password for it.",
 )
 @click.option(
-    "--ca",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    show_default="the system's",
-    help="The certificates that the broker's goes by, for mqtts://.",
-)
-@click.option(
     "--prefix", default="dsoftbus", show_default=True, help="How all of its topics begin."
 )
 @click.option(
@@ -96,7 +90,6 @@ def mqtt(
     broker: str,
     user: str | None,
     password_file: Path | None,
-    ca: Path | None,
     prefix: str,
     discovery: str,
     nodes: tuple[str, ...],
@@ -118,7 +111,7 @@ def mqtt(
     there = _login(broker_url.parsed(broker), user, password_file)
     prefix_there = home_assistant.PREFIX if discovery == "homeassistant" else ""
     settings = Settings(prefix, prefix_there, metadata.version("dsoftbus"))
-    options = _Options(there, settings, ca, nodes, forget, as_json, name)
+    options = _Options(there, settings, place.ca, nodes, forget, as_json, name)
     check_alone(place)
     log = _Log(as_json)
     with serving_note.held(place.key_path) as note:

@@ -41,9 +41,10 @@ class Place(NamedTuple):
     ask_hosts: tuple[str, ...]  # HOST[:PORT] to probe, too
     serial: tuple[str, ...]  # ports with a node, or a bridge, at the other end
     baud: int | None
+    ca: Path | None = None  # the authorities of servers of wss:// and mqtts://
 
     def bus(self, on_event: Callable[[NodeEvent], None], name: str = "", **more: Any) -> Bus:
-        return Bus(
+        bus = Bus(
             node_name(name),
             key=self.key_path,
             trust=open_store(self.trust_path),
@@ -54,6 +55,14 @@ class Place(NamedTuple):
             baud=self.baud,
             **more,
         )
+        bus.ca = self.ca
+        return bus
+
+    def bare_bus(self) -> BareBus:
+        """A bus for peers that are given by their addresses."""
+        bus = BareBus(next_key.load(self.key_path), node_name(socket.gethostname()))
+        bus.ca = self.ca
+        return bus
 
     def ask(self, bus: Bus) -> None:
         """Probes the addresses that were given."""
@@ -79,6 +88,12 @@ def options_of_place(*probe: str) -> Callable[..., Any]:
         ),
         click.option(
             "--serial", multiple=True, metavar="PORT", help="Look on this serial port, too."
+        ),
+        click.option(
+            "--ca",
+            type=click.Path(exists=True, dir_okay=False, path_type=Path),
+            show_default="the system's",
+            help="The certificates that those of servers of wss:// and mqtts:// go by.",
         ),
         trust_option,
         key_option,
@@ -107,7 +122,7 @@ async def reached(place: Place, peer: str) -> AsyncIterator[Connection]:
     """Gives one command a session with `peer`: KEY@HOST:PORT, or a paired one's name or id."""
     if _is_address(peer):
         there = address.parse(peer)
-        async with BareBus(next_key.load(place.key_path), node_name(socket.gethostname())) as bare:
+        async with place.bare_bus() as bare:
             _open_group(bare, place, there)
             async with await bare.connect(
                 there.host, there.port, there.public, link=there.link
@@ -171,8 +186,7 @@ class Reach:
 
     async def _at(self, there: Address) -> tuple[BaseBus, Peer]:
         if self._bare is None:
-            name = node_name(socket.gethostname())
-            self._bare = BareBus(next_key.load(self._place.key_path), name)
+            self._bare = self._place.bare_bus()
             await self._open.enter_async_context(self._bare)
         bus = self._bare
         known = bus.node.discover().know(there.public)

@@ -75,6 +75,10 @@ class Discovery(BaseDiscovery):
         )
         self._timer.at(0)
 
+    def also(self, links: list[tuple[int, int]]) -> None:
+        """Further links, (kind, port), at ports of their own."""
+        self.said.links = [*self.said.links, *links]
+
     def add_line(self, port: LinePort) -> None:
         """Looks around on a serial line of the bus, too."""
         housekeeping = self._housekeeping

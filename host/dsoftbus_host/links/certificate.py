@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import ssl
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from dsoftbus.errors import BAD_ARGUMENT, LocalError
 
@@ -17,11 +17,8 @@ _DAYS = 3650
 _NAME = "dsoftbus"
 
 
-class Certificate(NamedTuple):
-    """PEM files: a certificate, maybe with those that lead to its authority, and its key."""
-
-    path: Path
-    key_path: Path
+# PEM files: a certificate, maybe with those that lead to its authority, and its key.
+Certificate = tuple[Path, Path]
 
 
 def self_signed() -> tuple[Any, Any]:
@@ -52,9 +49,9 @@ def server_context(certificate: Certificate | None) -> ssl.SSLContext:
         raise LocalError(BAD_ARGUMENT, "wss:// needs a certificate and its key")
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     try:
-        context.load_cert_chain(certificate.path, certificate.key_path)
+        context.load_cert_chain(*certificate)
     except ssl.SSLError as error:
-        raise LocalError(BAD_ARGUMENT, f"{certificate.path}: {error}") from None
+        raise LocalError(BAD_ARGUMENT, f"{certificate[0]}: {error}") from None
     return context
 
 

@@ -324,9 +324,9 @@ def server_configuration(certificate: Certificate | None) -> QuicConfiguration:
         configuration.certificate, configuration.private_key = self_signed()
         return configuration
     try:
-        configuration.load_cert_chain(certificate.path, certificate.key_path)
+        configuration.load_cert_chain(*certificate)
     except (ValueError, TypeError, IndexError) as error:
-        raise LocalError(BAD_ARGUMENT, f"{certificate.path}: {error}") from None
+        raise LocalError(BAD_ARGUMENT, f"{certificate[0]}: {error}") from None
     return configuration
 
 

@@ -11,11 +11,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from dsoftbus.const import LINK_BROKER, LINK_DATAGRAM, LINK_STREAM
-from dsoftbus_host.address import PORT_MAX
+from dsoftbus_host.address import LINK_QUIC, LINK_WS, LINK_WSS, PORT_MAX
 from dsoftbus_host.storage.atomic_file import place, writing
 
 Route = tuple[int, str, int]
-_KINDS = (LINK_STREAM, LINK_DATAGRAM)
+_KINDS = (LINK_STREAM, LINK_DATAGRAM, LINK_QUIC, LINK_WS, LINK_WSS)
 
 
 def beside(trust_path: Path) -> Path:
