@@ -21,7 +21,7 @@ WASM_VERSION := >=1.29.0-6
 
 STUBS := micropython-unix-stubs>=1.29
 
-.PHONY: help demo test test-compiled test-versions lint format bench bench-compiled bench-datagrams bench-crypto bench-board bench-discovery bench-hub bench-resume bench-services bench-share-board bench-sim bench-congestion bench-wake soak soak-sim soak-memory soak-starts soak-attack soak-line soak-values soak-services soak-updates soak-fleet mutants sizes memory boards story docs-states docs-api docs-floors docs-figures docs-story docs-commands screens golden clean
+.PHONY: help demo test test-compiled test-versions lint format bench bench-compiled bench-datagrams bench-crypto bench-board bench-discovery bench-hub bench-resume bench-services bench-reach bench-share-board bench-sim bench-congestion bench-wake soak soak-sim soak-memory soak-starts soak-attack soak-line soak-values soak-services soak-updates soak-fleet mutants sizes memory boards story docs-states docs-api docs-floors docs-figures docs-story docs-commands screens golden clean
 .DELETE_ON_ERROR:
 
 help:
@@ -42,6 +42,7 @@ help:
 	@echo "make bench-resume  sessions that begin with a ticket, beside TLS and full handshakes"
 	@echo "make bench-wake    a sensor's start in parts, until it sleeps again"
 	@echo "make bench-services  calls beside a bare stream, calls and topics beside MQTT, as ratios"
+	@echo "make bench-reach   sessions through a broker beside plain MQTT at the same one, as ratios"
 	@echo "make bench-sim     goodput over a simulated path with losses, beside aioquic"
 	@echo "make bench-congestion  shares of a bottleneck and queues, beside NewReno and aioquic, in virtual time"
 	@echo "make bench-share-board  files to a MicroPython node and back, beside its file system alone"
@@ -177,6 +178,9 @@ $(VENV)/.bench: $(VENV)/.installed
 
 bench-services: $(VENV)/.bench
 	@$(BIN)/python bench/services.py
+
+bench-reach: $(VENV)/.bench
+	@$(BIN)/python bench/reach.py
 
 bench-share-board: $(VENV)/.installed
 	@$(BIN)/python bench/share_board.py

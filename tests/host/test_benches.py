@@ -26,6 +26,7 @@ BRIEF = {
     "discovery": ("--rounds", "1", "--most", "100"),
     "gateways": ("--quick",),
     "hub": ("--rounds", "1", "--trips", "20", "--most", "10"),
+    "reach": ("--rounds", "1", "--calls", "20"),
     "resume": ("--rounds", "1", "--connects", "5"),  # starts nodes on MicroPython
     "services": ("--rounds", "1", "--calls", "20", "--subscribers", "5"),
     "share_board": ("--mb", "0.02", "--rounds", "1"),
