@@ -164,7 +164,7 @@ class DatagramWorld(World):
         assert self._in_ring(recovery) == reliable.congestion.in_flight >= 0
         assert reliable.congestion.window <= max(2, segments) * reliable.congestion.datagram
         assert len(reliable.waiting) <= profile.messages >= len(reliable.arrived)
-        assert reliable._acks.count <= RANGES_MAX
+        assert reliable.acks.count <= RANGES_MAX
 
     @staticmethod
     def _in_ring(recovery) -> int:

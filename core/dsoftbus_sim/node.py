@@ -8,7 +8,7 @@ from dsoftbus_sim.chance import Chance
 if False:  # for types
     from collections.abc import Callable
 
-    from dsoftbus.contracts import Allowed, Profile
+    from dsoftbus.contracts import Allowed, Any, Profile
     from dsoftbus.crypto.suite import Suite
     from dsoftbus.mux.events import Event
     from dsoftbus.session.datagram_session import DatagramSession
@@ -33,17 +33,24 @@ class SimNode:
         name: str = "",
         mtu: int = 1200,
         allowed: "Allowed | None" = None,
+        line: bool = False,
     ) -> None:
         self.world = network.world
         random = Chance(self.world.chance.below(1 << 30))
         static = suites[SUITE_CHACHA_SHA256].keypair(random(32))
         self.node = self.KIND(suites, static, random, profile, name, allowed=allowed)
-        self.link = network.attach(self.turn)
-        self.link.mtu = mtu
-        self.endpoint = self.node.endpoint(mtu)
+        self.ports: list[SimPort] = []
+        self.node.ports = self.ports
         self._on_event = on_event
-        self._pump = DatagramPump(self.endpoint, self.link, self._tell)
-        self._wake_us = -1  # the timer that is set; -1: none
+        port = self.attach(network, mtu, line)
+        self.link = port.link
+        self.endpoint = port.endpoint
+
+    def attach(self, network: "Network", mtu: int = 1200, line: bool = False) -> "SimPort":
+        """One more link of this node, to `network`; `line`: a cable, as far as sessions see."""
+        port = SimPort(self, network, mtu, line)
+        self.ports.append(port)
+        return port
 
     @property
     def address(self) -> int:
@@ -58,13 +65,44 @@ class SimNode:
 
     def turn(self) -> None:
         """It is to be called after every command; the link and the timer call it by themselves."""
+        for port in self.ports:
+            port.turn()
+
+    def tell(self, session: "DatagramSession", event: "Event") -> None:
+        """Tells the program."""
+        self._on_event(self, session, event)
+
+
+class SimPort:
+    """What drives one link of `node`: a port, as `dsoftbus.session.elsewhere` has it."""
+
+    def __init__(self, node: SimNode, network: "Network", mtu: int, line: bool) -> None:
+        self.LINE = line
+        self.world = node.world
+        self.link = network.attach(self.turn)
+        self.link.mtu = mtu
+        self.endpoint = node.node.endpoint(mtu, line)
+        self._pump = DatagramPump(self.endpoint, self.link, node.tell)
+        self._wake_us = -1  # the timer that is set; -1: none
+
+    @property
+    def address(self) -> int:
+        return self.link.address
+
+    def turn(self) -> None:
+        """Does what is due."""
         now = self.world.now_ms
         deadline = self._pump.run(now)
         if deadline is not None:
             self._set_timer(max(deadline, now + 1) * 1000)  # as any OS, not within the same ms
 
-    def _tell(self, session: "DatagramSession", event: "Event") -> None:
-        self._on_event(self, session, event)
+    def turn_soon(self, _session: "Any") -> None:
+        """After a command to a session, or when something waits to be sent."""
+        self._set_timer(self.world.now_us)
+
+    def hand_over(self, session: "DatagramSession", to: "SimPort") -> None:
+        """`session` goes on over the port `to`."""
+        to.turn_soon(session)
 
     def _set_timer(self, wake_us: int) -> None:
         if self._wake_us < 0 or wake_us < self._wake_us:

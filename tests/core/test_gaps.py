@@ -199,7 +199,7 @@ class Optimist(AckRanges):
 def check_optimist(ahead):
     talk = Talk(1, 20000, {"latency_ms": 20, "kilobytes_s": 50, "loss": 20}, mtu=200)
     talk.world.run(3600000, lambda: talk.sessions[talk.a] and talk.sessions[talk.a].reliable)
-    optimist = talk.sessions[talk.a].reliable._acks = Optimist()
+    optimist = talk.sessions[talk.a].reliable.acks = Optimist()
     optimist.ahead = ahead
     talk.world.run(60000)
     assert (talk.b, STALE_REPLY) in talk.closed

@@ -19,8 +19,13 @@ class PathMtu:
     """A search. `size` is what the path carries for certain, from DATAGRAM_MAX to `ceiling`."""
 
     def __init__(self, ceiling: int) -> None:
-        self._ceiling = ceiling
+        self._agreed = ceiling
+        self.ceiling = ceiling
         self.restart()
+
+    def limit(self, most: int) -> None:
+        """The link of this path carries no more than `most` bytes, 1200 at least."""
+        self.ceiling = min(self._agreed, most)
 
     def restart(self) -> None:
         """Knows nothing about the path."""
@@ -36,15 +41,15 @@ class PathMtu:
     def next_size(self) -> int:
         """The size that is tried next; what is known already where there is none."""
         for size in SIZES:
-            if self.size < size < self._ceiling:
+            if self.size < size < self.ceiling:
                 return size
-        return self._ceiling
+        return self.ceiling
 
     def on_filled(self) -> None:
         """A packet was filled: there would be more for a longer one."""
         self._filled += 1
         if self._filled == FULL_PACKETS:
-            self.wanted = True
+            self.wanted = self.size < self.ceiling
 
     def due(self, now: int, timeout_ms: int) -> bool:
         """Tells, while it is `wanted`, whether a probe of `next_size` is to be sent; one under way
@@ -73,4 +78,4 @@ class PathMtu:
         self.size = self.next_size
         self.number = NO_PROBE
         self._tries = 0
-        self.wanted = self.size < self._ceiling
+        self.wanted = self.size < self.ceiling

@@ -31,7 +31,7 @@ class Recovery:
     ) -> None:
         self.outbox = outbox
         self._rtt = rtt
-        self._congestion = congestion
+        self.congestion = congestion
         self.acks = AckReader()
         self._capacity = capacity
         self._numbers = [0] * capacity
@@ -68,7 +68,7 @@ class Recovery:
             self.probes -= 1
         if segment >= 0:
             self.outbox.sent(segment)
-        self._congestion.on_sent(size)
+        self.congestion.on_sent(size)
 
     def acknowledged(
         self, buffer: "Buffer", at: int, ranges: int, protect: "DatagramProtect", now: int
@@ -82,7 +82,7 @@ class Recovery:
             raise PeerError(STALE_REPLY, "acknowledges what was not sent")
         if self._settle(now):
             if self._timeouts >= PERSISTENT_PROBES:
-                self._congestion.collapse()
+                self.congestion.collapse()
             self._timeouts = 0
             self.probes = 0
         if acks.largest > self._largest_acked:
@@ -133,7 +133,7 @@ class Recovery:
                 settled = True
                 if number == acks.largest:
                     self._rtt.sample(now - self._times[slot], acks.delay_ms)
-                self._congestion.on_acked(number, self._sizes[slot], self._times[slot], now)
+                self.congestion.on_acked(number, self._sizes[slot], self._times[slot], now)
                 self._sizes[slot] = 0
                 if self._segments[slot] >= 0:
                     self.outbox.acked(self._segments[slot])
@@ -166,7 +166,7 @@ class Recovery:
 
     def _lose(self, slot: int) -> None:
         newest = self._numbers[(self._head + self._count - 1) % self._capacity]
-        self._congestion.on_lost(self._numbers[slot], self._sizes[slot], newest)
+        self.congestion.on_lost(self._numbers[slot], self._sizes[slot], newest)
         self._sizes[slot] = 0
         if self._segments[slot] >= 0:
             self.outbox.lost(self._segments[slot])

@@ -84,7 +84,7 @@ class Reliable:
         flow: "Callable[[int, int, Rtt, int], tuple[Congestion, Pacing]]",
     ) -> None:
         self._copy = copy
-        self._protect = protect
+        self.protect = protect
         self._room = datagram_bytes - PACKET_OVERHEAD
         segments = min(profile.segments, peer_segments)
         self.pool = Spares(profile.segments + segments, own_bytes - PACKET_OVERHEAD)
@@ -96,7 +96,7 @@ class Reliable:
         self.congestion, self.pacer = flow(datagram_bytes, limit, self.rtt, now)
         capacity = 2 * segments + _SMALL_PACKETS
         self.recovery = Recovery(capacity, self._outbox, self.rtt, self.congestion)
-        self._acks = AckRanges()
+        self.acks = AckRanges()
         self._crowded = False  # an acknowledgement was due, and the last packet had no room for it
         self._paced_until: int | None = None  # when the pacer lets go what nothing else holds back
         self.close_code = -1  # of the peer's CLOSE
@@ -109,8 +109,8 @@ class Reliable:
         Acknowledgements cost more than they bring then: up to half a window waits for one."""
         self.rtt.unknown_ms += patience_ms
         self.rtt.margin_ms = patience_ms
-        self._acks.delay_ms = LONG_DELAY_MS
-        self._acks.every = min(max(self._outbox.limit // 2, ACK_EVERY), RANGES_MAX)
+        self.acks.delay_ms = LONG_DELAY_MS
+        self.acks.every = min(max(self._outbox.limit // 2, ACK_EVERY), RANGES_MAX)
 
     @property
     def message_max(self) -> int:
@@ -137,14 +137,14 @@ class Reliable:
         if end < _BODY_AT:
             raise PeerError(MALFORMED, "packet")
         if ranges:
-            self.recovery.acknowledged(buffer, end, ranges, self._protect, now)
+            self.recovery.acknowledged(buffer, end, ranges, self.protect, now)
         if body == BODY_SEGMENT:
             taken = self._on_segment(buffer, end, now, sink)
         else:
             taken = self._on_other(body, buffer, end)
         if taken:
             asks = body != BODY_NONE and body != BODY_CLOSE
-            self._acks.add(self._protect.number, asks, now)
+            self.acks.add(self.protect.number, asks, now)
         return taken
 
     def handle_timer(self, now: int) -> None:
@@ -216,14 +216,14 @@ class Reliable:
             n = self._send_body(out, source, now)
             if n:
                 return n
-        if self._acks.pending and self._acks.due(now):
+        if self.acks.pending and self.acks.due(now):
             return self._send_in_place(out, 0, BODY_NONE, now)
         return 0
 
     def poll_timer(self) -> "Deadline":
         """The next deadline, or None; once poll_transmit has nothing more to give."""
         deadline = self.recovery.deadline()
-        acknowledge_at = self._acks.deadline()
+        acknowledge_at = self.acks.deadline()
         if acknowledge_at is not None:
             deadline = earliest(deadline, acknowledge_at)
         return deadline if self._paced_until is None else earliest(deadline, self._paced_until)
@@ -232,7 +232,7 @@ class Reliable:
         """A packet that tells the end."""
         out[PACKET_HEADER] = BODY_CLOSE
         out[_BODY_AT] = code
-        return self._protect.seal(out, PACKET_HEADER, _BODY_AT + 1, out)
+        return self.protect.seal(out, PACKET_HEADER, _BODY_AT + 1, out)
 
     @property
     def settled(self) -> int:
@@ -283,8 +283,8 @@ class Reliable:
     def _fill(self, source: "Mux", now: int) -> int:
         """Fills a new segment; returns where it stops, 0 where there is no memory for it now."""
         room = self._room
-        if self._acks.pending:
-            room -= ACK_FIXED + ACK_RANGE * self._acks.count
+        if self.acks.pending:
+            room -= ACK_FIXED + ACK_RANGE * self.acks.count
         try:
             buffer = self._outbox.begin()
         except MemoryError:
@@ -320,10 +320,10 @@ class Reliable:
         now: int,
     ) -> int:
         """Seals the plaintext `buffer[at:stop]`, with an acknowledgement where there is room."""
-        number = self._protect.next_number
+        number = self.protect.next_number
         if number > LAST_NUMBER:
             raise LocalError(NONCE_EXHAUSTED)
-        acks = self._acks
+        acks = self.acks
         ranges = 0
         if acks.pending:
             ranges = acks.write(buffer, stop, at + self._room, now)
@@ -331,7 +331,7 @@ class Reliable:
         buffer[at] = body | ranges << _RANGES_SHIFT
         if ranges:
             stop += ACK_FIXED + ACK_RANGE * ranges
-        n = self._protect.seal(buffer, at, stop, out)
+        n = self.protect.seal(buffer, at, stop, out)
         if body != BODY_NONE:
             self.recovery.sent(number, n, segment, now)
             self.pacer.on_sent(n)

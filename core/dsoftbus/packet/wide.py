@@ -124,7 +124,7 @@ class WideReliable(Reliable):
         recovery = self.recovery
         if self._outbox.has_lost or self.waiting or source.has_output or recovery.probes:
             return True
-        return recovery.loss_at is not None or (self._acks.pending > 0 and self._acks.due(now))
+        return recovery.loss_at is not None or (self.acks.pending > 0 and self.acks.due(now))
 
     def _send_body(self, out: "Buffer", source: "Mux", now: int) -> int:
         mtu = self.path_mtu
@@ -136,13 +136,13 @@ class WideReliable(Reliable):
 
     def _send_probe(self, out: "Buffer", now: int) -> int:
         """It is no part of what is under way: its loss says nothing of congestion."""
-        number = self._protect.next_number
+        number = self.protect.next_number
         if number > LAST_NUMBER:
             raise LocalError(NONCE_EXHAUSTED)
         stop = self.path_mtu.next_size - TAG_BYTES
         out[PACKET_HEADER] = BODY_PROBE
         out[_BODY_AT:stop] = bytes(stop - _BODY_AT)
-        n = self._protect.seal(out, PACKET_HEADER, stop, out)
+        n = self.protect.seal(out, PACKET_HEADER, stop, out)
         self.path_mtu.on_probe(number, now)
         self.pacer.on_sent(n)
         return n
@@ -170,7 +170,9 @@ class WideReliable(Reliable):
         return self._send(out, out, PACKET_HEADER, _PART_AT + n, BODY_PART, number, now)
 
 
-def forget_path(reliable: Reliable) -> None:
-    """The path is another: see `WideReliable.forget_path`."""
+def forget_path(reliable: Reliable, most: int) -> None:
+    """The path is another, of a link whose longest datagram has `most` bytes: see
+    `WideReliable.forget_path`."""
     if isinstance(reliable, WideReliable):
+        reliable.path_mtu.limit(most)
         reliable.forget_path()

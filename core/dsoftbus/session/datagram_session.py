@@ -234,7 +234,6 @@ class DatagramSession(Session):
         if self.mux is None:  # refused: it has keys to read why, and nothing else
             self._on_afterwards(data[PACKET_HEADER], now)
             return
-        self.keepalive.heard = now
         kind = data[PACKET_HEADER] & 7
         if path != self.path or kind > BODY_CLOSE or self.validation is not None:
             from dsoftbus.session.path_validation import on_packet  # only who needs it
@@ -242,6 +241,7 @@ class DatagramSession(Session):
             end = on_packet(self, data, end, stop, path, now)
             if end < 0:
                 return
+        self.keepalive.heard = now
         if self.state == CLOSED:
             self._on_afterwards(kind, now)
             return

@@ -12,6 +12,7 @@ from dsoftbus.const import (
     FLIGHT_HEADER,
     PKT_COOKIE,
     REC_INIT,
+    REC_PROTECTED,
     SUITE_CHACHA_SHA256,
     U30_MAX,
 )
@@ -106,14 +107,26 @@ class Endpoint:
         else:
             session = self.sessions.get(get_u32(data, 1))
             if session is None:
-                self.drops.add(drops.UNKNOWN_CONNECTION)
-                if self.last_words:
-                    from dsoftbus.session.flights import say_again
-
-                    say_again(self, get_u32(data, 1), path, now)
+                self._on_unknown(get_u32(data, 1), data, stop, path, now)
             else:
                 self.at_work = session
                 session.receive_datagram(data, stop, path, now)
+
+    def _on_unknown(
+        self, number: int, data: "Buffer", stop: int, path: "Address", now: int
+    ) -> None:
+        """No session here has this id; one on another link of the node may."""
+        session = self.node.session_at(number) if data[0] == REC_PROTECTED else None
+        if session is not None:
+            from dsoftbus.session.elsewhere import receive  # only whose peer has more links pays
+
+            receive(self, session, data, stop, path, now)
+            return
+        self.drops.add(drops.UNKNOWN_CONNECTION)
+        if self.last_words:
+            from dsoftbus.session.flights import say_again
+
+            say_again(self, number, path, now)
 
     def handle_timer(self, now: int) -> None:
         for session in self.sessions.values():
@@ -180,7 +193,7 @@ class Endpoint:
             raw = bytearray(self.local.random(4))
             raw[0] &= U30_MAX >> 24
             number = get_u32(raw, 0)
-            if number not in self.sessions:
+            if number not in self.sessions and self.node.session_at(number) is None:
                 return number
 
     def add(self, session: DatagramSession) -> DatagramSession:
@@ -206,10 +219,18 @@ class Endpoint:
         for session in done or ():
             self.forget(session)
 
+    def take(self, session: DatagramSession) -> None:
+        """`session`, of another endpoint of the node, goes on here."""
+        self.sessions[session.connection] = session
+
     def forget(self, session: DatagramSession) -> None:
+        self.leave(session)
+        self.node.forget(session)
+
+    def leave(self, session: DatagramSession) -> None:
+        """`session` is no more, or goes on at another endpoint."""
         self.sessions.pop(session.connection, None)
         self.openings.pop(session.opening, None)
-        self.node.forget(session)
         if session in self.half_open:
             self.half_open.remove(session)
         if session is self._sending:

@@ -190,9 +190,19 @@ class HubEndpoint(Endpoint):
         elif self._has(session):
             self.ended[session.connection] = session
 
+    def take(self, session: "DatagramSession") -> None:
+        super().take(session)
+        self.wake(session)
+
     def forget(self, session: "DatagramSession") -> None:
         known = self._has(session)
         super().forget(session)
+        if known:
+            self.on_forgotten(session)
+
+    def leave(self, session: "DatagramSession") -> None:
+        known = self._has(session)
+        super().leave(session)
         if session in self._sends:
             self._sends.discard(session)
             self._senders.remove(session)
@@ -202,7 +212,6 @@ class HubEndpoint(Endpoint):
         if known:
             self.ended.pop(session.connection, None)
             self._deadlines.put(session.connection, None)
-            self.on_forgotten(session)
 
 
 def _presses(session: "DatagramSession", now: int) -> bool:

@@ -12,7 +12,6 @@ from dsoftbus.const import (
     BODY_PART,
     BODY_PROBE,
     BODY_RESPONSE,
-    DATAGRAM_MAX,
     PACKET_HEADER,
 )
 from dsoftbus.errors import MALFORMED, BusError, LocalError, PeerError
@@ -21,7 +20,7 @@ from dsoftbus.packet.packets import PACKET_OVERHEAD
 from dsoftbus.packet.rtt import UNKNOWN_TIMEOUT_MS
 
 if False:  # for types
-    from dsoftbus.contracts import Address, Buffer
+    from dsoftbus.contracts import Address, Any, Buffer
     from dsoftbus.packet.packets import DatagramProtect
     from dsoftbus.session.datagram_session import DatagramSession
 
@@ -33,9 +32,11 @@ PATIENCE = 3  # probe timeouts for the answer (section 8.2.4)
 PATHS = 4
 PATH_MS = 2000
 PROOF_BYTES = 8
+FIRST_WAIT_MS = 250  # for an answer on another link, of which nothing is known
 _PROOF_AT = PACKET_HEADER + 1
 _PROOF_STOP = _PROOF_AT + PROOF_BYTES
 PROOF_PACKET = PACKET_OVERHEAD + 1 + PROOF_BYTES
+_PROOFS = (BODY_CHALLENGE, BODY_RESPONSE)
 _LACKS = (BusError, MemoryError)  # of packet numbers, of memory: the timer tries again
 
 
@@ -63,6 +64,8 @@ class PathValidation:
         self._old_proof = proofs[PROOF_BYTES:]
         self._limit = AmplificationLimit()
         self._wait = session.reliable.rtt.probe_timeout
+        if on_other_link(path):
+            self._wait = min(self._wait, FIRST_WAIT_MS)
         self._until = now + PATIENCE * max(self._wait, UNKNOWN_TIMEOUT_MS)
         self._challenge_at = now
 
@@ -97,6 +100,11 @@ class PathValidation:
         elif newest and path == self._old:
             self._stay()
 
+    def relabel(self, before: "Any") -> None:
+        """The session has another port than `before` now: paths are another link's, or no more."""
+        self._path = _seen_anew(self._session, self._path, before)
+        self._old = _seen_anew(self._session, self._old, before)
+
     def on_dropped(self, kind: int, data: "Buffer", stop: int, path: "Address") -> None:
         """A packet that the session drops. If it answers the challenge of the old path from there,
         somebody has brought a copy of it from elsewhere before."""
@@ -114,7 +122,7 @@ class PathValidation:
         if path == self._old and proof == self._old_proof:
             self._stay()
         elif path == self._path and proof == self._proof and not self.proved:
-            _move(self._session, path)
+            move(self._session, path)
 
     @property
     def proved(self) -> bool:
@@ -123,7 +131,7 @@ class PathValidation:
 
     def _stay(self) -> None:
         if self.proved:
-            _move(self._session, self._old)
+            move(self._session, self._old)
         self.end(False)
 
     def end(self, proved: bool) -> None:
@@ -140,10 +148,15 @@ def on_packet(
 
     Returns the end of the plaintext that is left for `Reliable`, or -1 when the session has ended.
     """
-    newest = session.protection.newest
+    mover = session.mover
     kinds = data[PACKET_HEADER]
+    # A packet that only asks or answers says nothing of where its sender is (RFC 9000, section
+    # 9.1); and who chooses the path knows better than to follow.
+    newest = session.protection.newest and kinds & 7 not in _PROOFS
     if session.validation is not None:
         session.validation.on_packet(path, stop, newest)
+    if mover is not None and mover.on_packet(path, now):
+        newest = False
     if newest and path != session.path and kinds & 7 != BODY_CLOSE and not session.closed:
         consider(session, path, stop, now)
     if kinds & 7 < BODY_CHALLENGE or kinds & 7 == BODY_PART:
@@ -153,11 +166,15 @@ def on_packet(
         return -1
     proof = bytes(memoryview(data)[_PROOF_AT:end])
     if kinds == BODY_CHALLENGE:
-        _give(session, BODY_RESPONSE, proof, path)
+        if mover is None or mover.answers(path):
+            _give(session, BODY_RESPONSE, proof, path)
     elif session.validation is not None:
         session.validation.on_response(proof, path)
+    elif mover is not None:
+        mover.on_response(proof, path, now)
     # What was acknowledged on the old path may be lost: a PROBE has it said again on the new one.
-    data[PACKET_HEADER] = BODY_PROBE if path == session.path else BODY_NONE
+    here = path if not on_other_link(path) else path.address
+    data[PACKET_HEADER] = BODY_PROBE if here == session.path else BODY_NONE
     return _PROOF_AT
 
 
@@ -167,7 +184,7 @@ def consider(session: "DatagramSession", path: "Address", size: int, now: int) -
     validation = session.validation
     if validation is not None and validation.limit_of(path) is not None:
         return
-    if not _may_try(session, now):
+    if not (_fits(session, path) and _may_try(session, now)):
         session.endpoint.drops.add(PATH_NOT_TRIED)
         return
     try:
@@ -192,19 +209,33 @@ def _may_try(session: "DatagramSession", now: int) -> bool:
     return enough
 
 
-def _move(session: "DatagramSession", path: "Address") -> None:
+def move(session: "DatagramSession", path: "Address") -> None:
     """Nothing is known of the new path, and what was sent on the old one goes again."""
     reliable = session.reliable
-    session.moves += 1
-    session.path = path
     reliable.recovery.restart()
+    if on_other_link(path):
+        from dsoftbus.session.elsewhere import rehome  # is there: it has made the path
+
+        before = rehome(session, path)
+        if session.validation is not None:
+            session.validation.relabel(before)
+    else:
+        session.path = path
+        if session.mover is not None:
+            session.mover.followed(path)
+    session.moves += 1
     reliable.rtt.restart()
     reliable.congestion.restart()
     reliable.pacer.restart()
-    if session.endpoint.datagram_bytes > DATAGRAM_MAX:
+    if hasattr(reliable, "path_mtu"):
         from dsoftbus.packet.wide import forget_path  # hosts alone
 
-        forget_path(reliable)
+        forget_path(reliable, session.endpoint.datagram_bytes)
+
+
+def ask(session: "DatagramSession", proof: bytes, path: "Address") -> None:
+    """Challenges the peer at `path` to give `proof` back."""
+    _give(session, BODY_CHALLENGE, proof, path)
 
 
 def _give(session: "DatagramSession", body: int, proof: bytes, path: "Address") -> None:
@@ -216,11 +247,38 @@ def _give(session: "DatagramSession", body: int, proof: bytes, path: "Address") 
         packet = _proof_packet(session.protection, body, proof)
     except _LACKS:
         return
-    answers = session.endpoint.answers
-    if len(answers) < ANSWERS_MAX:
-        answers.append((packet, path))
+    endpoint = session.endpoint
+    to = path
+    if on_other_link(path):
+        endpoint, to = path.port.endpoint, path.address
+        path.port.turn_soon(None)
+    if len(endpoint.answers) < ANSWERS_MAX:
+        endpoint.answers.append((packet, to))
         if limit is not None:
             limit.sent += PROOF_PACKET
+
+
+def on_other_link(path: "Address") -> bool:
+    """Tells whether `path` is an `elsewhere.Elsewhere`: drivers have other addresses, and only who
+    has several links loads that module."""
+    return hasattr(path, "port")
+
+
+def _seen_anew(session: "DatagramSession", path: "Address", before: "Any") -> "Address":
+    """Returns `path` as the session's port sees it, which had it from the port `before`."""
+    from dsoftbus.session.elsewhere import Elsewhere
+
+    if not on_other_link(path):
+        return Elsewhere(before, path)
+    return path.address if path.port.endpoint is session.endpoint else path
+
+
+def _fits(session: "DatagramSession", path: "Address") -> bool:
+    if not on_other_link(path):
+        return True
+    from dsoftbus.session.elsewhere import fits
+
+    return fits(session, path.port.endpoint)
 
 
 def _proof_packet(protect: "DatagramProtect", body: int, proof: bytes) -> bytearray:

@@ -49,6 +49,7 @@ if False:  # for types
     from dsoftbus.handshake.handshake import Handshake
     from dsoftbus.mux.stream import Stream
     from dsoftbus.packet.reliable import Reliable
+    from dsoftbus.session.mover import Mover
     from dsoftbus.session.node_config import NodeConfig
     from dsoftbus.session.path_validation import PathValidation
 
@@ -120,6 +121,7 @@ class Session:
     again_at = 0  # when what waits is looked at again
     # A PathValidation, while an address of the peer is to be proved
     validation: "PathValidation | None" = None
+    mover: "Mover | None" = None  # of this side, where it has begun the session and may move it
 
     def __init__(
         self,

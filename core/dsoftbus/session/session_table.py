@@ -5,7 +5,7 @@ from dsoftbus.errors import PEER_NOT_ALLOWED, PeerError
 from dsoftbus.identity import device_id
 
 if False:  # for types
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from dsoftbus.contracts import Allowed, Any, Room
     from dsoftbus.mux.mux import Mux
@@ -28,6 +28,7 @@ class SessionTable:
     resize: "Callable[[Mux, Stream], None] | None" = None  # see `mux.windows`
     ring: "Any" = None  # `mux.chunks.Chunks`, where it is not `mux.ring.Ring`
 
+    ports: "Sequence[Any]" = ()  # what drives its endpoints, where sessions move between links
     tickets: "Tickets | None" = None  # a resume.tickets.Tickets, where sessions are resumed
     arrivals: "list[Any] | None" = None  # what `handshake.arrivals` counts
     evicted: object = None  # the session that gave its place to another last: its driver turns it
@@ -62,6 +63,14 @@ class SessionTable:
         """Tells whether one handshake more would be too many. Sessions that have ended, and whose
         driver has yet to let go of their link, count too."""
         return len(self.sessions) >= self.profile.sessions + self.profile.half_open
+
+    def session_at(self, number: int) -> "Any":
+        """The session with this connection id, on whichever datagram link it is; or None."""
+        for port in self.ports:
+            session = port.endpoint.sessions.get(number)
+            if session is not None:
+                return session
+        return None
 
     def add(self, session: "Session") -> "Any":
         self.sessions.append(session)

@@ -1,0 +1,117 @@
+"""Sessions that go from one link to another; imported when a packet of one comes on another link.
+
+A port is what drives an endpoint, as the node's `ports` have it: it has `endpoint`, `LINE`,
+`turn_soon(session)` and `hand_over(session, port)`. docs/moving.md.
+"""
+
+from dsoftbus.packet.acks import ACK_DELAY_MS, ACK_EVERY
+from dsoftbus.packet.drops import UNKNOWN_CONNECTION
+from dsoftbus.packet.packets import PACKET_OVERHEAD
+from dsoftbus.packet.rtt import GRANULARITY_MS, UNKNOWN_TIMEOUT_MS
+
+if False:  # for types
+    from dsoftbus.contracts import Address, Any, Buffer
+    from dsoftbus.session.datagram_session import DatagramSession
+    from dsoftbus.session.endpoint import Endpoint
+
+
+class Elsewhere:
+    """A path on another link than that of its session: `port` drives the link, `address` is where
+    the peer is there. Two of them are equal where they lead to the same place."""
+
+    def __init__(self, port: "Any", address: "Address") -> None:
+        self.port = port
+        self.address = address
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Elsewhere)
+            and other.port is self.port
+            and bool(other.address == self.address)
+        )
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash((id(self.port), self.address))
+
+    def __repr__(self) -> str:
+        return "Elsewhere(%d, %r)" % (id(self.port), self.address)
+
+
+def port_of(endpoint: "Endpoint") -> "Any":
+    """The port that drives `endpoint`, or None."""
+    for port in endpoint.node.ports:
+        if port.endpoint is endpoint:
+            return port
+    return None
+
+
+def receive(
+    endpoint: "Endpoint",
+    session: "DatagramSession",
+    data: "Buffer",
+    stop: int,
+    path: "Address",
+    now: int,
+) -> None:
+    """The packet `data[:stop]` from `path`, for a session of another endpoint."""
+    port = port_of(endpoint)
+    if port is None or session.protection is None:
+        endpoint.drops.add(UNKNOWN_CONNECTION)
+        return
+    session.receive_datagram(data, stop, Elsewhere(port, path), now)
+    port_of(session.endpoint).turn_soon(session)
+
+
+def fits(session: "DatagramSession", endpoint: "Endpoint") -> bool:
+    """Tells whether the link of `endpoint` carries each packet of `session`."""
+    return _datagram_bytes(session) <= endpoint.datagram_bytes
+
+
+def rehome(session: "DatagramSession", path: Elsewhere) -> "Any":
+    """`session` goes on at `path`, which has answered; nothing of it is under way. Returns the
+    port that it had. After a lack of memory nothing has changed."""
+    port, before = path.port, port_of(session.endpoint)
+    place = session.endpoint, session.path
+    port.endpoint.take(session)
+    try:
+        session.endpoint, session.path = port.endpoint, path.address
+        before.hand_over(session, port)
+    except MemoryError:
+        port.endpoint.leave(session)
+        session.endpoint, session.path = place
+        raise
+    before.endpoint.leave(session)
+    if port.LINE != before.LINE:
+        _change_medium(session, port.LINE)
+    return before
+
+
+def _datagram_bytes(session: "DatagramSession") -> int:
+    return session.reliable.message_max + 1 + PACKET_OVERHEAD
+
+
+def _change_medium(session: "DatagramSession", line: bool) -> None:
+    """What a line does by itself, a session on a network has to do, and the reverse."""
+    reliable, medium = session.reliable, session.endpoint.medium
+    size = _datagram_bytes(session)
+    limit = reliable.recovery.outbox.limit * size
+    reliable.congestion, reliable.pacer = medium.flow(
+        size, limit, reliable.rtt, session.keepalive.heard
+    )
+    reliable.recovery.congestion = reliable.congestion
+    reliable.rtt.unknown_ms = UNKNOWN_TIMEOUT_MS
+    reliable.rtt.margin_ms = GRANULARITY_MS + ACK_DELAY_MS
+    reliable.acks.delay_ms = ACK_DELAY_MS
+    reliable.acks.every = ACK_EVERY
+    patience_ms = medium.patience_ms(session.path)
+    if patience_ms:
+        reliable.wait(patience_ms)
+    if not line:
+        from dsoftbus.packet.gaps import GappedProtect, gapped  # which networks have
+
+        if not isinstance(session.protection, GappedProtect):
+            session.protection = gapped(session.local.random, session.protection)
+            reliable.protect = session.protection
