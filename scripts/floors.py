@@ -43,7 +43,7 @@ FLOORS = {
         "trial bottleneck",
     ),
     "dsoftbus_aio": (
-        "stream runtime housekeeping echo naming",
+        "stream runtime housekeeping echo naming path_text moving",
         "message_stream discovery presence services",
         "connection sleepers",
         "datagram_port stream_port reconnecting_session line_discovery",

@@ -101,6 +101,7 @@ EV_NAME_WARNING = const(22)  # `name` is, or looks like, that of the entry `abou
 EV_UNPAIRED = const(23)  # `peer` is trusted no more
 EV_KEY_MOVED = const(24)  # `peer` follows from the id `name`, by its next key
 EV_KEY_DUE = const(25)  # this node's next key is to become its identity, and it to start anew
+EV_MOVED = const(27)  # a session with `peer` goes on over the path `name`
 EV_CLONED_KEY = const(26)  # the id `peer` (or one's own) is announced at `about`, too
 
 # Announcements (docs/wire-format.md).

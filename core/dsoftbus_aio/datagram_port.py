@@ -88,6 +88,16 @@ class DatagramPort:
             self._watch.close()
         self._link.close()
 
+    def hand_over(self, session: "DatagramSession", to: "DatagramPort") -> None:
+        """`session` goes on over `to`, a port of the same bus."""
+        connection = self.connections.get(session)
+        if connection is not None:
+            to.connections[session] = connection
+            connection._port = to
+            del self.connections[session]
+            if self._bus.on_moved is not None:
+                self._bus.on_moved(connection)
+
     # The pump
 
     def turn_soon(self, _session: "DatagramSession | None") -> None:

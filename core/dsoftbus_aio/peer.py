@@ -56,6 +56,11 @@ class Peer(ReconnectingSession):
         self.name = name
         self.id: str | None = None
 
+    @property
+    def path(self) -> str:
+        """Its place now, as `Connection.path`; "" while there is no session."""
+        return "" if self.connection is None else self.connection.path
+
     async def open(
         self,
         name: str,
@@ -356,6 +361,8 @@ async def reach(
     peer = peers.attempt(device, bus.now())
     failure: Exception = LocalError(STALE_PEER, device)
     routes = _distinct(bus, peer.routes())
+    if bus.moving is not None:
+        routes = bus.moving.ordered(routes)
     for route in routes:
         try:
             return await _along(bus, route, peer.public, timeout_ms // len(routes), timeout_ms)

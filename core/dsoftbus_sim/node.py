@@ -74,7 +74,7 @@ class SimNode:
 
 
 class SimPort:
-    """What drives one link of `node`: a port, as `dsoftbus.session.elsewhere` has it."""
+    """Drives one link of `node`: a port, as `dsoftbus.session.elsewhere` has it."""
 
     def __init__(self, node: SimNode, network: "Network", mtu: int, line: bool) -> None:
         self.LINE = line

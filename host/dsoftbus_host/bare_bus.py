@@ -13,6 +13,7 @@ from dsoftbus.const import ANYONE as ANYONE
 from dsoftbus.const import (
     HOST,
     LINK_DATAGRAM,
+    LINK_LINE,
     LINK_STREAM,
     SUITE_AESGCM_SHA256,
     SUITE_CHACHA_BLAKE2S,
@@ -33,6 +34,7 @@ from dsoftbus.hub import Hub
 from dsoftbus.resume.tickets import Tickets
 from dsoftbus_aio.bus import BaseBus
 from dsoftbus_aio.connection import Connection
+from dsoftbus_aio.moving import Moving
 from dsoftbus_aio.sleepers import Sleepers
 from dsoftbus_aio.stream import BusStream
 from dsoftbus_host import crypto, display
@@ -44,6 +46,7 @@ from dsoftbus_host.links.library_link import Links
 from dsoftbus_host.links.listening import bound_datagram, listening
 from dsoftbus_host.links.race import Race
 from dsoftbus_host.links.reopening_port import BAUD
+from dsoftbus_host.links.resolver import is_literal, own_addresses
 from dsoftbus_host.links.serial_port import SerialPort
 from dsoftbus_host.links.tcp import Listener, connected
 from dsoftbus_host.links.udp import CallingPort, UdpPort
@@ -54,6 +57,7 @@ from dsoftbus_host.storage.shared_folder import LocalFiles
 
 if TYPE_CHECKING:
     from dsoftbus.broker.group import Group
+    from dsoftbus.contracts import Route
     from dsoftbus.session.session import Session
     from dsoftbus.trust.guard import Guard
     from dsoftbus_aio.services.records import Records
@@ -119,6 +123,7 @@ class BareBus(BaseBus):
         super().__init__(node, Runtime(self._report_task))
         bytearray(_LARGEST_BYTES)  # freed at once
         self.sleepers = Sleepers(self)
+        self.moving = Moving(self, self._way)
         self._suite_of: dict[bytes, int] = {}  # peers that lack this host's fastest
         self._calling: dict[int, CallingPort] = {}  # by address family: for sessions from here
         self._links = Links()  # those over libraries
@@ -319,11 +324,8 @@ class BareBus(BaseBus):
     ) -> Connection:
         async def attempt(family: int, address: Any) -> Connection:
             self.check_open()
-            if family not in self._calling:
-                sock = bound_datagram(family, ("", 0))
-                self._calling[family] = self._open_udp(CallingPort, sock)
             route = (LINK_DATAGRAM, host, port)
-            udp = self._calling[family]
+            udp = self._calling_port(family)
             connection: Connection = udp.begin(address, public, suite, psk, route, deadline)
             try:
                 return await connection.established()
@@ -336,16 +338,39 @@ class BareBus(BaseBus):
 
         return await Race(host, port, deadline).run(attempt)
 
+    def _calling_port(self, family: int) -> CallingPort:
+        if family not in self._calling:
+            sock = bound_datagram(family, ("", 0))
+            self._calling[family] = self._open_udp(CallingPort, sock)
+        return self._calling[family]
+
+    def _way(self, route: Route) -> tuple[Any, Any] | None:
+        """The port and the address to which a route leads, for sessions that move. One that only
+        a resolver could lead to is none: who asks is in the midst of a turn."""
+        kind, host, port = route
+        if kind == LINK_LINE:
+            line = self.line(host)
+            return None if line is None else (line, port)
+        if kind != LINK_DATAGRAM or not is_literal(host) or self.closed:
+            return None
+        try:
+            family, address = own_addresses(host, port)[0]
+            return self._calling_port(family), address
+        except (OSError, LocalError):
+            return None
+
     # Peers that sleep
 
     def on_established(self, connection: Connection) -> None:
         tickets = self.node.tickets
         sleeps = tickets is not None and tickets.sleeps(connection.peer_public)
         self.sleepers.came(connection, sleeps)
+        self.moving.came(connection)
         super().on_established(connection)
 
     def on_released(self, connection: Connection) -> None:
         self.sleepers.left(connection)
+        self.moving.left(connection)
         super().on_released(connection)
 
     def local_files(self) -> LocalFiles:

@@ -17,6 +17,7 @@ from dsoftbus.const import (
     EV_DENIED,
     EV_KEY_DUE,
     EV_KEY_MOVED,
+    EV_MOVED,
     HOST,
     LINK_BROKER,
     LINK_DATAGRAM,
@@ -165,6 +166,7 @@ class Bus(BareBus):
         self.ports: dict[str, int] = {}  # the same for QUIC and WebSockets
         self.peers = self.node.discover()
         self.watch = FileWatch(self, self._tell, file, self._key_path)
+        self.on_moved = self._note_move
         self._routes = file and last_routes.beside(file.path)
         self._groups = group_file.beside(file.path) if file and groups is None else groups
         if file is not None:
@@ -343,6 +345,11 @@ class Bus(BareBus):
             discovery.also([(_ANNOUNCED[link], n) for link, n in ports if link in _ANNOUNCED])
         return discovery
 
+    def _note_move(self, connection: Connection) -> None:
+        event = NodeEvent(EV_MOVED, connection.peer_id, connection.path)
+        self.peers.warnings.append(event)
+        self.watch.wake()
+
     def _note_name(self, name: str) -> None:
         if self._names.note(name):
             self._names.save()
@@ -444,6 +451,8 @@ def _with_keepalive(profile: type[HOST], keepalive_ms: int) -> type[HOST]:
 def _log_event(event: NodeEvent) -> None:
     if event.kind == EV_DENIED:
         log.info("denied %s %s: %s", event.peer, event.name or "-", label(event.code))
+    elif event.kind == EV_MOVED:
+        log.info("the session with %s goes on over %s", event.peer, event.name)
     elif event.kind == EV_KEY_DUE:
         log.warning("this node has a new key, which holds once the program is started again")
 

@@ -74,7 +74,7 @@ class Three:
     # The links
 
     def address(self, node, link):
-        """Where `node` is, as its peer sees it."""
+        """Returns where `node` is, as its peer sees it."""
         return NEIGHBOUR if link == CABLE else node.ports[link].address
 
     def cut(self, link, apart=True):

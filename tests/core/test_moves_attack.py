@@ -1,4 +1,4 @@
-"""What packets on another link get those who copy, forge or forward them: nothing."""
+"""Packets on another link get nothing for those who copy, forge or forward them."""
 
 from dsoftbus.base.codec import get_u32
 from dsoftbus.const import BODY_CHALLENGE, REC_INIT, REC_PROTECTED

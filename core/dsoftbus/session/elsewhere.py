@@ -4,10 +4,10 @@ A port is what drives an endpoint, as the node's `ports` have it: it has `endpoi
 `turn_soon(session)` and `hand_over(session, port)`. docs/moving.md.
 """
 
-from dsoftbus.packet.acks import ACK_DELAY_MS, ACK_EVERY
+from dsoftbus.packet.acks import ACK_EVERY
 from dsoftbus.packet.drops import UNKNOWN_CONNECTION
 from dsoftbus.packet.packets import PACKET_OVERHEAD
-from dsoftbus.packet.rtt import GRANULARITY_MS, UNKNOWN_TIMEOUT_MS
+from dsoftbus.packet.rtt import ACK_DELAY_MS, GRANULARITY_MS, UNKNOWN_TIMEOUT_MS
 
 if False:  # for types
     from dsoftbus.contracts import Address, Any, Buffer
@@ -94,7 +94,7 @@ def _datagram_bytes(session: "DatagramSession") -> int:
 
 
 def _change_medium(session: "DatagramSession", line: bool) -> None:
-    """What a line does by itself, a session on a network has to do, and the reverse."""
+    """Gives the session what its new link leaves to it, or takes it away."""
     reliable, medium = session.reliable, session.endpoint.medium
     size = _datagram_bytes(session)
     limit = reliable.recovery.outbox.limit * size

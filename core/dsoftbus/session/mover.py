@@ -1,4 +1,4 @@
-"""Which of several paths a session takes: of the side that has begun it (docs/moving.md).
+"""The choice among the paths of a session, by the side that has begun it (docs/moving.md).
 
 The other side follows, by `path_validation`. Boards, which only follow, do without this module.
 """
@@ -34,8 +34,8 @@ SETTLED_MS = 60000  # a path that has carried the session for so long may fail o
 
 
 class KnownPath:
-    """One way to the peer: `port` drives its link, `address` is the peer's there. Of two the one
-    with the lower `rank` is better."""
+    """One way to the peer: `port` drives its link, `address` is the peer's there. The lower
+    its `rank`, the better it is."""
 
     def __init__(self, port: "Any", address: "Address", rank: int, now: int) -> None:
         self.port = port

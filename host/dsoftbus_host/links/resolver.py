@@ -93,6 +93,7 @@ def zone_name(number: int) -> str:
 
 
 def is_literal(host: str) -> bool:
+    """Tells whether `host` is an address, which needs no resolver."""
     try:
         ipaddress.ip_address(host)
     except ValueError:

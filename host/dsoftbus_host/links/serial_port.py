@@ -87,9 +87,11 @@ class SerialPort(LinePort):
         if not there:
             self._want_write(False)
             self._writing = False
+            self._bus.moving.plugged(self, False)
             if self._announcements is not None:
                 self._bus.node.discover().unplugged(self.path)
             return
         if self._announcements is not None:
             self._announcements.restart(now_ms())
         self.turn()
+        self._bus.moving.plugged(self, True)

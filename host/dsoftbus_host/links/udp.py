@@ -11,6 +11,7 @@ from dsoftbus.const import DATAGRAM_MAX, HOST
 from dsoftbus_aio.datagram_port import DatagramConnection
 from dsoftbus_aio.hub_port import HubPort
 from dsoftbus_host.links.refusals import Refusals
+from dsoftbus_host.links.resolver import written
 
 if TYPE_CHECKING:
     from dsoftbus.session.datagram_session import DatagramSession
@@ -103,6 +104,10 @@ class UdpPort(HubPort):
         else:
             self._alone = (self._alone + 1) % TRY_EVERY
         self.READS = 1 if self._alone else MOST_READS
+
+    def says(self, address: Any) -> str:
+        """The path to `address`, in words."""
+        return "udp " + written(address)
 
     @property
     def port(self) -> int:

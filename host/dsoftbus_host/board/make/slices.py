@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dsoftbus_host.board.make.broker_slices import BROKER
+from dsoftbus_host.board.make.path_slices import PATHS
 from dsoftbus_host.board.make.service_slices import ON_BOARDS, SERVICES, SLEEPER
 from dsoftbus_host.board.make.slice import Slice, of
 from dsoftbus_host.board.make.trust_slices import TRUST
@@ -167,7 +168,7 @@ SLICES = {
             *of("dsoftbus.session", "datagram_session point_to_point shared_network endpoint"),
             "dsoftbus.datagram_pump",
         ),
-        ("openings", "paths", "unreliable", "cookies"),
+        ("openings", "paths", "elsewhere", "unreliable", "cookies"),
     ),
     "wide": Slice(
         "packets beyond 1200 bytes: of hosts, and of no board",
@@ -189,11 +190,7 @@ SLICES = {
         ("datagram", "arrivals"),
         of("dsoftbus.session", "flights incoming"),
     ),
-    "paths": Slice(
-        "whether a peer is where its packets come from; leaves the heap afterwards",
-        ("datagram",),
-        ("dsoftbus.session.path_validation",),
-    ),
+    **PATHS,
     "cookies": Slice(
         "what shows where an opening is from", ("core",), ("dsoftbus.session.cookies",)
     ),
@@ -215,7 +212,7 @@ SLICES = {
             *of("dsoftbus_aio", "__init__ stream connection bus"),
             *of("dsoftbus_mpy", "runtime bare_bus"),
         ),
-        ("bus-messages", "calling"),
+        ("bus-messages", "calling", "path-text"),
     ),
     "calling": Slice(
         "sessions that begin", ("core",), ("dsoftbus_aio.calling", "dsoftbus_mpy.links.calling")

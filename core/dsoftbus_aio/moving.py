@@ -1,0 +1,99 @@
+"""The movers of the sessions that a bus has begun: what paths each may take (docs/moving.md)."""
+
+from dsoftbus.base.ticks import earliest
+from dsoftbus.const import LINK_BROKER, LINK_DATAGRAM, LINK_LINE, LINK_STREAM
+from dsoftbus.session.elsewhere import port_of
+from dsoftbus.session.mover import Mover
+
+if False:  # for types
+    from collections.abc import Callable
+
+    from dsoftbus.contracts import Address, Any, Route
+    from dsoftbus.session.datagram_session import DatagramSession
+    from dsoftbus_aio.bus import BaseBus
+    from dsoftbus_aio.connection import Connection
+
+
+# The lower the better: a cable is nobody else's, and a broker is a detour.
+RANKS = {LINK_LINE: 0, LINK_DATAGRAM: 1, LINK_BROKER: 2}
+LOOK_MS = 5000  # between two looks for new routes of each peer
+
+
+class Moving:
+    """Moves the sessions that `bus` has begun over datagram links. `way(route)` gives the port and
+    the address that a route leads to: (port, address), or None where it leads nowhere now."""
+
+    def __init__(
+        self, bus: "BaseBus", way: "Callable[[Route], tuple[Any, Address] | None]"
+    ) -> None:
+        self._bus = bus
+        self._way = way
+        self._movers: dict[DatagramSession, Mover] = {}
+        self._timer = bus.runtime.timer(self._on_timer)
+        self._look_at = 0
+
+    def came(self, connection: "Connection") -> None:
+        """A session is established."""
+        session = connection.session
+        port = port_of(session.endpoint) if session.reliable is not None else None
+        if port is None or not session.initiator or session in self._movers:
+            return
+        route = session.route
+        kind = route[0] if route is not None else LINK_LINE if port.LINE else LINK_DATAGRAM
+        mover = Mover(session, port, RANKS.get(kind, 1), self._bus.now())
+        mover.wake = self._wake
+        self._movers[session] = session.mover = mover
+        self._offer(mover, session)
+        self._wake()
+
+    def left(self, connection: "Connection") -> None:
+        """A session is gone."""
+        self._movers.pop(connection.session, None)
+
+    def plugged(self, port: "Any", there: bool) -> None:
+        """The link of `port` is there again, or gone."""
+        now = self._bus.now()
+        for mover in self._movers.values():
+            if there:
+                mover.returned(port, now)
+            else:
+                mover.lost(port, now)
+
+    def ordered(self, routes: "list[Route]") -> "list[Route]":
+        """In the order in which to try them: where a peer is known on links of several kinds, a
+        session that can move comes first, and of those the one on the best link."""
+        kinds = [LINK_DATAGRAM if route[0] == LINK_STREAM else route[0] for route in routes]
+        if not kinds or kinds.count(kinds[0]) == len(kinds):
+            return routes
+        return sorted(routes, key=_preference)
+
+    # Ours
+
+    def _wake(self) -> None:
+        self._timer.at(0)
+
+    def _on_timer(self) -> None:
+        now = self._bus.now()
+        looks = now >= self._look_at
+        if looks:
+            self._look_at = now + LOOK_MS
+        deadline = self._look_at if self._movers else None
+        for session, mover in list(self._movers.items()):
+            if looks:
+                self._offer(mover, session)
+            mover.handle_timer(now)
+            deadline = earliest(deadline, mover.poll_timer())
+        self._timer.at(deadline)
+
+    def _offer(self, mover: Mover, session: "DatagramSession") -> None:
+        peers = self._bus.node.peers
+        peer = None if peers is None else peers.get(session.peer_id)
+        for route in () if peer is None else peer.routes():
+            rank = RANKS.get(route[0])
+            way = None if rank is None else self._way(route)
+            if rank is not None and way is not None:
+                mover.offer(way[0], way[1], rank, self._bus.now())
+
+
+def _preference(route: "Route") -> int:
+    return RANKS.get(route[0], len(RANKS))

@@ -1,0 +1,28 @@
+"""The slices of what a session does when its peer is somewhere else: see `slices`."""
+
+from __future__ import annotations
+
+from dsoftbus_host.board.make.slice import Slice
+
+PATHS = {
+    "paths": Slice(
+        "whether a peer is where its packets come from; leaves the heap afterwards",
+        ("datagram",),
+        ("dsoftbus.session.path_validation",),
+        ("elsewhere",),
+    ),
+    "elsewhere": Slice(
+        "what a session takes along to another link; leaves the heap afterwards",
+        ("datagram",),
+        ("dsoftbus.session.elsewhere",),
+        ("congestion",),
+    ),
+    "moving": Slice(
+        "which path a session takes: of hosts, and of no board",
+        ("datagram", "elsewhere", "paths"),
+        ("dsoftbus.session.mover", "dsoftbus_aio.moving"),
+    ),
+    "path-text": Slice(
+        "what a path is called", ("core", "elsewhere"), ("dsoftbus_aio.path_text",)
+    ),
+}
