@@ -62,6 +62,7 @@ async def _ping(
     trips: list[float | None],
 ) -> None:
     async with reached(place, peer) as connection:
+        path = connection.path
         for number in range(1, count + 1):
             trip = await _round_trip(connection, timeout)
             if connection.cause is not None:  # a refusal, perhaps, which follows the handshake
@@ -69,6 +70,9 @@ async def _ping(
             if number == 1:
                 name = connection.peer_name or "-"
                 console.print(f"{name} ({short_id(connection.peer_id)}){_way(connection)}")
+            elif connection.path != path:
+                path = connection.path
+                console.print(f"the session goes on over {path}")
             trips.append(trip)
             said = f"no answer within {timeout:g} s" if trip is None else f"{trip:.2f} ms"
             console.print(f"{number}: {said}")
