@@ -11,8 +11,8 @@ import sys
 _LINKED = "dsoftbus_"
 _FOR_A_WHILE = (
     " handshake arrivals openings paths elsewhere x25519 keyfile doubts window store_text text"
-    " lookalikes start_order sources cookies console_keys log_reader console_run restart file_names"
-    " updates update_check update_calls update_files update_place "
+    " lookalikes start_order sources cookies console_keys log_reader console_run restart"
+    " file_names updates update_check update_calls update_files update_place "
 )
 _RARE = "_rare"
 _held = [0]  # modules when this was looked at last: nothing has come since while they are as many
