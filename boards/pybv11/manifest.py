@@ -63,6 +63,7 @@ package(
         "session/__init__.py",
         "session/cookies.py",
         "session/datagram_session.py",
+        "session/elsewhere.py",
         "session/endpoint.py",
         "session/flights.py",
         "session/incoming.py",

@@ -75,19 +75,6 @@ class GappedProtect(DatagramProtect):
             self._send.n = number + 1
         self._plan()
 
-    def follow(self, before: DatagramProtect) -> None:
-        """Goes on where `before` was."""
-        self._send = before._send
-        self._receive = before._receive
-        self._earlier = before._earlier
-        self._later = before._later
-        self._phase = before._phase
-        self._window = before._window
-        self._connection = before._connection
-        self.number = before.number
-        self.newest = before.newest
-        self._plan()
-
     def _plan(self) -> None:
         """Draws the next gap. Without random bytes there is none, and the session lives on."""
         try:
@@ -97,10 +84,3 @@ class GappedProtect(DatagramProtect):
             return
         self._next_gap = self._send.n + LEAST + ((raw[0] << 8 | raw[1]) & self._span - 1)
         self._span = min(self._span << 2, LAST_SPAN)
-
-
-def gapped(random: "Random", before: DatagramProtect) -> GappedProtect:
-    """Returns a protection that goes on where `before` was, which left nothing out."""
-    protect = GappedProtect(random, before._send, before._receive, before._connection, 32)
-    protect.follow(before)
-    return protect

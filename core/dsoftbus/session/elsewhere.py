@@ -49,14 +49,10 @@ def port_of(endpoint: "Endpoint") -> "Any":
 
 
 def receive(
-    endpoint: "Endpoint",
-    session: "DatagramSession",
-    data: "Buffer",
-    stop: int,
-    path: "Address",
-    now: int,
+    endpoint: "Endpoint", number: int, data: "Buffer", stop: int, path: "Address", now: int
 ) -> None:
-    """The packet `data[:stop]` from `path`, for a session of another endpoint."""
+    """The packet `data[:stop]` from `path`, for the session `number` of another endpoint."""
+    session = endpoint.node.session_at(number)
     port = port_of(endpoint)
     if port is None or session.protection is None:
         endpoint.drops.add(UNKNOWN_CONNECTION)
@@ -75,7 +71,7 @@ def rehome(session: "DatagramSession", path: Elsewhere) -> "Any":
     port that it had. After a lack of memory nothing has changed."""
     port, before = path.port, port_of(session.endpoint)
     place = session.endpoint, session.path
-    port.endpoint.take(session)
+    port.endpoint.sessions[session.connection] = session
     try:
         session.endpoint, session.path = port.endpoint, path.address
         before.hand_over(session, port)
@@ -110,8 +106,10 @@ def _change_medium(session: "DatagramSession", line: bool) -> None:
     if patience_ms:
         reliable.wait(patience_ms)
     if not line:
-        from dsoftbus.packet.gaps import GappedProtect, gapped  # which networks have
+        from dsoftbus.packet.gaps import GappedProtect  # which networks have
 
         if not isinstance(session.protection, GappedProtect):
-            session.protection = gapped(session.local.random, session.protection)
+            from dsoftbus.packet.gapped import Gapped
+
+            session.protection = Gapped(session.local.random, session.protection)
             reliable.protect = session.protection

@@ -105,28 +105,21 @@ class Endpoint:
 
             on_init(self, data, stop, path, now)
         else:
-            session = self.sessions.get(get_u32(data, 1))
-            if session is None:
-                self._on_unknown(get_u32(data, 1), data, stop, path, now)
-            else:
+            number = get_u32(data, 1)
+            session = self.sessions.get(number)
+            if session is not None:
                 self.at_work = session
                 session.receive_datagram(data, stop, path, now)
+            elif data[0] == REC_PROTECTED and self.node.session_at(number) is not None:
+                from dsoftbus.session.elsewhere import receive  # only who has more links pays
 
-    def _on_unknown(
-        self, number: int, data: "Buffer", stop: int, path: "Address", now: int
-    ) -> None:
-        """No session here has this id; one on another link of the node may."""
-        session = self.node.session_at(number) if data[0] == REC_PROTECTED else None
-        if session is not None:
-            from dsoftbus.session.elsewhere import receive  # only whose peer has more links pays
+                receive(self, number, data, stop, path, now)
+            else:
+                self.drops.add(drops.UNKNOWN_CONNECTION)
+                if self.last_words:
+                    from dsoftbus.session.flights import say_again
 
-            receive(self, session, data, stop, path, now)
-            return
-        self.drops.add(drops.UNKNOWN_CONNECTION)
-        if self.last_words:
-            from dsoftbus.session.flights import say_again
-
-            say_again(self, number, path, now)
+                    say_again(self, number, path, now)
 
     def handle_timer(self, now: int) -> None:
         for session in self.sessions.values():
@@ -218,10 +211,6 @@ class Endpoint:
                 done.append(session)
         for session in done or ():
             self.forget(session)
-
-    def take(self, session: DatagramSession) -> None:
-        """`session`, of another endpoint of the node, goes on here."""
-        self.sessions[session.connection] = session
 
     def forget(self, session: DatagramSession) -> None:
         self.leave(session)

@@ -190,10 +190,6 @@ class HubEndpoint(Endpoint):
         elif self._has(session):
             self.ended[session.connection] = session
 
-    def take(self, session: "DatagramSession") -> None:
-        super().take(session)
-        self.wake(session)
-
     def forget(self, session: "DatagramSession") -> None:
         known = self._has(session)
         super().forget(session)

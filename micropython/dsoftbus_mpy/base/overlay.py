@@ -10,8 +10,8 @@ import sys
 # sake. From sources nothing leaves: who has room for those needs no more.
 _LINKED = "dsoftbus_"
 _FOR_A_WHILE = (
-    " handshake arrivals openings paths elsewhere x25519 keyfile doubts window store_text text"
-    " lookalikes start_order sources cookies console_keys log_reader console_run restart"
+    " handshake arrivals openings paths elsewhere gapped x25519 keyfile doubts window store_text"
+    " text lookalikes start_order sources cookies console_keys log_reader console_run restart"
     " file_names updates update_check update_calls update_files update_place "
 )
 _RARE = "_rare"

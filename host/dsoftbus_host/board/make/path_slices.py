@@ -15,7 +15,12 @@ PATHS = {
         "what a session takes along to another link; leaves the heap afterwards",
         ("datagram",),
         ("dsoftbus.session.elsewhere",),
+        ("congestion", "gapped"),
+    ),
+    "gapped": Slice(
+        "a session that comes from a cable to a network; leaves the heap afterwards",
         ("congestion",),
+        ("dsoftbus.packet.gapped",),
     ),
     "moving": Slice(
         "which path a session takes: of hosts, and of no board",
