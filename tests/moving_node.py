@@ -1,15 +1,22 @@
-"""A node on a cable and on UDP, for tests of moves: `moving_node.py SECRET PATH`; it prints its
-port, echoes streams, and answers the call `where` with the path of the caller's session."""
+"""A node for tests of moves, `moving_node.py SECRET PATH [BROKER]`: on a cable, on UDP, and in the
+group of `moving_group` at a broker. It prints its port, echoes streams, publishes ticks, and
+answers the call `where` with the path of the caller's session."""
 
 import asyncio
 import sys
 
+from dsoftbus.broker.group import Group
 from dsoftbus_aio.echo import serve_echo
 from dsoftbus_host.bare_bus import ANYONE, BareBus
 from dsoftbus_host.event_loop import run
 
 
-async def main(secret: bytes, path: str) -> None:
+def moving_group(url: str) -> Group:
+    """The group, whose broker is at `url`."""
+    return Group(bytes(range(32)), "home", url)
+
+
+async def main(secret: bytes, path: str, broker: str = "") -> None:
     async with BareBus(secret, "moving", allow=ANYONE) as bus:
         serve_echo(bus)
         bus.topic("tick", event=True)
@@ -19,6 +26,10 @@ async def main(secret: bytes, path: str) -> None:
             return connection.path
 
         bus.open_serial(path)
+        if broker:
+            await bus.open_group(moving_group(broker), answers=True).link.connection.wait_open(
+                bus.now() + 60000
+            )
         print(await bus.listen("127.0.0.1", link="udp"), flush=True)
         number = 0
         while True:
@@ -27,4 +38,5 @@ async def main(secret: bytes, path: str) -> None:
             await asyncio.sleep(0.05)
 
 
-run(main(bytes.fromhex(sys.argv[1]), sys.argv[2]))
+if __name__ == "__main__":
+    run(main(bytes.fromhex(sys.argv[1]), *sys.argv[2:]))

@@ -16,15 +16,17 @@ if False:  # for types
 
 # The lower the better: a cable is nobody else's, and a broker is a detour.
 RANKS = {LINK_LINE: 0, LINK_DATAGRAM: 1, LINK_BROKER: 2}
+# Which route is tried first, where there are links of several kinds.
+ORDER = (LINK_LINE, LINK_DATAGRAM, LINK_STREAM, LINK_BROKER)
 LOOK_MS = 5000  # between two looks for new routes of each peer
 
 
 class Moving:
-    """Moves the sessions that `bus` has begun over datagram links. `way(route)` gives the port and
-    the address that a route leads to: (port, address), or None where it leads nowhere now."""
+    """Moves the sessions that `bus` has begun over datagram links. `way(route, device)` gives the
+    port and the address that a route to this peer leads to, or None where it leads nowhere now."""
 
     def __init__(
-        self, bus: "BaseBus", way: "Callable[[Route], tuple[Any, Address] | None]"
+        self, bus: "BaseBus", way: "Callable[[Route, str], tuple[Any, Address] | None]"
     ) -> None:
         self._bus = bus
         self._way = way
@@ -61,7 +63,7 @@ class Moving:
 
     def ordered(self, routes: "list[Route]") -> "list[Route]":
         """In the order in which to try them: where a peer is known on links of several kinds, a
-        session that can move comes first, and of those the one on the best link."""
+        session that can move comes first; through a broker goes what goes no other way."""
         kinds = [LINK_DATAGRAM if route[0] == LINK_STREAM else route[0] for route in routes]
         if not kinds or kinds.count(kinds[0]) == len(kinds):
             return routes
@@ -90,10 +92,10 @@ class Moving:
         peer = None if peers is None else peers.get(session.peer_id)
         for route in () if peer is None else peer.routes():
             rank = RANKS.get(route[0])
-            way = None if rank is None else self._way(route)
+            way = None if rank is None else self._way(route, session.peer_id)
             if rank is not None and way is not None:
                 mover.offer(way[0], way[1], rank, self._bus.now())
 
 
 def _preference(route: "Route") -> int:
-    return RANKS.get(route[0], len(RANKS))
+    return ORDER.index(route[0])

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from dsoftbus.const import ANYONE as ANYONE
 from dsoftbus.const import (
     HOST,
+    LINK_BROKER,
     LINK_DATAGRAM,
     LINK_LINE,
     LINK_STREAM,
@@ -344,10 +345,13 @@ class BareBus(BaseBus):
             self._calling[family] = self._open_udp(CallingPort, sock)
         return self._calling[family]
 
-    def _way(self, route: Route) -> tuple[Any, Any] | None:
-        """The port and the address to which a route leads, for sessions that move. One that only
-        a resolver could lead to is none: who asks is in the midst of a turn."""
+    def _way(self, route: Route, device: str) -> tuple[Any, Any] | None:
+        """The port and the address to which a route to the peer `device` leads, for sessions that
+        move. One that needs a resolver is none: who asks is in the midst of a turn."""
         kind, host, port = route
+        if kind == LINK_BROKER:
+            group: BrokerPort | None = self.line(host)
+            return None if group is None else (group, group.address_of(device))
         if kind == LINK_LINE:
             line = self.line(host)
             return None if line is None else (line, port)

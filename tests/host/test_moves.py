@@ -7,20 +7,26 @@ import os
 import sys
 from pathlib import Path
 
+import pytest
+
+from brokers import mosquitto
 from cables import Network, PluggedCable
-from dsoftbus.const import LINK_DATAGRAM, LINK_LINE
+from dsoftbus.const import LINK_BROKER, LINK_DATAGRAM, LINK_LINE, SUITE_CHACHA_SHA256
 from dsoftbus_host.bare_bus import BareBus
+from dsoftbus_host.crypto import suite
+from moving_node import moving_group
 from portable import TIMEOUT_S
 
 NODE = Path(__file__).parent.parent / "moving_node.py"
 SECRET = bytes(range(32))
+PUBLIC = suite(SUITE_CHACHA_SHA256).keypair(SECRET).public
 
 
 @contextlib.asynccontextmanager
-async def node(cable):
+async def node(*arguments):
     """The other process; gives its UDP port."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, str(NODE), SECRET.hex(), cable.paths[1], stdout=asyncio.subprocess.PIPE
+        *(sys.executable, str(NODE), SECRET.hex(), *arguments), stdout=asyncio.subprocess.PIPE
     )
     try:
         yield int(await process.stdout.readline())
@@ -93,47 +99,101 @@ async def ticks(connection, numbers):
         numbers.append(update.value)
 
 
-async def story(cable):
-    async with node(cable) as port, BareBus(os.urandom(32)) as bus:
-        network = Network(port)
-        moved = Moved(bus)
-        async with BareBus(SECRET) as known:
-            public = known.public
-        peer = bus.node.discover().know(public)
+class Story:
+    """A session with the node, and what goes on in it; `paths` are where the session was."""
+
+    def __init__(self, bus, cable, port, broker=""):
+        self.bus = bus
+        self.cable = cable
+        self.network = Network(port)
+        self.moved = Moved(bus)
+        peer = bus.node.discover().know(PUBLIC)
         peer.line = (LINK_LINE, cable.paths[0], 0)
-        peer.fixed = (LINK_DATAGRAM, "127.0.0.1", network.port)
+        peer.fixed = (LINK_DATAGRAM, "127.0.0.1", self.network.port)
         bus.open_serial(cable.paths[0])
-        connection = await bus.reach(peer.id)
-        assert connection.path == "serial " + cable.paths[0], "what can move, on the best link"
-        assert await connection.call("where") == "serial " + cable.paths[1]
-        numbers = []
-        transfer = Transfer(connection)
-        tasks = [asyncio.ensure_future(transfer.run())]
-        tasks.append(asyncio.ensure_future(ticks(connection, numbers)))
+        if broker:
+            peer.broker = (LINK_BROKER, "home", 0)
+            self.group = bus.open_group(moving_group(broker))
+        self.id = peer.id
+        self.numbers = []
+        self.tasks = []
+
+    async def __aenter__(self):
+        self.connection = await self.bus.reach(self.id)
+        self.transfer = Transfer(self.connection)
+        self.tasks.append(asyncio.ensure_future(self.transfer.run()))
+        self.tasks.append(asyncio.ensure_future(ticks(self.connection, self.numbers)))
+        await self.transfer.goes_on()
+        return self
+
+    async def on(self, here, there):
+        """The session has come to paths of these kinds, and all goes on."""
+        await self.moved.to(here)
+        assert self.connection.path.startswith(here)
+        await self.transfer.goes_on()
+        assert (await self.connection.call("where", timeout_ms=20000)).startswith(there)
+
+    async def __aexit__(self, *error):
         try:
-            await transfer.goes_on()
-            cable.pull()
-            await moved.to("udp")
-            assert connection.path == f"udp 127.0.0.1:{network.port}"
-            await transfer.goes_on()
-            assert (await connection.call("where")).startswith("udp 127.0.0.1:")
-            cable.plug()
-            await moved.to("serial")
-            await transfer.goes_on()
-            assert await connection.call("where") == "serial " + cable.paths[1]
-            network.cut()
-            await transfer.goes_on()
-            transfer.end()
-            await tasks[0]
-            assert numbers == list(range(numbers[0], numbers[-1] + 1)), "each tick, once"
-            assert connection.cause is None and connection.session.moves == 2
+            if error[0] is None:
+                self.transfer.end()
+                await self.tasks[0]
+                numbers = self.numbers
+                assert numbers == list(range(numbers[0], numbers[-1] + 1)), "each tick, once"
+                assert self.connection.cause is None
         finally:
-            for task in tasks:
+            for task in self.tasks:
                 task.cancel()
-            network.close()
+            self.network.close()
 
 
-def test_a_transfer_goes_from_a_cable_to_udp_and_back(tmp_path):
+async def cable_and_network(cable):
+    async with (
+        node(cable.paths[1]) as port,
+        BareBus(os.urandom(32)) as bus,
+        Story(bus, cable, port) as story,
+    ):
+        assert story.connection.path == "serial " + cable.paths[0]
+        assert await story.connection.call("where") == "serial " + cable.paths[1]
+        cable.pull()
+        await story.on("udp", "udp")
+        assert story.connection.path == f"udp 127.0.0.1:{story.network.port}"
+        cable.plug()
+        await story.on("serial", "serial")
+        story.network.cut()
+        await story.transfer.goes_on()
+        assert story.connection.session.moves == 2
+
+
+async def all_three(cable, broker):
+    async with (
+        node(cable.paths[1], broker) as port,
+        BareBus(os.urandom(32)) as bus,
+        Story(bus, cable, port, broker) as story,
+    ):
+        assert await story.group.link.connection.wait_open(bus.now() + 60000)
+        cable.pull()
+        await story.on("udp", "udp")
+        story.network.cut()
+        await story.on("mqtt home", "mqtt home")
+        cable.plug()
+        await story.on("serial", "serial")
+        kinds = [path.split()[0] for path in story.moved.paths]
+        assert kinds == ["udp", "mqtt", "serial"]
+
+
+@pytest.fixture
+def cable(tmp_path):
     cable = PluggedCable(tmp_path)
-    asyncio.run(asyncio.wait_for(story(cable), TIMEOUT_S))
+    yield cable
     cable.pull()
+
+
+def test_a_transfer_goes_from_a_cable_to_udp_and_back(cable):
+    asyncio.run(asyncio.wait_for(cable_and_network(cable), TIMEOUT_S))
+
+
+def test_a_transfer_goes_from_a_cable_to_udp_to_a_broker_and_back(cable, tmp_path):
+    with mosquitto(tmp_path) as broker:
+        url = f"mqtt://127.0.0.1:{broker.port}"
+        asyncio.run(asyncio.wait_for(all_three(cable, url), TIMEOUT_S))

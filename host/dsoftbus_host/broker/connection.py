@@ -50,6 +50,7 @@ class BrokerConnection:
     ) -> None:
         self.url = url
         self.client = MqttClient(BUFFER_BYTES, BUFFER_BYTES)
+        self.on_lost: Callable[[], object] = _nothing  # hears that the connection has ended
         self.why = ""  # nobody is connected, in words
         self.code = BROKER_GONE
         self.opened = 0  # connections that the broker took
@@ -196,6 +197,7 @@ class BrokerConnection:
         self._drop()
         self._changed.set()
         self._on_room()  # what waited is lost
+        self.on_lost()
 
     def _drop(self) -> None:
         if self._watch is not None:
@@ -318,3 +320,7 @@ def _words(error: OSError) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is not trusted: {error.verify_message}"
     return error.strerror or str(error) or type(error).__name__
+
+
+def _nothing() -> None:
+    """Stands for who does not want to hear."""

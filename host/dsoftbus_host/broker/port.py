@@ -21,6 +21,8 @@ from dsoftbus_host.broker.url import parse
 from dsoftbus_host.clock import now_ms
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from dsoftbus_aio.bus import BaseBus
     from dsoftbus_aio.connection import Connection
 
@@ -58,6 +60,7 @@ class BrokerLink:
         self.answers = answers
         self.meeting: CardTable | None = None  # reads and writes cards, where there is one
         self.on_heard = self.on_room = _nothing  # the port's
+        self.on_plug: Callable[[bool], object] = bool  # as well: the broker is there
         self.connection = BrokerConnection(
             parse(group.broker),
             bus.runtime,
@@ -127,6 +130,7 @@ class BrokerLink:
         self.look()
         if self.meeting is not None:
             self.meeting.on_open()
+        self.on_plug(True)
 
     def _on_message(self, topic: bytes, buffer: bytearray, at: int, stop: int) -> None:
         text = topic.decode("utf-8", "replace")
@@ -159,6 +163,8 @@ class BrokerPort(HubPort):
         self.link: BrokerLink = self._link
         self.link.on_heard = self._heard
         self.link.on_room = self._on_room
+        self.link.on_plug = self._on_plug
+        self.link.connection.on_lost = lambda: self._on_plug(False)
         self._again = bus.runtime.timer(self._heard)
 
     async def connect(
@@ -178,10 +184,18 @@ class BrokerPort(HubPort):
         if not await connection.wait_open(deadline):
             raise PeerError(connection.code, f"{connection.url}: {connection.why or 'no answer'}")
         self._bus.check_open()
-        path = self.link.letters.path_to(device_id(public), unix_s())
+        path = self.address_of(device_id(public))
         route = (LINK_BROKER, self.path, 0)
         begun = self.begin(path, public, SUITE_CHACHA_SHA256, psk, route, deadline)
         return await begun.established()
+
+    def address_of(self, device: str) -> bytes:
+        """The address of the node `device` today."""
+        return self.link.letters.path_to(device, unix_s())
+
+    def says(self, _address: bytes) -> str:
+        """The path to any node of the group, in words."""
+        return "mqtt " + self.path
 
     def cards(self) -> Cards:
         """A reader and writer of this group's cards."""
@@ -210,6 +224,10 @@ class BrokerPort(HubPort):
             self._on_readable()
         if self.link.waiting:
             self._again.at(0)
+
+    def _on_plug(self, there: bool) -> None:
+        if self._bus.moving is not None:
+            self._bus.moving.plugged(self, there)
 
     def _on_room(self) -> None:
         if self._writing:
