@@ -166,7 +166,6 @@ class Bus(BareBus):
         self.ports: dict[str, int] = {}  # the same for QUIC and WebSockets
         self.peers = self.node.discover()
         self.watch = FileWatch(self, self._tell, file, self._key_path)
-        self.on_moved = self._note_move
         self._routes = file and last_routes.beside(file.path)
         self._groups = group_file.beside(file.path) if file and groups is None else groups
         if file is not None:
@@ -284,6 +283,7 @@ class Bus(BareBus):
 
     async def _start(self) -> None:
         said = self._settings
+        self.on_moved = self.on_moved or self._note_move
         baud = said.baud or BAUD
         lines = [self.open_serial(path, baud) for path in said.serial]
         kinds: tuple[int, ...] = (LINK_STREAM, LINK_DATAGRAM)
