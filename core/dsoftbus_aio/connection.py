@@ -85,7 +85,7 @@ class Connection:
         """The place of the peer now, in words: `tcp HOST:PORT`, `udp HOST:PORT`, `serial PORT`."""
         from dsoftbus_aio.path_text import path_text  # only who asks pays for it
 
-        return path_text(self.session)
+        return path_text(self)
 
     async def open(self, name: str, priority: int = 3, kind: int = KIND_BYTES) -> BusStream:
         """A stream to the peer's service `name`; priority 0 (highest) to 7.

@@ -1,7 +1,7 @@
 """The movers of the sessions that a bus has begun: what paths each may take (docs/moving.md)."""
 
 from dsoftbus.base.ticks import earliest
-from dsoftbus.const import LINK_BROKER, LINK_DATAGRAM, LINK_LINE, LINK_STREAM
+from dsoftbus.const import LINK_BROKER, LINK_DATAGRAM, LINK_LINE
 from dsoftbus.session.elsewhere import port_of
 from dsoftbus.session.mover import Mover
 
@@ -16,8 +16,9 @@ if False:  # for types
 
 # The lower the better: a cable is nobody else's, and a broker is a detour.
 RANKS = {LINK_LINE: 0, LINK_DATAGRAM: 1, LINK_BROKER: 2}
-# Which route is tried first, where there are links of several kinds.
-ORDER = (LINK_LINE, LINK_DATAGRAM, LINK_STREAM, LINK_BROKER)
+# Which route is tried first, where there are links of several kinds; streams come in between.
+ORDER = {LINK_LINE: 0, LINK_DATAGRAM: 1, LINK_BROKER: 3}
+STREAMS = 2
 LOOK_MS = 5000  # between two looks for new routes of each peer
 
 
@@ -64,8 +65,8 @@ class Moving:
     def ordered(self, routes: "list[Route]") -> "list[Route]":
         """In the order in which to try them: where a peer is known on links of several kinds, a
         session that can move comes first; through a broker goes what goes no other way."""
-        kinds = [LINK_DATAGRAM if route[0] == LINK_STREAM else route[0] for route in routes]
-        if not kinds or kinds.count(kinds[0]) == len(kinds):
+        kinds = {route[0] if route[0] in (LINK_LINE, LINK_BROKER) else 0 for route in routes}
+        if len(kinds) < 2:
             return routes
         return sorted(routes, key=_preference)
 
@@ -98,4 +99,4 @@ class Moving:
 
 
 def _preference(route: "Route") -> int:
-    return ORDER.index(route[0])
+    return ORDER.get(route[0], STREAMS)

@@ -11,8 +11,14 @@ import pytest
 
 from brokers import mosquitto
 from cables import Network, PluggedCable
-from dsoftbus.const import LINK_BROKER, LINK_DATAGRAM, LINK_LINE, SUITE_CHACHA_SHA256
-from dsoftbus_host.bare_bus import BareBus
+from dsoftbus.const import (
+    LINK_BROKER,
+    LINK_DATAGRAM,
+    LINK_LINE,
+    LINK_STREAM,
+    SUITE_CHACHA_SHA256,
+)
+from dsoftbus_host.bare_bus import ANYONE, BareBus
 from dsoftbus_host.crypto import suite
 from moving_node import moving_group
 from portable import TIMEOUT_S
@@ -197,3 +203,29 @@ def test_a_transfer_goes_from_a_cable_to_udp_to_a_broker_and_back(cable, tmp_pat
     with mosquitto(tmp_path) as broker:
         url = f"mqtt://127.0.0.1:{broker.port}"
         asyncio.run(asyncio.wait_for(all_three(cable, url), TIMEOUT_S))
+
+
+def test_each_kind_of_session_says_its_path():
+    async def story():
+        async with BareBus(SECRET, allow=ANYONE) as one, BareBus(os.urandom(32)) as other:
+            for link in ("tcp", "udp"):
+                port = await one.listen("127.0.0.1", link=link)
+                async with await other.connect("127.0.0.1", port, PUBLIC, link=link) as connection:
+                    assert connection.path == f"{link} 127.0.0.1:{port}"
+                    accepted = await one.accept()
+                    assert accepted.path.startswith({"tcp": "from 127.0.0.1", "udp": "udp "}[link])
+
+    asyncio.run(asyncio.wait_for(story(), TIMEOUT_S))
+
+
+def test_the_order_of_routes_changes_only_where_there_are_links_of_several_kinds():
+    async def story():
+        async with BareBus(SECRET) as bus:
+            tcp, udp = (LINK_STREAM, "h", 1), (LINK_DATAGRAM, "h", 1)
+            line, broker = (LINK_LINE, "/dev/x", 0), (LINK_BROKER, "home", 0)
+            ordered = bus.moving.ordered
+            assert ordered([tcp, udp]) == [tcp, udp]
+            assert ordered([broker, tcp, udp, line]) == [line, udp, tcp, broker]
+            assert ordered([line]) == [line] and ordered([]) == []
+
+    asyncio.run(asyncio.wait_for(story(), TIMEOUT_S))
