@@ -258,5 +258,7 @@ def test_a_flood_of_claims_is_bounded():
     claims.show(NODE, "hall", 0)
     claims.reach(NODE, True, 0)
     claims.on_gateway("a", "beat", b"run 1", 0)
+    for n in range(10_000):  # each of them comes and goes
+        claims.on_gateway("gateway1", "availability", (b"online", b"offline")[n % 2], 0)
     assert claims.state(NODE) != HOLDING
     assert claims.poll_timer() is not None

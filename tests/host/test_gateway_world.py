@@ -347,6 +347,15 @@ def test_a_flood_of_requests_is_answered_for_a_while_and_counted(broker, site):
     assert site.world.poll_timer() is not None
 
 
+def test_a_flood_of_requests_for_nobody_is_bounded(broker, site):
+    for n in range(1000):
+        broker.publish(f"dsoftbus/ghost{n}/call/led", '"x"')
+    broker.run(50)
+    answers = [topic for topic, _ in broker.seen if topic.endswith("/response")]
+    assert 50 <= len(answers) <= 60
+    assert site.world.dropped["unanswered"] >= 940
+
+
 def test_an_answer_that_is_too_long_is_a_label(broker):
     assert json.loads(requests.answered(1, "x" * 300_000))["label"] == "gateway.reject.too_large"
     assert json.loads(requests.answered(1, {1: b"x"}))["value"] == {

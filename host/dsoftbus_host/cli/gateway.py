@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 import time
@@ -22,6 +23,7 @@ from dsoftbus_host.cli import serve_log
 from dsoftbus_host.cli.common import command, console, errors, short_id, warn_of_argument
 from dsoftbus_host.cli.publish import check_alone
 from dsoftbus_host.cli.reach import Place, place_options
+from dsoftbus_host.cli.service_manager import serve_until
 from dsoftbus_host.display import shown
 from dsoftbus_host.gateway import broker_url, home_assistant
 from dsoftbus_host.gateway.broker_url import BrokerUrl
@@ -153,7 +155,12 @@ async def _gateway(options: _Options, place: Place, log: _Log) -> None:
     async with bus:
         place.ask(bus)
         made = Gateway(bus, options.broker, options.settings, log.say, only, options.ca)
-        await made.run(options.forget)
+        manager = asyncio.ensure_future(serve_until(asyncio.Event()))
+        try:
+            await made.run(options.forget)
+        finally:
+            manager.cancel()
+            await asyncio.gather(manager, return_exceptions=True)
 
 
 def _known(bus: Bus, text: str) -> str:

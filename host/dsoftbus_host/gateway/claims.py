@@ -101,6 +101,7 @@ class Claims:
         self._alive: dict[str, int] = {}  # other gateways: until when
         self._n = 0
         self._beat_at = 0
+        self._look_at: int | None = None  # when all nodes are looked at, apart from beats
         self._fence = b""  # our beat that comes after all that the broker had
         self._messages: deque[Message] = deque()
         self._events: deque[tuple[str, bool]] = deque()
@@ -186,7 +187,7 @@ class Claims:
         elif alive and (gateway in self._alive or len(self._alive) < _GATEWAYS):
             self._alive[gateway] = now + DEAD_MS
         elif not alive and self._alive.pop(gateway, None) is not None:
-            self._look_at_all(now)
+            self._look_at = now  # with the timer: several may end at once
 
     def on_claim(self, device: str, payload: bytes, now: int) -> None:
         """A claim, or an empty payload: there is none."""
@@ -214,8 +215,8 @@ class Claims:
         """Returns when `handle_timer` is due; None while there is no connection."""
         if not self._online:
             return None
-        dues = [node.due for node in self.nodes.values() if node.due is not None]
-        return min([self._beat_at, *dues])
+        dues = [node.due for node in self.nodes.values()]
+        return min(due for due in (self._beat_at, self._look_at, *dues) if due is not None)
 
     def handle_timer(self, now: int) -> None:
         """Says that this gateway is there, and looks for nodes that nobody speaks for."""
@@ -226,6 +227,8 @@ class Claims:
             self._begin_fence(now)
         elif now >= self._beat_at:
             self._beat(now)
+            self._look_at_all(now)
+        elif self._look_at is not None:
             self._look_at_all(now)
         for device, node in self.nodes.items():
             if node.due is not None and now >= node.due:
@@ -305,6 +308,7 @@ class Claims:
         return node.claim.n if node.claim is not None else 0
 
     def _look_at_all(self, now: int) -> None:
+        self._look_at = None
         for device, node in self.nodes.items():
             self._look(device, node, now)
 

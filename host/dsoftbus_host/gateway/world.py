@@ -85,6 +85,7 @@ class World:
         self._calls: deque[Call] = deque()
         self._news: deque[dict[str, Any]] = deque(maxlen=_NEWS)
         self._refusals = TokenBucket(_REFUSALS, 1000)
+        self._lookups = TokenBucket(_REFUSALS, 1000)  # of nodes that this gateway does not have
 
     # What the bus says
 
@@ -405,6 +406,8 @@ class World:
                 node.waiting.append(request)
             else:
                 self._drop("busy", node.name)
+        elif not self._lookups.take(now):
+            self._drop("unanswered", asked.level)
         elif self.claims.leads(asked.level, now):
             self._refuse_unread(request, requests.NO_SUCH_NODE, now)
 
