@@ -12,7 +12,8 @@ _LINKED = "dsoftbus_"
 _FOR_A_WHILE = (
     " handshake arrivals openings paths elsewhere gapped x25519 keyfile doubts window store_text"
     " text lookalikes start_order sources cookies console_keys log_reader console_run restart"
-    " file_names updates update_check update_calls update_files update_place "
+    " file_names updates update_check update_calls update_files update_place group_token"
+    " base32_text "
 )
 _RARE = "_rare"
 _held = [0]  # modules when this was looked at last: nothing has come since while they are as many

@@ -135,13 +135,15 @@ class BoardNode:
 
         settings = self._settings
         unload(self.bus.node)  # what made the node is not needed for its links
-        heap(settings["serial"] != "" or settings["link"] != "tcp")
+        heap(settings["serial"] != "" or settings["link"] != "tcp" or settings["group"] != "")
         if settings["wifi"]:
             await self._try("Wi-Fi", self._join)
         if settings["port"] or "listen" in settings:  # the latter from a program
             await self._try("listening", self._listen)
         if settings["serial"]:
             await self._try("serial line", self._open_line)
+        if settings["group"]:
+            await self._try("group", self._join_group)
         if settings["watchdog_ms"]:
             await self._try("watchdog", self._start_watchdog)
 
@@ -221,13 +223,28 @@ class BoardNode:
 
     async def _announce_on_line(self, line) -> None:
         from dsoftbus_aio.line_discovery import LineDiscovery
+
+        said, first = self._said()
+        found = LineDiscovery(self.bus, line, first, self._services, self._housekeeping, said)
+        self._begun.append(found)
+
+    def _said(self) -> tuple:
+        """(its announcement on a network, or None; the sequence of its first one elsewhere)"""
         from dsoftbus_mpy.device.boot_counter import count_start
 
         discovery = self._heard.discovery
-        said = discovery.said if discovery is not None else None
-        first = count_start(_STARTS) if said is None else 0
-        found = LineDiscovery(self.bus, line, first, self._services, self._housekeeping, said)
-        self._begun.append(found)
+        if discovery is not None:
+            return discovery.said, 0
+        return None, count_start(_STARTS)
+
+    async def _join_group(self) -> None:
+        from dsoftbus_mpy.links.broker import join
+
+        said, first = self._said()
+        token = self._settings["group"]
+        say = print if self._goes_on else None
+        port = join(self.bus, token, said, first, self._services, self._housekeeping, say)
+        self._begun.append(port)
 
     async def _start_watchdog(self) -> None:
         from dsoftbus_mpy.watchdog import start

@@ -18,6 +18,7 @@
 | `echo`        | true              | whether it serves the stream `echo`                    |
 | `files`       | none              | the folder where peers may store and fetch files       |
 | `quota`       | none              | how many bytes may lie in that folder                  |
+| `group`       | none              | the token of a group, whose broker it meets others at  |
 | `updates`     | false             | whether peers with that right may update it            |
 | `logs`        | false             | whether it keeps a log from its start on               |
 | `console`     | false             | whether peers may run programs here that have the right |
@@ -31,7 +32,7 @@ import os
 
 from dsoftbus.base.codec import is_name
 from dsoftbus.const import NODE_NAME_MAX, U30_MAX
-from dsoftbus.errors import LocalError
+from dsoftbus.errors import BusError, LocalError
 
 MODULE = __name__
 _PATH = "config.json"
@@ -96,8 +97,8 @@ def complete(values) -> dict:
 
 
 def _contradictions(full) -> list:
-    if not (full["serial"] or full["port"]):
-        return ['"serial" is "" and there is no "port": nobody could reach this node']
+    if not (full["serial"] or full["port"] or full["group"]):
+        return ['"serial" is "", no "port", no "group": nobody could reach this node']
     if full["quota"] is not None and not full["files"]:
         return ['"quota" is of the folder "files", which is not there']
     if full["link"] != "tcp" and full["port"] and full["port"] == full["discovery"]:
@@ -108,7 +109,7 @@ def _contradictions(full) -> list:
 def _passes(key: str, value) -> bool:
     try:
         return _CHECKS[key][0](value)
-    except (TypeError, ValueError, AttributeError):  # another kind of value
+    except (TypeError, ValueError, AttributeError, BusError):  # another kind of value
         return False
 
 
@@ -164,6 +165,17 @@ def _are_rules(value) -> bool:
     return _all_pass(rule, value)
 
 
+def _is_group(value) -> bool:
+    if value == "":
+        return True
+    try:
+        from dsoftbus.broker.group_token import decode  # only who has one pays for it
+    except ImportError:  # the next installation brings it
+        return value[:15] == "dsoftbus-group:"
+    decode(value)  # what is none raises
+    return True
+
+
 def _all_pass(parse, texts) -> bool:
     try:
         for text in texts:
@@ -195,6 +207,7 @@ _CHECKS = {
     "echo": (_is_bool, "true or false", True),
     "files": (_is_folder, "the name of a folder of its own", ""),
     "quota": (lambda v: v is None or _is_number(v, 1, U30_MAX), "1 to 2**30 - 1 bytes", None),
+    "group": (_is_group, "a token of `dsoftbus group show`", ""),
     "updates": (_is_bool, "true or false", False),
     "logs": (_is_bool, "true or false", False),
     "console": (_is_bool, "true or false", False),

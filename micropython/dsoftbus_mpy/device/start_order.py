@@ -23,6 +23,7 @@ _ORDER = (
     ("dsoftbus_wifi", "wifi"),
     ("dsoftbus_discovery", "port"),
     ("dsoftbus_line_discovery", "serial"),
+    ("dsoftbus_broker", "group"),
     ("dsoftbus_echo", "echo"),
     ("dsoftbus_files", "files"),
 )

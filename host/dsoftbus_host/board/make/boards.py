@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from dsoftbus.errors import BAD_ARGUMENT, LocalError
+from dsoftbus_host.board.make.broker_slices import ASKED_FOR
 from dsoftbus_host.board.make.service_slices import ON_BOARDS
 from dsoftbus_host.board.make.slices import BOARDS, SPARE, path_of, source_of, without
 
@@ -72,6 +73,12 @@ class Board(NamedTuple):
                 )
             left = left._replace(slices=without(left.slices, name))
         return left
+
+    def for_settings(self, values: dict[str, Any]) -> Board:
+        """The same board with what these settings of a config.json ask for besides."""
+        asked = (name for setting, name in ASKED_FOR.items() if values.get(setting))
+        more = tuple(name for name in asked if name not in self.slices)
+        return self._replace(slices=(*self.slices, *more))
 
     def is_like(self, platform: str, machine: str) -> bool:
         """Returns whether a board that says this of itself (`Remote.machine`) is of this kind."""

@@ -118,6 +118,7 @@ def install(port: str, name: str, source: bool, without: tuple[str, ...], force:
     wanted = boards.find(name).without(without)
     fit.check_kind(wanted, force)
     with remote.connected(port) as there:
+        wanted = wanted.for_settings(settings.read_or_begin(there))
         warn_of_another(there, wanted)
         rom = partition.find(there)
         if not (rom and rom.has_node):  # such a board is told what to do in any case

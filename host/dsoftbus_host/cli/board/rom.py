@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from dsoftbus_host.board import fit, remote, romfs
+from dsoftbus_host.board import fit, remote, romfs, settings
 from dsoftbus_host.board.make import boards
 from dsoftbus_host.cli.board.board import (
     board_option,
@@ -43,6 +43,7 @@ def deploy(
     """
     wanted = boards.find(name).without(without)
     with remote.connected(port) as there:
+        wanted = wanted.for_settings(settings.read_or_begin(there))
         warn_of_another(there, wanted)
         plan = fit.Plan(wanted, rom=True, has_rom=True, bytecode=bytecode)
         tell_of_heap(there, plan, force)
