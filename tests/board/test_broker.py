@@ -25,13 +25,14 @@ from dsoftbus.broker import group_token
 from dsoftbus.broker.cards import Cards
 from dsoftbus.broker.group import Group
 from dsoftbus.const import SMALL, SUITE_CHACHA_SHA256
-from dsoftbus.errors import BROKER_GONE
 from dsoftbus.mqtt.client import OPENED, MqttClient
 from dsoftbus.trust.acl import grant
 from dsoftbus.trust.store import Entry, TrustStore
 from dsoftbus_host import ANYONE, BareBus, crypto
 from dsoftbus_host.board import install
 from dsoftbus_host.board.make import boards
+from dsoftbus_host.storage import group_file
+from dsoftbus_host.storage.group_file import KnownGroup
 from free_ports import free_port
 from portable import TIMEOUT_S, micropython
 
@@ -114,8 +115,8 @@ class Board:
         self._process.stdout.close()
 
 
-def token(broker, scheme="mqtt", login=""):
-    return group_token.encode(Group(SECRET, "home", f"{scheme}://{login}127.0.0.1:{broker.port}"))
+def token(port, scheme="mqtt", login=""):
+    return group_token.encode(Group(SECRET, "home", f"{scheme}://{login}127.0.0.1:{port}"))
 
 
 @pytest.fixture(scope="module")
@@ -212,9 +213,9 @@ def test_boards_call_subscribe_and_share_through_a_broker_that_restarts(made, st
     broker.start()
     tap = Tap(broker)
     try:
-        attic = start(made("attic", token(tap), ANSWERS, files="box"))
+        attic = start(made("attic", token(tap.port), ANSWERS, files="box"))
         attic.wait_for("started")
-        cellar = start(made("cellar", token(tap), ASKS.replace("{size}", str(SIZE))))
+        cellar = start(made("cellar", token(tap.port), ASKS.replace("{size}", str(SIZE))))
         assert cellar.wait_for("called") == "called 42 26"
         assert cellar.wait_for("update") == "update True"
         cellar.wait_for("half")
@@ -230,9 +231,11 @@ def test_boards_call_subscribe_and_share_through_a_broker_that_restarts(made, st
     check_hidden(bytes(tap.seen))
     there, here = tmp_path / "attic" / "box" / "data", tmp_path / "cellar" / "data"
     assert there.stat().st_size == SIZE
-    assert (
-        hashlib.sha256(there.read_bytes()).digest() == hashlib.sha256(here.read_bytes()).digest()
-    )
+    assert digest(there) == digest(here)
+
+
+def digest(path):
+    return hashlib.sha256(path.read_bytes()).digest()
 
 
 CALLS = """
@@ -250,13 +253,12 @@ def test_a_node_whose_broker_is_gone_at_start_goes_on_with_its_other_links(made,
             connection = await bus.connect("127.0.0.1", port, BareBus(KEYS["attic"]).public)
             return await connection.call("add", 1)
 
-    attic = start(made("attic", token(broker), ANSWERS, port=port, discovery=False))
-    attic.wait_for("started")
-    attic.wait_for("LocalError: (%d," % BROKER_GONE)
+    attic = start(made("attic", token(broker.port), ANSWERS, port=port, discovery=False))
+    attic.wait_for("no broker: no connection")
     assert asyncio.run(asyncio.wait_for(ask(), TIMEOUT_S)) == 2
     broker.start()
     try:
-        cellar = start(made("cellar", token(broker), CALLS))
+        cellar = start(made("cellar", token(broker.port), CALLS))
         assert cellar.wait_for("called") == "called 42"
     finally:
         broker.kill()
@@ -276,7 +278,8 @@ def test_boards_whose_clocks_were_never_set_take_the_time_of_the_group(made, sta
         cards = Cards(group, crypto.suite(SUITE_CHACHA_SHA256).cipher, os.urandom)
         with contextlib.closing(Raw(broker.port)) as host:  # with a clock, and an hour of silence
             host.publish(group.clock_topic, cards.seal_clock(int(time.time()) - 3000))
-            folders = [made("attic", token(broker), ANSWERS), made("cellar", token(broker), CALLS)]
+            secret = token(broker.port)
+            folders = [made("attic", secret, ANSWERS), made("cellar", secret, CALLS)]
             for folder in folders:
                 (folder / "lib" / "time.py").write_text(UNSET)
             start(folders[0]).wait_for("started")
@@ -317,14 +320,14 @@ BAD = (
 def test_what_a_bad_broker_does_is_said_and_another_attempt_follows(made, start):
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(TIMEOUT_S)
-        server.port = server.getsockname()[1]
-        attic = start(made("attic", token(server, login="some%40one:pass%3Aword@")))
+        port = server.getsockname()[1]
+        attic = start(made("attic", token(port, login="some%40one:pass%3Aword@")))
         for says, why in BAD:
             with server.accept()[0] as sock:
                 assert sock.recv(2000).endswith(b"\0\x08some@one\0\x09pass:word")
                 sock.sendall(says)
                 sock.shutdown(socket.SHUT_WR)
-                assert attic.wait_for("LocalError: (%d," % BROKER_GONE).endswith(f"'{why}')")
+                assert attic.wait_for("no broker:") == f"no broker: {why}"
         with server.accept()[0] as sock:
             sock.recv(2000)
             sock.sendall(b"\x20\2\0\0")
@@ -356,13 +359,32 @@ def test_boards_meet_over_tls_and_take_no_certificate_of_another(made, start, tm
     (tmp_path / "other").mkdir()
     lines = f"certfile {tmp_path / 'cert'}", f"keyfile {tmp_path / 'key'}"
     with brokers.mosquitto(tmp_path, *lines) as broker:
-        secret = token(broker, "mqtts")
+        secret = token(broker.port, "mqtts")
         attic = made("attic", secret, ANSWERS)
         start(attic).wait_for("failed: mqtts: there is no broker.ca")
         (attic / "broker.ca").write_bytes(certificate(tmp_path / "other"))
-        start(attic).wait_for("LocalError: (%d, 'no connection" % BROKER_GONE)
+        start(attic).wait_for("no broker: no connection")
         (attic / "broker.ca").write_bytes(ca)
         start(attic).wait_for("started")
         cellar = made("cellar", secret, CALLS)
-        (cellar / "broker.ca").write_bytes((tmp_path / "cert").read_bytes())
+        (cellar / "broker.ca").write_bytes((tmp_path / "cert").read_bytes())  # in PEM
+        start(cellar).wait_for("failed: mqtts: broker.ca is no certificate in DER")
+        (cellar / "broker.ca").write_bytes(ca)
         assert start(cellar).wait_for("called") == "called 42"
+
+
+def test_a_board_gets_a_group_and_the_code_for_it_by_two_commands(board, command, tmp_path):
+    trust, port = tmp_path / "host.trust", free_port()
+    known = KnownGroup(Group(SECRET, "home", f"mqtt://me:hidden@127.0.0.1:{port}"))
+    group_file.add(group_file.beside(trust), known)
+    said, status = command("config", board.port, "--group", "home", "--trust", str(trust))
+    assert status == 0 and "dsoftbus-group:" not in said and '"group": "********"' in said
+    assert "failed: group: `dsoftbus board install` brings the code for it" in said
+    assert not (board.folder / "lib" / "dsoftbus_broker.mpy").exists()
+    said, status = command("install", board.port, "--board", "unix")
+    assert status == 0 and (board.folder / "lib" / "dsoftbus_broker.mpy").exists()
+    board.wait_for(b"no broker: no connection")
+    assert command("config", board.port, "group=dsoftbus-group:nonsense")[1] == 1
+    assert command("config", board.port, "group=null")[1] == 0
+    assert command("install", board.port, "--board", "unix")[1] == 0
+    assert not (board.folder / "lib" / "dsoftbus_broker.mpy").exists()

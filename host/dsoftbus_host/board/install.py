@@ -29,7 +29,7 @@ OURS = f"{LIB}/dsoftbus"  # all of ours begins so
 KEPT = (
     *(CONFIG, "dsoftbus.key", "dsoftbus.token", "trust.json", "dsoftbus.rules"),
     *("dsoftbus.allowed", "dsoftbus.starts", "dsoftbus.seed", "dsoftbus.lacks"),
-    "dsoftbus.sleep",
+    *("dsoftbus.sleep", "broker.ca"),
 )
 # The state of updates over the air: an installation removes it, for its own files are to run.
 RECORDS = ("dsoftbus.slots.0", "dsoftbus.slots.1")

@@ -92,7 +92,9 @@ def write(remote: Remote, values: Values) -> None:
 
 
 def shown(values: Values) -> Values:
-    """The settings for a terminal: without the password."""
+    """The settings for a terminal: without the password, and without a group's token."""
+    if values.get("group"):
+        values = values | {"group": _HIDDEN}
     return values | {"wifi": [values["wifi"][0], _HIDDEN]} if has_password(values) else values
 
 

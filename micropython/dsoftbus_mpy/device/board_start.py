@@ -11,7 +11,7 @@ import sys
 
 import dsoftbus_profile as hardware
 from dsoftbus.const import LINK_DATAGRAM, LINK_STREAM
-from dsoftbus.errors import BusError
+from dsoftbus.errors import BusError, Unsupported
 from dsoftbus.trust.guard import Guard
 from dsoftbus_aio.housekeeping import Housekeeping
 from dsoftbus_mpy.bare_bus import BareBus
@@ -238,8 +238,10 @@ class BoardNode:
         return None, count_start(_STARTS)
 
     async def _join_group(self) -> None:
-        from dsoftbus_mpy.links.broker import join
-
+        try:
+            from dsoftbus_mpy.links.broker import join
+        except ImportError:
+            raise Unsupported("group: `dsoftbus board install` brings the code for it")
         said, first = self._said()
         token = self._settings["group"]
         say = print if self._goes_on else None

@@ -183,7 +183,7 @@ class GroupClock:
 
     @property
     def is_set(self) -> bool:
-        """Whether the board's own clock is."""
+        """Tells whether the board's own clock is set."""
         return own_s() > 0
 
     def now_s(self) -> int:

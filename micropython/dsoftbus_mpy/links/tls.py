@@ -1,7 +1,7 @@
 """TLS around a TCP link, to a server whose certificate is checked.
 
 A board has no list of authorities: the file has the certificate that is to vouch for the broker's,
-in PEM or DER.
+in DER.
 """
 
 import errno
@@ -70,5 +70,5 @@ def context():
     try:
         made.load_verify_locations(cadata=data)
     except (ValueError, OSError):
-        raise Unsupported("mqtts: " + CA + " is no certificate in PEM or DER")
+        raise Unsupported("mqtts: " + CA + " is no certificate in DER")
     return made

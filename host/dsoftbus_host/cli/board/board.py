@@ -14,6 +14,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 from rich.table import Table
 from serial.tools import list_ports
 
+from dsoftbus.broker import group_token
 from dsoftbus.errors import BAD_STATE, LocalError
 from dsoftbus.identity import device_id
 from dsoftbus.trust.acl import grant
@@ -45,6 +46,7 @@ from dsoftbus_host.cli.common import (
 )
 from dsoftbus_host.cli.pair import show_invitation
 from dsoftbus_host.display import shown
+from dsoftbus_host.storage import group_file
 
 BOARD_PORT = 37021  # of config.json, where Wi-Fi is on and no other is given
 port_argument = click.argument("port")
@@ -177,23 +179,31 @@ def start_installed(there: Remote, done: installing.Done) -> None:
 @port_argument
 @click.argument("words", nargs=-1, metavar="[NAME=VALUE]...")
 @click.option("--wifi", "network", metavar="NETWORK", help="Ask for its password here.")
+@click.option("--group", metavar="GROUP", help="Hand over the token of this group of this node.")
+@trust_option
 @command
-def config(port: str, words: tuple[str, ...], network: str | None) -> None:
+def config(
+    port: str, words: tuple[str, ...], network: str | None, group: str | None, trust_path: Path
+) -> None:
     """Show or change config.json on the board at PORT.
 
     A VALUE is JSON, or else a text; `null` takes the setting out. The board checks it first.
-    `--wifi` asks for the password without an echo, or takes a line of the standard input.
+    `--wifi` asks for the password without an echo, or takes a line of the standard input. After
+    `--group`, `dsoftbus board install` brings the code for it.
     """
-    wifi = None
+    secrets: settings.Values = {}
+    if group is not None:
+        known = group_file.named(group_file.beside(trust_path), group)
+        secrets["group"] = group_token.encode(known.group)
     if network is not None:
-        wifi = [network, ask_secret("password", "")]
+        secrets["wifi"] = [network, ask_secret("password", "")]
     if settings.has_password(settings.change({}, words)):
         warn_of_argument("this password", "`--wifi NETWORK` asks for it")
     with remote.connected(port) as there:
-        changes = bool(words or wifi)
+        changes = bool(words or secrets)
         values = settings.read_or_begin(there) if changes else settings.read(there)
         if changes:
-            values = settings.change(values, words) | ({"wifi": wifi} if wifi else {})
+            values = settings.change(values, words) | secrets
             settings.write(there, values)
         console.print_json(data=settings.shown(values))
         start_node(there)
