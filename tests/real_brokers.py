@@ -29,7 +29,8 @@ plugins:
 """
 
 
-def _program(name: str) -> str | None:
+def program(name: str) -> str | None:
+    """The path of a program, or None."""
     return shutil.which(name, path=os.pathsep.join((os.environ.get("PATH", ""), _ELSEWHERE)))
 
 
@@ -44,13 +45,13 @@ class Mosquitto:
 
     @staticmethod
     def missing() -> str:
-        return "" if _program("mosquitto") else "mosquitto is not installed"
+        return "" if program("mosquitto") else "mosquitto is not installed"
 
     def command(self, port: int) -> list:
         anonymous = "" if "allow_anonymous" in self.more else "allow_anonymous true\n"
         text = f"listener {port} {self.host}\n{self.listener}\n{anonymous}{self.more}\n"
         self.config.write_text(text + "user root\n")
-        return [_program("mosquitto"), "-c", str(self.config)]
+        return [program("mosquitto"), "-c", str(self.config)]
 
 
 class Amqtt:
@@ -81,7 +82,7 @@ class Nats:
 
     @staticmethod
     def missing() -> str:
-        return "" if _program("nats-server") else "nats-server is not installed"
+        return "" if program("nats-server") else "nats-server is not installed"
 
     def command(self, port: int) -> list:
         config = self.folder / "nats.conf"
@@ -90,7 +91,7 @@ class Nats:
             f'jetstream {{ store_dir: "{self.folder / "nats"}" }}\n'
             f'mqtt {{ listen: "{HOST}:{port}" }}\n'
         )
-        return [_program("nats-server"), "-c", str(config)]
+        return [program("nats-server"), "-c", str(config)]
 
 
 KINDS = {kind.name: kind for kind in (Mosquitto, Amqtt, Nats)}
@@ -99,8 +100,9 @@ KINDS = {kind.name: kind for kind in (Mosquitto, Amqtt, Nats)}
 class Broker:
     """A broker of a kind, started and stopped as often as a test likes, always on one port."""
 
-    def __init__(self, kind) -> None:
+    def __init__(self, kind, tls: bool = False) -> None:
         self.kind = kind
+        self._tls = tls
         self.port = free_port()
         self._process = None
 
@@ -131,6 +133,8 @@ class Broker:
         """Tells whether it speaks MQTT: some listen before they do."""
         with contextlib.suppress(OSError), socket.create_connection((HOST, self.port), 5) as sock:
             sock.settimeout(5)
+            if self._tls:
+                return True
             sock.sendall(_CONNECT)
             return sock.recv(1) == b"\x20"
         return False

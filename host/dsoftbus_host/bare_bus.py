@@ -159,11 +159,13 @@ class BareBus(BaseBus):
         `answers` they may begin sessions with this one. `ca` is the file with the certificate of
         the broker's authority, "" for those of the system. One that is open stays as it is.
 
-        Raises LocalError(BAD_ARGUMENT) where the URL of its broker is none.
+        Raises LocalError(BAD_ARGUMENT) where the URL of its broker is none, or it has no name.
         """
         from dsoftbus_host.broker.port import BrokerPort  # only who has a group pays for it
 
         self.check_open()
+        if not group.name:
+            raise LocalError(BAD_ARGUMENT, "a group has a name")
         port: BrokerPort | None = self.line(group.name)
         if port is None:
             port = BrokerPort(self, group, ca or None, answers)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 QUEUE = 512  # letters that were read and wait for a turn
 SENDERS = 64  # whose letters have a budget of their own
 CONNECT_MS = 20000
+_LOOK_MS = 60000  # at the calendar: inboxes of the next day are listened to long before
 log = display.log()
 
 
@@ -74,6 +75,7 @@ class BrokerLink:
         self._queue: deque[tuple[bytes, bytes]] = deque()  # (datagram, path)
         self._out = bytearray(LETTER_MAX)
         self._subscribed: set[str] = set()
+        self._calendar = bus.runtime.timer(self._on_calendar)
 
     @property
     def waiting(self) -> int:
@@ -95,15 +97,22 @@ class BrokerLink:
         now_s = unix_s()
         topic = self.letters.topic_to(path, now_s)
         stop = self.letters.seal(self._out, 0, buffer, n, path, now_s)
-        if not stop or self.connection.client.publish(topic.encode(), self._out, stop):
+        if not stop or self._publish(topic, stop):
+            return True
+        self.flush()  # what a turn has gathered
+        if self._publish(topic, stop):
             return True
         self.connection.wait_room()
         return not self.connection.is_open
+
+    def _publish(self, topic: str, stop: int) -> bool:
+        return self.connection.client.publish(topic.encode(), self._out, stop)
 
     def flush(self) -> None:
         self.connection.flush()
 
     def close(self) -> None:
+        self._calendar.close()
         self.connection.close()
 
     def look(self) -> None:
@@ -118,6 +127,11 @@ class BrokerLink:
         if old and client.unsubscribe([topic.encode() for topic in old]):
             self._subscribed -= set(old)
         self.flush()
+        self._calendar.at(now_ms() + _LOOK_MS)
+
+    def _on_calendar(self) -> None:
+        if self.connection.is_open:
+            self.look()
 
     # What its connection tells it
 
