@@ -21,7 +21,7 @@ WASM_VERSION := >=1.29.0-6
 
 STUBS := micropython-unix-stubs>=1.29
 
-.PHONY: help demo test test-compiled test-versions lint format bench bench-compiled bench-datagrams bench-crypto bench-board bench-discovery bench-hub bench-resume bench-services bench-reach bench-share-board bench-sim bench-congestion bench-wake soak soak-sim soak-memory soak-starts soak-attack soak-line soak-values soak-services soak-updates soak-fleet mutants sizes memory boards story docs-states docs-api docs-floors docs-figures docs-story docs-commands screens golden clean
+.PHONY: help demo test test-compiled test-versions lint format bench bench-compiled bench-datagrams bench-crypto bench-board bench-discovery bench-hub bench-links bench-resume bench-services bench-reach bench-share-board bench-sim bench-congestion bench-wake soak soak-sim soak-memory soak-starts soak-attack soak-line soak-values soak-services soak-updates soak-fleet mutants sizes memory boards story docs-states docs-api docs-floors docs-figures docs-story docs-commands screens golden clean
 .DELETE_ON_ERROR:
 
 help:
@@ -39,6 +39,7 @@ help:
 	@echo "make bench-discovery  what an announcement costs among 10 to 1000 nodes"
 	@echo "make bench-gateways  two gateways at mosquitto and 500 nodes: messages a second, and the gap at a takeover"
 	@echo "make bench-hub     what an echo costs at a hub with 1 to 1000 sessions; SESSIONS=5000 opens so many"
+	@echo "make bench-links   sessions over QUIC and WebSockets beside TCP and aioquic, as ratios"
 	@echo "make bench-resume  sessions that begin with a ticket, beside TLS and full handshakes"
 	@echo "make bench-wake    a sensor's start in parts, until it sleeps again"
 	@echo "make bench-services  calls beside a bare stream, calls and topics beside MQTT, as ratios"
@@ -166,6 +167,9 @@ bench-resume: $(VENV)/.installed
 .PHONY: bench-gateways
 bench-gateways: $(VENV)/.installed
 	@$(BIN)/python bench/gateways.py
+
+bench-links: $(VENV)/.installed
+	@$(BIN)/python bench/links.py
 
 bench-hub: $(VENV)/.installed
 	@$(BIN)/python bench/hub.py $(if $(SESSIONS),--sessions $(SESSIONS))

@@ -22,6 +22,7 @@ BRIEF = {
     "bench_crypto": ("--rounds", "1"),  # runs crypto on MicroPython
     "congestion": ("--seconds", "1", "--mb", "0.1"),
     "datagrams": ("--rounds", "1", "--mb", "1", "--trips", "50"),
+    "links": ("--rounds", "1", "--mb", "1", "--trips", "20"),
     "compiled": ("--site", str(ROOT / "core"), "--turns", "1", "--rounds", "1", "--mb", "1"),
     "discovery": ("--rounds", "1", "--most", "100"),
     "gateways": ("--quick",),

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 
 from dsoftbus_host.link_source import Source
 
 # Bytes that wait at a link each way. What a session has on its way is bounded by its credit; this
 # bounds what a library would keep beyond that for a peer that does not read.
 HELD_BYTES = 1 << 18
+
+
+# The libraries have loggers of their own, in which strangers would have their words. What matters
+# of that is in ours.
+QUIET = logging.getLogger("dsoftbus.library")
+QUIET.propagate = False
+QUIET.addHandler(logging.NullHandler())
 
 
 class Links:

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from dsoftbus.errors import BAD_ARGUMENT, LocalError, Unsupported
 from dsoftbus_host import display
 from dsoftbus_host.links.certificate import Certificate, self_signed
-from dsoftbus_host.links.library_link import HELD_BYTES, LibraryLink
+from dsoftbus_host.links.library_link import HELD_BYTES, QUIET, LibraryLink
 from dsoftbus_host.links.resolver import written
 
 try:
@@ -56,6 +56,10 @@ class _Connection(QuicConnection):
     """A connection that has one stream."""
 
     written = 0  # bytes
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._logger = QUIET  # type: ignore[assignment] # it has the same methods
 
     def _get_or_create_stream(self, frame_type: int, stream_id: int) -> QuicStream:
         if stream_id != _STREAM:

@@ -16,7 +16,7 @@ from typing import Any, cast
 from dsoftbus.errors import BAD_ARGUMENT, LocalError, Unsupported
 from dsoftbus_host import display
 from dsoftbus_host.address import PATH
-from dsoftbus_host.links.library_link import HELD_BYTES, LibraryLink, Links
+from dsoftbus_host.links.library_link import HELD_BYTES, QUIET, LibraryLink, Links
 from dsoftbus_host.links.resolver import written
 
 try:
@@ -181,7 +181,7 @@ class Accepted(WebSocketLink):
     _begun = False
 
     def __init__(self, sock: socket.socket, address: Any, tls: ssl.SSLContext | None) -> None:
-        super().__init__(ServerProtocol(max_size=TAKEN_BYTES), written(address))
+        super().__init__(ServerProtocol(max_size=TAKEN_BYTES, logger=QUIET), written(address))
         self._socket = sock
         self._tls = tls
 
@@ -291,7 +291,7 @@ async def connected(
     have, where there is TLS. Raises OSError, which says what the other side did not do."""
     loop = asyncio.get_running_loop()
     sock = socket.socket(family, socket.SOCK_STREAM)
-    link = Dialled(ClientProtocol(url, max_size=TAKEN_BYTES), written(address))
+    link = Dialled(ClientProtocol(url, max_size=TAKEN_BYTES, logger=QUIET), written(address))
     try:
         prepare(sock)
         await loop.sock_connect(sock, address)
