@@ -43,7 +43,7 @@ help:
 	@echo "make bench-resume  sessions that begin with a ticket, beside TLS and full handshakes"
 	@echo "make bench-wake    a sensor's start in parts, until it sleeps again"
 	@echo "make bench-services  calls beside a bare stream, calls and topics beside MQTT, as ratios"
-	@echo "make bench-reach   sessions through a broker beside plain MQTT at the same one, as ratios"
+	@echo "make bench-reach   sessions through a broker beside plain MQTT at the same one, as ratios; and bench-gateways"
 	@echo "make bench-sim     goodput over a simulated path with losses, beside aioquic"
 	@echo "make bench-congestion  shares of a bottleneck and queues, beside NewReno and aioquic, in virtual time"
 	@echo "make bench-share-board  files to a MicroPython node and back, beside its file system alone"
@@ -185,6 +185,7 @@ bench-services: $(VENV)/.bench
 
 bench-reach: $(VENV)/.bench
 	@$(BIN)/python bench/reach.py
+	@$(BIN)/python bench/gateways.py
 
 bench-share-board: $(VENV)/.installed
 	@$(BIN)/python bench/share_board.py

@@ -36,7 +36,7 @@ from dsoftbus.trust.guard import Guard
 from dsoftbus.trust.store import Entry, TrustStore
 from dsoftbus_host import crypto
 from dsoftbus_host.bare_bus import BareBus
-from dsoftbus_host.gateway.broker_url import parsed
+from dsoftbus_host.broker.url import parse
 from dsoftbus_host.gateway.gateway import Gateway
 from dsoftbus_host.gateway.world import Settings
 
@@ -74,7 +74,7 @@ async def _gateway(url: str, secret: bytes, nodes: list[bytes], pipe: Pipe) -> N
     for n, key in enumerate(nodes):
         store.add(Entry(key, f"node{n}", [grant("allow both *")]))
     bus = BareBus(secret, "gateway", Large, guard=Guard(store, os.urandom))
-    made = Gateway(bus, parsed(url), Settings(version="bench"), lambda news: None)
+    made = Gateway(bus, parse(url), Settings(version="bench"), lambda news: None)
     async with bus:
         port = await bus.listen(HOST, link="tcp")
         known = made.world.nodes

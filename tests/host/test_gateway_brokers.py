@@ -315,8 +315,9 @@ def test_what_is_wrong_is_said_before_anything_begins(fleet):
         assert len(done.stderr.splitlines()) <= 6
         return done.stderr
 
-    assert "a broker is mqtt://HOST[:PORT]" in failure("http://here")
-    assert "a broker is mqtt://HOST[:PORT]" in failure("mqtt://here:99999")
+    assert "a broker is mqtt://HOST" in failure("http://here")
+    assert "no port" in failure("mqtt://here:99999")
+    assert "a password goes with a --user" in failure("here", "--password-file", own[1])
     assert "secret" not in failure("http://me:secret@here")
     assert "is no topic" in failure("here", "--prefix", "a/#")
     assert "`dsoftbus peers` lists" in failure("here", "--node", "nobody")

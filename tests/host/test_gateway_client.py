@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from dsoftbus.errors import LocalError, Unsupported
-from dsoftbus_host.gateway import broker_url, client
-from dsoftbus_host.gateway.broker_url import BrokerUrl
+from dsoftbus.errors import Unsupported
+from dsoftbus_host.broker.url import BrokerUrl
+from dsoftbus_host.gateway import client
 from dsoftbus_host.gateway.client import Client
 from dsoftbus_host.gateway.outbox import Publish
 from free_ports import free_port
@@ -256,24 +256,3 @@ def test_without_the_package_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "paho.mqtt.client", None)
     with pytest.raises(Unsupported, match=r"pip install 'dsoftbus\[mqtt\]'"):
         client.paho()
-
-
-@pytest.mark.parametrize(
-    "text, found",
-    [
-        ("here", BrokerUrl("here", 1883, False)),
-        ("here:1", BrokerUrl("here", 1, False)),
-        ("mqtt://here", BrokerUrl("here", 1883, False)),
-        ("mqtts://me@here", BrokerUrl("here", 8883, True, "me")),
-        ("mqtt://me:a%40b@[::1]:99", BrokerUrl("::1", 99, False, "me", "a@b")),
-    ],
-)
-def test_brokers_as_people_write_them(text, found):
-    assert broker_url.parsed(text) == found
-    assert "a@b" not in found.shown
-
-
-@pytest.mark.parametrize("text", ["", "mqtt://", "http://here", "here:x", "here/path", "here?a=b"])
-def test_what_is_no_broker(text):
-    with pytest.raises(LocalError, match="a broker is mqtt://"):
-        broker_url.parsed(text)

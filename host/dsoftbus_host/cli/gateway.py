@@ -18,6 +18,8 @@ from dsoftbus.const import EV_DENIED, EV_KEY_DUE
 from dsoftbus.errors import BAD_ARGUMENT, LocalError
 from dsoftbus.mux.events import NodeEvent
 from dsoftbus_host import event_loop
+from dsoftbus_host.broker import url
+from dsoftbus_host.broker.url import BrokerUrl
 from dsoftbus_host.bus import Bus
 from dsoftbus_host.cli import serve_log
 from dsoftbus_host.cli.common import command, console, errors, short_id, warn_of_argument
@@ -25,8 +27,7 @@ from dsoftbus_host.cli.publish import check_alone
 from dsoftbus_host.cli.reach import Place, place_options
 from dsoftbus_host.cli.service_manager import serve_until
 from dsoftbus_host.display import shown
-from dsoftbus_host.gateway import broker_url, home_assistant
-from dsoftbus_host.gateway.broker_url import BrokerUrl
+from dsoftbus_host.gateway import home_assistant
 from dsoftbus_host.gateway.client import paho
 from dsoftbus_host.gateway.gateway import Gateway
 from dsoftbus_host.gateway.topics import is_prefix
@@ -110,24 +111,28 @@ def mqtt(
     paho()  # or it says what to install
     if not is_prefix(prefix):
         raise LocalError(BAD_ARGUMENT, f"--prefix {prefix}: that is no topic")
-    there = _login(broker_url.parsed(broker), user, password_file)
+    there = _login(_broker(broker), user, password_file)
     prefix_there = home_assistant.PREFIX if discovery == "homeassistant" else ""
     settings = Settings(prefix, prefix_there, metadata.version("dsoftbus"))
     options = _Options(there, settings, place.ca, nodes, forget, as_json, name)
     check_alone(place)
     log = _Log(as_json)
     with serving_note.held(place.key_path) as note:
-        note.write(since=time.strftime(serve_log.TIME), publishes=f"paired nodes at {there.shown}")
+        note.write(since=time.strftime(serve_log.TIME), publishes=f"paired nodes at {there}")
         event_loop.run(_gateway(options, place, log))
 
 
+def _broker(text: str) -> BrokerUrl:
+    return url.parse(text if "://" in text else f"mqtt://{text}")
+
+
 def _login(there: BrokerUrl, user: str | None, password_file: Path | None) -> BrokerUrl:
-    if there.password is not None:
+    if there.password:
         warn_of_argument("the password of BROKER", "--password-file keeps it out")
     if password_file is not None:
         there = there._replace(password=_first_line(password_file))
-    there = there._replace(user=there.user if user is None else user)
-    if there.password is not None and there.user is None:
+    there = there._replace(user=user or there.user)
+    if there.password and not there.user:
         raise click.UsageError("a password goes with a --user")
     return there
 
@@ -180,11 +185,11 @@ class _Log:
     def begin(self, bus: Bus, broker: BrokerUrl) -> None:
         """The first lines: what it is, and what it means."""
         if self._as_json:
-            self.say({"event": "begins", "id": bus.id, "broker": broker.shown, "decrypts": True})
+            self.say({"event": "begins", "id": bus.id, "broker": str(broker), "decrypts": True})
             errors.print(_WARNING, style="yellow")
         else:
             console.print(_WARNING, style="yellow")
-            console.print(f"{bus.id} is a gateway to {broker.shown}")
+            console.print(f"{bus.id} is a gateway to {broker}")
         if not len(bus.guard.store):
             errors.print("nobody is paired, so there is nothing to show; `dsoftbus pair` pairs")
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from dsoftbus.errors import Unsupported
+from dsoftbus_host.broker.url import BrokerUrl
 from dsoftbus_host.event_loop import running_loop
-from dsoftbus_host.gateway.broker_url import BrokerUrl
 from dsoftbus_host.gateway.outbox import Publish
 
 _KEEPALIVE_S = 15
@@ -208,8 +208,8 @@ class Client:
             mqtt.CallbackAPIVersion.VERSION2, name[:_ID_MAX], protocol=mqtt.MQTTv311
         )
         client.connect_timeout = _CONNECT_S
-        if self._broker.user is not None:
-            client.username_pw_set(self._broker.user, self._broker.password)
+        if self._broker.user:
+            client.username_pw_set(self._broker.user, self._broker.password or None)
         if self._broker.tls:
             client.tls_set_context(ssl.create_default_context(cafile=ca and str(ca)))
         client.will_set(will.topic, will.payload, 0, will.retain)

@@ -13,8 +13,8 @@ from dsoftbus.errors import BAD_ARGUMENT, BusError, LocalError
 from dsoftbus.service import status
 from dsoftbus.service.status import CallError
 from dsoftbus_host.bare_bus import BareBus
+from dsoftbus_host.broker.url import BrokerUrl
 from dsoftbus_host.contained import Contained
-from dsoftbus_host.gateway.broker_url import BrokerUrl
 from dsoftbus_host.gateway.client import Client
 from dsoftbus_host.gateway.outbox import Publish
 from dsoftbus_host.gateway.topics import OFFLINE
@@ -86,7 +86,7 @@ class Gateway:
     def on_up(self) -> None:
         """See `client.Handler`."""
         self._said = ""
-        self._on_news({"event": "connected", "broker": self._broker.shown})
+        self._on_news({"event": "connected", "broker": str(self._broker)})
         self.world.connected(self._bus.now())
         self._turn()
 
@@ -95,7 +95,7 @@ class Gateway:
         self.world.disconnected(self._bus.now())
         if why != self._said:
             self._said = why
-            self._on_news({"event": "disconnected", "broker": self._broker.shown, "why": why})
+            self._on_news({"event": "disconnected", "broker": str(self._broker), "why": why})
         self._turn()
 
     def on_message(self, topic: str, payload: bytes, retained: bool) -> None:
