@@ -26,18 +26,17 @@ OUTPUT = Path("build/bench/compiled.json")
 PYTHON = os.pathsep.join((str(ROOT / "core"), str(ROOT / "host")))
 
 
-def turn(paths: str, rounds: int, mb: int) -> list[dict[str, Any]]:
-    """The rows of a process that imports from `paths`."""
-    command = (sys.executable, __file__, "--alone", "--rounds", str(rounds), "--mb", str(mb))
+def turn(paths: str, words: tuple[str, ...]) -> list[dict[str, Any]]:
+    """The rows of a process that imports from `paths`; `words` say how much it measures."""
+    command = (sys.executable, __file__, "--alone", *words)
     environment = {**os.environ, "PYTHONPATH": paths}
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True)
     rows: list[dict[str, Any]] = json.loads(done.stdout)
     return rows
 
 
-def alone(rounds: int, mb: int) -> None:
+def alone(rounds: int, amounts: bench.Amounts) -> None:
     """Prints the rows of the core that this process has."""
-    amounts = bench.Amounts(mb * 1024 * 1024, bench.TRIPS, bench.CONNECTS)
     rows = bench.against_tls(rounds, amounts)
     print(json.dumps([{**row, "name": f"{row['name']}, {loaded_core()}"} for row in rows]))
 
@@ -63,17 +62,23 @@ def _median(times: list[dict[str, Any]]) -> dict[str, Any]:
 @click.option("--turns", default=5, show_default=True, help="Turns of each build.")
 @click.option("--rounds", default=3, show_default=True, help="Rounds of each comparison, a turn.")
 @click.option("--mb", default=16, show_default=True, help="Megabytes of bulk in a round.")
+@click.option("--trips", default=bench.TRIPS, show_default=True, help="Round trips in a round.")
+@click.option("--connects", default=bench.CONNECTS, show_default=True, help="Sessions in a round.")
 @click.option("--alone", "is_alone", is_flag=True, help="Measure this process's own build.")
-def main(site: str, turns: int, rounds: int, mb: int, is_alone: bool) -> None:
+def main(
+    site: str, turns: int, rounds: int, mb: int, trips: int, connects: int, is_alone: bool
+) -> None:
     """Compares both builds of the core with asyncio's TLS 1.3 on loopback."""
     if is_alone:
-        alone(rounds, mb)
+        alone(rounds, bench.Amounts(mb * 1024 * 1024, trips, connects))
         return
+    amounts = {"rounds": rounds, "mb": mb, "trips": trips, "connects": connects}
+    words = tuple(f"--{name}={amount}" for name, amount in amounts.items())
     builds = [PYTHON, str(Path(site).resolve())]
     found: list[list[list[dict[str, Any]]]] = [[] for _ in builds]
     for n in range(turns):
         for i in (0, 1) if n % 2 else (1, 0):
-            found[i].append(turn(builds[i], rounds, mb))
+            found[i].append(turn(builds[i], words))
     each = [[merged(list(rows)) for rows in zip(*build, strict=True)] for build in found]
     rows = [row for pair in zip(*each, strict=True) for row in pair]
     report(rows, OUTPUT)

@@ -57,17 +57,17 @@ def begin(place: Bottleneck, kind: str) -> Callable[[], int]:
 
 
 def together(
-    kinds: Iterable[str], latency_ms: int, queue: float, seconds: int
+    kinds: Iterable[str], latency_ms: int, queue: float, seconds: float
 ) -> tuple[float, float, list[int]]:
     """(share of the first, use of the path, sorted waits in the queue in ms)."""
     room = int(queue * 2 * latency_ms * RATE)
     place = Bottleneck(1, Faults(latency_ms, kilobytes_s=RATE, queue_bytes=room))
     flows = [begin(place, kind) for kind in kinds]
-    part, rate = share(place, flows, seconds * 250, seconds * 1000)
+    part, rate = share(place, flows, int(seconds * 250), int(seconds * 1000))
     return part, rate / RATE, sorted(place.waits_ms)
 
 
-def shares(seconds: int) -> dict[tuple[str, str, int], list[float]]:
+def shares(seconds: float) -> dict[tuple[str, str, int], list[float]]:
     """(kind, other, latency) -> share of the first, for each queue."""
     found: dict[tuple[str, str, int], list[float]] = {}
     print("| share of / beside | round trip | " + " | ".join(f"{q:g}" for q in QUEUES) + " |")
@@ -81,7 +81,7 @@ def shares(seconds: int) -> dict[tuple[str, str, int], list[float]]:
     return found
 
 
-def queues(seconds: int) -> dict[str, list[float]]:
+def queues(seconds: float) -> dict[str, list[float]]:
     """Kind -> the median wait of a flow that is alone, in paths, for each queue."""
     found = {}
     latency = LATENCIES_MS[-1]
@@ -161,10 +161,10 @@ def drawn(
 
 
 @click.command()
-@click.option("--seconds", default=40, show_default=True, help="Virtual time of each pair.")
+@click.option("--seconds", default=40.0, show_default=True, help="Virtual time of each pair.")
 @click.option("--mb", default=4.0, show_default=True, help="Megabytes at each loss.")
 @click.option("--svg", type=click.Path(path_type=Path), help="Where to write the charts.")
-def main(seconds: int, mb: float, svg: Path | None) -> None:
+def main(seconds: float, mb: float, svg: Path | None) -> None:
     """Compares congestion control on one bottleneck, and alone."""
     found = shares(seconds)
     alone = queues(seconds)

@@ -30,7 +30,8 @@ from dsoftbus_host.board.make import boards
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
-from portable import micropython  # noqa: E402 - after the path
+import linked_once  # noqa: E402 - after the path
+from portable import micropython  # noqa: E402
 
 OUTPUT = Path("build/bench/wake.json")
 KEPT = "rtc"
@@ -146,6 +147,7 @@ def measured(rounds: int, folder: Path, interpreter: list[str]) -> list[dict]:
 @click.option("--rounds", default=15, help="starts of each kind")
 def main(rounds: int) -> None:
     """Measures a sensor's start in parts."""
+    linked_once.share()
     with tempfile.TemporaryDirectory() as folder:
         rows = measured(rounds, Path(folder), micropython())
     report(rows, OUTPUT)

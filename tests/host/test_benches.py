@@ -20,10 +20,13 @@ BRIEF = {
     "bench": ("--rounds", "1", "--mb", "1", "--trips", "50", "--connects", "5"),
     "board": ("--messages", "2", *(f"--link={link}" for link in ONE_OF_EACH)),  # valgrind
     "bench_crypto": ("--rounds", "1"),  # runs crypto on MicroPython
-    "congestion": ("--seconds", "1", "--mb", "0.1"),
+    "congestion": ("--seconds", "0.3", "--mb", "0.1"),
     "datagrams": ("--rounds", "1", "--mb", "1", "--trips", "50"),
     "links": ("--rounds", "1", "--mb", "1", "--trips", "20"),
-    "compiled": ("--site", str(ROOT / "core"), "--turns", "1", "--rounds", "1", "--mb", "1"),
+    "compiled": (
+        *("--site", str(ROOT / "core"), "--turns", "1"),
+        *("--rounds", "1", "--mb", "1", "--trips", "50", "--connects", "5"),
+    ),
     "discovery": ("--rounds", "1", "--most", "100"),
     "gateways": ("--quick",),
     "hub": ("--rounds", "1", "--trips", "20", "--most", "10"),
