@@ -1,6 +1,7 @@
 """The folders of boards/: what is generated there is fresh, whole, and lands where it imports."""
 
 import ast
+import functools
 import json
 import re
 from pathlib import Path
@@ -73,13 +74,19 @@ class Manifest:
         self.files[target] = (self.folder / base_path / target).resolve(strict=True)
 
 
+@functools.cache  # most boards have most of them
+def bases(path: Path) -> list[str]:
+    """Returns where ours lie that a source imports at once, without their endings."""
+    body = ast.parse(path.read_text()).body
+    modules = [node.module for node in body if isinstance(node, ast.ImportFrom)]
+    return [module.replace(".", "/") for module in modules if module.startswith("dsoftbus")]
+
+
 def is_whole(files: dict[str, Path]) -> bool:
     """Returns whether these sources hold all of ours that they import at once."""
     for target, path in files.items():
-        for node in ast.parse(path.read_text()).body:
-            if isinstance(node, ast.ImportFrom) and node.module.startswith("dsoftbus"):
-                base = node.module.replace(".", "/")
-                assert {f"{base}.py", f"{base}/__init__.py"} & set(files), f"{target}: {base}"
+        for base in bases(path):
+            assert f"{base}.py" in files or f"{base}/__init__.py" in files, f"{target}: {base}"
     return True
 
 

@@ -4,13 +4,15 @@ import ast
 import functools
 import re
 import statistics
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 import floors
+from dsoftbus_host.board.make.tree import walk
 from portable import ROOT
 
 CORE = ROOT / "core" / "dsoftbus"
@@ -43,6 +45,7 @@ UNROLLED = {
 
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")  # what a statement has of others
 SELF = ("self", "cls", "super()")
 
 
@@ -52,16 +55,39 @@ def name_of(file: Path) -> str:
     return ".".join(part for part in parts if part != "__init__")
 
 
+class Facts(NamedTuple):
+    """A file of ours, as the rules ask for it: trees of all files would take too much memory."""
+
+    imports: list[tuple[str, int]]
+    types: list[ast.stmt]  # the imports for annotations
+    unguarded: list[int]  # lines
+    private: list[str]
+    lengths: list[tuple[str, int, int]]  # of functions
+
+
 @functools.cache
+def facts(file: Path) -> Facts:
+    tree = ast.parse(file.read_text())
+    nodes = walk(tree)
+    own = set(nodes) - for_types(tree)
+    types = [node for node in for_types(tree) if isinstance(node, ast.ImportFrom)]
+    return Facts(
+        list(_imports(file, own)),
+        types,
+        list(_unguarded(set(nodes) - guarded(nodes))),
+        list(_private(file, nodes)),
+        list(_lengths(tree)),
+    )
+
+
 def imports(file: Path) -> list[tuple[str, int]]:
     """Dotted names that the file imports, with their lines; `from a import b` gives a and a.b."""
-    return list(_imports(file))
+    return facts(file).imports
 
 
-def _imports(file: Path) -> Iterator[tuple[str, int]]:
+def _imports(file: Path, nodes: set[ast.AST]) -> Iterator[tuple[str, int]]:
     package = name_of(file).split(".") + ["x"] * (file.name == "__init__.py")
-    tree = ast.parse(file.read_text())
-    for node in set(ast.walk(tree)) - for_types(tree):
+    for node in nodes:
         if isinstance(node, ast.Import):
             yield from ((alias.name, node.lineno) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -84,9 +110,9 @@ def for_types(tree: ast.Module) -> set:
     return {node for block in unused for node in ast.walk(block)}
 
 
-def guarded(tree: ast.Module) -> set:
+def guarded(nodes: list[ast.AST]) -> set:
     """The import nodes that stand in a `try`."""
-    return {node for block in ast.walk(tree) if isinstance(block, ast.Try) for node in block.body}
+    return {node for block in nodes if isinstance(block, ast.Try) for node in block.body}
 
 
 def ids(file) -> str:
@@ -110,23 +136,22 @@ def test_the_core_takes_its_types_from_its_contracts():
     assert not [
         f"{ids(file)}:{node.lineno}: {node.module}"
         for file in CORE_SOURCES
-        for node in for_types(ast.parse(file.read_text()))
-        if isinstance(node, ast.ImportFrom)
-        and node.module.split(".")[0] not in ("dsoftbus", "collections")
+        for node in facts(file).types
+        if node.module.split(".")[0] not in ("dsoftbus", "collections")
     ]
 
 
 def test_the_core_guards_what_only_a_board_has():
-    assert not [place for file in CORE_SOURCES for place in unguarded(file)]
+    places = [(file, line) for file in CORE_SOURCES for line in facts(file).unguarded]
+    assert not [f"{ids(file)}:{line}: outside a try" for file, line in places]
 
 
-def unguarded(file: Path) -> Iterator[str]:
-    tree = ast.parse(file.read_text())
-    for node in set(ast.walk(tree)) - guarded(tree):
+def _unguarded(nodes: set[ast.AST]) -> Iterator[int]:
+    for node in nodes:
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         names += [node.module] if isinstance(node, ast.ImportFrom) else []
         if "micropython" in names:
-            yield f"{ids(file)}:{node.lineno}: outside a try"
+            yield node.lineno
 
 
 def test_a_room_imports_only_from_floors_below_it():
@@ -192,15 +217,14 @@ FOREIGN = {"_replace", "_fields", "_io_queue", "_task_queue"}  # of named tuples
 
 def test_no_room_reads_what_another_keeps_to_itself():
     """A name with an underscore belongs to the objects of the file that sets it."""
-    assert not [place for file in OURS for place in private(file)]
+    assert not [place for file in OURS for place in facts(file).private]
 
 
-def private(file: Path) -> Iterator[str]:
-    tree = ast.parse(file.read_text())
-    attributes = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
+def _private(file: Path, nodes: list[ast.AST]) -> Iterator[str]:
+    attributes = [node for node in nodes if isinstance(node, ast.Attribute)]
     attributes = [node for node in attributes if re.match("_[a-z]", node.attr)]
-    own = {node.name for node in ast.walk(tree) if isinstance(node, FUNCTIONS)}
-    own |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    own = {node.name for node in nodes if isinstance(node, FUNCTIONS)}
+    own |= {node.id for node in nodes if isinstance(node, ast.Name)}
     own |= {node.attr for node in attributes if ast.unparse(node.value) in SELF}
     for node in attributes:
         if node.attr not in own | FOREIGN:
@@ -237,7 +261,7 @@ def folders(package: Path) -> set[str]:
 def test_half_of_all_functions_have_ten_lines_or_less():
     for package, folder in PACKAGES.items():
         files = [file for file in OURS if folder in file.parents]
-        lengths = [lines for file in files for _, lines in functions(file.read_text())]
+        lengths = [lines for file in files for _, _, lines in functions(file)]
         assert statistics.median(lengths) <= MEDIAN_LINES, package
 
 
@@ -246,19 +270,27 @@ def test_files_and_functions_are_short():
 
 
 def long(file: Path) -> Iterator[str]:
-    text = file.read_text()
-    if text.count("\n") > FILE_LINES:
+    if file.read_text().count("\n") > FILE_LINES:
         yield ids(file)
-    for node, lines in functions(text):
+    for name, line, lines in functions(file):
         if lines > FUNCTION_LINES:
-            yield f"{ids(file)}:{node.lineno}: {node.name}: {lines}"
+            yield f"{ids(file)}:{line}: {name}: {lines}"
 
 
-def functions(text: str) -> Iterator[tuple[ast.AST, int]]:
-    """The functions, with their lengths in lines."""
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, FUNCTIONS):
-            yield node, node.end_lineno - node.lineno + 1
+def functions(file: Path) -> Iterable[tuple[str, int, int]]:
+    """The functions: (name, line, how many lines)."""
+    ours = not set(PACKAGES.values()).isdisjoint(file.parents)
+    return facts(file).lengths if ours else _lengths(ast.parse(file.read_text()))
+
+
+def _lengths(tree: ast.Module) -> Iterator[tuple[str, int, int]]:
+    """Looks through statements alone: no expression holds a function that has lines of its own."""
+    blocks: list[ast.AST] = [tree]
+    for block in blocks:  # which grows meanwhile
+        if isinstance(block, FUNCTIONS):
+            yield block.name, block.lineno, block.end_lineno - block.lineno + 1
+        for field in BLOCKS:
+            blocks += getattr(block, field, ())
 
 
 # Written so that this file does not match.

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from dsoftbus_host.board.make import expressions, inline, slices
+from dsoftbus_host.board.make.tree import walk
 
 Log = list
 
@@ -217,7 +218,7 @@ def test_many_are_gone_and_no_local_of_the_project_is_beyond_the_cheap_ones():
 
 
 def functions(tree) -> int:
-    return sum(isinstance(node, inline.Function) for node in ast.walk(tree))
+    return sum(isinstance(node, inline.Function) for node in walk(tree))
 
 
 # Expressions
@@ -288,5 +289,5 @@ def test_no_use_of_one_is_left_on_a_board():
     gone = expressions.expressions()
     assert len(gone) > 20
     for module in slices.every_module():
-        for node in ast.walk(inline.inlined(module)):
+        for node in walk(inline.inlined(module)):
             assert getattr(node, "attr", "") not in gone

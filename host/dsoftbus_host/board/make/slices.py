@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import functools
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -500,11 +499,12 @@ def unfolded(names: tuple[str, ...]) -> list[str]:
     return list(dict.fromkeys([*own, *imported]))
 
 
-def _imported_by(module: str) -> Iterator[str]:
+@functools.cache  # of all boards' slices, most are the same
+def _imported_by(module: str) -> tuple[str, ...]:
     """The modules of ours that a source imports as soon as it is imported itself."""
-    for node in ast.parse(source_of(module)).body:
-        if isinstance(node, ast.ImportFrom) and node.module in every_module():
-            yield node.module
+    body = ast.parse(source_of(module)).body
+    origins = (node.module or "" for node in body if isinstance(node, ast.ImportFrom))
+    return tuple(origin for origin in origins if origin in every_module())
 
 
 @functools.cache
