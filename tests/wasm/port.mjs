@@ -7,6 +7,14 @@ import { instantiate } from "./invoke.mjs";
 
 const FIRST_HEAP_BYTES = 16 * 1024 * 1024; // to start with: this port's heap grows on demand
 
+const FILE = 0o100666; // its mode
+
+// As `FS.writeFile`, which opens and closes each of hundreds of files, in a tenth of its time.
+function put(parent, name, bytes) {
+  const node = parent.node_ops.mknod(parent, name, FILE, 0);
+  [node.contents, node.usedBytes] = [bytes, bytes.length];
+}
+
 // `job` is the folder below tests/ whose files are run: those of the others stay out.
 export async function start(job) {
   const { port, files, module } = workerData;
@@ -21,7 +29,8 @@ export async function start(job) {
   for (const { folder, of, files: each } of files) {
     if (of !== undefined && of !== job) continue;
     mp.FS.mkdirTree(folder);
-    for (const [name, bytes] of each) mp.FS.writeFile(`${folder}/${name}`, bytes, { canOwn: true });
+    const parent = mp.FS.lookupPath(folder).node;
+    for (const [name, bytes] of each) put(parent, name, bytes);
   }
   mp.runPython("import sys; sys.path.append('/repo/tests'); import run_portable");
   return mp;
