@@ -113,7 +113,8 @@ class Node(SessionTable):
             self.guard.leave(session)
 
     def _evict_half_open(self, path: "Address") -> None:
-        streams = [s for s in self.sessions if isinstance(s, _over_stream())]
+        kind = _over_stream()  # once: a flood brings a list of all sessions for each of its own
+        streams = [s for s in self.sessions if isinstance(s, kind)]
         waiting = [s for s in streams if s.half_open and not s.initiator]
         self.evicted = None
         if len(waiting) >= self.profile.half_open:

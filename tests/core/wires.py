@@ -6,6 +6,7 @@ from dsoftbus.line.line import FRAME_ROOM, Line
 
 BITS_A_BYTE = 10  # 8N1: a start bit, eight, a stop bit
 NEVER = 1 << 29  # bytes: no test sends as many
+END_US = (1 << 30) - 1  # a small int everywhere, and later than all that a test does
 
 
 class Way:
@@ -63,6 +64,12 @@ class Way:
         times = [at for at, _ in self._under_way[:1]] + [self._free_us]
         return times
 
+    def after(self, now_us: int) -> int:
+        """Returns the first of these that is after `now_us`; END_US if none is."""
+        free_us = self._free_us if self._free_us > now_us else END_US
+        arrives_us = self._under_way[0][0] if self._under_way else END_US
+        return arrives_us if now_us < arrives_us < free_us else free_us
+
 
 class Cable:
     """Two Lines on a cable, in virtual time. `turn(side)` is called whenever something moved."""
@@ -103,22 +110,24 @@ class Cable:
             line.filled(n, self.now)
             at += n
 
-    def deadlines(self) -> list:
-        times = []
-        for side in range(2):
-            times += self.ways[side].next_us()
-            due = self.lines[side].poll_timer()
-            if due is not None:
-                times.append(due * 1000)
-        return times
+    def _next_us(self) -> int:
+        """Returns when something is due next, after now; END_US if nothing is."""
+        now_us = self.now_us
+        next_us = min(self.ways[0].after(now_us), self.ways[1].after(now_us))
+        for line in self.lines:
+            due = line.poll_timer()
+            if due is not None and now_us < due * 1000 < next_us:
+                next_us = due * 1000
+            if next_us > now_us + 1000 and has_output(line):
+                next_us = now_us + 1000
+        return next_us
 
     def _advance(self) -> bool:
-        later = [at for at in self.deadlines() if at > self.now_us]
-        if any(has_output(line) for line in self.lines):
-            later.append(self.now_us + 1000)
-        if later:
-            self.now_us = min(later)
-        return bool(later)
+        next_us = self._next_us()
+        if next_us == END_US:
+            return False
+        self.now_us = next_us
+        return True
 
 
 def has_output(line) -> bool:
