@@ -114,8 +114,8 @@ class Node(SessionTable):
 
     def _evict_half_open(self, path: "Address") -> None:
         kind = _over_stream()  # once: a flood brings a list of all sessions for each of its own
-        streams = [s for s in self.sessions if isinstance(s, kind)]
-        waiting = [s for s in streams if s.half_open and not s.initiator]
+        found = self.sessions
+        waiting = [s for s in found if isinstance(s, kind) and s.half_open and not s.initiator]
         self.evicted = None
         if len(waiting) >= self.profile.half_open:
             from dsoftbus.handshake.arrivals import make_room  # for a while, as `handshake` says
