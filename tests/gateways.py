@@ -1,15 +1,7 @@
 """Gateways in processes of their own, real brokers for them, and a plain client of MQTT."""
 
 import asyncio
-import contextlib
-import importlib.util
 import json
-import os
-import shutil
-import socket
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -20,106 +12,21 @@ from dsoftbus.trust.store import Entry
 from dsoftbus_host import crypto
 from dsoftbus_host.storage.trust_file import StoreFile
 from free_ports import free_port
-
-HOST = "127.0.0.1"
-_PLACES = "/usr/sbin:/usr/local/sbin"
-_START_S = 60
-_AMQTT = """\
-listeners:
-  default:
-    type: tcp
-    bind: {host}:{port}
-plugins:
-  amqtt.plugins.authentication.AnonymousAuthPlugin:
-    allow_anonymous: true
-"""
-_CONNECT = bytes.fromhex("100f00044d5154540402003c0003747374")  # of a client `tst`
+from real_brokers import HOST, KINDS, Broker
 
 
-def _program(name: str) -> str:
-    found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:{_PLACES}")
-    if not found:
-        pytest.skip(f"{name} is not installed")
-    return found
-
-
-def _mosquitto(folder: Path, port: int, lines: str) -> list[str]:
-    config = folder / "mosquitto.conf"
-    login = "" if "allow_anonymous" in lines else "allow_anonymous true\n"
-    user = "user root\n" if os.getuid() == 0 else ""  # else it gives up what it may read
-    config.write_text(f"listener {port} {HOST}\n{lines}\n{login}{user}")
-    return [_program("mosquitto"), "-c", str(config)]
-
-
-def _amqtt(folder: Path, port: int, _lines: str) -> list[str]:
-    if importlib.util.find_spec("amqtt") is None:
-        pytest.skip("amqtt is not installed")
-    config = folder / "amqtt.yaml"
-    config.write_text(_AMQTT.format(host=HOST, port=port))
-    start = "from amqtt.scripts.broker_script import main; main()"
-    return [sys.executable, "-W", "ignore", "-c", start, "-c", str(config)]
-
-
-def _nats(folder: Path, port: int, _lines: str) -> list[str]:
-    """Its MQTT, and what is retained, need JetStream."""
-    config = folder / "nats.conf"
-    config.write_text(
-        f'server_name: here\nlisten: "{HOST}:{free_port()}"\n'
-        f'jetstream {{ store_dir: "{folder / "nats"}" }}\n'
-        f'mqtt {{ listen: "{HOST}:{port}" }}\n'
-    )
-    return [_program("nats-server"), "-c", str(config)]
-
-
-BROKERS = {"mosquitto": _mosquitto, "amqtt": _amqtt, "nats-server": _nats}
-
-
-class RealBroker:
-    """A broker that is started and killed as often as a test likes, always on one port."""
-
-    def __init__(self, kind: str, folder: Path, lines: str = "", waits: bool = True) -> None:
-        self._waits = waits  # for its answer in plain MQTT
-        self.port = free_port()
-        self.url = f"mqtt://{HOST}:{self.port}"
-        self._command = BROKERS[kind](folder, self.port, lines)
-        self._process = None
-
-    def __enter__(self) -> "RealBroker":
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.kill()
-
-    def start(self) -> None:
-        """Returns once it takes connections."""
-        null = subprocess.DEVNULL
-        self._process = subprocess.Popen(self._command, stdout=null, stderr=null)
-        end = time.monotonic() + _START_S
-        while not self._answers():
-            assert self._process.poll() is None and time.monotonic() < end, self._command
-            time.sleep(0.02)
-
-    def _answers(self) -> bool:
-        with contextlib.suppress(OSError), socket.create_connection((HOST, self.port), 5) as sock:
-            if not self._waits:
-                return True
-            sock.settimeout(5)
-            sock.sendall(_CONNECT)
-            return sock.recv(1) == b"\x20"
-        return False
-
-    def kill(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
+def real_broker(kind: str, folder: Path, tls: bool = False, **lines: str) -> Broker:
+    """A broker of this kind, with `lines` for mosquitto; leaves the test out where it is not
+    installed."""
+    if missing := KINDS[kind].missing():
+        pytest.skip(missing)
+    return Broker(KINDS[kind](folder, **lines), tls)
 
 
 class PlainClient:
     """A client of MQTT that knows nothing of the bus: `retained` and `seen` of what it got."""
 
-    def __init__(self, broker: RealBroker, *filters: str) -> None:
+    def __init__(self, broker: Broker, *filters: str) -> None:
         self._broker = broker
         self._filters = filters or ("dsoftbus/#", "homeassistant/#")
         self.last: dict[str, bytes] = {}

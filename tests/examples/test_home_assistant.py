@@ -8,7 +8,7 @@ import pytest
 
 from examples.test_examples import Host, pair
 from free_ports import free_port
-from gateways import PlainClient, RealBroker
+from gateways import PlainClient, real_broker
 from portable import TIMEOUT_S
 
 
@@ -42,7 +42,7 @@ def test_home_assistant_finds_a_lamp_and_dims_it(nodes, tmp_path):
             await asyncio.to_thread(running.until, "blinks")
 
     with (
-        RealBroker("mosquitto", tmp_path) as broker,
+        real_broker("mosquitto", tmp_path) as broker,
         lamp.start("home_assistant/lamp.py") as running,
         hub.start_command("gateway", "mqtt", broker.url),
     ):

@@ -19,8 +19,9 @@ from commands import Conversation, environment, run
 from dsoftbus.service.status import CallError
 from dsoftbus_host.bus import Bus
 from dsoftbus_host.discovery.interfaces import of
-from gateways import BROKERS, Fleet, PlainClient, RealBroker
+from gateways import Fleet, PlainClient, real_broker
 from machines.terminal import Terminal
+from real_brokers import KINDS
 
 LIMIT_S = 120
 
@@ -68,7 +69,7 @@ def within(test):
     asyncio.run(asyncio.wait_for(test, LIMIT_S))
 
 
-@pytest.mark.parametrize("kind", BROKERS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_node_is_shown_and_called(fleet, tmp_path, kind):
     """The way through: states, events, calls, discovery, a restart of Home Assistant."""
 
@@ -109,11 +110,11 @@ def test_a_node_is_shown_and_called(fleet, tmp_path, kind):
             assert await shown.status() == 130
             assert "this gateway decrypts" in shown.said.splitlines()[0]
 
-    with RealBroker(kind, tmp_path) as broker:
+    with real_broker(kind, tmp_path) as broker:
         within(test(broker))
 
 
-@pytest.mark.parametrize("kind", BROKERS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_another_gateway_takes_over(fleet, tmp_path, kind):
     async def test(broker):
         async with (
@@ -135,7 +136,7 @@ def test_another_gateway_takes_over(fleet, tmp_path, kind):
                 second.signal(signal.SIGTERM)
                 assert await second.status() == 143
 
-    with RealBroker(kind, tmp_path) as broker:
+    with real_broker(kind, tmp_path) as broker:
         within(test(broker))
 
 
@@ -159,7 +160,7 @@ def test_a_broker_that_is_gone_comes_back_with_nothing(fleet, tmp_path):
                 await client.value("dsoftbus/hall/availability", "online")
 
     with contextlib.ExitStack() as stack:
-        broker = RealBroker("mosquitto", tmp_path)
+        broker = real_broker("mosquitto", tmp_path)
         stack.callback(broker.kill)
         within(test(broker))
 
@@ -181,7 +182,7 @@ def test_its_rights_are_those_of_any_node(fleet, tmp_path):
             assert not calls
             assert not [topic for topic, _ in client.seen if topic.endswith("topic/heat")]
 
-    with RealBroker("mosquitto", tmp_path) as broker:
+    with real_broker("mosquitto", tmp_path) as broker:
         within(test(broker))
 
 
@@ -204,7 +205,7 @@ def test_a_login_that_is_refused_is_said_and_tried_again(fleet, tmp_path):
         pytest.skip("mosquitto_passwd is not installed")
     subprocess.run([maker, "-b", passwords, "me", "secret"], check=True)
     lines = f"allow_anonymous false\npassword_file {passwords}"
-    with RealBroker("mosquitto", tmp_path, lines) as broker:
+    with real_broker("mosquitto", tmp_path, more=lines) as broker:
         within(test(broker))
 
 
@@ -238,7 +239,7 @@ def make_certificates(folder):
 def test_a_broker_with_tls(fleet, tmp_path):
     make_certificates(tmp_path)
     lines = f"certfile {tmp_path}/server.pem\nkeyfile {tmp_path}/server.key"
-    broker = RealBroker("mosquitto", tmp_path, lines, waits=False)
+    broker = real_broker("mosquitto", tmp_path, tls=True, listener=lines)
     there = ("gateway", "mqtt", f"mqtts://localhost:{broker.port}", *fleet.options["gateway1"])
 
     async def test():
@@ -276,7 +277,7 @@ def test_a_light_and_sixty_columns(fleet, tmp_path):
                 await asyncio.to_thread(terminal.find, "speaks for hall")
                 assert await asyncio.to_thread(terminal.interrupt) == 130
 
-    with RealBroker("mosquitto", tmp_path) as broker:
+    with real_broker("mosquitto", tmp_path) as broker:
         within(test(broker))
 
 
@@ -302,7 +303,7 @@ def test_unpairing_takes_away_and_forgetting_leaves_nothing(fleet, tmp_path):
             left = {topic for topic, payload in client.last.items() if payload}
             assert not [topic for topic in left if "hall" in topic or "homeassistant" in topic]
 
-    with RealBroker("mosquitto", tmp_path) as broker:
+    with real_broker("mosquitto", tmp_path) as broker:
         within(test(broker))
 
 
