@@ -24,13 +24,14 @@ from dsoftbus.base.key_file import encode_secret
 from dsoftbus.broker import group_token
 from dsoftbus.broker.cards import Cards
 from dsoftbus.broker.group import Group
-from dsoftbus.const import SMALL, SUITE_CHACHA_SHA256
+from dsoftbus.const import HOST, LINK_BROKER, SMALL, SUITE_CHACHA_SHA256
 from dsoftbus.mqtt.client import OPENED, MqttClient
 from dsoftbus.trust.acl import grant
 from dsoftbus.trust.store import Entry, TrustStore
-from dsoftbus_host import ANYONE, BareBus, crypto
+from dsoftbus_host import ANYONE, BareBus, Bus, crypto
 from dsoftbus_host.board import install
 from dsoftbus_host.board.make import boards
+from dsoftbus_host.broker import meeting
 from dsoftbus_host.storage import group_file
 from dsoftbus_host.storage.group_file import KnownGroup
 from free_ports import free_port
@@ -284,6 +285,75 @@ def test_boards_whose_clocks_were_never_set_take_the_time_of_the_group(made, sta
                 (folder / "lib" / "time.py").write_text(UNSET)
             start(folders[0]).wait_for("started")
             assert start(folders[1]).wait_for("called") == "called 42"
+
+
+async def with_host(secret, tmp_path, story):
+    """Runs `story(bus)` on a host that has the key of the cellar, and trusts the attic."""
+    store = TrustStore(HOST)
+    store.add(Entry(BareBus(KEYS["attic"]).public, "attic", [grant("allow both *")]))
+    (tmp_path / "host.trust").write_text(store.encode())
+    (tmp_path / "host.trust").chmod(0o600)
+    said = {"groups": [secret], "interfaces": [], "host": "127.0.0.1", "port": 0}
+    (tmp_path / "host.key").write_bytes(encode_secret(KEYS["cellar"]))
+    (tmp_path / "host.key").chmod(0o600)
+    bus = Bus("cellar", key=tmp_path / "host.key", trust=tmp_path / "host.trust", **said)
+    async with bus:
+        return await story(bus)
+
+
+def run(story):
+    return asyncio.run(asyncio.wait_for(story, TIMEOUT_S))
+
+
+def test_a_host_and_a_board_reach_each_other_and_a_broker_restarts(made, start, tmp_path):
+    broker = brokers.Mosquitto(tmp_path)
+    broker.start()
+    (tmp_path / "sent").write_bytes(os.urandom(SIZE))
+
+    async def story(bus):
+        peer = bus.peer("attic")
+        assert await peer.call("add", 41, 60000) == 42
+        assert peer.connection.session.route == (LINK_BROKER, "home", 0)
+        updates = peer.subscribe("count")
+        assert (await updates.__anext__()).value > 0
+        sending = asyncio.ensure_future(peer.send(tmp_path / "sent", "sent"))
+        await asyncio.sleep(0.2)
+        broker.kill()
+        broker.start()
+        await sending
+        await peer.fetch("sent", tmp_path / "back")
+        assert (await updates.__anext__()).value > 0
+
+    (tmp_path / "back").mkdir()
+    secret = token(broker.port)
+    attic = start(made("attic", secret, ANSWERS, files="box"))
+    attic.wait_for("started")
+    try:
+        run(with_host(secret, tmp_path, story))
+    finally:
+        broker.kill()
+    paths = tmp_path / "sent", tmp_path / "attic" / "box" / "sent", tmp_path / "back" / "sent"
+    assert len({digest(path) for path in paths}) == 1
+
+
+def test_a_host_corrects_a_board_that_has_an_old_time(made, start, tmp_path, monkeypatch):
+    monkeypatch.setattr(meeting, "_CORRECT_MS", 100)
+    with brokers.mosquitto(tmp_path) as broker:
+        group = Group(SECRET, "home", f"mqtt://127.0.0.1:{broker.port}")
+        cards = Cards(group, crypto.suite(SUITE_CHACHA_SHA256).cipher, os.urandom)
+        secret = token(broker.port)
+        attic = made("attic", secret, ANSWERS)
+        (attic / "lib" / "time.py").write_text(UNSET)
+
+        async def story(bus):
+            while not bus.line("home").link.connection.is_open:
+                await asyncio.sleep(0.05)
+            with contextlib.closing(Raw(broker.port)) as raw:  # what was retained is of the past
+                raw.publish(group.clock_topic, cards.seal_clock(int(time.time()) - 3000))
+            start(attic).wait_for("started")
+            return await bus.peer("attic").call("add", 1, 60000)
+
+        assert run(with_host(secret, tmp_path, story)) == 2
 
 
 class Raw:

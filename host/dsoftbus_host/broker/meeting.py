@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from dsoftbus.base.token_bucket import TokenBucket
 from dsoftbus.broker.cards import CARD_LIFETIME_S, CLOCK_MS, RENEWALS
-from dsoftbus.broker.drops import NO_ROOM
+from dsoftbus.broker.drops import EXPIRED, NO_ROOM
 from dsoftbus.broker.group import EPOCH_S
 from dsoftbus.const import LINK_BROKER, U30_MAX
 from dsoftbus.discovery.announce import Announcement, claimed, decode, pairing_flags
@@ -25,6 +25,7 @@ _CARDS = 50
 _CARDS_MS = 1000
 _WAITING = 1024
 _AGAIN_MS = 250
+_CORRECT_MS = 10000  # between two that correct somebody
 _DAYS_BEFORE = 7  # whose cards a node takes away
 _RENEW_MS = CARD_LIFETIME_S * 1000 // RENEWALS
 
@@ -52,6 +53,7 @@ class Meeting:
         self._budget = TokenBucket(_CARDS, _CARDS_MS)
         self._waiting: dict[str, bytes] = {}  # cards by topic
         self._renew_at = self._clock_at = 0
+        self._said_at = 0  # the time, to the group
         self._day = 0  # the epoch of this node's last card
         port.link.meeting = self
 
@@ -96,7 +98,7 @@ class Meeting:
                 self._speak(now)
         self._read_waiting()
         midnight = now + (EPOCH_S - unix_s() % EPOCH_S) * 1000
-        due = min(self._renew_at, midnight) if self._speaks else midnight
+        due = min(self._renew_at, self._clock_at, midnight) if self._speaks else midnight
         self._timer.at(now + _AGAIN_MS if self._waiting else max(due, now + _AGAIN_MS))
 
     def _speak(self, now: int) -> None:
@@ -113,6 +115,7 @@ class Meeting:
         if now >= self._clock_at:
             clock = self.cards.seal_clock(unix_s())
             if self._publish(self.cards.group.clock_topic, clock, True):
+                self._said_at = now
                 self._clock_at = now + CLOCK_MS
         self._port.link.flush()
 
@@ -163,8 +166,11 @@ class Meeting:
 
     def _read(self, topic: str, payload: bytes) -> None:
         now_s = unix_s()
+        expired = self.cards.drops.count[EXPIRED]
         opened = self.cards.open(topic, payload, now_s)
         if opened is None:
+            if self.cards.drops.count[EXPIRED] != expired:
+                self._correct()
             return
         packet, left_s = opened
         device, _ = claimed(packet)
@@ -176,6 +182,12 @@ class Meeting:
             said = None
         if said is not None:
             self._note(said, packet, left_s)
+
+    def _correct(self) -> None:
+        """A card is old, perhaps because its node has the time from a clock that was said long
+        ago: says the time again, though not often."""
+        self._clock_at = min(self._clock_at, self._said_at + _CORRECT_MS)
+        self._timer.at(0)
 
     def _note(self, said: Announcement, packet: bytes, left_s: int) -> None:
         """A card is a hint, as an announcement is; one that is older than the last that was heard

@@ -8,7 +8,7 @@ from dsoftbus.base.backoff import Backoff
 from dsoftbus.base.ticks import earliest
 from dsoftbus.base.token_bucket import TokenBucket
 from dsoftbus.broker.cards import CARD_LIFETIME_S, CLOCK_MS, RENEWALS, Cards
-from dsoftbus.broker.drops import OVER_BUDGET
+from dsoftbus.broker.drops import EXPIRED, OVER_BUDGET
 from dsoftbus.broker.group import EPOCH_S
 from dsoftbus.broker.letters import Letters
 from dsoftbus.const import LINK_BROKER, SUITE_CHACHA_SHA256, U30_MAX
@@ -37,6 +37,7 @@ _AGAIN_MS = const(1000)  # what the broker did not take is said again
 _LOOK_MS = const(60000)  # how late a new day may be noticed
 _BAD_CARDS = const(20)  # a second: opening one costs as much as a packet
 _BAD_MS = const(1000)
+_CORRECT_MS = const(10000)  # between two times that correct somebody
 
 
 class BrokerPort(DatagramPort):
@@ -75,6 +76,7 @@ class BrokerPort(DatagramPort):
         self._card_topic = ""
         self._card_at = 0  # when the card is said again
         self._clock_at = 0
+        self._said_at = 0  # the time, to the group
         self._more = False  # something that has come was not looked at
 
     def path_to(self, device: str):
@@ -271,12 +273,15 @@ class BrokerPort(DatagramPort):
         if now >= self._clock_at and self._clock.is_set:
             self._say_time(now, unix_s)
         self._look_at = min(self._look_at, self._card_at)
+        if self._clock.is_set:
+            self._look_at = min(self._look_at, self._clock_at)
         self._link.flush()
 
     def _say_time(self, now: int, unix_s: int) -> None:
         payload = self._cards.seal_clock(unix_s)
         topic = self._cards.group.clock_topic.encode()
         if self._link.client.publish(topic, payload, -1, True):
+            self._said_at = now
             self._clock_at = now + CLOCK_MS
 
     def _publish_card(self, unix_s: int, lifetime_s: int) -> bool:
@@ -312,7 +317,7 @@ class BrokerPort(DatagramPort):
         if topic == self._cards.group.clock_topic:
             unix_s = self._cards.open_clock(payload) if payload else None
             if unix_s is not None and self._clock.learn(unix_s):
-                self._look_at = self._now()
+                self._card_at = self._look_at = self._now()  # the last one may have been too old
         elif payload and topic != self._card_topic:
             self._on_card(topic, payload)
 
@@ -323,10 +328,15 @@ class BrokerPort(DatagramPort):
         if now < self._bad_until:
             self._cards.drops.add(OVER_BUDGET)
             return
+        expired = self._cards.drops.count[EXPIRED]
         found = self._cards.open(topic, payload, unix_s)
-        if found is None:
+        if self._cards.drops.count[EXPIRED] != expired:
+            self._clock_at = min(self._clock_at, self._said_at + _CORRECT_MS)
+            self._look_at = now  # its node may have the time from an old clock
+        elif found is None:
             if not self._bad.take(now):
                 self._bad_until = now + _BAD_MS
+        if found is None:
             return
         try:
             said = decode(found[0])
