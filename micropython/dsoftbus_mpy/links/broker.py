@@ -333,9 +333,8 @@ class BrokerPort(DatagramPort):
         if self._cards.drops.count[EXPIRED] != expired:
             self._clock_at = min(self._clock_at, self._said_at + _CORRECT_MS)
             self._look_at = now  # its node may have the time from an old clock
-        elif found is None:
-            if not self._bad.take(now):
-                self._bad_until = now + _BAD_MS
+        elif found is None and not self._bad.take(now):
+            self._bad_until = now + _BAD_MS
         if found is None:
             return
         try:
