@@ -159,6 +159,9 @@ def test_dsoftbus_itself_is_an_update_of_a_kind_of_board():
     assert len(payload.system("pyboard", "PYBv1.1 with STM32F405RG", 6, "1.0").files) < len(
         made.files
     )
+    esp32 = "esp32", "Generic ESP32 module with ESP32", 6 | 3 << 8 | 10 << 10, "1.0"
+    more = set(payload.system(*esp32, group=True).files) - set(payload.system(*esp32).files)
+    assert {"dsoftbus_broker.mpy", "dsoftbus_tls.mpy", "dsoftbus_mqtt.mpy"} <= more
     refused(lambda: payload.system("toaster", "with toast", 6, "1.0"), "like with toast")
     refused(lambda: payload.system("linux", "", 5, "1.0"), "mpy version 5")
 

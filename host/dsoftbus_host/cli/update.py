@@ -36,6 +36,7 @@ class Wish(NamedTuple):
     words: tuple[str, ...]
     everyone: bool
     system: bool
+    group: bool
     rollback: bool
     version: str
     force: bool
@@ -70,6 +71,8 @@ class Wish(NamedTuple):
             raise click.UsageError("which PEER? `--all` is every one that takes updates")
         if self.rollback and (self.version or self.force):
             raise click.UsageError("--rollback takes the version that the peer has beside")
+        if self.group and (self.has_folder or self.rollback):
+            raise click.UsageError("--group goes with --system: a program has no slices")
 
 
 @click.command("update")
@@ -81,6 +84,7 @@ class Wish(NamedTuple):
 @click.option("--force", is_flag=True, help="Also where the version is not higher.")
 @click.option("--rollback", is_flag=True, help="Back to the version before; without FOLDER.")
 @click.option("--system", is_flag=True, help="Update dsoftbus itself; without FOLDER.")
+@click.option("--group", is_flag=True, help="With --system: to boards that are in a group.")
 @click.option(
     "--at-a-time", type=click.IntRange(1), default=4, show_default=True, help="So many peers."
 )
@@ -150,7 +154,7 @@ def _job(wish: Wish, files: Folder | None) -> Job:
     if files is not None:
         payload_for = functools.partial(_same, payload.application(files, wish.version))
     elif wish.system and not wish.rollback:
-        payload_for = _system_for(wish.version)
+        payload_for = _system_for(wish.version, wish.group)
     track = SYSTEM if wish.system else APP
     return Job(
         payload_for, put, track, wish.force, wish.everyone, wish.trial_s, round(wish.wait_s * 1000)
@@ -161,13 +165,13 @@ def _same(made: Payload, state: PeerState) -> Payload:
     return made
 
 
-def _system_for(version: str) -> Callable[[PeerState], Payload]:
+def _system_for(version: str, group: bool) -> Callable[[PeerState], Payload]:
     """Makes the slices of each kind of board once, all under one version."""
     said = payload.checked_version(version) if version else payload.time_version()
     made = functools.cache(payload.system)
 
     def payload_for(state: PeerState) -> Payload:
-        slices = made(state.platform, state.machine, state.mpy, said)
+        slices = made(state.platform, state.machine, state.mpy, said, group)
         return slices._replace(named=bool(version))
 
     return payload_for

@@ -93,11 +93,12 @@ def application(folder: Folder, version: str) -> Payload:
     return _made(APP, said, folder.files)
 
 
-def system(platform: str, machine: str, mpy: int, version: str) -> Payload:
+def system(platform: str, machine: str, mpy: int, version: str, group: bool = False) -> Payload:
     """An update to the slices of dsoftbus that a board has which says this of itself
-    (`PeerState`). Raises LocalError."""
+    (`PeerState`); with the code for a `group`. Raises LocalError."""
     prefix = f"{install.LIB}/"
-    found = install.code_for(boards.like(platform, machine), architecture_of(mpy))
+    board = boards.like(platform, machine).for_settings({"group": group})
+    found = install.code_for(board, architecture_of(mpy))
     files = {name.removeprefix(prefix): data for name, data in found.items()}
     return _made(SYSTEM, version, files)
 
