@@ -189,6 +189,20 @@ def test_states_have_limits_and_say_so(broker, site):
     ]
 
 
+def test_names_that_come_and_go_fill_nothing(broker, site):
+    for n in range(1500):
+        site.state(NODE, f"t{n}", n)
+        site.offers(NODE, ("state", f"t{n}"))
+        if n % 100 == 0:
+            broker.run(300)
+    broker.run(500)
+    assert not site.world.dropped
+    assert broker.retained["dsoftbus/hall/topic/t1499"] == b"1499"
+    assert len([topic for topic in broker.retained if "/topic/" in topic]) == 1
+    assert len(json.loads(broker.retained[CONFIG])["cmps"]) <= 65
+    assert len(site.world.nodes[NODE].states) <= 1024
+
+
 # Requests
 
 

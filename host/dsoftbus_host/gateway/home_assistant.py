@@ -23,6 +23,7 @@ _LIGHT = re.compile(r"\b(light|brightness)\b")
 _NOTHING = re.compile(r"\s*(none|null|nothing|no value)\s*")
 _BRIGHTNESS = 255
 _COMPONENTS = 256  # of a node
+_GONE = 64  # of these that are taken away, the last
 # A payload of JSON is shown as what it says: a text without its quotes, null as unknown.
 _VALUE = "{{ value_json }}"
 _TEXT_VALUE = "{{ (value_json | string)[:255] }}"  # as much as a state holds there
@@ -96,6 +97,7 @@ def config(
     were there once: those that are gone are taken away."""
     found = components(shown, topics)
     gone = {name: {"p": platform} for name, platform in before.items() if name not in found}
+    gone = dict(list(gone.items())[-_GONE:])
     said = shown.values.get(VERSION)
     here = {"pl_avail": ONLINE.decode(), "pl_not_avail": OFFLINE.decode()}
     node, gateway = topics.availability(shown.level), topics.gateway(shown.gateway, "availability")

@@ -48,6 +48,8 @@ class ShownNode:
 
     def keep(self, name: str, value: Any, payload: bytes) -> bool:
         """Keeps the last value of a state; False where that would be too much."""
+        if name not in self.states:
+            self._make_room()
         before = len(self.states.get(name, b""))
         size = self._bytes - before + len(payload)
         if size > _STATES_BYTES or (name not in self.states and len(self.states) >= TOPICS):
@@ -58,12 +60,23 @@ class ShownNode:
             self.offered.add(name)
         return True
 
+    def _make_room(self) -> None:
+        """Forgets states that are no more, where there are too many."""
+        if len(self.states) >= TOPICS:
+            for name in [name for name in self.states if not self.shows(name)]:
+                self._bytes -= len(self.states.pop(name))
+                del self.values[name]
+
     def shows(self, name: str) -> bool:
         """Returns whether a state is there still."""
         return self.offered is None or name in self.offered
 
+    def shown_names(self) -> set[str]:
+        """The names of the states that are there."""
+        return set(self.states) if self.offered is None else self.states.keys() & self.offered
+
     def shown_values(self) -> dict[str, Any]:
-        return {name: value for name, value in self.values.items() if self.shows(name)}
+        return {name: self.values[name] for name in sorted(self.shown_names())}
 
     def state_offer(self, name: str) -> Offer:
         """Returns what the directory says of a state."""

@@ -142,13 +142,13 @@ class World:
         node = self.nodes.get(device)
         if node is None:
             return
+        before = node.shown_names()
         node.offers = offers
         node.offered = {offer.name for offer in offers if offer.kind == "state"}
         self._say_states(node)
-        for name in node.states:
-            if not node.shows(name):
-                self._take_back(node, self.topics.topic(node.level, name))
-                self._take_back(node, self.topics.light(node.level, name))
+        for name in before - node.offered:
+            self._take_back(node, self.topics.topic(node.level, name))
+            self._take_back(node, self.topics.light(node.level, name))
         self._look_at_config(node, now)
 
     def done(self, number: int, value: Any) -> None:
@@ -331,9 +331,8 @@ class World:
         self._retain(node, self.topics.availability(node.level), _available(node))
 
     def _say_states(self, node: ShownNode) -> None:
-        for name in node.states:
-            if node.shows(name):
-                self._say_state(node, name)
+        for name in node.shown_names():
+            self._say_state(node, name)
 
     def _say_state(self, node: ShownNode, name: str) -> None:
         self._retain(node, self.topics.topic(node.level, name), node.states[name])
