@@ -94,14 +94,13 @@ class BrokerConnection:
     async def wait_open(self, deadline: int) -> bool:
         """Waits for a connection, up to `deadline`; True once there is one. A broker that refuses
         this client is not waited for."""
-        while not self.is_open and self.code != BROKER_REFUSED:
-            left_s = (deadline - now_ms()) / 1000
-            if left_s <= 0:
-                break
-            try:
-                await asyncio.wait_for(_awaited(self._changed.change()), left_s)
-            except (asyncio.TimeoutError, TimeoutError):
-                break
+        timer = self._runtime.timer(self._changed.set)
+        try:
+            while not self.is_open and self.code != BROKER_REFUSED and now_ms() < deadline:
+                timer.at(deadline)
+                await self._changed.change()
+        finally:
+            timer.close()
         return self.is_open
 
     def wait_room(self) -> None:
@@ -128,17 +127,26 @@ class BrokerConnection:
     async def _run(self) -> None:
         while True:
             try:
-                sock = await asyncio.wait_for(self._connected(), CONNECT_S)
-            except (asyncio.TimeoutError, TimeoutError):
-                self._note(BROKER_GONE, "no answer")
-            except OSError as error:
-                self._note(BROKER_GONE, _words(error))
-            else:
-                self._begin(sock)
+                self._begin(await self._within(CONNECT_S))
                 while self._socket is not None:
                     await self._changed.change()
+            except OSError as error:
+                self._note(BROKER_GONE, _words(error))
             self._backoff.failed(now_ms())
             await asyncio.sleep(max(self._backoff.until - now_ms(), 0) / 1000)
+
+    async def _within(self, seconds: float) -> socket.socket:
+        """A connected socket; `asyncio.wait_for` may lose the cancellation by `close`."""
+        task = asyncio.ensure_future(self._connected())
+        try:
+            await asyncio.wait((task,), timeout=seconds)
+            if not task.done():
+                raise OSError("no answer")
+            return task.result()
+        except BaseException:
+            task.add_done_callback(_close_unused)
+            task.cancel()
+            raise
 
     async def _connected(self) -> socket.socket:
         """A socket that is connected, and speaks TLS where the URL wants it."""
@@ -293,8 +301,10 @@ class BrokerConnection:
         self._timer.at(self.client.poll_timer())
 
 
-async def _awaited(change: Any) -> None:
-    await change
+def _close_unused(task: asyncio.Task[socket.socket]) -> None:
+    """Nobody waits for the connection any more."""
+    if not task.cancelled() and task.exception() is None:
+        task.result().close()
 
 
 async def _ready(sock: socket.socket, write: bool) -> None:
