@@ -34,12 +34,15 @@ CHARACTERS = (
 
 
 class Three:
-    """Nodes `a` and `b`, whose three links are ports 0 to 2 of each; the first of `order` carries
-    the session that `a` begins. Both send `pieces` of them, one every tenth of a second."""
+    """Nodes `a` and `b`, whose three links are ports 0 to 2 of each; number `begin`
+    carries the session that `a` begins. Both send `pieces`, one every tenth of a second; the
+    network takes datagrams of `mtu` bytes."""
 
-    def __init__(self, seed=1, begin=CABLE, pieces=100, profile=HOST, mover=True):
+    def __init__(self, seed=1, begin=CABLE, pieces=100, profile=HOST, mover=True, mtu=1200):
         self.world = World(seed)
         self.networks = [Network(self.world, Faults(**faults)) for faults in CHARACTERS]
+        self.networks[NETWORK] = Network(self.world, Faults(mtu=mtu, **CHARACTERS[NETWORK]))
+        self._mtu = mtu
         self.a = self._node("a", profile)
         self.b = self._node("b", profile)
         _neighbours(self.a.ports[CABLE].link, self.b.ports[CABLE].link)
@@ -67,7 +70,7 @@ class Three:
         node = SimNode(
             self.networks[CABLE], SUITES, profile, self._on_event, name, LINE_MTU, ANYONE, True
         )
-        node.attach(self.networks[NETWORK])
+        node.attach(self.networks[NETWORK], self._mtu)
         node.attach(self.networks[BROKER])
         return node
 

@@ -4,6 +4,7 @@ from dsoftbus.const import HOST, SMALL
 from dsoftbus.packet.flow import Unhindered
 from dsoftbus.packet.gaps import GappedProtect
 from links import BROKER, CABLE, NETWORK, Three
+from simulated import pattern
 
 ORDERS = [
     (first, second, 3 - first - second)
@@ -98,4 +99,27 @@ def test_all_links_may_be_gone_for_a_while():
     assert not talk.closed
     talk.join(BROKER)
     talk.until_on(BROKER)
+    talk.finish()
+
+
+def test_long_packets_stay_on_the_link_that_carries_them():
+    """A session of hosts whose packets have grown goes through a broker in short ones: what was
+    under way goes in parts, and nothing longer is tried there."""
+    talk = Three(begin=NETWORK, pieces=300, mtu=9000)
+    talk.waiting[talk.a] = bulk = pattern(200000, 3)
+    talk.said[talk.a].update(bulk)
+    reliable = talk.sessions[talk.a].reliable
+    talk.until(lambda: talk.sessions[talk.a].reliable is not None)
+    reliable = talk.sessions[talk.a].reliable
+    talk.until(lambda: reliable.path_mtu.size > 1200 and reliable._outbox.has_room)
+    longest = []
+    talk.networks[BROKER].watch = lambda _from, _to, data: longest.append(len(data))
+    talk.cut(NETWORK)
+    talk.until_on(BROKER)
+    talk.world.run(3000)
+    assert reliable.path_mtu.size == 1200 == reliable.path_mtu.ceiling
+    assert 1000 < max(longest) <= 1200
+    talk.join(NETWORK)
+    talk.until_on(NETWORK)
+    assert reliable.path_mtu.ceiling > 1200
     talk.finish()

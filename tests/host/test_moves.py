@@ -12,12 +12,14 @@ import pytest
 from brokers import mosquitto
 from cables import Network, PluggedCable
 from dsoftbus.const import (
+    EV_MOVED,
     LINK_BROKER,
     LINK_DATAGRAM,
     LINK_LINE,
     LINK_STREAM,
     SUITE_CHACHA_SHA256,
 )
+from dsoftbus_host import Bus
 from dsoftbus_host.bare_bus import ANYONE, BareBus
 from dsoftbus_host.crypto import suite
 from moving_node import moving_group
@@ -86,10 +88,13 @@ class Moved:
 
     def __init__(self, bus):
         self._changed = asyncio.Event()
+        self._others = bus.on_moved
         self.paths = []
         bus.on_moved = self._note
 
     def _note(self, connection):
+        if self._others is not None:
+            self._others(connection)
         self.paths.append(connection.path)
         self._changed.set()
 
@@ -154,9 +159,12 @@ class Story:
 
 
 async def cable_and_network(cable):
+    events = []
     async with (
         node(cable.paths[1]) as port,
-        BareBus(os.urandom(32)) as bus,
+        Bus(
+            "mover", key=os.urandom(32), allow=ANYONE, listen=False, on_event=events.append
+        ) as bus,
         Story(bus, cable, port) as story,
     ):
         assert story.connection.path == "serial " + cable.paths[0]
@@ -169,6 +177,9 @@ async def cable_and_network(cable):
         story.network.cut()
         await story.transfer.goes_on()
         assert story.connection.session.moves == 2
+    told = [event for event in events if event.kind == EV_MOVED]
+    assert [event.name.split()[0] for event in told] == ["udp", "serial"]
+    assert {event.peer for event in told} == {story.id}
 
 
 async def all_three(cable, broker):
