@@ -108,7 +108,6 @@ def test_long_packets_stay_on_the_link_that_carries_them():
     talk = Three(begin=NETWORK, pieces=300, mtu=9000)
     talk.waiting[talk.a] = bulk = pattern(200000, 3)
     talk.said[talk.a].update(bulk)
-    reliable = talk.sessions[talk.a].reliable
     talk.until(lambda: talk.sessions[talk.a].reliable is not None)
     reliable = talk.sessions[talk.a].reliable
     talk.until(lambda: reliable.path_mtu.size > 1200 and reliable._outbox.has_room)

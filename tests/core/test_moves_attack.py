@@ -176,3 +176,31 @@ def test_who_only_follows_stays_where_the_old_path_answers():
     talk.world.run(5000)
     assert talk.both == (CABLE, CABLE)
     talk.finish()
+
+
+def test_forged_addresses_of_one_link_make_nobody_forget_another():
+    """Two paths of a kind at most are known, whatever is announced, and one of each other kind."""
+    talk = running()
+    for n in range(50):
+        talk.mover.offer(talk.a.ports[NETWORK], 100 + n, 1, talk.world.now_ms)
+    at = talk.b.ports[NETWORK].address
+    talk.mover.offer(talk.a.ports[NETWORK], at, 1, talk.world.now_ms)
+    ranks = sorted(path.rank for path in talk.mover.paths)
+    assert ranks == [0, 1, 1, 2]
+    talk.pull(CABLE)
+    talk.until_on(NETWORK)
+    talk.finish()
+
+
+def test_a_session_that_has_ended_says_its_last_words_where_it_is():
+    """The peer answers a question, and this side has closed in between."""
+    talk = running()
+    talk.networks[CABLE].part(*(node.ports[CABLE].address for node in (talk.a, talk.b)))
+    session = talk.sessions[talk.a]
+    talk.mover.lost(talk.a.ports[CABLE], talk.world.now_ms)
+    talk.world.run(2)
+    session.refuse(1)
+    talk.a.turn()
+    talk.world.run(20000)
+    assert talk.where(talk.a) == CABLE or not talk.a.node.sessions
+    assert not talk.a.node.sessions and not talk.a.ports[NETWORK].endpoint.sessions

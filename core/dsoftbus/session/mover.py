@@ -15,7 +15,7 @@ if False:  # for types
     from dsoftbus.session.datagram_session import DatagramSession
 
 
-PATHS_MAX = 4  # that are known of one session: two networks, a cable, a broker
+PATHS_MAX = 2  # of one rank, beside that of the session: two networks, say
 # The peer is asked for a packet after so much silence; in a session that has nothing to say after
 # twice as long each time, up to the last.
 ASK_MS = 1000
@@ -71,18 +71,17 @@ class Mover:
 
     def offer(self, port: "Any", address: "Address", rank: int, now: int) -> None:
         """The peer may be at `address` of `port`, too. A path that does not carry the packets of
-        the session is none, and a full list keeps the better ones."""
+        the session is none, and one too many of a rank takes the place of the oldest of it: what
+        is forged of one link makes nobody forget another."""
         for path in self.paths:
             if path.port is port and path.address == address:
                 path.rank = rank
                 return
         if not fits(self._session, port.endpoint):
             return
-        if len(self.paths) >= PATHS_MAX:
-            worst = max(self._others(), key=_rank)
-            if worst.rank < rank:
-                return
-            self.paths.remove(worst)
+        alike = [path for path in self._others() if path.rank == rank]
+        if len(alike) >= PATHS_MAX:
+            self.paths.remove(alike[0])
         self.paths.append(KnownPath(port, address, rank, now))
         self.wake()
 
@@ -217,7 +216,7 @@ class Mover:
     def on_response(self, proof: bytes, path: "Address", now: int) -> None:
         """The peer has answered a challenge from `path`."""
         known = self._find(path)
-        if known is None or not known.proof or proof != known.proof:
+        if known is None or not known.proof or proof != known.proof or self._session.closed:
             return
         known.proof = b""
         if known is not self.current and self._wants(known):

@@ -211,6 +211,8 @@ def _may_try(session: "DatagramSession", now: int) -> bool:
 
 def move(session: "DatagramSession", path: "Address") -> None:
     """Nothing is known of the new path, and what was sent on the old one goes again."""
+    if session.closed and on_other_link(path):
+        return  # it says its last words where it is
     reliable = session.reliable
     reliable.recovery.restart()
     if on_other_link(path):
