@@ -46,8 +46,9 @@ class BaseBus:
 
     LINKS = {LINK_STREAM: "tcp", LINK_DATAGRAM: "udp"}  # by their kinds in routes
     answers = False  # whether it answers the bus's own calls where the program has none
-    on_moved: "Callable[[Connection], object] | None" = None  # hears of sessions on another link
-    moving: "Any" = None  # a `moving.Moving`, where sessions that begin here may move
+    # Where sessions that begin here may move: a `moving.Moving`, and who hears of those that have.
+    moving: "Any"
+    on_moved: "Callable[[Connection], object] | None"
     sleepers: "Any" = None  # a `sleepers.Sleepers`, where peers may sleep
 
     def __init__(self, node: "Any", runtime: "Any") -> None:
@@ -71,7 +72,7 @@ class BaseBus:
         self.lasting: list[Updates] = []  # that look for sessions
         self._streams: StreamPort | None = None  # its StreamPort, once it is asked for
         self._ports: list[DatagramPort] = []  # of datagram links
-        node.ports = self._ports
+        node.links = self._ports
         self._connections: dict[Session, Connection] = {}  # by session
         self._incoming: list[Connection] = []  # no more than there are sessions
         self.named: dict[str, Peer] = {}  # those of `peer`

@@ -88,16 +88,6 @@ class DatagramPort:
             self._watch.close()
         self._link.close()
 
-    def hand_over(self, session: "DatagramSession", to: "DatagramPort") -> None:
-        """`session` goes on over `to`, a port of the same bus."""
-        connection = self.connections.get(session)
-        if connection is not None:
-            to.connections[session] = connection
-            connection._port = to
-            del self.connections[session]
-            if self._bus.on_moved is not None:
-                self._bus.on_moved(connection)
-
     # The pump
 
     def turn_soon(self, _session: "DatagramSession | None") -> None:
@@ -218,7 +208,7 @@ class DatagramConnection(Connection):
 
     def __init__(self, bus: "BaseBus", session: "DatagramSession", port: "DatagramPort") -> None:
         super().__init__(bus, session)
-        self._port = port
+        self.port = port
 
     def send_datagram(self, data: "Data") -> bool:
         """Sends `data` in one packet, once: it may get lost. False when it would block."""
@@ -262,11 +252,11 @@ class DatagramConnection(Connection):
 
     def _turn_soon(self) -> None:
         if not self.released:
-            self._port.turn_soon(self.session)
+            self.port.turn_soon(self.session)
 
     def drive(self) -> None:
         if not self.released:
-            self._port.turn(self.session)
+            self.port.turn(self.session)
 
     def abort(self, code: int) -> None:
         self.session.refuse(code)

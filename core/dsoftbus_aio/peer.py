@@ -361,7 +361,7 @@ async def reach(
     peer = peers.attempt(device, bus.now())
     failure: Exception = LocalError(STALE_PEER, device)
     routes = _distinct(bus, peer.routes())
-    if bus.moving is not None:
+    if hasattr(bus, "moving"):
         routes = bus.moving.ordered(routes)
     for route in routes:
         try:

@@ -40,7 +40,7 @@ class SimNode:
         static = suites[SUITE_CHACHA_SHA256].keypair(random(32))
         self.node = self.KIND(suites, static, random, profile, name, allowed=allowed)
         self.ports: list[SimPort] = []
-        self.node.ports = self.ports
+        self.node.links = self.ports
         self._on_event = on_event
         port = self.attach(network, mtu, line)
         self.link = port.link
@@ -78,6 +78,7 @@ class SimPort:
 
     def __init__(self, node: SimNode, network: "Network", mtu: int, line: bool) -> None:
         self.LINE = line
+        self.connections: dict[DatagramSession, Any] = {}
         self.world = node.world
         self.link = network.attach(self.turn)
         self.link.mtu = mtu
@@ -99,10 +100,6 @@ class SimPort:
     def turn_soon(self, _session: "Any") -> None:
         """After a command to a session, or when something waits to be sent."""
         self._set_timer(self.world.now_us)
-
-    def hand_over(self, session: "DatagramSession", to: "SimPort") -> None:
-        """`session` goes on over the port `to`."""
-        to.turn_soon(session)
 
     def _set_timer(self, wake_us: int) -> None:
         if self._wake_us < 0 or wake_us < self._wake_us:

@@ -125,6 +125,7 @@ class BareBus(BaseBus):
         bytearray(_LARGEST_BYTES)  # freed at once
         self.sleepers = Sleepers(self)
         self.moving = Moving(self, self._way)
+        self.on_moved = None
         self._suite_of: dict[bytes, int] = {}  # peers that lack this host's fastest
         self._calling: dict[int, CallingPort] = {}  # by address family: for sessions from here
         self._links = Links()  # those over libraries

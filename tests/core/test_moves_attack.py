@@ -140,15 +140,17 @@ def test_ids_are_alone_in_a_node():
 
 def test_a_move_without_memory_is_none():
     talk = running()
-    hand_over, tries = talk.a.ports[CABLE].hand_over, []
+    tries = []
 
-    def fails(session, to):
-        tries.append(to)
-        if len(tries) < 3:
-            raise MemoryError
-        hand_over(session, to)
+    class Connections:
+        """It lacks memory twice."""
 
-    talk.a.ports[CABLE].hand_over = fails
+        def get(self, session):
+            tries.append(session)
+            if len(tries) < 3:
+                raise MemoryError
+
+    talk.a.ports[CABLE].connections = Connections()
     run = talk.a.ports[NETWORK].turn
 
     def turn():

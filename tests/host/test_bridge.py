@@ -153,7 +153,7 @@ def test_a_peer_that_changes_its_address_keeps_its_session(plugs):
             assert await echo(connection, b"before") == b"before"
             sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             sock.bind(("127.0.0.1", 0))
-            connection._port.rebind(sock)
+            connection.port.rebind(sock)
             assert await echo(connection, b"after") == b"after"
             assert bridge.status.live == 2
 

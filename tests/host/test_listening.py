@@ -124,7 +124,7 @@ def test_a_port_that_nobody_has_is_known_at_once_and_harms_no_other_session(host
                 assert caught.value.code == END_LINK_DOWN
                 assert "refused" in str(caught.value)
             assert lives.cause is None
-            calling = lives._port
+            calling = lives.port
             assert (calling._refusals.watched, calling.refused) == (False, {})
             assert client.node.sessions == [lives.session]
 

@@ -115,7 +115,7 @@ def test_a_session_survives_a_change_of_port_and_address():
                 sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
                 sock.bind((address, 0))
                 place = sock.getsockname()
-                connection._port.rebind(sock)
+                connection.port.rebind(sock)
                 await check_echo(connection)
                 assert here.path == place and bus.node.sessions == [here]
             assert here.moves == 3
@@ -137,7 +137,7 @@ def test_both_ways_of_a_bulk_transfer_survive_a_change_of_address():
                     if at == len(BULK) // 2:
                         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
                         sock.bind(("127.0.0.2", 0))
-                        connection._port.rebind(sock)
+                        connection.port.rebind(sock)
                 await up.finish()
                 return await up.read()
 

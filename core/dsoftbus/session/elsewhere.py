@@ -1,7 +1,7 @@
 """Sessions that go from one link to another; imported when a packet of one comes on another link.
 
-A port is what drives an endpoint, as the node's `ports` have it: it has `endpoint`, `LINE`,
-`turn_soon(session)` and `hand_over(session, port)`. docs/moving.md.
+A port is what drives an endpoint, as the node's `links` have it: it has `endpoint`, `LINE`,
+`turn_soon(session)` and `connections` by session, each of which has its `port`. docs/moving.md.
 """
 
 from dsoftbus.packet.acks import ACK_EVERY
@@ -42,7 +42,7 @@ class Elsewhere:
 
 def port_of(endpoint: "Endpoint") -> "Any":
     """The port that drives `endpoint`, or None."""
-    for port in endpoint.node.ports:
+    for port in endpoint.node.links:
         if port.endpoint is endpoint:
             return port
     return None
@@ -52,7 +52,7 @@ def receive(
     endpoint: "Endpoint", number: int, data: "Buffer", stop: int, path: "Address", now: int
 ) -> None:
     """The packet `data[:stop]` from `path`, for the session `number` of another endpoint."""
-    session = endpoint.node.session_at(number)
+    session = endpoint.node.session(number)
     port = port_of(endpoint)
     if port is None or session.protection is None:
         endpoint.drops.add(UNKNOWN_CONNECTION)
@@ -74,15 +74,28 @@ def rehome(session: "DatagramSession", path: Elsewhere) -> "Any":
     port.endpoint.sessions[session.connection] = session
     try:
         session.endpoint, session.path = port.endpoint, path.address
-        before.hand_over(session, port)
+        connection = _handed_over(session, before, port)
     except MemoryError:
         port.endpoint.leave(session)
         session.endpoint, session.path = place
         raise
     before.endpoint.leave(session)
+    told = None if connection is None else getattr(connection.bus, "on_moved", None)
+    if told is not None:
+        told(connection)
     if port.LINE != before.LINE:
         _change_medium(session, port.LINE)
     return before
+
+
+def _handed_over(session: "DatagramSession", before: "Any", port: "Any") -> "Any":
+    """The connection of the session, which has the other port now; None where it has none."""
+    connection = before.connections.get(session)
+    if connection is not None:
+        port.connections[session] = connection
+        connection.port = port
+        del before.connections[session]
+    return connection
 
 
 def _datagram_bytes(session: "DatagramSession") -> int:

@@ -110,7 +110,7 @@ class Endpoint:
             if session is not None:
                 self.at_work = session
                 session.receive_datagram(data, stop, path, now)
-            elif data[0] == REC_PROTECTED and self.node.session_at(number) is not None:
+            elif data[0] == REC_PROTECTED and self.node.session(number) is not None:
                 from dsoftbus.session.elsewhere import receive  # only who has more links pays
 
                 receive(self, number, data, stop, path, now)
@@ -186,7 +186,7 @@ class Endpoint:
             raw = bytearray(self.local.random(4))
             raw[0] &= U30_MAX >> 24
             number = get_u32(raw, 0)
-            if number not in self.sessions and self.node.session_at(number) is None:
+            if number not in self.sessions and self.node.session(number) is None:
                 return number
 
     def add(self, session: DatagramSession) -> DatagramSession:

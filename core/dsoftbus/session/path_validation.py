@@ -148,7 +148,7 @@ def on_packet(
 
     Returns the end of the plaintext that is left for `Reliable`, or -1 when the session has ended.
     """
-    mover = session.mover
+    mover = getattr(session, "mover", None)  # no session has a place for what few need
     kinds = data[PACKET_HEADER]
     # A packet that only asks or answers says nothing of where its sender is (RFC 9000, section
     # 9.1); and who chooses the path knows better than to follow.
@@ -223,7 +223,7 @@ def move(session: "DatagramSession", path: "Address") -> None:
             session.validation.relabel(before)
     else:
         session.path = path
-        if session.mover is not None:
+        if hasattr(session, "mover"):
             session.mover.followed(path)
     session.moves += 1
     reliable.rtt.restart()

@@ -121,7 +121,7 @@ class Session:
     again_at = 0  # when what waits is looked at again
     # A PathValidation, while an address of the peer is to be proved
     validation: "PathValidation | None" = None
-    mover: "Mover | None" = None  # of this side, where it has begun the session and may move it
+    mover: "Mover"  # of a side that has begun the session and may move it; others have none
 
     def __init__(
         self,

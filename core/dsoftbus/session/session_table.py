@@ -28,7 +28,7 @@ class SessionTable:
     resize: "Callable[[Mux, Stream], None] | None" = None  # see `mux.windows`
     ring: "Any" = None  # `mux.chunks.Chunks`, where it is not `mux.ring.Ring`
 
-    ports: "Sequence[Any]" = ()  # what drives its endpoints, where sessions move between links
+    links: "Sequence[Any]" = ()  # what drives its endpoints, where sessions move between links
     tickets: "Tickets | None" = None  # a resume.tickets.Tickets, where sessions are resumed
     arrivals: "list[Any] | None" = None  # what `handshake.arrivals` counts
     evicted: object = None  # the session that gave its place to another last: its driver turns it
@@ -64,9 +64,9 @@ class SessionTable:
         driver has yet to let go of their link, count too."""
         return len(self.sessions) >= self.profile.sessions + self.profile.half_open
 
-    def session_at(self, number: int) -> "Any":
+    def session(self, number: int) -> "Any":
         """The session with this connection id, on whichever datagram link it is; or None."""
-        for port in self.ports:
+        for port in self.links:
             session = port.endpoint.sessions.get(number)
             if session is not None:
                 return session

@@ -240,8 +240,7 @@ class BrokerPort(HubPort):
             self._again.at(0)
 
     def _on_plug(self, there: bool) -> None:
-        if self._bus.moving is not None:
-            self._bus.moving.plugged(self, there)
+        self._bus.moving.plugged(self, there)
 
     def _on_room(self) -> None:
         if self._writing:
