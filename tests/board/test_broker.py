@@ -25,8 +25,11 @@ from dsoftbus.broker import group_token
 from dsoftbus.broker.cards import Cards
 from dsoftbus.broker.group import Group
 from dsoftbus.const import HOST, LINK_BROKER, SMALL, SUITE_CHACHA_SHA256
+from dsoftbus.errors import BusError
 from dsoftbus.mqtt.client import OPENED, MqttClient
+from dsoftbus.trust import invitation
 from dsoftbus.trust.acl import grant
+from dsoftbus.trust.invitation import TOKEN_BYTES
 from dsoftbus.trust.store import Entry, TrustStore
 from dsoftbus_host import ANYONE, BareBus, Bus, crypto
 from dsoftbus_host.board import install
@@ -334,6 +337,28 @@ def test_a_host_and_a_board_reach_each_other_and_a_broker_restarts(made, start, 
         broker.kill()
     paths = tmp_path / "sent", tmp_path / "attic" / "box" / "sent", tmp_path / "back" / "sent"
     assert len({digest(path) for path in paths}) == 1
+
+
+def test_a_stranger_pairs_by_the_token_of_a_board_and_comes_back(made, start, tmp_path):
+    token_of_board = bytes(range(TOKEN_BYTES))
+    psk, public = invitation.psk(token_of_board), BareBus(KEYS["attic"]).public
+
+    async def ask(group, psk):
+        async with BareBus(b"p" * 32, "stranger", allow=ANYONE) as bus:
+            bus.open_group(group)
+            await bus.line("home").link.connection.wait_open(bus.now() + 20000)
+            connection = await bus.connect("home", 0, public, psk=psk, link="mqtt")
+            return await connection.call("add", 1)
+
+    with brokers.mosquitto(tmp_path) as broker:
+        group = group_token.decode(token(broker.port))
+        attic = made("attic", token(broker.port), ANSWERS, grants=["allow both *"])
+        (attic / "dsoftbus.token").write_bytes(psk + token_of_board)
+        start(attic).wait_for("started")
+        with pytest.raises(BusError):
+            run(ask(group, None))
+        assert run(ask(group, psk)) == 2
+        assert run(ask(group, None)) == 2
 
 
 def test_a_host_corrects_a_board_that_has_an_old_time(made, start, tmp_path, monkeypatch):
