@@ -155,8 +155,9 @@ def test_the_server_may_end_it_and_sessions_outlive_their_listener_until_then(li
 
 
 @pytest.mark.parametrize("link", LINKS)
-def test_a_link_that_is_not_read_keeps_a_bounded_part_of_it(link, certificate):
+def test_a_link_that_is_not_read_keeps_a_bounded_part_of_it(link, certificate, monkeypatch):
     """It takes no more from its writer, and all that it took arrives once the peer reads."""
+    monkeypatch.setattr(quic, "CREDIT_BYTES", 1 << 17)  # a megabyte of QUIC takes a second
 
     async def main():
         links = Links()
