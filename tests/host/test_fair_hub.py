@@ -54,10 +54,10 @@ class HubNode(SimNode):
 
     def __init__(self, network) -> None:
         super().__init__(network, SUITES, HOST, serve, "hub", allowed=ANYONE)
-        self._pump.link = NarrowLink(self.link, self.world, self.turn)
+        self.ports[0]._pump.link = NarrowLink(self.link, self.world, self.turn)
 
-    def _tell(self, session, event) -> None:
-        super()._tell(session, event)
+    def tell(self, session, event) -> None:
+        super().tell(session, event)
         self.endpoint.wake(session)
 
 

@@ -119,6 +119,7 @@ class Campaign:
         self._before = before
         self.data = data
         self._others = others
+        self._prepared = self._prepare()
         self.cuts = 0
 
     def run(self) -> int:
@@ -145,6 +146,9 @@ class Campaign:
         return True
 
     def prepared(self) -> Flash:
+        return revived(self._system, self._prepared)
+
+    def _prepare(self) -> Flash:
         flash = formatted(self._system)
         with Mounted(self._system, flash):
             put(shared(), "beside", b"b" * 700)
