@@ -223,8 +223,9 @@ def move(session: "DatagramSession", path: "Address") -> None:
             session.validation.relabel(before)
     else:
         session.path = path
-        if hasattr(session, "mover"):
-            session.mover.followed(path)
+        mover = getattr(session, "mover", None)
+        if mover is not None:
+            mover.followed(path)
     session.moves += 1
     reliable.rtt.restart()
     reliable.congestion.restart()

@@ -49,7 +49,6 @@ if False:  # for types
     from dsoftbus.handshake.handshake import Handshake
     from dsoftbus.mux.stream import Stream
     from dsoftbus.packet.reliable import Reliable
-    from dsoftbus.session.mover import Mover
     from dsoftbus.session.node_config import NodeConfig
     from dsoftbus.session.path_validation import PathValidation
 
@@ -121,7 +120,7 @@ class Session:
     again_at = 0  # when what waits is looked at again
     # A PathValidation, while an address of the peer is to be proved
     validation: "PathValidation | None" = None
-    mover: "Mover"  # of a side that has begun the session and may move it; others have none
+    mover: object  # a `Mover`, of a side that has begun the session; others have none
 
     def __init__(
         self,
