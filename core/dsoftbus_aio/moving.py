@@ -1,6 +1,6 @@
 """The movers of the sessions that a bus has begun: what paths each may take (docs/moving.md)."""
 
-from dsoftbus.base.ticks import earliest
+from dsoftbus.base.deadlines import Deadlines
 from dsoftbus.const import LINK_BROKER, LINK_DATAGRAM, LINK_LINE
 from dsoftbus.session.elsewhere import port_of
 from dsoftbus.session.mover import Mover
@@ -9,7 +9,6 @@ if False:  # for types
     from collections.abc import Callable
 
     from dsoftbus.contracts import Address, Any, Route
-    from dsoftbus.session.datagram_session import DatagramSession
     from dsoftbus_aio.bus import BaseBus
     from dsoftbus_aio.connection import Connection
 
@@ -31,27 +30,33 @@ class Moving:
     ) -> None:
         self._bus = bus
         self._way = way
-        self._movers: dict[DatagramSession, Mover] = {}
+        self._movers: dict[int, Mover] = {}  # by connection id
+        self._deadlines = Deadlines()  # of these
         self._timer = bus.runtime.timer(self._on_timer)
-        self._look_at = 0
+        self._looker = bus.runtime.timer(self._look)
+        self._looking = False  # the looker is set
 
     def came(self, connection: "Connection") -> None:
         """A session is established."""
         session = connection.session
         port = port_of(session.endpoint) if session.reliable is not None else None
-        if port is None or not session.initiator or session in self._movers:
+        if port is None or not session.initiator or session.connection in self._movers:
             return
         route = session.route
         kind = route[0] if route is not None else LINK_LINE if port.LINE else LINK_DATAGRAM
         mover = Mover(session, port, RANKS.get(kind, 1), self._bus.now())
         mover.wake = self._wake
-        self._movers[session] = session.mover = mover
-        self._offer(mover, session)
-        self._wake()
+        self._movers[session.connection] = session.mover = mover
+        self._offer(mover)
+        self._look_soon()
 
     def left(self, connection: "Connection") -> None:
         """A session is gone."""
-        self._movers.pop(connection.session, None)
+        session = connection.session
+        mover = None if session.reliable is None else self._movers.get(session.connection)
+        if mover is not None and mover.session is session:
+            del self._movers[session.connection]
+            self._deadlines.put(session.connection, None)
 
     def plugged(self, port: "Any", there: bool) -> None:
         """The link of `port` is there again, or gone."""
@@ -72,28 +77,41 @@ class Moving:
 
     # Ours
 
-    def _wake(self) -> None:
-        self._timer.at(0)
+    def _wake(self, mover: Mover) -> None:
+        self._deadlines.put(mover.session.connection, mover.poll_timer())
+        self._timer.at(self._deadlines.first())
 
     def _on_timer(self) -> None:
         now = self._bus.now()
-        looks = now >= self._look_at
-        if looks:
-            self._look_at = now + LOOK_MS
-        deadline = self._look_at if self._movers else None
-        for session, mover in list(self._movers.items()):
-            if looks:
-                self._offer(mover, session)
+        number = self._deadlines.take(now)
+        while number >= 0:
+            mover = self._movers[number]
             mover.handle_timer(now)
-            deadline = earliest(deadline, mover.poll_timer())
-        self._timer.at(deadline)
+            deadline = mover.poll_timer()
+            self._deadlines.put(number, None if deadline is None else max(deadline, now + 1))
+            number = self._deadlines.take(now)
+        self._timer.at(self._deadlines.first())
 
-    def _offer(self, mover: Mover, session: "DatagramSession") -> None:
+    def _look_soon(self) -> None:
+        if not self._looking and self._bus.node.peers is not None:
+            self._looking = True
+            self._looker.at(self._bus.now() + LOOK_MS)
+
+    def _look(self) -> None:
+        """Looks for new routes of each peer."""
+        self._looking = False
+        for mover in list(self._movers.values()):
+            self._offer(mover)
+        if self._movers:
+            self._look_soon()
+
+    def _offer(self, mover: Mover) -> None:
+        device = mover.session.peer_id
         peers = self._bus.node.peers
-        peer = None if peers is None else peers.get(session.peer_id)
+        peer = None if peers is None else peers.get(device)
         for route in () if peer is None else peer.routes():
             rank = RANKS.get(route[0])
-            way = None if rank is None else self._way(route, session.peer_id)
+            way = None if rank is None else self._way(route, device)
             if rank is not None and way is not None:
                 mover.offer(way[0], way[1], rank, self._bus.now())
 

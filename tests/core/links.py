@@ -169,7 +169,7 @@ class Three:
         for port in node.ports:
             port.turn_soon(None)
 
-    def _arm(self):
+    def _arm(self, _mover=None):
         deadline = self.mover.poll_timer()
         if deadline is None:
             return

@@ -51,14 +51,14 @@ class KnownPath:
 
 class Mover:
     """The paths of `session`, which has begun on `port`. A driver calls `handle_timer` when
-    `poll_timer` says so, and looks at that again after `wake()`."""
+    `poll_timer` says so, and looks at that again after `wake(mover)`."""
 
     def __init__(self, session: "DatagramSession", port: "Any", rank: int, now: int) -> None:
         self.current = KnownPath(port, session.path, rank, now)
         self.paths = [self.current]
         self.silent = False  # nothing comes on the path of the session
-        self.wake: Callable[[], object] = _nothing
-        self._session = session
+        self.wake: Callable[[Mover], object] = _nothing
+        self.session = session
         self._silent_at = 0
         self._not_before = now  # of the next timer
         self._asked_at = -1  # when the peer was asked for a packet that has not come; -1: not
@@ -77,19 +77,19 @@ class Mover:
             if path.port is port and path.address == address:
                 path.rank = rank
                 return
-        if not fits(self._session, port.endpoint):
+        if not fits(self.session, port.endpoint):
             return
         alike = [path for path in self._others() if path.rank == rank]
         if len(alike) >= PATHS_MAX:
             self.paths.remove(alike[0])
         self.paths.append(KnownPath(port, address, rank, now))
-        self.wake()
+        self.wake(self)
 
     def lost(self, port: "Any", now: int) -> None:
         """The link of `port` is gone."""
         if self.current.port is port and not self.silent:
             self._fall_silent(now)
-            self.wake()
+            self.wake(self)
 
     def returned(self, port: "Any", now: int) -> None:
         """The link of `port` is there again, or the peer was heard on it."""
@@ -97,13 +97,13 @@ class Mover:
             if path.port is port:
                 path.ask_at = min(path.ask_at, max(now, path.rests_until))
                 path.wait_ms = RETURN_MS
-        self.wake()
+        self.wake(self)
 
     # Timers
 
     def poll_timer(self) -> "Deadline":
         """Returns when `handle_timer` is due, in ms, or None."""
-        if self._session.closed or len(self.paths) < 2:
+        if self.session.closed or len(self.paths) < 2:
             return None
         deadline = self._deadline()
         return None if deadline is None else max(deadline, self._not_before)
@@ -120,9 +120,9 @@ class Mover:
         return earliest(deadline, self.heard + self._ask_ms)
 
     def handle_timer(self, now: int) -> None:
-        if self._session.closed or len(self.paths) < 2:
+        if self.session.closed or len(self.paths) < 2:
             return
-        if self._session.last_flight:  # the peer may be in the midst of the handshake
+        if self.session.last_flight:  # the peer may be in the midst of the handshake
             self._not_before = now + TRY_MS
             return
         if self.silent and self.heard > self._silent_at:
@@ -137,12 +137,12 @@ class Mover:
     @property
     def heard(self) -> int:
         """When the last packet came on the path of the session, in ms."""
-        last = self._session.keepalive.heard
+        last = self.session.keepalive.heard
         return last if last > self._elsewhere_at else self._heard
 
     @property
     def _patience_ms(self) -> int:
-        patience_ms = TIMEOUTS * self._session.reliable.rtt.probe_timeout
+        patience_ms = TIMEOUTS * self.session.reliable.rtt.probe_timeout
         return min(max(patience_ms, SILENT_MS), SILENT_LAST_MS)
 
     def _others(self) -> "list[KnownPath]":
@@ -181,8 +181,8 @@ class Mover:
             current.return_ms = min(2 * current.return_ms, RETURN_LAST_MS)
 
     def _probe(self) -> None:
-        self._session.reliable.probe()
-        self.current.port.turn_soon(self._session)
+        self.session.reliable.probe()
+        self.current.port.turn_soon(self.session)
 
     def _ask(self, path: KnownPath, now: int) -> None:
         path.ask_at = now + path.wait_ms
@@ -191,10 +191,10 @@ class Mover:
             self._probe()
             return
         try:
-            path.proof = path.proof or self._session.local.random(PROOF_BYTES)
+            path.proof = path.proof or self.session.local.random(PROOF_BYTES)
         except LocalError:
             return  # no random bytes now: the session stays where it is
-        ask(self._session, path.proof, self._seen(path))
+        ask(self.session, path.proof, self._seen(path))
 
     # What has come: see `path_validation`
 
@@ -216,7 +216,7 @@ class Mover:
     def on_response(self, proof: bytes, path: "Address", now: int) -> None:
         """The peer has answered a challenge from `path`."""
         known = self._find(path)
-        if known is None or not known.proof or proof != known.proof or self._session.closed:
+        if known is None or not known.proof or proof != known.proof or self.session.closed:
             return
         known.proof = b""
         if known is not self.current and self._wants(known):
@@ -227,10 +227,10 @@ class Mover:
         self.current.address = path
 
     def _go(self, path: KnownPath, now: int) -> None:
-        validation = self._session.validation
+        validation = self.session.validation
         if validation is not None:
             validation.end(True)
-        move(self._session, self._seen(path))
+        move(self.session, self._seen(path))
         self.current = path
         self.silent = False
         self._asked_at = self._elsewhere_at = -1
@@ -241,19 +241,19 @@ class Mover:
             other.wait_ms = other.return_ms
             other.rests_until = other.ask_at = now + other.return_ms
         self._probe()  # the peer hears where the session is
-        self.wake()
+        self.wake(self)
 
     def _find(self, path: "Address") -> KnownPath | None:
         port = path.port if on_other_link(path) else None
         address = path if port is None else path.address
         for known in self.paths:
-            here = known.port.endpoint is self._session.endpoint
+            here = known.port.endpoint is self.session.endpoint
             if known.address == address and (here if port is None else known.port is port):
                 return known
         return None
 
     def _seen(self, path: KnownPath) -> "Address":
-        if path.port.endpoint is self._session.endpoint:
+        if path.port.endpoint is self.session.endpoint:
             return path.address
         return Elsewhere(path.port, path.address)
 
@@ -262,5 +262,5 @@ def _rank(path: KnownPath) -> int:
     return path.rank
 
 
-def _nothing() -> None:
+def _nothing(_mover: Mover) -> None:
     """Stands for a driver that looks by itself."""
