@@ -57,6 +57,7 @@ class Victim:
 
     cwd: Path | None = None
     clock_s = 0  # how far its wall clock lies from the next start on
+    _asked = 0  # questions
     _expected: int | None = None  # the exit status at the end of the test: it lives
 
     def arguments(self) -> list:
@@ -149,7 +150,9 @@ class Victim:
     def ask(self, what: str, argument: object = None) -> dict:
         """An order to the program or a question, and what it answers; it is repeated until it is
         answered: a victim that is still starting hears nothing."""
-        request = json.dumps({"do": what, "with": argument}).encode()
+        self._asked += 1
+        number = self._asked
+        request = json.dumps({"do": what, "with": argument, "number": number}).encode()
         end = time.monotonic() + LIMIT_S
         while time.monotonic() < end:
             assert self.process.poll() is None, self.said
@@ -158,6 +161,8 @@ class Victim:
                 answer = json.loads(self._ask.recv(65536))
             except (TimeoutError, ConnectionError):
                 continue
+            if answer.pop("number") != number:
+                continue  # to an earlier question, which was asked twice
             assert "failed" not in answer, answer
             return answer
         raise AssertionError(f"no answer to {what}:\n{self.said}")

@@ -92,12 +92,17 @@ class Instruments:
     # Telling
 
     def answer(self, request: bytes) -> bytes:
-        """The answer to one datagram: `{"do": NAME, "with": ARGUMENT}`."""
+        """The answer to one datagram: `{"do": NAME, "with": ARGUMENT, "number": NUMBER}`. It has
+        that number, too: who asks again may be answered twice."""
+        number = None
         try:
             asked = json.loads(request)
-            return json.dumps(self._do(asked["do"], asked.get("with"))).encode()
+            number = asked["number"]
+            answer = self._do(asked["do"], asked.get("with"))
         except Exception as error:  # noqa: BLE001 - the harness has to hear of any
-            return json.dumps({"failed": repr(error)}).encode()
+            answer = {"failed": repr(error)}
+        answer["number"] = number
+        return json.dumps(answer).encode()
 
     def _do(self, what: str, argument):
         if what == "report":
