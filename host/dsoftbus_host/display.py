@@ -87,3 +87,11 @@ def log() -> logging.Logger:
     if show_in_record not in found.filters:
         found.addFilter(show_in_record)
     return found
+
+
+def no_log() -> logging.Logger:
+    """A log that nobody reads, for what others say of themselves."""
+    found = logging.getLogger("dsoftbus.library")
+    found.propagate = False
+    found.addHandler(logging.NullHandler())
+    return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 import time
 from collections.abc import Callable
 from importlib import metadata
@@ -200,7 +199,7 @@ class _Log:
             console.print(Text(line), soft_wrap=True)
         else:
             serve_log.say(shown(_said(news)))
-        sys.stdout.flush()
+        console.file.flush()
 
     def denied(self, event: NodeEvent, bus: Bus) -> None:
         """Somebody may not connect, or not open a stream."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import logging
 
+from dsoftbus_host import display
 from dsoftbus_host.link_source import Source
 
 # Bytes that wait at a link each way. What a session has on its way is bounded by its credit; this
@@ -15,9 +15,7 @@ HELD_BYTES = 1 << 18
 
 # The libraries have loggers of their own, in which strangers would have their words. What matters
 # of that is in ours.
-QUIET = logging.getLogger("dsoftbus.library")
-QUIET.propagate = False
-QUIET.addHandler(logging.NullHandler())
+QUIET = display.no_log()
 
 
 class Links:
