@@ -9,6 +9,7 @@ import pytest
 from dsoftbus.base.labels import LABELS
 from dsoftbus_host.board import install, settings
 from dsoftbus_host.board.make import boards, slices
+from dsoftbus_host.board.make.broker_slices import ASKED_FOR
 
 A_NAME = re.compile(r"[a-z_]+\.[a-z]+")
 A_TAIL = re.compile(r"\.[a-z]+")
@@ -26,6 +27,7 @@ def texts(module: str) -> list[str]:
 def said_by_boards() -> set[str]:
     """The texts in all modules of the backend that any board has: the core has no files."""
     names = tuple({name for board in boards.every().values() for name in board.slices})
+    names += (*ASKED_FOR.values(), "tls")
     ours = (name for name in slices.modules(names) if name.startswith("dsoftbus_mpy"))
     return set(itertools.chain.from_iterable(map(texts, ours)))
 

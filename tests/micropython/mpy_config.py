@@ -3,11 +3,15 @@
 import json
 import os
 
+from dsoftbus.broker.group import Group
+from dsoftbus.broker.group_token import encode
 from dsoftbus.const import U30_MAX
 from dsoftbus_mpy.device import config
 from dsoftbus_mpy.device.boot_counter import count_start
 
 ODD = "/tmp/dsoftbus-%x.json" % id(config)  # another one in each process
+SECRET = bytes(range(32))
+GROUP = encode(Group(SECRET, "home", "mqtt://127.0.0.1"))
 
 GOOD = (
     ("name", ("a", "x" * 32, "h\xfctte")),
@@ -20,6 +24,7 @@ GOOD = (
     ("port", (0, 1, 65535)),
     ("link", ("tcp", "udp", "auto")),
     ("discovery", (True, False, 37022)),
+    ("group", ("", GROUP)),
     ("broadcast", ("127.255.255.255",)),
     ("grants", ([], ["allow both *"], ["allow in a", "deny out b*"])),
     ("rules", ([], ["allow in * temperature"], ["deny both paired secret"])),
@@ -42,6 +47,7 @@ BAD = (
     ("port", (-1, 65536, "80", None, True, 1.5)),
     ("link", ("", "both", None)),
     ("discovery", (0, -1, 65536, "yes", None)),
+    ("group", ("home", "dsoftbus-group:", GROUP[:-1], GROUP + "a", 7, None, [GROUP])),
     ("broadcast", (True, "255")),
     ("grants", ("allow both *", ["allow"], [7], {"allow both *": 1})),
     ("rules", (["allow in temperature"], "x", [None], ["allow in nobody x"])),
