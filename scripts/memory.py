@@ -114,7 +114,7 @@ the session and its handshake, in 64-bit words, where objects take twice the roo
 
 | link | ended before, with | held now, from | below that |
 |---|---:|---:|---|
-| TCP | | 37 KB | the handshake may find no piece of 1,280 bytes, and is refused |
+| TCP | | 40 KB | a handshake may find no piece of 1,280 bytes: at 39 KB 3 of 30 |
 | serial line | 37, 38 and 42 KB | 33 KB | not measured |
 | UDP | 37 and 40 KB | 40 KB | the session may stall: [limits](limits.md) |
 """

@@ -24,12 +24,14 @@ LINKED = [name for name in slices.SLICES if set(slices.modules_of(name)) - set(s
 
 # What only people and mypy read.
 CONTRACTS = {"core/dsoftbus_aio/runtime.py", "core/dsoftbus_aio/services/share_files.py"}
-# What hosts have, whose sessions are many.
+# What hosts have: their sessions are many, and move.
 HUBS = {
     "core/dsoftbus/base/deadlines.py",
     "core/dsoftbus/hub.py",
     "core/dsoftbus/session/hub_endpoint.py",
+    "core/dsoftbus/session/mover.py",
     "core/dsoftbus_aio/hub_port.py",
+    "core/dsoftbus_aio/moving.py",
 }
 # Of no slice: it starts whatever version there is.
 BOOT = "micropython/dsoftbus_mpy/device/dsoftbus_boot.py"

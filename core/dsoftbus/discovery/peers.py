@@ -44,7 +44,6 @@ _KNOWN_PACKETS = 10  # of one known peer, in the same time: it announces every f
 _HOST_PACKETS = 10  # the share of one host in what strangers may send: a bridge with a few boards
 _HANDSHAKES = 3
 _HANDSHAKES_MS = 30000
-_APART = (LINK_LINE, LINK_BROKER)  # sources that are no host and port
 _WARNINGS = 4  # that wait for the program
 
 
@@ -205,15 +204,15 @@ class Peers:
     # Inputs
 
     def receive_datagram(
-        self, data: "Data", source: "Address", now: int, paid: bool = False
+        self, data: "Data", source: "Address", now: int
     ) -> "tuple[Peer | None, int] | None":
         """Takes one packet from `source`: (host, port), (LINK_LINE, port, channel), or
-        (LINK_BROKER, group, 0). With `paid` it costs no budget, since it had another. Returns
+        (LINK_BROKER, group, 0), which has a budget of its own. Returns
         (peer, flags of the packet), or None for what was dropped or said nothing new. A sender
         that is not known and has no lifetime is no peer, but may ask. Never raises for what the
         sender did."""
         try:
-            return self._take(data, source, now, paid)
+            return self._take(data, source, now)
         except PeerError as error:
             self.drops[error.code] = self.drops.get(error.code, 0) + 1
             return None
@@ -259,9 +258,7 @@ class Peers:
 
     # Announcements
 
-    def _take(
-        self, data: "Data", source: "Address", now: int, paid: bool
-    ) -> "tuple[Peer | None, int] | None":
+    def _take(self, data: "Data", source: "Address", now: int) -> "tuple[Peer | None, int] | None":
         if len(data) > ANNOUNCE_MAX:
             raise PeerError(ANNOUNCE_OVERSIZE, str(len(data)))
         device, public = claimed(data)
@@ -269,8 +266,8 @@ class Peers:
         key = peer.public if peer is not None else self._vouched(device)
         if key and key != public:
             raise PeerError(IDENTITY_MISMATCH, device)  # and nobody has paid for it
-        host = source if source[0] in _APART else source[0]
-        if not paid and not self._budget(peer, key, host, now):
+        host = source if source[0] in (LINK_LINE, LINK_BROKER) else source[0]
+        if source[0] != LINK_BROKER and not self._budget(peer, key, host, now):
             raise PeerError(ANNOUNCE_RATE)
         said = decode(data)
         if not key and device_id(said.public) != said.id:

@@ -201,7 +201,7 @@ class Meeting:
             elif peer.broker == route:
                 self._gone(peer, route, now)
             return
-        heard = self._peers.receive_datagram(packet, route, now, True)
+        heard = self._peers.receive_datagram(packet, route, now)
         peer = self._peers.get(said.id)
         if heard is None or peer is None:
             return

@@ -351,7 +351,7 @@ class BrokerPort(DatagramPort):
         route = (LINK_BROKER, self.path, 0)
         peer = peers.get(said.id)
         if peer is None or peer.public != said.public or said.sequence > peer.sequence:
-            peers.receive_datagram(packet, route, now, True)
+            peers.receive_datagram(packet, route, now)
             peer = peers.get(said.id)
         elif said.lifetime_s:
             peer.broker = route

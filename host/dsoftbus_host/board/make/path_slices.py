@@ -22,11 +22,6 @@ PATHS = {
         ("congestion",),
         ("dsoftbus.packet.gapped",),
     ),
-    "moving": Slice(
-        "which path a session takes: of hosts, and of no board",
-        ("datagram", "elsewhere", "paths"),
-        ("dsoftbus.session.mover", "dsoftbus_aio.moving"),
-    ),
     "path-text": Slice(
         "what a path is called", ("core", "elsewhere"), ("dsoftbus_aio.path_text",)
     ),

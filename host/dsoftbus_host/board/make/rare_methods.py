@@ -1,9 +1,9 @@
 """Methods that stay out of a board's heap until one is called (`rare`), by slice and class; and
 functions, by slice and module.
 
-They are what a person asks for, what a start does once, pairing, and sessions that begin from
-here. Neither a stranger's handshake, nor a message, nor the end of a session, nor a lack of memory
-calls them.
+They are what a person asks for, what a start does once, pairing, and sessions and streams that
+begin from here. Neither a stranger's handshake, nor a message, nor the end of a session, nor a
+lack of memory calls them.
 """
 
 RARE = {
@@ -14,6 +14,7 @@ RARE = {
         "dsoftbus.crypto.suite.Suite": "__init__",
         "dsoftbus.session.node_config.NodeConfig": "__init__ with_psk",
         "dsoftbus.session.session.Session": "limit_handshake ping",
+        "dsoftbus.mux.mux.Mux": "open",
         "dsoftbus.base.ticks.Ticks": "__init__",
     },
     "datagram": {
@@ -29,8 +30,11 @@ RARE = {
         ),
         "dsoftbus_aio.connection.Connection": (
             "parts watch_offers time send fetch files read_logs _on_service _on_topics"
-            " established ping"
+            " established ping open"
         ),
+    },
+    "ports": {
+        "dsoftbus_aio.datagram_port.DatagramPort": "begin",
     },
     "publisher": {
         "dsoftbus.service.topics.Topic": "__init__",
