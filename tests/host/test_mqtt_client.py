@@ -134,7 +134,8 @@ def test_ours_hears_what_another_client_says(port, theirs_at):
     assert ours.client.unsubscribe([b"a/+", b"b"])
     ours.client.close()
     ours.flush()
-    assert ours.socket.recv(100) == b"\xb0\2\0\2" and ours.socket.recv(100) == b""
+    rest = b"".join(iter(lambda: ours.socket.recv(100), b""))
+    assert rest.removeprefix(b"\xd0\0") == b"\xb0\2\0\2"  # the ping's answer may be late
 
 
 def test_a_refused_login_is_said_in_words(tmp_path):
