@@ -140,3 +140,15 @@ class Conversation:
 def digest(path: Path) -> str:
     """The SHA-256 of a file, in hex."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+async def agree(*both: Conversation) -> None:
+    """Two people compare their digits, and say yes."""
+    for one in both:
+        await one.until("[y/N]: ")
+    assert both[0].digits == both[1].digits
+    for one in both:
+        one.types("y")
+    for one in both:
+        await one.until("paired with ")
+        assert await one.status() == 0

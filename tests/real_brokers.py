@@ -11,6 +11,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from free_ports import free_port
 
 HOST = "127.0.0.1"
@@ -145,3 +147,12 @@ class Broker:
             self._process.send_signal(signal.SIGKILL)
             self._process.wait()
             self._process = None
+
+
+def mosquitto(folder: Path, *lines: str) -> Broker:
+    """A mosquitto, not started yet; `lines` are more of its configuration. Leaves the test out
+    where it is not installed."""
+    if Mosquitto.missing():
+        pytest.skip(Mosquitto.missing())
+    tls = any(line.startswith("certfile") for line in lines)
+    return Broker(Mosquitto(folder, "\n".join(lines)), tls)

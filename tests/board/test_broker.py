@@ -19,7 +19,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-import brokers
+import real_brokers
 from dsoftbus.base.key_file import encode_secret
 from dsoftbus.broker import group_token
 from dsoftbus.broker.cards import Cards
@@ -213,7 +213,7 @@ def check_hidden(seen):
 
 
 def test_boards_call_subscribe_and_share_through_a_broker_that_restarts(made, start, tmp_path):
-    broker = brokers.Mosquitto(tmp_path)
+    broker = real_brokers.mosquitto(tmp_path)
     broker.start()
     tap = Tap(broker)
     try:
@@ -249,7 +249,7 @@ async def main(bus):
 
 
 def test_a_node_whose_broker_is_gone_at_start_goes_on_with_its_other_links(made, start, tmp_path):
-    broker = brokers.Mosquitto(tmp_path)
+    broker = real_brokers.mosquitto(tmp_path)
     port = free_port()
 
     async def ask():
@@ -277,7 +277,7 @@ def time():
 
 
 def test_boards_whose_clocks_were_never_set_take_the_time_of_the_group(made, start, tmp_path):
-    with brokers.mosquitto(tmp_path) as broker:
+    with real_brokers.mosquitto(tmp_path) as broker:
         group = Group(SECRET, "home", f"mqtt://127.0.0.1:{broker.port}")
         cards = Cards(group, crypto.suite(SUITE_CHACHA_SHA256).cipher, os.urandom)
         with contextlib.closing(Raw(broker.port)) as host:  # with a clock, and an hour of silence
@@ -309,7 +309,7 @@ def run(story):
 
 
 def test_a_host_and_a_board_reach_each_other_and_a_broker_restarts(made, start, tmp_path):
-    broker = brokers.Mosquitto(tmp_path)
+    broker = real_brokers.mosquitto(tmp_path)
     broker.start()
     (tmp_path / "sent").write_bytes(os.urandom(SIZE))
 
@@ -350,7 +350,7 @@ def test_a_stranger_pairs_by_the_token_of_a_board_and_comes_back(made, start, tm
             connection = await bus.connect("home", 0, public, psk=psk, link="mqtt")
             return await connection.call("add", 1)
 
-    with brokers.mosquitto(tmp_path) as broker:
+    with real_brokers.mosquitto(tmp_path) as broker:
         group = group_token.decode(token(broker.port))
         attic = made("attic", token(broker.port), ANSWERS, grants=["allow both *"])
         (attic / "dsoftbus.token").write_bytes(psk + token_of_board)
@@ -363,7 +363,7 @@ def test_a_stranger_pairs_by_the_token_of_a_board_and_comes_back(made, start, tm
 
 def test_a_host_corrects_a_board_that_has_an_old_time(made, start, tmp_path, monkeypatch):
     monkeypatch.setattr(meeting, "_CORRECT_MS", 100)
-    with brokers.mosquitto(tmp_path) as broker:
+    with real_brokers.mosquitto(tmp_path) as broker:
         group = Group(SECRET, "home", f"mqtt://127.0.0.1:{broker.port}")
         cards = Cards(group, crypto.suite(SUITE_CHACHA_SHA256).cipher, os.urandom)
         secret = token(broker.port)
@@ -453,7 +453,7 @@ def test_boards_meet_over_tls_and_take_no_certificate_of_another(made, start, tm
     ca = certificate(tmp_path)
     (tmp_path / "other").mkdir()
     lines = f"certfile {tmp_path / 'cert'}", f"keyfile {tmp_path / 'key'}"
-    with brokers.mosquitto(tmp_path, *lines) as broker:
+    with real_brokers.mosquitto(tmp_path, *lines) as broker:
         secret = token(broker.port, "mqtts")
         attic = made("attic", secret, ANSWERS)
         start(attic).wait_for("failed: mqtts: there is no broker.ca")

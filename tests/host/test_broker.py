@@ -172,10 +172,7 @@ def test_a_program_that_does_not_listen_has_no_card_and_is_not_answered_for(mosq
 
 
 def test_a_wrong_login_is_said_in_words(tmp_path):
-    kind = real_brokers.KINDS["mosquitto"]
-    if kind.missing():
-        pytest.skip(kind.missing())
-    with real_brokers.Broker(kind(tmp_path, "allow_anonymous false")) as broker:
+    with real_brokers.mosquitto(tmp_path, "allow_anonymous false") as broker:
         nodes = Nodes(tmp_path, broker.url)
 
         async def test():

@@ -7,7 +7,7 @@ import stat
 import pytest
 
 import real_brokers
-from commands import Conversation, Serving, clean, make_file, run
+from commands import Conversation, Serving, agree, clean, make_file, run
 from free_ports import free_port
 from portable import TIMEOUT_S
 
@@ -104,23 +104,9 @@ def test_a_name_that_is_taken_and_a_file_that_others_may_read(attic):
     assert "damaged" in attic.group("list").stderr
 
 
-async def agree(*both: Conversation) -> None:
-    for one in both:
-        await one.until("[y/N]: ")
-    assert both[0].digits == both[1].digits
-    for one in both:
-        one.types("y")
-    for one in both:
-        await one.until("paired with ")
-        assert await one.status() == 0
-
-
 def test_two_people_pair_at_a_broker_and_send_a_file(attic, desk, tmp_path):
     """`pair`, `discover`, `ping` and `send` lead through the broker, since nothing else does."""
-    kind = real_brokers.KINDS["mosquitto"]
-    if kind.missing():
-        pytest.skip(kind.missing())
-    with real_brokers.Broker(kind(tmp_path)) as broker:
+    with real_brokers.mosquitto(tmp_path) as broker:
         attic.group("new", "home", broker.url)
         desk.group("join", typed=attic.token("home"))
 

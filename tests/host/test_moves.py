@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from brokers import mosquitto
 from cables import Network, PluggedCable
 from dsoftbus.const import (
     EV_MOVED,
@@ -24,6 +23,7 @@ from dsoftbus_host.bare_bus import ANYONE, BareBus
 from dsoftbus_host.crypto import suite
 from moving_node import moving_group
 from portable import TIMEOUT_S
+from real_brokers import mosquitto
 
 NODE = Path(__file__).parent.parent / "moving_node.py"
 SECRET = bytes(range(32))

@@ -7,7 +7,7 @@ import typing
 
 import pytest
 
-import brokers
+import real_brokers
 from dsoftbus.mqtt.client import ENDED, MESSAGE, NOTHING, OPENED, MqttClient
 from dsoftbus.mqtt.packets import Will
 from portable import TIMEOUT_S
@@ -88,7 +88,7 @@ def closed():
 
 @pytest.fixture
 def port(tmp_path):
-    with brokers.mosquitto(tmp_path) as broker:
+    with real_brokers.mosquitto(tmp_path) as broker:
         yield broker.port
 
 
@@ -141,7 +141,7 @@ def test_ours_hears_what_another_client_says(port, theirs_at):
 def test_a_refused_login_is_said_in_words(tmp_path):
     (tmp_path / "passwords").write_text("")
     (tmp_path / "passwords").chmod(0o644)
-    with brokers.mosquitto(
+    with real_brokers.mosquitto(
         tmp_path, "allow_anonymous false", f"password_file {tmp_path / 'passwords'}"
     ) as broker:
         ours = Ours(broker.port, user=b"who", password=b"wrong")

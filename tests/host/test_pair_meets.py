@@ -12,7 +12,7 @@ from typing import ClassVar
 
 import pytest
 
-from commands import Conversation, environment, run
+from commands import Conversation, agree, environment, run
 from dsoftbus.const import EV_PAIR_DIGITS, EV_PAIRED
 from dsoftbus.mux.events import NodeEvent
 from dsoftbus.trust.acl import grant
@@ -44,17 +44,6 @@ def people(folder, test, count: int = 2) -> None:
     port = free_port()
     each = [Person(folder, f"person{n}", port) for n in range(count)]
     asyncio.run(asyncio.wait_for(test(*each), 2 * TIMEOUT_S))
-
-
-async def agree(*both: Conversation) -> None:
-    for one in both:
-        await one.until("[y/N]: ")
-    assert both[0].digits == both[1].digits
-    for one in both:
-        one.types("y")
-    for one in both:
-        await one.until("paired with ")
-        assert await one.status() == 0
 
 
 @pytest.mark.parametrize("turn", range(3))
