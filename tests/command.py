@@ -4,14 +4,18 @@ Most of a command's start goes into imports, which are the same for every test. 
 has these behind it and waits, and each command is a fork of it: with its arguments, environment,
 folder and streams it runs the module of the command line anew, and ends as any Python does. A
 test starts a small client (`command_client`), which passes signals on and ends as its command did.
+One process waits for all workers of a run.
 """
 
+import asyncio
 import atexit
+import contextlib
 import ctypes
 import gc
 import importlib
 import io
 import os
+import pkgutil
 import runpy
 import select
 import shutil
@@ -20,20 +24,26 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import warnings
 from pathlib import Path
 
 CLIENT = Path(__file__).with_name("command_client.py")
 MODULE = "dsoftbus_host.cli.command"
 LIBRARIES = """
-    asyncio click click.shell_completion cryptography.hazmat.primitives.ciphers.aead dataclasses
-    html ifaddr logging platformdirs rich.live rich.logging rich.progress rich.table serial
+    asyncio click click.shell_completion concurrent.futures.thread
+    cryptography.hazmat.backends.openssl.backend cryptography.hazmat.primitives.asymmetric.ec
+    cryptography.hazmat.primitives.asymmetric.padding
+    cryptography.hazmat.primitives.ciphers.aead dataclasses encodings.idna html ifaddr
+    logging platformdirs rich.live rich.logging rich.progress rich.table serial
     serial.tools.list_ports statistics
     dsoftbus.record.records dsoftbus_host.board.files dsoftbus_host.board.install
     dsoftbus_host.board.logs dsoftbus_host.board.provision dsoftbus_host.board.romfs
     dsoftbus_host.board.settings dsoftbus_host.board.watch dsoftbus_host.bridge.bridge
     dsoftbus_host.bus dsoftbus_host.files dsoftbus_host.storage.serving_note dsoftbus_sim.trial
 """  # beside what the command line imports at its start
+PACKAGES = ("dsoftbus", "dsoftbus_aio")  # whole: a session imports most of them
+WHERE = "DSOFTBUS_TEST_COMMANDS"  # in the environment: packages, and who waits with them
 MACHINE = "DSOFTBUS_TEST_MACHINE"  # in the environment: the process whose namespaces it enters
 LENGTH = 8  # bytes, before a request
 STREAMS = 3
@@ -42,14 +52,12 @@ STREAMS = 3
 class Waiting:
     """The process that waits; it ends with the one that started it."""
 
-    def __init__(self) -> None:
-        from portable import PYTHON_PATH  # which the process that waits need not load
-
+    def __init__(self, python_path: str) -> None:
         self._folder = tempfile.mkdtemp()
         self.path = f"{self._folder}/socket"
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
         start = (sys.executable, __file__, self.path)
-        environment = {**os.environ, "PYTHONPATH": PYTHON_PATH}
+        environment = {**os.environ, "PYTHONPATH": python_path}
         self._process = subprocess.Popen(start, start_new_session=True, env=environment, **pipes)
         if not self._process.stdout.readline():
             raise RuntimeError("no process waits for commands")
@@ -60,15 +68,21 @@ class Waiting:
         shutil.rmtree(self._folder)
 
 
-_waiting: list = []
+def share() -> None:
+    """Has a process wait for this one and for all that it starts, if none does: other packages, as
+    of a mutant, are another process's."""
+    from portable import PYTHON_PATH  # which the process that waits need not load
+
+    if os.environ.get(WHERE, "").split("|")[0] != PYTHON_PATH:
+        os.environ[WHERE] = f"{PYTHON_PATH}|{Waiting(PYTHON_PATH).path}"
 
 
 def quick_command(warning: str = "default") -> list:
     """Returns the first words of a command; its own follow. `warning` is what becomes of
     warnings."""
-    if not _waiting:
-        _waiting.append(Waiting())
-    return [sys.executable, "-I", "-S", str(CLIENT), _waiting[0].path, warning]
+    share()
+    path = os.environ[WHERE].split("|")[1]
+    return [sys.executable, "-I", "-S", str(CLIENT), path, warning]
 
 
 # In the process that waits
@@ -156,7 +170,44 @@ def become(request: list) -> None:
     if warning != "default":
         warnings.simplefilter(warning)
         sys.warnoptions.append(warning)
-    runpy.run_module(MODULE, run_name="__main__", alter_sys=True)
+    try:
+        runpy.run_module(MODULE, run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        leave(end.code)
+        raise
+
+
+def leave(status) -> None:
+    """Ends this process as Python does, but for what it has of the one that waits, since to take
+    all that apart would take longer than most commands. So it looks for what was left open.
+    Returns where the end is Python's own: after words, and where a stream cannot be written."""
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    gc.collect()
+    for thing in left_open():
+        print(f"ResourceWarning: {thing!r} was left open", file=sys.stderr)
+    if status is None or isinstance(status, int):
+        with contextlib.suppress(OSError, ValueError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit((status or 0) & 0xFF)
+
+
+def left_open() -> list:
+    """Returns all that this command made and has neither closed nor ended."""
+    closed = {
+        socket.socket: lambda it: it.fileno() < 0,
+        asyncio.BaseTransport: lambda it: it.is_closing(),
+        asyncio.AbstractEventLoop: lambda it: it.is_closed(),
+        asyncio.Task: lambda it: it.done(),
+        io.FileIO: lambda it: it.closed or not it.closefd,
+    }
+    return [
+        thing
+        for thing in gc.get_objects()
+        for kind, is_closed in closed.items()
+        if isinstance(thing, kind) and not is_closed(thing)
+    ]
 
 
 def enter_machine(pid: str) -> None:
@@ -193,8 +244,17 @@ def _open_screens() -> None:
     common.errors.__init__(stderr=True)
 
 
+def modules_of_packages() -> list:
+    packages = [importlib.import_module(name) for name in PACKAGES]
+    return [
+        module.name
+        for package in packages
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
+    ]
+
+
 def wait(path: str) -> list | None:
-    for name in (MODULE, *LIBRARIES.split()):
+    for name in (MODULE, *LIBRARIES.split(), *modules_of_packages()):
         importlib.import_module(name)
     del sys.modules[MODULE]  # it runs as a program, in each fork
     importlib.import_module("linked_once").share()

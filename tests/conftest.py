@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import command
 import draws
 import linked_once
 import portable
@@ -110,6 +111,12 @@ def wait_for_the_first() -> None:
     end = time.monotonic() + FIRST_S
     while not COLLECTED.exists() and time.monotonic() < end:
         time.sleep(0.05)
+
+
+def pytest_configure(config):
+    """Starts the process that waits for commands before the workers, which then share it."""
+    if config.getoption("numprocesses", None):
+        command.share()
 
 
 def pytest_collection(session):

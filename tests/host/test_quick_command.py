@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+import command
 from command import quick_command
 from dsoftbus_host.key_file import load_or_make
 from portable import TIMEOUT_S
@@ -79,3 +80,37 @@ def test_it_is_gone_with_its_client(tmp_path):
         assert b"serves" in it.stdout.readline()
         it.kill()
         it.stdout.read()
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        "socket.socket()",
+        "open(0, closefd=False), open(__file__)",
+        "asyncio.new_event_loop()",
+        "asyncio.Task(asyncio.sleep(9), loop=asyncio.new_event_loop())",
+    ],
+)
+def test_what_it_leaves_open_is_said(left):
+    """Though a module still holds it at the end."""
+    program = f"import asyncio, command, socket, sys; command.left = {left}; command.leave(3)"
+    program = f"__file__ = {command.__file__!r}; {program}"
+    words = (sys.executable, "-c", program)
+    paths = {**os.environ, "PYTHONPATH": os.path.dirname(command.__file__)}
+    done = subprocess.run(words, env=paths, capture_output=True, text=True, timeout=TIMEOUT_S)
+    assert done.returncode == 3
+    assert "ResourceWarning" in done.stderr
+
+
+def test_streams_that_cannot_be_written_are_python_s_to_say(tmp_path):
+    load_or_make(tmp_path / "key")
+    said = []
+    for start in (SLOW, quick_command()):
+        with open("/dev/full", "w") as full:
+            words = (*start, "id", "--key", "key")
+            done = subprocess.run(
+                words, cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, timeout=TIMEOUT_S
+            )
+        said.append((done.returncode, done.stderr))
+    assert said[0] == said[1]
+    assert said[0][0] != 0
