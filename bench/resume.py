@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import ssl
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -84,11 +83,11 @@ async def _connects(suite: str, rounds: int, connects: int) -> list[dict]:
 SHA256_BLOCK = 6002
 
 
-def _instructions() -> list[dict]:
+def _instructions(bits: int) -> list[dict]:
     """A board's crypto as initiator, in instructions of a Cortex-M0 with the Thumb kernels."""
     run = thumb_counts.run_by_thumb
-    own = thumb_counts.x25519("thumb_field25519", run, "_STEP_OF_BASE")
-    other = thumb_counts.x25519("thumb_field25519", run, "_STEP")
+    own = thumb_counts.x25519("thumb_field25519", run, "_STEP_OF_BASE", bits)
+    other = thumb_counts.x25519("thumb_field25519", run, "_STEP", bits)
 
     def cost(done: Done) -> int:
         sealed = sum(thumb_counts.thumb_seal(size, 0) for size in done.sealed)
@@ -109,12 +108,14 @@ def _wakes(rounds: int) -> list[dict]:
 @click.command()
 @click.option("--rounds", default=9, show_default=True, help="Rounds of each comparison.")
 @click.option("--connects", default=CONNECTS, show_default=True, help="Sessions in a round.")
-def main(rounds: int, connects: int) -> None:
+@click.option(
+    "--bits", default=thumb_counts.BITS, show_default=True, help="Bits of a board's scalars."
+)
+def main(rounds: int, connects: int, bits: int) -> None:
     """Compares sessions that begin with a ticket with full ones, and with TLS."""
     found = _alone(SUITES[AES][1], _connects, AES, rounds, connects)
-    parts: tuple[Callable[[], list[dict]], ...] = (_instructions, lambda: _wakes(rounds))
-    for part in parts:
-        found += part()
+    found += _instructions(bits)
+    found += _wakes(rounds)
     report(found, OUTPUT)
 
 

@@ -6,11 +6,14 @@ run and every key: the kernels branch on lengths alone.
 
 from __future__ import annotations
 
+import functools
 import os
 import struct
 import sys
 from collections.abc import Callable
 from pathlib import Path
+
+import click
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
@@ -21,14 +24,20 @@ KERNELS = ROOT / "micropython" / "dsoftbus_mpy" / "kernels"
 ELEMENT_BYTES = 80
 MEMORY_BYTES = 12 * ELEMENT_BYTES + 320
 END = 5  # of a program for the field
+BITS = 255  # of a scalar of X25519
+
+
+@functools.cache
+def machines(name: str) -> list[Machine]:
+    kind = Assembled if name.startswith("thumb") else Machine
+    return [kind(code, counts=True) for code in load(KERNELS / f"{name}.py")]
 
 
 class Counted:
     """The functions of one kernel module; `total` counts the instructions of all calls."""
 
     def __init__(self, name: str) -> None:
-        kind = Assembled if name.startswith("thumb") else Machine
-        self._machines = [kind(code) for code in load(KERNELS / f"{name}.py")]
+        self._machines = machines(name)
         self.total = 0
 
     def call(self, function: int, *args: int | bytes | bytearray) -> None:
@@ -89,22 +98,24 @@ def field_operation(kernel: str, run: Run, program: bytes) -> int:
     return 2 * whole - field.total
 
 
-def x25519(kernel: str, run: Run, program: str) -> int:
-    """The ladder and the division, from the programs in the source."""
+def x25519(kernel: str, run: Run, program: str, bits: int) -> int:
+    """The ladder of so many bits and the division, from the programs in the source."""
     source = (KERNELS / "x25519.py").read_text()
     names: dict = {"MULTIPLY": 0, "SQUARE": 1, "BOTH": 2, "TIMES_A24": 3, "TIMES_9": 4, "END": END}
     exec(source[source.index("# fmt: off") : source.index("# fmt: on")], names)
     field = Counted(kernel)
     memory = bytearray(os.urandom(32) + bytes(MEMORY_BYTES - 32))
-    run(field, memory, names[program], os.urandom(32), 254)
+    run(field, memory, names[program], os.urandom(32), bits - 1)
     run(field, memory, names["_DIVIDE"], b"\0", 0)
     return field.total
 
 
-def counts_of(kernel: str, run: Run, sealed: Callable[[int, int], int]) -> dict[str, int]:
+def counts_of(
+    kernel: str, run: Run, sealed: Callable[[int, int], int], bits: int
+) -> dict[str, int]:
     counts = {
-        "X25519": x25519(kernel, run, "_STEP"),
-        "X25519, own public key": x25519(kernel, run, "_STEP_OF_BASE"),
+        "X25519": x25519(kernel, run, "_STEP", bits),
+        "X25519, own public key": x25519(kernel, run, "_STEP_OF_BASE", bits),
         "a product in the field": field_operation(kernel, run, bytes((0, 4, 5, 6))),
         "a square in the field": field_operation(kernel, run, bytes((1, 4, 5, 1))),
     }
@@ -114,9 +125,12 @@ def counts_of(kernel: str, run: Run, sealed: Callable[[int, int], int]) -> dict[
     return counts
 
 
-def main() -> None:
-    viper = counts_of("field25519", run_by_viper, seal)
-    thumb = counts_of("thumb_field25519", run_by_thumb, thumb_seal)
+@click.command()
+@click.option("--bits", default=BITS, show_default=True, help="Bits of the ladder's scalar.")
+def main(bits: int) -> None:
+    """Counts the instructions of the kernels on a Cortex-M0."""
+    viper = counts_of("field25519", run_by_viper, seal, bits)
+    thumb = counts_of("thumb_field25519", run_by_thumb, thumb_seal, bits)
     print(f"{'':<34} {'viper':>10} {'Thumb':>10} {'ratio':>6}")
     for name, count in viper.items():
         print(f"{name:<34} {count:>10} {thumb[name]:>10} {thumb[name] / count:>6.2f}")

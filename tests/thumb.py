@@ -6,6 +6,7 @@ for arguments and the result, which pass unchanged here. An assembler function t
 in registers, and reaches nothing.
 """
 
+import functools
 import struct
 import subprocess
 from array import array
@@ -104,6 +105,7 @@ class _Reader:
         return found + [code for _ in range(children) for code in self.functions()]
 
 
+@functools.cache
 def load(source: Path) -> list[bytes]:
     """The machine code of the module's viper and assembler functions, in their order."""
     args = ("-march=armv6m", "-o", "-", str(source))
@@ -118,9 +120,13 @@ def load(source: Path) -> list[bytes]:
 
 
 class Machine:
-    """One viper function, called with ints and buffers; `instructions` counts the last call's."""
+    """One viper function, called with ints and buffers.
 
-    def __init__(self, code: bytes) -> None:
+    One that `counts` has the last call's `instructions`: it says so of each block of code that it
+    runs, and this costs more than the code.
+    """
+
+    def __init__(self, code: bytes, counts: bool = False) -> None:
         self._uc = Uc(UC_ARCH_ARM, UC_MODE_THUMB | UC_MODE_MCLASS)
         self._uc.ctl_set_cpu_model(UC_CPU_ARM_CORTEX_M0)
         for base in (CODE, TABLES, STACK, DATA):
@@ -132,8 +138,9 @@ class Machine:
         self._uc.mem_write(TABLES + 0x10C, struct.pack("<I", TABLES + 0x200))
         self._uc.mem_write(TABLES + 0x200, struct.pack("<I", TABLES + 0x300) * 64)
         self._uc.mem_write(TABLES + 0x300, struct.pack("<I", STUB | 1) * 128)
-        self._uc.hook_add(UC_HOOK_BLOCK, self._count)
-        self.instructions = 0
+        self._counts = counts
+        if counts:
+            self._uc.hook_add(UC_HOOK_BLOCK, self._count)
 
     def _count(self, _uc: Uc, _address: int, size: int, _data: object) -> None:
         self.instructions += size // 2  # this code has no instruction of four bytes
@@ -165,7 +172,8 @@ class Machine:
         for register, value in _KEPT.items():
             self._uc.reg_write(register, value)
         self._uc.reg_write(UC_ARM_REG_LR, RETURN | 1)
-        self.instructions = 0
+        if self._counts:
+            self.instructions = 0
         self._uc.emu_start(CODE | 1, RETURN)
         for register, value in _KEPT.items():
             assert self._uc.reg_read(register) == value  # the caller's own (AAPCS)

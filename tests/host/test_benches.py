@@ -31,11 +31,11 @@ BRIEF = {
     "gateways": ("--quick",),
     "hub": ("--rounds", "1", "--trips", "20", "--most", "10"),
     "reach": ("--rounds", "1", "--calls", "20"),
-    "resume": ("--rounds", "1", "--connects", "5"),  # starts nodes on MicroPython
+    "resume": ("--rounds", "1", "--connects", "5", "--bits", "9"),  # starts nodes on MicroPython
     "services": ("--rounds", "1", "--calls", "20", "--subscribers", "5"),
     "share_board": ("--mb", "0.02", "--rounds", "1"),
     "sim": ("--mb", "0.1", "--seeds", "1"),
-    "thumb_counts": (),
+    "thumb_counts": ("--bits", "9"),
     "wake": ("--rounds", "1"),  # starts nodes on MicroPython
 }
 PARTS = {  # of those above
