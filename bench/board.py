@@ -109,11 +109,11 @@ LINKS = {
 
 
 class Board:
-    """A node under callgrind, which counts when told; its console is a pseudo-terminal. `cost()`
-    ends it."""
+    """A node under callgrind, which counts when told; its console is a pseudo-terminal."""
 
     def __init__(self, program: str, folder: Path) -> None:
         self._costs = folder / "costs"
+        self._dumps = 0
         script = folder / "board.py"
         script.write_text(program.replace("ALLOWED", repr([BareBus(SECRET).public])))
         self.outer, console = pty.openpty()
@@ -145,26 +145,35 @@ class Board:
 
     async def count(self, on: bool) -> None:
         """Has callgrind count from now on, or no longer."""
-        words = ("vgdb", f"--pid={self._process.pid}", "instrumentation", "on" if on else "off")
-        done = await asyncio.create_subprocess_exec(*words, stderr=subprocess.DEVNULL)
-        if await done.wait():
-            raise RuntimeError(f"{' '.join(words)} has failed")
+        await self._tell("instrumentation", "on" if on else "off")
 
-    def cost(self) -> tuple[int, int]:
-        """Instructions that were counted: (all but machine code, machine code)."""
+    async def cost(self) -> tuple[int, int]:
+        """Instructions that were counted since it was last asked: (all but machine code, machine
+        code)."""
+        await self._tell("dump")
+        self._dumps += 1
+        machine = others = 0
+        for name, cost in _self_costs(Path(f"{self._costs}.{self._dumps}")):
+            if name == "???":  # code that no file holds: the emitters made it
+                machine += cost
+            else:
+                others += cost
+        return others, machine
+
+    async def _tell(self, *words: str) -> None:
+        command = ("vgdb", f"--pid={self._process.pid}", *words)
+        done = await asyncio.create_subprocess_exec(*command, stderr=subprocess.DEVNULL)
+        if await done.wait():
+            raise RuntimeError(f"{' '.join(command)} has failed")
+
+    def end(self) -> None:
+        """Ends the node."""
         self._process.send_signal(signal.SIGTERM)
         self._process.wait()
         if self._carrier is not None:
             self._carrier.join()
         for fd in self._ends:
             os.close(fd)
-        machine = others = 0
-        for name, cost in _self_costs(self._costs):
-            if name == "???":  # code that no file holds: the emitters made it
-                machine += cost
-            else:
-                others += cost
-        return others, machine
 
 
 def _carry(ways: dict[int, int], process: subprocess.Popen[bytes]) -> None:
@@ -194,12 +203,13 @@ def _self_costs(path: Path) -> Iterator[tuple[str, int]]:
             called = False
 
 
-async def _echo(board: Board, connection: Connection, count: int) -> None:
+async def _echo(board: Board, connection: Connection, count: int) -> tuple[int, int]:
     async with await connection.open("echo") as stream:
         await _messages(stream, WARM)
         await board.count(True)
         await _messages(stream, count)
         await board.count(False)
+        return await board.cost()
 
 
 async def _messages(stream: BusStream, count: int) -> None:
@@ -209,7 +219,7 @@ async def _messages(stream: BusStream, count: int) -> None:
             raise ValueError("another message came back")
 
 
-async def _talk(board: Board, link: str, count: int) -> None:
+async def _talk(board: Board, link: str, count: int) -> tuple[int, int]:
     async with BareBus(SECRET) as bus:
         public = BareBus(BOARD).public
         if link.startswith("cable"):
@@ -220,14 +230,16 @@ async def _talk(board: Board, link: str, count: int) -> None:
             kind = link[:3].lower()
             connection = await bus.connect("127.0.0.1", port, public, link=kind)
         async with connection:
-            await _echo(board, connection, count)
+            return await _echo(board, connection, count)
 
 
 def _measured(link: str, count: int) -> tuple[int, int]:
     with tempfile.TemporaryDirectory() as folder:
         board = Board(LINKS[link], Path(folder))
-        asyncio.run(asyncio.wait_for(_talk(board, link, count), START_S))
-        return board.cost()
+        try:
+            return asyncio.run(asyncio.wait_for(_talk(board, link, count), START_S))
+        finally:
+            board.end()
 
 
 @click.command()

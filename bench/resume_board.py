@@ -23,18 +23,23 @@ async def once(bus):
     connection = await bus.connect("127.0.0.1", PORT, bytes.fromhex("HUBKEY"))
     await connection.close()
 
-async def main():
+async def one_kind(full, sleeper):
     bus = BareBus(bytes(range(32)), "board")
-    tickets = bus.node.tickets = Tickets(bus.node, bus.now, wants_sleep=SLEEPER, takes=False)
+    tickets = bus.node.tickets = Tickets(bus.node, bus.now, wants_sleep=sleeper, takes=False)
     for _ in range(2):
         await once(bus)
-    if FULL:
+    if full:
         tickets.forget(bytes.fromhex("HUBKEY"))
     print("ready")
     sys.stdin.readline()
     await once(bus)
     print("done")
     sys.stdin.readline()
+    await bus.close()
+
+async def main():
+    for full, sleeper in KINDS:
+        await one_kind(full, sleeper)
 
 asyncio.run(main())
 """
@@ -42,29 +47,34 @@ asyncio.run(main())
 KINDS = {"full": (True, False), "default": (False, False), "sleeper": (False, True)}
 
 
-async def _counted(kind: str, folder: Path) -> tuple[int, int]:
-    """(instructions of all but machine code, those of machine code)"""
-    full, sleeper = KINDS[kind]
+async def _counted(board: Board) -> tuple[int, int]:
+    """The next handshake: (instructions of all but machine code, those of machine code)"""
+    await asyncio.to_thread(board.said, b"ready")
+    await board.count(True)
+    os.write(board.outer, b"\n")
+    await asyncio.to_thread(board.said, b"done")
+    await board.count(False)
+    found = await board.cost()
+    os.write(board.outer, b"\n")
+    return found
+
+
+async def _of_each_kind(folder: Path) -> dict[str, tuple[int, int]]:
     async with BareBus(os.urandom(32), allow=ANYONE) as hub:
         text = NODE.replace("PORT", str(await hub.listen("127.0.0.1")))
         text = text.replace("HUBKEY", hub.public.hex())
-        text = text.replace("SLEEPER", str(sleeper)).replace("FULL", str(full))
-        folder = folder / kind
-        folder.mkdir()
-        board = Board(text, folder)
-        await asyncio.to_thread(board.said, b"ready")
-        await board.count(True)
-        os.write(board.outer, b"\n")
-        await asyncio.to_thread(board.said, b"done")
-        await board.count(False)
-        return board.cost()
+        board = Board(text.replace("KINDS", repr(tuple(KINDS.values()))), folder)
+        try:
+            return {kind: await _counted(board) for kind in KINDS}
+        finally:
+            board.end()
 
 
 def instructions(folder: Path) -> list[dict]:
     """A row for each kind of handshake and of code; none without valgrind."""
     if not shutil.which("valgrind"):
         return []
-    found = {kind: asyncio.run(_counted(kind, folder)) for kind in KINDS}
+    found = asyncio.run(_of_each_kind(folder))
     rows = []
     for at, name in enumerate(("the interpreter", "machine code")):
         for kind in ("default", "sleeper"):
