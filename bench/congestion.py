@@ -32,7 +32,6 @@ PAIRS = (
 KINDS = ("model", "newreno", "aioquic")
 LOSSES = (0, 5, 10, 20, 50, 100)  # permille
 COLOURS = {"model": "#2266aa", "newreno": "#55aa55", "aioquic": "#cc7722"}
-ENDLESS = 1 << 25
 OUTPUT = Path("build/bench/congestion.json")
 
 
@@ -46,10 +45,11 @@ class RenoBus(Bus):
     PROFILE = Reno
 
 
-def begin(place: Bottleneck, kind: str) -> Callable[[], int]:
-    """A flow of `kind` begins; the function says how many bytes it has carried."""
+def begin(place: Bottleneck, kind: str, size: int) -> Callable[[], int]:
+    """A flow of `kind` begins that lasts for `size` bytes; the function says how many it has
+    carried."""
     if kind == "aioquic":
-        quic = Quic(place.network, ENDLESS)
+        quic = Quic(place.network, size)
         place.join(quic.near.link.address, quic.far.link.address)
         return lambda: quic.received
     flow = place.flow(SUITES, HOST if kind == "model" else Reno)
@@ -62,8 +62,9 @@ def together(
     """(share of the first, use of the path, sorted waits in the queue in ms)."""
     room = int(queue * 2 * latency_ms * RATE)
     place = Bottleneck(1, Faults(latency_ms, kilobytes_s=RATE, queue_bytes=room))
-    flows = [begin(place, kind) for kind in kinds]
-    part, rate = share(place, flows, int(seconds * 250), int(seconds * 1000))
+    settle_ms, ms = int(seconds * 250), int(seconds * 1000)
+    flows = [begin(place, kind, RATE * (settle_ms + ms)) for kind in kinds]
+    part, rate = share(place, flows, settle_ms, ms)
     return part, rate / RATE, sorted(place.waits_ms)
 
 
