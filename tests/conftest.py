@@ -17,6 +17,7 @@ import draws
 import linked_once
 import portable
 import python_only
+from dsoftbus_host.storage import secret_files
 
 # Compiled once, whatever the environment says of that: some tests start hundreds of commands.
 # Not beside the sources, which stay as they were.
@@ -132,9 +133,12 @@ def pytest_collection_finish():
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item, nextitem):
-    """At the end of a file much more may live than before, as its caches of syntax trees."""
+    """At the end of a file much more may live than before, as its caches of syntax trees. And
+    each key that its nodes had would be looked for whenever a later one opens a file for a peer.
+    """
     result = yield
     if nextitem is None or nextitem.path != item.path:
+        secret_files._noted.clear()
         spare_collections()
     return result
 

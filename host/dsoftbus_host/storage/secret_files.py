@@ -21,7 +21,7 @@ from dsoftbus.errors import BAD_ARGUMENT, LocalError
 
 # What each may have beside it under a name that is known.
 _BESIDE = ("", ".next", ".places", ".groups", ".starts", ".serving", ".lock")
-_noted: dict[Path, None] = {}
+_noted: dict[Path, list[str]] = {}  # with the paths of the file and of what lies beside it
 
 
 def settings_folder() -> Path:
@@ -49,7 +49,8 @@ def _settings() -> list[Path]:
 
 def note(path: Path) -> None:
     """This process has a key or a trust store at `path`, or may have."""
-    _noted[path.absolute()] = None
+    path = path.absolute()
+    _noted[path] = [str(path.with_name(path.name + suffix)) for suffix in _BESIDE]
 
 
 def keep_apart(folder: Path) -> None:
@@ -71,7 +72,7 @@ def is_one(found: os.stat_result) -> bool:
     """Returns whether a file is one of these, whatever its name."""
     for path in _there():
         try:
-            if os.path.samestat(found, path.stat()):
+            if os.path.samestat(found, os.stat(path)):
                 return True
         except OSError:
             continue  # it is not there now
@@ -91,12 +92,12 @@ def is_place_of_one(path: Path) -> bool:
     return False
 
 
-def _there() -> Iterator[Path]:
+def _there() -> Iterator[str]:
     for folder in _settings():
-        with contextlib.suppress(OSError):  # this user's node has none yet
-            yield from folder.iterdir()
-    for path in _noted:
-        yield from (path.with_name(path.name + suffix) for suffix in _BESIDE)
+        with contextlib.suppress(OSError), os.scandir(folder) as entries:  # if there is one yet
+            yield from [entry.path for entry in entries]
+    for paths in _noted.values():
+        yield from paths
 
 
 def _folded(name: str) -> str:
