@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from dsoftbus_host.board.make import expressions, inline, slices
+from dsoftbus_host.board.make.constants import tree_of
 from dsoftbus_host.board.make.tree import walk
 
 Log = list
@@ -208,11 +209,16 @@ def test_a_method_that_another_module_s_class_has_too_stays():
     assert "_want_write" in ast.unparse(inline.inlined("dsoftbus_aio.datagram_port"))
 
 
-def test_many_are_gone_and_no_local_of_the_project_is_beyond_the_cheap_ones():
+@pytest.fixture(scope="module")
+def trees() -> dict:
+    """Each module of a board, as linking has it."""
+    return {module: inline.inlined(module) for module in slices.every_module()}
+
+
+def test_many_are_gone_and_no_local_of_the_project_is_beyond_the_cheap_ones(trees):
     before = after = 0
-    for module in slices.every_module():
-        tree = inline.inlined(module)
-        before += functions(ast.parse(slices.source_of(module)))
+    for module, tree in trees.items():
+        before += functions(tree_of(module))
         after += functions(tree)
     assert before - after > 80
 
@@ -285,9 +291,9 @@ def test_one_that_programs_may_ask_for_stays():
     assert "def _full" in expressed(KINDS, {"_full"})
 
 
-def test_no_use_of_one_is_left_on_a_board():
+def test_no_use_of_one_is_left_on_a_board(trees):
     gone = expressions.expressions()
     assert len(gone) > 20
-    for module in slices.every_module():
-        for node in walk(inline.inlined(module)):
+    for tree in trees.values():
+        for node in walk(tree):
             assert getattr(node, "attr", "") not in gone

@@ -39,9 +39,18 @@ def sentences(text: str) -> Iterator[str]:
 
 
 def docstrings(source: str) -> Iterator[str]:
-    for node in ast.walk(ast.parse(source)):
+    for node in statements(ast.parse(source)):
         if isinstance(node, DOCUMENTED):
             yield ast.get_docstring(node) or ""
+
+
+def statements(tree: ast.AST) -> list[ast.AST]:
+    """A tree and all statements in it: expressions hold none, and are most of it."""
+    found = [tree]
+    for node in found:  # which grows meanwhile
+        for block in ("body", "orelse", "finalbody", "handlers", "cases"):
+            found += getattr(node, block, ())
+    return found
 
 
 def bare(folder: Path) -> list[str]:
