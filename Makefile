@@ -74,12 +74,14 @@ help:
 	@echo "make golden        write the captures of tests/core/captures anew, where the wire is to change"
 	@echo "make clean         remove what the targets made"
 
+# Nothing is compiled that is only installed: what is used is compiled when it is used, for tests in
+# a folder of their own.
 # A package that comes or goes is a reason to install anew, as pyproject.toml is.
 PACKAGES := $(sort $(wildcard core/*/__init__.py host/*/__init__.py))
 $(VENV)/.installed: pyproject.toml $(PACKAGES)
 	@echo "Installing dsoftbus and its tools in $(VENV)"
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --editable '.[test]'
 	@touch $@
 
 build/node/.installed: Makefile
@@ -177,7 +179,7 @@ bench-hub: $(VENV)/.installed
 # A broker and its clients, to be compared with: nothing else needs them.
 $(VENV)/.bench: $(VENV)/.installed
 	@echo "Installing amqtt and aiomqtt in $(VENV)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
+	@$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --editable '.[bench]'
 	@touch $@
 
 bench-services: $(VENV)/.bench

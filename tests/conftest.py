@@ -107,8 +107,11 @@ def spare_collections() -> None:
     gc.freeze()
 
 
-def wait_for_the_first() -> None:
-    """In a fresh checkout one worker compiles everything, for all of them."""
+def wait_for_the_first(worker: str) -> None:
+    """In a fresh checkout one worker compiles everything, for all of them. Another one has
+    hypothesis make its tables meanwhile, which they would all make."""
+    if worker == "gw1":
+        draws.make_tables()
     end = time.monotonic() + FIRST_S
     while not COLLECTED.exists() and time.monotonic() < end:
         time.sleep(0.05)
@@ -121,8 +124,9 @@ def pytest_configure(config):
 
 
 def pytest_collection(session):
-    if os.environ.get("PYTEST_XDIST_WORKER", "gw0") != "gw0":
-        wait_for_the_first()
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
+    if worker != "gw0":
+        wait_for_the_first(worker)
 
 
 def pytest_collection_finish():

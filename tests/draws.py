@@ -3,7 +3,7 @@ looks for new failures, and `make test` draws a share of it."""
 
 import os
 
-from hypothesis import settings
+from hypothesis import settings, strategies
 
 SHARE = 20  # percent
 
@@ -17,6 +17,11 @@ def register() -> None:
     settings.register_profile("house", deadline=None, **house)
     settings.register_profile("soak", deadline=None, max_examples=100, print_blob=True)
     settings.load_profile("house")
+
+
+def make_tables() -> None:
+    """Makes those of all characters, in seconds, which hypothesis keeps beside its examples."""
+    strategies.characters(codec="utf-8").validate()
 
 
 def draws(examples: int) -> int:
