@@ -8,14 +8,14 @@ import shutil
 
 import pytest
 from click.testing import CliRunner
-from mpremote.transport_serial import SerialTransport
 
 from board.supervisor import Supervisor
 from dsoftbus.errors import LocalError
 from dsoftbus_host import key_file
 from dsoftbus_host.bare_bus import BareBus
-from dsoftbus_host.board import files, logs, paths, provision, remote, watch
+from dsoftbus_host.board import files, logs, paths, provision, raw_repl, remote, watch
 from dsoftbus_host.board.make import boards
+from dsoftbus_host.board.raw_repl import RawRepl
 from dsoftbus_host.cli.command import main
 from portable import TIMEOUT_S
 from support import raises
@@ -184,20 +184,20 @@ def test_paths_of_a_person_and_of_a_board():
 
 
 def test_a_long_file_shows_its_progress_and_what_has_no_room_is_refused(board, here, monkeypatch):
-    (here / "long").write_bytes(os.urandom(4000))
+    (here / "long").write_bytes(os.urandom(24_000))
     sent, came = [], []
     with remote.connected(board.port) as there:
-        monkeypatch.setattr(remote.Remote, "room", (512, 8191))
+        monkeypatch.setattr(remote.Remote, "room", (512, 48_127))
         given = {"long": here / "long"}
         assert raises("local.bad_state", files.put, there, given, nothing)
         assert not (board.folder / "long").exists() and not (board.folder / "long.new").exists()
-        monkeypatch.setattr(remote.Remote, "room", (512, 8192))
+        monkeypatch.setattr(remote.Remote, "room", (512, 48_128))
         assert files.put(there, given, lambda *what: sent.append(what)) == (1, 0)
         (here / "long").unlink()
         files.get(there, ["long"], here, lambda *what: came.append(what))
         there.reset()
-    assert len(sent) > 10 and sent[-2:] == [(4000, 4000, "long"), (4000, 4000, "")]
-    assert len(came) > 10 and came == sorted(came) and came[-1] == (4000, 4000, "long")
+    assert len(sent) > 10 and sent[-2:] == [(24_000, 24_000, "long"), (24_000, 24_000, "")]
+    assert len(came) > 10 and came == sorted(came) and came[-1] == (24_000, 24_000, "long")
 
 
 class PowerCut:
@@ -219,14 +219,14 @@ class PowerCut:
 @pytest.fixture
 def hasty(monkeypatch):
     """mpremote waits ten seconds for a board that has fallen silent: here one."""
-    monkeypatch.setattr(remote, "READ_SECONDS", 0.3)
-    monkeypatch.setattr(SerialTransport.read_until, "__defaults__", (1, None, None))
-    monkeypatch.setattr(SerialTransport.exec_raw, "__defaults__", (1, None))
+    monkeypatch.setattr(raw_repl, "READ_SECONDS", 0.3)
+    monkeypatch.setattr(RawRepl.read_until, "__defaults__", (1, None, None))
+    monkeypatch.setattr(RawRepl.exec_raw, "__defaults__", (1, None))
 
 
 @pytest.mark.parametrize("at", [2500, 5000])
 def test_a_power_cut_leaves_the_old_file_or_the_new_one(board, here, hasty, at):
-    old, new = b"old" * 1200, b"new" * 1200
+    old, new = os.urandom(3600), os.urandom(3600)
     (board.folder / "data").write_bytes(old)
     (here / "data").write_bytes(new)
     with remote.connected(board.port) as there:

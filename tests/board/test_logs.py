@@ -5,7 +5,7 @@ import os
 
 from board.supervisor import Supervisor
 from dsoftbus_host.bare_bus import BareBus
-from dsoftbus_host.board import provision, remote
+from dsoftbus_host.board import provision, raw_repl, remote
 from dsoftbus_host.board.console_text import Lines
 
 TICKING = """
@@ -62,7 +62,7 @@ def test_a_port_that_is_busy_or_not_there(board, command):
 
 def test_what_is_no_board(tmp_path, command, monkeypatch):
     monkeypatch.setattr(remote, "ATTEMPT_SECONDS", 0.3)
-    monkeypatch.setattr(remote, "READ_SECONDS", 0.1)
+    monkeypatch.setattr(raw_repl, "READ_SECONDS", 0.1)
     outer, inner = os.openpty()
     try:
         said, status = command("run", os.ttyname(inner))

@@ -6,7 +6,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-from mpremote.transport_serial import SerialTransport
 
 from board.conftest import put
 from board.supervisor import Supervisor
@@ -16,6 +15,7 @@ from dsoftbus.errors import UNSUPPORTED
 from dsoftbus_host.bare_bus import BareBus
 from dsoftbus_host.board import install, partition, provision, remote, romfs
 from dsoftbus_host.board.make import boards
+from dsoftbus_host.board.raw_repl import RawRepl
 from portable import TIMEOUT_S
 from support import raises
 
@@ -143,7 +143,7 @@ class Cut:
         return data
 
 
-read_until = SerialTransport.read_until
+read_until = RawRepl.read_until
 
 
 def impatient(self, least, ending, timeout=10, **words):
@@ -165,7 +165,7 @@ def test_a_power_cut_leaves_no_node_and_the_next_time_mends_it(board, text, coun
     (board.folder / "main.py").write_bytes(UNIX.main)
     board.to_board = Cut(board, text, count)
     with monkeypatch.context() as patch:
-        patch.setattr(SerialTransport, "read_until", impatient)
+        patch.setattr(RawRepl, "read_until", impatient)
         raises("local.bad_state", deploy, board)
     assert not (board.folder / "main.py").exists()
     board.to_board = bytes

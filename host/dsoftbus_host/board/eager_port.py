@@ -30,7 +30,20 @@ class EagerPort:
         """Returns `size` bytes, or fewer where the port's timeout ends first."""
         missing = size - len(self._held)
         if missing > 0:
-            self._held += self._port.read(max(missing, self._port.in_waiting))
+            self._take(missing)
+        return self._given(size)
+
+    def read_through(self, last: bytes) -> bytes:
+        """Returns what has come, as far as the first byte `last` in it; nothing where the port's
+        timeout ends first."""
+        if not self._held:
+            self._take(1)
+        return self._given(self._held.find(last) + 1 or len(self._held))
+
+    def _take(self, least: int) -> None:
+        self._held.extend(self._port.read(max(least, self._port.in_waiting)))
+
+    def _given(self, size: int) -> bytes:
         data = bytes(self._held[:size])
         del self._held[:size]
         return data

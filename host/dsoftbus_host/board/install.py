@@ -169,8 +169,7 @@ def install(remote: Remote, board: Board, progress: Progress, source: bool = Fal
     if lack:
         raise LocalError(BAD_STATE, lack.told(board, architecture, source, rom is not None))
     aside = take_main_away(remote, there)
-    for path in stale:
-        remote.remove(path)
+    remote.remove(*stale)
     remote.make_folders(wanted)
     sizes = {path: len(data) for path, data in changed.items()}
     write_all(remote, sizes, changed.__getitem__, progress)
@@ -189,7 +188,7 @@ def finish(remote: Remote, board: Board, there: dict[str, Held]) -> None:
     if CONFIG not in there and not _rescue(remote, there):
         remote.write(CONFIG, board.config)
     remote.write(MAIN, board.main)
-    _verify(remote, {MAIN: board.main})
+    _verify(remote, {MAIN: board.main}, ours="")
 
 
 class Lack(NamedTuple):
@@ -284,9 +283,9 @@ def write_all(
     progress(total, total, "")
 
 
-def _verify(remote: Remote, wanted: dict[str, bytes]) -> None:
+def _verify(remote: Remote, wanted: dict[str, bytes], ours: str = OURS) -> None:
     """Every file once more, by its own name and from the medium."""
-    now = look(remote, [MAIN])
+    now = look(remote, [MAIN], ours)
     wrong = [path for path, data in wanted.items() if not _is(data, now.get(path))]
     if wrong:
         raise LocalError(BAD_STATE, f"{wrong[0]} is not as it was written; there is no main.py")
@@ -329,8 +328,7 @@ def remove(remote: Remote, everything: bool = False) -> int:
 
 def drop(remote: Remote, paths: list[str]) -> None:
     """Removes files, and the folders that were only for ours."""
-    for path in paths:
-        remote.remove(path)
+    remote.remove(*paths)
     ours = [f"{LIB}/dsoftbus", f"{LIB}/dsoftbus_mpy", *SLOTS]
     remote.run(_NO_FOLDERS.format(folders=ours))
 

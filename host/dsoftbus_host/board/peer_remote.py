@@ -214,6 +214,7 @@ class PeerRemote(Remote):
     def start(self, seconds: float = START_SECONDS) -> str:
         """Starts the board again; what its log says of that."""
         self.transport.restart()
+        self._places = False
         return "\n".join(self.transport.begun(seconds))
 
 

@@ -20,7 +20,6 @@ from serial import SerialException
 
 from dsoftbus.errors import BAD_STATE, LocalError, Unsupported
 from dsoftbus_host.board.console_text import Lines
-from dsoftbus_host.board.eager_port import EagerPort
 
 # A node that owns the console gives it back for these (dsoftbus_mpy.serial): no frame has them.
 BREAK = b"\x03" * 16
@@ -31,7 +30,6 @@ ARCHITECTURES = (
 )
 MPY_VERSION = 6
 NATIVE_VERSION = 3  # machine code is for one of these and no other; bytecode is for all
-READ_SECONDS = 1.0  # what an answer of the raw REPL may take
 QUIET_SECONDS = 0.2
 START_SECONDS = 20  # until a board's main.py is through with its start
 OPENINGS = 4  # systems look for modems at a port that has just been plugged in
@@ -45,16 +43,17 @@ NEW = ".new"  # behind the name of a file that is being written
 
 _PLACE = """
 import hashlib, os
-_h = hashlib.sha256()
-with open({new!r}, "rb") as _f:
-    _b = _f.read(512)
-    while _b:
-        _h.update(_b)
-        _b = _f.read(512)
-_same = _h.digest() == {digest!r}
-if _same:
-    os.rename({new!r}, {path!r})
-print(_same)
+def _place(new, path, digest):
+    h = hashlib.sha256()
+    with open(new, "rb") as file:
+        b = file.read(512)
+        while b:
+            h.update(b)
+            b = file.read(512)
+    same = h.digest() == digest
+    if same:
+        os.rename(new, path)
+    print(same)
 """
 # A watchdog cannot be stopped, and the node that fed it does not run now: a timer does it, until
 # the next reset. ESP32 numbers its timers from 0, the others want -1.
@@ -115,6 +114,11 @@ for _path in {paths!r}:
     except OSError:
         pass
 """
+_REMOVE = """
+import os
+for _path in {paths!r}:
+    os.remove(_path)
+"""
 _DROP = """
 import os
 def _drop(path):
@@ -154,6 +158,7 @@ class Remote:
 
     def __init__(self, transport: Any) -> None:
         self._transport = transport
+        self._places = False  # the board has the function that puts a file in its place
 
     def run(self, program: str) -> str:
         """Runs `program` on the board; what it prints. Raises LocalError with its traceback."""
@@ -239,12 +244,17 @@ class Remote:
             self._transport.fs_writefile, progress_callback=lambda done, _: progress(done)
         )
         _answered(send, new, data)
+        if not self._places:
+            self.run(_PLACE)
+            self._places = True
         digest = hashlib.sha256(data).digest()
-        if not _literal(self.run(_PLACE.format(new=new, path=path, digest=digest))):
+        if not _literal(self.run(f"_place({new!r}, {path!r}, {digest!r})")):
             raise LocalError(BAD_STATE, f"{path} did not arrive as it was sent")
 
-    def remove(self, path: str) -> None:
-        self.run(f"import os\nos.remove({path!r})")
+    def remove(self, *paths: str) -> None:
+        """Removes files, one after the other. Raises LocalError."""
+        for at in range(0, len(paths), self.group):
+            self.run(_REMOVE.format(paths=paths[at : at + self.group]))
 
     def rename(self, path: str, to: str) -> None:
         self.run(f"import os\nos.rename({path!r}, {to!r})")
@@ -340,7 +350,6 @@ def read_now(port: Any) -> bytes:
 def connected(port: str) -> Iterator[Remote]:
     """The board at `port`, at its raw REPL after a soft reset."""
     transport = _opened(port)
-    transport.serial = EagerPort(transport.serial)
     try:
         _enter_raw_repl(transport, port)
         remote = Remote(transport)
@@ -374,15 +383,15 @@ def _close(transport: Any) -> None:
 
 def _opened(port: str) -> Any:
     try:
-        from mpremote.transport_serial import SerialTransport
+        from dsoftbus_host.board.raw_repl import RawRepl
     except ImportError:
         raise Unsupported("mpremote: pip install 'dsoftbus[board]'") from None
     for _ in range(OPENINGS - 1 if os.path.exists(port) else 0):
         with contextlib.suppress(*_errors()):
-            return SerialTransport(port)
+            return RawRepl(port)
         time.sleep(QUIET_SECONDS)
     try:
-        return SerialTransport(port)
+        return RawRepl(port)
     except _errors():
         raise LocalError(BAD_STATE, why_not(port)) from None
 
@@ -399,8 +408,6 @@ def why_not(port: str) -> str:
 def _enter_raw_repl(transport: Any, port: str) -> None:
     """Interrupts what runs and asks for a fresh raw REPL; a board that is just starting may miss
     the first call."""
-    # Without it a read on a pseudo-terminal waits for ever, and mpremote's own bounds never hold.
-    transport.serial.timeout = READ_SECONDS
     for _ in range(ATTEMPTS):
         # mpremote prints what it got where that was not what it waited for.
         with contextlib.suppress(*_errors()), contextlib.redirect_stdout(io.StringIO()):
