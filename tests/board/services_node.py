@@ -7,13 +7,14 @@ from dsoftbus.const import SMALL
 from dsoftbus_mpy.bare_bus import ANYONE, BareBus
 
 KEY = b"b" * 32
+CALL_MS = 60000  # ends what hangs: a line that spoils bytes is as slow as its luck
 
 
 async def follow(bus) -> None:
     """Says again what its peers publish, and asks them for what they ask."""
     async for update in bus.subscribe("#"):
         if update.topic == "ask":
-            answer = await update.peer.connection.call("double", update.value, 20000)
+            answer = await update.peer.connection.call("double", update.value, CALL_MS)
             bus.publish("answered", answer)
         else:
             bus.publish("heard", [update.topic, update.value, update.lost])

@@ -38,7 +38,7 @@ async def served(bus: BareBus, connection) -> None:
     updates = connection.subscribe("#")
     assert await of(updates, "temperature") == 21.5
     value = random.Random(1).randbytes(1000)
-    assert await connection.call("triple", value, timeout_ms=20000) == value * 3
+    assert await connection.call("triple", value, timeout_ms=1000 * LIMIT_S) == value * 3
     bus.call("double")(lambda _connection, value: value * 2)
     bus.publish("ask", value)
     assert await of(updates, "answered") == value * 2

@@ -131,6 +131,17 @@ def test_both_directions_at_once_over_a_noisy_cable():
             assert max(sent) < 1.5 * min(sent), (baud, noise, sent)
 
 
+def test_noise_that_sets_in_while_both_directions_send():
+    """Long fragments are under way then, both ways, and no end waits for an answer of the other
+    that cannot get over."""
+    for noise in SPOILT[-2:]:
+        for seed in range(6 if len(BAUDS) > 1 else 1):
+            desk = begun(115200, 1, seed=seed + 1)
+            for way in desk.ways:
+                way.noise = noise
+            desk.both_ways(3000, 12)
+
+
 def test_twenty_sessions_one_after_the_other():
     for turn_ms in TURNS_MS[-2:]:
         desk = Desk(115200, turn_ms, 0)

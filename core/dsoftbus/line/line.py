@@ -429,7 +429,10 @@ class Line:
         self._now = now
         if self._sends - self._batch_from >= _BATCH:
             self._adapt()
-        slot = self._next_slot(now)
+        # On a noisy line an acknowledgement seldom gets over with a fragment behind it, and both
+        # ends may then wait for each other's.
+        noisy = self._streak or self._complaints < _COMPLAINTS
+        slot = -1 if noisy and self._ack_at == _NOW else self._next_slot(now)
         if slot < 0 and self._ack_at != _NOW:
             return 0
         start = 0
