@@ -45,6 +45,7 @@ LIBRARIES = """
 PACKAGES = ("dsoftbus", "dsoftbus_aio")  # whole: a session imports most of them
 WHERE = "DSOFTBUS_TEST_COMMANDS"  # in the environment: packages, and who waits with them
 MACHINE = "DSOFTBUS_TEST_MACHINE"  # in the environment: the process whose namespaces it enters
+PROGRAM = "DSOFTBUS_TEST_PROGRAM"  # in the environment: a file with another program
 LENGTH = 8  # bytes, before a request
 STREAMS = 3
 
@@ -156,22 +157,27 @@ class Commands:
 
 
 def become(request: list) -> None:
-    """`request`: warnings, folder, how many words, these, and the environment."""
+    """`request`: warnings, folder, how many words, these, and the environment, where `PROGRAM`
+    may name a file in place of the command line."""
     warning, folder, count, *rest = map(os.fsdecode, request)
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(pair.split("=", 1) for pair in rest[int(count) :])
     enter_machine(os.environ.pop(MACHINE, ""))
     paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    sys.path[:1] = [folder, *filter(None, paths)]
-    sys.argv = [MODULE, *rest[: int(count)]]
+    program = os.environ.pop(PROGRAM, "")
+    sys.path[:1] = [os.path.dirname(program) or folder, *filter(None, paths)]
+    sys.argv = [program or MODULE, *rest[: int(count)]]
     _open_streams()
     _open_screens()
     if warning != "default":
         warnings.simplefilter(warning)
         sys.warnoptions.append(warning)
     try:
-        runpy.run_module(MODULE, run_name="__main__", alter_sys=True)
+        if program:
+            runpy.run_path(program, run_name="__main__")
+        else:
+            runpy.run_module(MODULE, run_name="__main__", alter_sys=True)
     except SystemExit as end:
         leave(end.code)
         raise

@@ -11,12 +11,12 @@ import os
 import queue
 import socket
 import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
 
 import nodes
+from command import PROGRAM, quick_command
 from support import Random
 
 VICTIMS = Path(__file__).parent / "victims"
@@ -85,8 +85,10 @@ class Victim:
         )
         self._heard: queue.Queue = queue.Queue()
         what = (self.process.stdout, self._heard)
-        threading.Thread(target=self._read, args=what, daemon=True).start()
-        self._control = int(self.until("control").split()[1])
+        self._reader = threading.Thread(target=self._read, args=what, daemon=True)
+        self._reader.start()
+        self._control, *pid = map(int, self.until("control").split()[1:])
+        self._pid = pid[0] if pid else self.process.pid
         self._ask = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._ask.settimeout(ASK_S)
         self.public = b""
@@ -106,6 +108,7 @@ class Victim:
         self._ask.close()
         self.process.kill()
         self.process.wait(LIMIT_S)
+        self._reader.join(LIMIT_S)  # up to here the victim itself may be there
         self.process.stdin.close()
         self.process.stdout.close()
 
@@ -119,13 +122,10 @@ class Victim:
         self.start()
 
     def _read(self, stream, heard: queue.Queue) -> None:
-        try:
-            for raw in iter(stream.readline, b""):
-                line = raw.decode(errors="backslashreplace").rstrip("\n")
-                self.lines.append(line)
-                heard.put(line)
-        except ValueError:
-            pass  # closed: the victim is stopped
+        for raw in iter(stream.readline, b""):
+            line = raw.decode(errors="backslashreplace").rstrip("\n")
+            self.lines.append(line)
+            heard.put(line)
         heard.put(None)
 
     @property
@@ -183,18 +183,21 @@ class Victim:
         return (LOOPBACK, self.port)
 
     def cpu_ms(self) -> int:
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        fields = Path(f"/proc/{self._pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) * 1000 // _TICKS
 
     def resident_bytes(self) -> int:
-        return int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]) * _PAGE
+        return int(Path(f"/proc/{self._pid}/statm").read_text().split()[1]) * _PAGE
 
 
 class HostVictim(Victim):
     kind = "host"
 
     def command(self) -> list:
-        return [sys.executable, "-u", str(VICTIMS / "host.py"), *self.arguments()]
+        return [*quick_command(), *self.arguments()]
+
+    def environment(self) -> dict:
+        return {**os.environ, PROGRAM: str(VICTIMS / "host.py"), "PYTHONUNBUFFERED": "1"}
 
 
 class MicroPythonVictim(Victim):

@@ -1,6 +1,6 @@
 """A host node as a victim: `host.py bus CLOCK FILE` for a program with the options in a file, or
 `host.py command CLOCK WORDS...` for a whole command; its wall clock is wrong by CLOCK s. Its first
-line says where it answers: `control PORT`.
+line says where it answers, and which process it is: `control PORT PID`.
 """
 
 import asyncio
@@ -79,7 +79,7 @@ def main(kind: str, clock_s: int, words: list) -> None:
     time.time = counts.lying_time(time_as_it_is()).time
     control = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     control.bind(("127.0.0.1", 0))
-    print("control", control.getsockname()[1])
+    print("control", control.getsockname()[1], os.getpid())
 
     def answer() -> None:
         request, asker = control.recvfrom(65536)
