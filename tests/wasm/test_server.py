@@ -3,14 +3,18 @@
 import pytest
 
 import portable
+import wasm_server
 
 pytestmark = pytest.mark.skipif(
     bool(portable.wasm_missing()), reason=portable.wasm_missing() or "it is here"
 )
-SAYS = """\
-import { parentPort, workerData } from "node:worker_threads";
-parentPort.postMessage(workerData.args[0]);
+SAYS = "export default ([said], print) => {{ print(said); {} }}"
+PYTHON = """\
+import {{ start }} from "{}";
+export default async ([code], print) => (await start(print)).runPython(code) ?? 0;
 """
+LEAVE = "run_portable.left = 1; open('/left', 'w').close()"
+FIND = "import os; print(hasattr(run_portable, 'left'), 'left' in os.listdir('/'))"
 
 
 @pytest.fixture
@@ -18,8 +22,8 @@ def job(tmp_path, wasm):
     """`job(end)`: what a job prints that says its argument and then does `end`."""
 
     def run(end: str) -> str:
-        file = tmp_path / "job.mjs"
-        file.write_text(SAYS + end)
+        file = tmp_path / f"{len(list(tmp_path.iterdir()))}.mjs"  # a module is loaded once
+        file.write_text(SAYS.format(end))
         return wasm.output_of("a job", file.as_uri(), "said")
 
     return run
@@ -28,7 +32,7 @@ def job(tmp_path, wasm):
 @pytest.mark.parametrize(
     ("end", "printed"),
     [
-        ("process.exit(1);", "a job:\nsaid\n$"),
+        ("return 1;", "a job:\nsaid\n$"),
         ("throw new Error('thrown');", "a job:\nsaid\nthrown\n"),
         ("process.kill(process.pid, 'SIGKILL'); for (;;);", "a job:\n(said\n)?node ended\n$"),
     ],
@@ -46,3 +50,13 @@ def test_a_job_without_an_end_is_ended(job, monkeypatch):
         job("for (;;);")
     monkeypatch.undo()
     assert job("") == "said\n"
+
+
+def test_a_job_finds_nothing_of_another(tmp_path, wasm):
+    file = tmp_path / "python.mjs"
+    file.write_text(PYTHON.format((wasm_server.SCRIPT.parent / "port.mjs").as_uri()))
+    assert wasm.output_of("the first", file.as_uri(), f"{LEAVE}; {FIND}") == "True True\n"
+    assert wasm.output_of("the second", file.as_uri(), FIND) == "False False\n"
+    over = "open('/repo/tests/run_portable.py', 'r+')"
+    with pytest.raises(pytest.fail.Exception, match="Errno 2"):  # EACCES by WASI's numbers
+        wasm.output_of("the third", file.as_uri(), over)
