@@ -24,13 +24,18 @@ class Flash:
     goes unnoticed: what remains of the program is not to stumble over it.
     """
 
-    def __init__(self, block_bytes: int, blocks: int):
+    def __init__(self, block_bytes: int, blocks: int, data=None):
         self.block_bytes = block_bytes
         self.blocks = blocks
-        self.data = bytearray(b"\xff" * (block_bytes * blocks))
+        self._erased = b"\xff" * block_bytes
+        self.data = bytearray(self._erased * blocks if data is None else data)
         self.cut = -1
         self.dead = False
         self.torn = 0
+
+    def revived(self):
+        """Returns this flash after power-up."""
+        return Flash(self.block_bytes, self.blocks, self.data)
 
     def readblocks(self, block, buffer, offset=0):
         if not self.dead:
@@ -51,7 +56,7 @@ class Flash:
             return self.block_bytes
         if operation == 6 and not self.dead:  # erase
             at = argument * self.block_bytes
-            self.data[at : at + self.block_bytes] = b"\xff" * self.block_bytes
+            self.data[at : at + self.block_bytes] = self._erased
             self._spend()
         return 0
 

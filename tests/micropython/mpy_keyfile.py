@@ -35,9 +35,7 @@ def after_a_cut(system, flash, cut: int, torn: int):
         return None
     except (PowerCut, OSError):  # closing the file on dead flash is the second error
         assert flash.dead
-    revived = Flash(*system.blocks)
-    revived.data[:] = flash.data
-    return revived
+    return flash.revived()
 
 
 def loaded(system, flash):

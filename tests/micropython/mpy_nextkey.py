@@ -31,9 +31,7 @@ def after_a_cut(system, flash, cut: int):
         return None
     except (PowerCut, OSError):
         assert flash.dead
-    revived = Flash(*system.blocks)
-    revived.data[:] = flash.data
-    return revived
+    return flash.revived()
 
 
 def check_cuts(system) -> None:
@@ -72,9 +70,7 @@ def noted_after_a_cut(system, flash, cut: int):
         return None
     except (PowerCut, OSError):
         assert flash.dead
-    revived = Flash(*system.blocks)
-    revived.data[:] = flash.data
-    return revived
+    return flash.revived()
 
 
 def check_notes(system) -> None:

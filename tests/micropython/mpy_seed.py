@@ -34,12 +34,6 @@ def started(system, starts: int) -> tuple:
     return flash, [start(system, flash) for _ in range(starts)]
 
 
-def copy_of(system, flash) -> Flash:
-    revived = Flash(*system.blocks)
-    revived.data[:] = flash.data
-    return revived
-
-
 def test_each_start_has_another_stream():
     _, given = started(Littlefs, 10)
     assert len(set(given)) == 10
@@ -73,11 +67,11 @@ def check_cuts(system, before: int, torn: int) -> int:
     cut = 0
     flash_before, given_before = started(system, before)  # the same each time: so is the noise
     while True:
-        flash = copy_of(system, flash_before)
+        flash = flash_before.revived()
         given = given_before + cut_start(system, flash, cut, torn)
         if not flash.dead:
             return cut
-        flash = copy_of(system, flash)
+        flash = flash.revived()
         given += [start(system, flash) for _ in range(STARTS)]
         assert len(set(given)) == len(given), (system.__name__, before, cut, torn)
         cut += 1

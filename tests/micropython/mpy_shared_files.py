@@ -45,10 +45,9 @@ def formatted(system) -> Flash:
     return flash
 
 
-def revived(system, flash) -> Flash:
+def revived(flash) -> Flash:
     """The flash after power-up."""
-    copy = Flash(*system.blocks)
-    copy.data[:] = flash.data
+    copy = flash.revived()
     if flash.dead:
         flash.data = b""  # nobody reads it again, and it stays where power was cut
     return copy
@@ -141,12 +140,12 @@ class Campaign:
             return False
         except (PowerCut, OSError):
             assert flash.dead
-        with Mounted(self._system, revived(self._system, flash)):
+        with Mounted(self._system, revived(flash)):
             self.check()
         return True
 
     def prepared(self) -> Flash:
-        return revived(self._system, self._prepared)
+        return revived(self._prepared)
 
     def _prepare(self) -> Flash:
         flash = formatted(self._system)
@@ -168,7 +167,7 @@ class Campaign:
             put(folder, "name", self.data, True)
         folder.part("name", PEER).remove()
         with open(ROOT + "/filling", "wb") as file:
-            file.write(bytes(max(0, folder.free() - 2 * PAGE)))
+            file.write(bytearray(max(0, folder.free() - 2 * PAGE)))  # of bytes there is a hash
         assert read(ROOT + "/name") == self.data
         assert read(ROOT + "/beside") == b"b" * 700
 
@@ -207,7 +206,7 @@ def cut_twice(campaign, cut: int, again: int) -> bool:
             put(shared(), "name", campaign.data, True)
     except (PowerCut, OSError):
         pass
-    flash = revived(Fat, flash)
+    flash = revived(flash)
     flash.cut = again
     try:
         with Mounted(Fat, flash):
@@ -215,7 +214,7 @@ def cut_twice(campaign, cut: int, again: int) -> bool:
     except (PowerCut, OSError):
         pass
     cut_again = flash.dead
-    with Mounted(Fat, revived(Fat, flash)):
+    with Mounted(Fat, revived(flash)):
         campaign.check()
     return cut_again
 
@@ -227,7 +226,7 @@ def test_a_reset_costs_no_more_than_16_kb():
             part = shared().part("name", PEER)
             for at in range(0, 50000, 1000):
                 part.write(bytes(1000))
-                with Mounted(system, revived(system, flash), "/after") as path:
+                with Mounted(system, revived(flash), "/after") as path:
                     stored = os.stat(path + "/" + part_name("name", PEER))[6]
                 assert at + 1000 - stored < FLUSHED, (at, stored)
             part.keep()

@@ -58,7 +58,7 @@ def started(system, flash) -> str:
 def cut_in(system, before, act, cut: int, torn: int):
     """Does `act` and loses power at its write number `cut`; the flash as it is after power-up, or
     None where all was over before."""
-    flash = copied(system, before)
+    flash = before.revived()
     try:
         with Here(system, flash):
             flash.cut, flash.torn = cut, torn
@@ -67,13 +67,7 @@ def cut_in(system, before, act, cut: int, torn: int):
     except (PowerCut, OSError):
         assert flash.dead
         dead = True
-    return copied(system, flash) if dead else None
-
-
-def copied(system, flash) -> Flash:
-    other = Flash(system.blocks[0], system.blocks[1] * 4)
-    other.data[:] = flash.data
-    return other
+    return flash.revived() if dead else None
 
 
 def check_cuts(system, act, may):

@@ -4,20 +4,30 @@ from dsoftbus_mpy.noise_source import health_tests
 from dsoftbus_mpy.noise_source.conditioner import Noise
 from support import Random
 
+_drawn = {}  # by seed: what draws, and the samples that it has drawn so far
+
+
+def samples(seed: int):
+    """Yields the samples of the seed; each is drawn once for all starts, some at a time."""
+    if seed not in _drawn:
+        _drawn[seed] = Random(seed), bytearray()
+    random, drawn = _drawn[seed]
+    at = 0
+    while True:
+        if at == len(drawn):
+            drawn.extend(random(64))
+        yield drawn[at]
+        at += 1
+
 
 class Sound:
     """Deterministic from its seed, so that two starts with it see the same noise."""
 
     def __init__(self, seed: int):
-        self._random = Random(seed)
-        self._block = b""  # of some at once, which takes a third of the time
-        self._at = 0
+        self._samples = samples(seed)
 
     def __call__(self) -> int:
-        if self._at == len(self._block):
-            self._block, self._at = self._random(64), 0
-        self._at += 1
-        return self._block[self._at - 1]
+        return next(self._samples)
 
 
 class Dying(Sound):
