@@ -75,19 +75,25 @@ class Lack:
             self.now = False
 
 
+class LimitedTalk(Talk):
+    """Watched from its first call on."""
+
+    def __init__(self, lack):
+        self._lack = lack
+        super().__init__(1, 600, {"latency_ms": 5, "loss": 20}, SMALL)
+
+    def _node(self, name, profile, mtu):
+        node = super()._node(name, profile, mtu)
+        if heap_lock is None:
+            suite = Scarce(SUITES[SUITE_CHACHA_SHA256], self._lack)
+            node.node.local.suites = {SUITE_CHACHA_SHA256: suite}
+        self._lack.watch(node.endpoint)
+        return node
+
+
 def limited_talk(chosen):
     lack = Lack(chosen)
-    talk = Talk(1, 600, {"latency_ms": 5, "loss": 20}, SMALL)
-    for node in (talk.a, talk.b):
-        if heap_lock is None:
-            local = node.node.local
-            local.suites = {SUITE_CHACHA_SHA256: Scarce(SUITES[SUITE_CHACHA_SHA256], lack)}
-        lack.watch(node.endpoint)
-    # Once more, now that all is watched.
-    talk.sessions[talk.a].refuse(1)
-    talk.world.run(LONG_MS, lambda: not talk.a.node.sessions)
-    begin(talk)
-    return lack, talk
+    return lack, LimitedTalk(lack)
 
 
 def begin(talk):
