@@ -76,7 +76,7 @@ def find(module: str, name: str) -> Found:
 
 def find_in(file: Path, name: str) -> Found | None:
     """The same from a module's file, or None, as for what is none of ours."""
-    for node in ast.parse(file.read_text()).body:
+    for node in _statements(file):
         if isinstance(node, ast.ImportFrom):
             if node.module and node.module.split(".")[0] not in ROOTS:
                 continue
@@ -85,6 +85,12 @@ def find_in(file: Path, name: str) -> Found | None:
         elif name in names_in(node):
             return Found(file, node)
     return None
+
+
+def _statements(file: Path) -> Iterator[ast.stmt]:
+    """The statements of a module, and those that are for checkers of types alone."""
+    for node in ast.parse(file.read_text()).body:
+        yield from node.body if isinstance(node, ast.If) else [node]
 
 
 def _through(node: ast.ImportFrom, name: str) -> Found:
