@@ -29,8 +29,10 @@ def commands(
     if not isinstance(command, click.Group):
         yield context.command_path.partition(" ")[2], context
         return
-    for _, below in sorted(command.commands.items()):
-        yield from commands(below, context)
+    for name in command.list_commands(context):
+        below = command.get_command(context, name)
+        if below:
+            yield from commands(below, context)
 
 
 def helps() -> dict[str, str]:

@@ -42,7 +42,8 @@ LIBRARIES = """
     dsoftbus_host.board.settings dsoftbus_host.board.watch dsoftbus_host.bridge.bridge
     dsoftbus_host.bus dsoftbus_host.files dsoftbus_host.storage.serving_note dsoftbus_sim.trial
 """  # beside what the command line imports at its start
-PACKAGES = ("dsoftbus", "dsoftbus_aio")  # whole: a session imports most of them
+# Whole: a session imports most of the first two, and all commands are of the last.
+PACKAGES = ("dsoftbus", "dsoftbus_aio", "dsoftbus_host.cli")
 WHERE = "DSOFTBUS_TEST_COMMANDS"  # in the environment: packages, and who waits with them
 MACHINE = "DSOFTBUS_TEST_MACHINE"  # in the environment: the process whose namespaces it enters
 PROGRAM = "DSOFTBUS_TEST_PROGRAM"  # in the environment: a file with another program

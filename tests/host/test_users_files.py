@@ -17,7 +17,7 @@ from dsoftbus.trust import acl, invitation, next_key_file
 from dsoftbus.trust.store_text import decode
 from dsoftbus_host import address, display
 from dsoftbus_host.board import settings
-from dsoftbus_host.cli import command
+from dsoftbus_host.cli import own_id
 from dsoftbus_host.cli.command import main
 from dsoftbus_host.cli.common import DEBUG, FAULT_STATUS, node_name
 from dsoftbus_host.discovery import interfaces
@@ -240,7 +240,7 @@ def test_a_fault_of_the_program_is_a_line_and_says_how_to_see_more(monkeypatch):
     def fault(*_arguments):
         raise ZeroDivisionError("\x1b[2Jnobody expects this")
 
-    monkeypatch.setattr(command.next_key, "load", fault)
+    monkeypatch.setattr(own_id.next_key, "load", fault)
     monkeypatch.delenv(DEBUG, raising=False)
     text = said("id", status=FAULT_STATUS)
     assert "ZeroDivisionError" in text and DEBUG in text and "\x1b" not in text

@@ -26,8 +26,11 @@ def hidden(words: list) -> list:
     """The words with the options that its command has."""
     command: click.Command = main
     at = 0
-    while isinstance(command, click.Group) and at < len(words) and words[at] in command.commands:
-        command = command.commands[words[at]]
+    while isinstance(command, click.Group) and at < len(words):
+        below = command.get_command(click.Context(command), words[at])
+        if below is None:
+            break
+        command = below
         at += 1
     options = [HIDDEN[param.name] for param in command.params if param.name in HIDDEN]
     return [*words[:at], *(word for option in options for word in option), *words[at:]]

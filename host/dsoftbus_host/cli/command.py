@@ -2,80 +2,49 @@
 
 from __future__ import annotations
 
-import asyncio
-import functools
 import logging
-import socket
-import time
-from collections.abc import Iterator
-from pathlib import Path
-from typing import NamedTuple
 
 import click
 from rich.logging import RichHandler
 
-from dsoftbus.const import EV_DENIED, EV_KEY_DUE
-from dsoftbus.mux.events import NodeEvent
-from dsoftbus_host import address, event_loop, files
-from dsoftbus_host.bare_bus import ANYONE, BareBus
-from dsoftbus_host.cli import (
-    bridge,
-    call,
-    discover,
-    gateway,
-    group,
-    logs,
-    offers,
-    pair,
-    peer_time,
-    ping,
-    publish,
-    serve_log,
-    status,
-    transfer,
-    trust,
-    update,
-    versions,
-    watch,
-)
-from dsoftbus_host.cli.board import board
-from dsoftbus_host.cli.board import files as board_files
-from dsoftbus_host.cli.board import prompt as board_prompt
-from dsoftbus_host.cli.board import rom as board_rom
-from dsoftbus_host.cli.common import (
-    BYTES,
-    HELP,
-    PORT,
-    Commands,
-    command,
-    console,
-    errors,
-    json_option,
-    key_option,
-    node_name,
-    say_json,
-    short_id,
-)
-from dsoftbus_host.cli.demo import sim
-from dsoftbus_host.cli.demo.demo import run_demo
-from dsoftbus_host.cli.reach import Place, place_options
-from dsoftbus_host.cli.service_manager import serve_until
-from dsoftbus_host.discovery import interfaces
-from dsoftbus_host.display import time_log
-from dsoftbus_host.links.certificate import Certificate
-from dsoftbus_host.links.listening import EVERYWHERE
-from dsoftbus_host.loaded_core import version
-from dsoftbus_host.storage import secret_files, serving_note
-from dsoftbus_host.upkeep import next_key
+from dsoftbus_host.cli.common import HELP, Commands, console, errors
+from dsoftbus_host.cli.late_group import by_name
+
+_MODULES = {  # of this folder, with the commands that each has
+    "board.board": ("board",),
+    "bridge": ("bridge",),
+    "call": ("call",),
+    "demo.demo": ("demo",),
+    "demo.sim": ("sim",),
+    "discover": ("discover",),
+    "gateway": ("gateway",),
+    "group": ("group",),
+    "logs": ("logs",),
+    "offers": ("offers",),
+    "own_id": ("id",),
+    "pair": ("pair",),
+    "peer_time": ("time",),
+    "ping": ("ping",),
+    "publish": ("publish",),
+    "serve": ("serve",),
+    "status": ("status",),
+    "transfer": ("send", "fetch", "ls"),
+    "trust": ("peers", "unpair", "rotate", "allow", "deny", "trust"),
+    "update": ("update",),
+    "versions": ("versions",),
+    "watch": ("watch",),
+}
 
 
 def _say_version(context: click.Context, _option: click.Parameter, asked: bool) -> None:
     if asked:
+        from dsoftbus_host.loaded_core import version
+
         console.print(version(), highlight=False, soft_wrap=True)
         context.exit()
 
 
-@click.group(cls=Commands, context_settings=HELP)
+@click.group(cls=Commands, context_settings=HELP, later=by_name(__package__, _MODULES))
 @click.option(
     "--version",
     is_flag=True,
@@ -91,214 +60,6 @@ def main(verbose: bool) -> None:
     handler = RichHandler(console=errors, show_path=False, show_time=False)
     logging.basicConfig(level=level, format="%(message)s", handlers=[handler])
 
-
-@main.command("id")
-@key_option
-@json_option
-@command
-def show_id(key_path: Path, as_json: bool) -> None:
-    """Show this node's device id and public key."""
-    bus = BareBus(next_key.load(key_path))
-    if as_json:
-        say_json({"id": bus.id, "short": short_id(bus.id), "key": bus.public.hex()})
-        return
-    console.print(f"id   {bus.id}   ({short_id(bus.id)} for short)")
-    console.print(f"key  {bus.public.hex()}")
-
-
-_PEM = click.Path(exists=True, dir_okay=False, path_type=Path)
-
-
-@main.command()
-@place_options
-@click.option("--host", show_default="every one", help="Address to listen on.")
-@click.option(
-    "--port", type=PORT, default=37020, show_default=True, help="Port to listen on; 0 for any."
-)
-@click.option("--quic", type=PORT, help="Take sessions over QUIC, too, at this port; 0 for any.")
-@click.option("--ws", type=PORT, help="The same over WebSockets.")
-@click.option(
-    "--cert",
-    type=_PEM,
-    show_default="one of its own for QUIC, and no TLS for WebSockets",
-    help="The certificate of these, which makes the latter wss://.",
-)
-@click.option("--cert-key", type=_PEM, help="Its key.")
-@click.option("--name", default="", show_default="the host's name")
-@click.option(
-    "--dir",
-    "folder",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    show_default="this user's folder for it",
-    help="Where peers store and fetch files: a folder for that and nothing else.",
-)
-@click.option(
-    "--quota",
-    type=BYTES,
-    metavar="BYTES",
-    help="How much may lie in it, in bytes or as 500M, 20G.",
-)
-@click.option(
-    "--allow",
-    multiple=True,
-    metavar="KEY",
-    help="Let this peer connect, and not those that are paired; repeatable.",
-)
-@click.option("--anyone", is_flag=True, help="Let every peer connect that proves some key.")
-@command
-def serve(
-    place: Place,
-    host: str | None,
-    port: int,
-    quic: int | None,
-    ws: int | None,
-    cert: Path | None,
-    cert_key: Path | None,
-    name: str,
-    folder: Path | None,
-    quota: int | None,
-    allow: tuple[str, ...],
-    anyone: bool,
-) -> None:
-    """Store and serve files for paired peers.
-
-    It prints a line with its time for every file that a peer stores or fetches, and for all that
-    is refused.
-    """
-    if (cert is None) != (cert_key is None):
-        raise click.UsageError("--cert and --cert-key go together")
-    certificate = None if cert is None or cert_key is None else (cert, cert_key)
-    links = _Links(quic, ws, certificate)
-    time_log(serve_log.TIME)
-    folder = folder or files.made_folder()
-    secret_files.keep_apart(folder)
-    allowed = [address.public_key(text) for text in allow]
-    key = next_key.load(place.key_path)
-    with serving_note.held(place.key_path) as note:
-        serving = _Serving(folder, quota, note)
-        if not allowed and not anyone:
-            event_loop.run(_serve_paired(place, name, host, port, links, serving))
-            return
-        own_name = node_name(name or socket.gethostname())
-        bus = BareBus(key, own_name, allow=ANYONE if anyone else allowed)
-        event_loop.run(_serve(bus, host or EVERYWHERE, port, links, serving))
-
-
-class _Links(NamedTuple):
-    """The links beside TCP and UDP: their ports, and the certificate of their TLS."""
-
-    quic: int | None
-    ws: int | None
-    certificate: Certificate | None
-
-    def ports(self) -> Iterator[tuple[str, int]]:
-        web = "wss" if self.certificate else "ws"
-        for link, port in (("quic", self.quic), (web, self.ws)):
-            if port is not None:
-                yield link, port
-
-
-class _Serving(NamedTuple):
-    """The folder that is served, and the note of it for `dsoftbus status`."""
-
-    folder: Path
-    quota: int | None
-    note: serving_note.ServingNote
-
-    def begin(self, bus: BareBus, ports: dict[str, int]) -> None:
-        log = functools.partial(serve_log.say_transfer, self.folder)
-        bus.share(self.folder, self.quota, log)
-        files.serve_echo(bus)
-        folder = str(self.folder.resolve())
-        console.print(f"{bus.id} serves {folder}")
-        hosts = interfaces.reachable(bus.places)
-        addresses = [
-            str(address.Address(bus.public, host, port, link))
-            for link, port in ports.items()
-            for host in hosts
-        ]
-        for there in addresses:
-            console.print(f"peers reach it as  {there}")
-        said = {"since": time.strftime(serve_log.TIME), "folder": folder, "addresses": addresses}
-        self.note.write(**said)
-        bus.spawn(serve_log.watch_sleepers(bus, self.note, said))
-
-
-async def _serve(bus: BareBus, host: str, port: int, links: _Links, serving: _Serving) -> None:
-    async with bus:
-        ports = {"tcp": await bus.listen(host, port, "auto")}
-        for link, other in links.ports():
-            ports[link] = await bus.listen(host, other, link, links.certificate)
-        serving.begin(bus, ports)
-        await serve_until(asyncio.Event())
-
-
-async def _serve_paired(
-    place: Place, name: str, host: str | None, port: int, links: _Links, serving: _Serving
-) -> None:
-    """Serves by the trust store, and is found by discovery; anew whenever the node has a new
-    key."""
-    while True:
-        rotated = asyncio.Event()
-
-        def on_event(event: NodeEvent, rotated: asyncio.Event = rotated) -> None:
-            if event.kind == EV_KEY_DUE:
-                rotated.set()
-            elif event.kind == EV_DENIED:
-                serve_log.say_denied(event, bus.guard.store)
-
-        services = ("share", "echo")
-        async with place.bus(
-            on_event,
-            name,
-            host=host,
-            port=port,
-            quic=links.quic,
-            ws=links.ws,
-            certificate=links.certificate,
-            services=services,
-        ) as bus:
-            place.ask(bus)
-            serving.begin(bus, {"tcp": bus.port, **bus.ports})
-            if not len(bus.guard.store):
-                console.print("nobody is paired, so nobody may connect; `dsoftbus pair` pairs")
-            await serve_until(rotated)
-        serve_log.say("this node has a new key")
-
-
-@main.command()
-@command
-def demo() -> None:
-    """Start a MicroPython node and show a session with it, and three refusals."""
-    event_loop.run(run_demo(console))
-
-
-for added in (*board_rom.COMMANDS, *board_files.COMMANDS, board_prompt.board_console):
-    board.board.add_command(added)
-_OTHERS = (
-    status.status,
-    discover.discover,
-    ping.ping,
-    call.call,
-    offers.offers,
-    peer_time.time,
-    watch.watch,
-    logs.logs,
-    publish.publish,
-    transfer.send,
-    transfer.fetch,
-    transfer.ls,
-    update.update,
-    versions.versions,
-    sim.sim,
-    board.board,
-    bridge.bridge,
-    gateway.gateway,
-    group.group,
-)
-for commands in (pair.COMMANDS, trust.COMMANDS, _OTHERS):
-    for added in commands:
-        main.add_command(added)
 
 if __name__ == "__main__":
     main()

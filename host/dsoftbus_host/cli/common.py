@@ -21,6 +21,7 @@ from dsoftbus.errors import BusError, LocalError
 from dsoftbus.service.status import CallError
 from dsoftbus.trust.acl import Rule
 from dsoftbus_host import key_file
+from dsoftbus_host.cli.late_group import LateGroup
 from dsoftbus_host.cli.terminal import complete, words
 from dsoftbus_host.cli.terminal.outlet import open_outlets
 from dsoftbus_host.cli.terminal.screen import Screen
@@ -98,7 +99,7 @@ CALL_STATUS = 3  # the peer was there, and the call has no value
 FAULT_STATUS = 70  # EX_SOFTWARE of sysexits.h
 
 
-class Commands(click.Group):
+class Commands(LateGroup):
     """A group of commands that shows what it refuses: words of a command line are from anywhere,
     too, as names of files are."""
 

@@ -173,6 +173,3 @@ async def _places(bus: Bus, invited: Invitation) -> list[tuple[str, str, int]]:
         routes = [route for route in known if route[0] in LINK_NAMES]
         places = [(LINK_NAMES[kind], host, port) for kind, host, port in routes]
     return places
-
-
-COMMANDS = (pair,)

@@ -258,4 +258,4 @@ def _merge(store: TrustStore, other: TrustStore) -> None:
         store.add_rule(own)
 
 
-COMMANDS = (peers, unpair, rotate, _rule_command("allow"), _rule_command("deny"), trust)
+allow, deny = map(_rule_command, ("allow", "deny"))

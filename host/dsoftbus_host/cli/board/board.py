@@ -44,6 +44,7 @@ from dsoftbus_host.cli.common import (
     trust_option,
     warn_of_argument,
 )
+from dsoftbus_host.cli.late_group import LateGroup, by_name
 from dsoftbus_host.cli.pair import show_invitation
 from dsoftbus_host.display import shown
 from dsoftbus_host.storage import group_file
@@ -69,7 +70,14 @@ force_option = click.option(
 )
 
 
-@click.group()
+_MODULES = {  # of this folder, with the commands that each has
+    "files": ("put", "get", "ls", "rm"),
+    "prompt": ("console",),
+    "rom": ("romfs", "image"),
+}
+
+
+@click.group(cls=LateGroup, later=by_name(__package__, _MODULES))
 def board() -> None:
     """Put a node on a MicroPython board, set it up, and read its output."""
 

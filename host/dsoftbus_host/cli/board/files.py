@@ -148,6 +148,3 @@ def remove_files(at: There, names: tuple[str, ...], folders: bool, force: bool) 
         count = files.remove(there, wanted, folders, force)
         console.print(f"{count} files removed")
         _run_again(there)
-
-
-COMMANDS = (put, get, list_files, remove_files)

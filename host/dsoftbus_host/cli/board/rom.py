@@ -65,6 +65,3 @@ def write_image(name: str, file: Path, bytecode: bool, without: tuple[str, ...])
     made = romfs.image(known, "" if bytecode else known.architecture)
     file.write_bytes(made)
     console.print(f"{len(made)} bytes")
-
-
-COMMANDS = (deploy, write_image)

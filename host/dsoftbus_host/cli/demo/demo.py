@@ -14,6 +14,7 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import click
 from rich.console import Console
 
 from dsoftbus.const import DATA, REC_PROTECTED, REC_REFUSE, RECORD_HEADER
@@ -30,8 +31,10 @@ from dsoftbus.errors import (
 from dsoftbus.identity import device_id
 from dsoftbus.record.records import record
 from dsoftbus_aio.connection import Connection
+from dsoftbus_host import event_loop
 from dsoftbus_host.address import Address
 from dsoftbus_host.bare_bus import BareBus
+from dsoftbus_host.cli.common import command, console
 from dsoftbus_host.cli.demo.trust import Story
 
 FILE_BYTES = 4_000_000
@@ -200,3 +203,10 @@ async def _raw(peer: Address, data: bytes) -> str:
     if len(answer) != RECORD_HEADER + 1 or answer[2] != REC_REFUSE:
         raise PeerError(UNAUTHENTICATED, "bytes that should be refused were not")
     return label(answer[RECORD_HEADER])
+
+
+@click.command("demo")
+@command
+def demo() -> None:
+    """Start a MicroPython node and show a session with it, and three refusals."""
+    event_loop.run(run_demo(console))
