@@ -34,6 +34,9 @@ HEARSAY = {"_now", "cookie", "last_flight", "flight_at", "peer_code", "_later"}
 SHARED = {"_reader", "endpoint", "local", "_local", "suite", "_suite", "gatekeeper", "control"}
 
 
+PLAIN = {int, bool, str, bytes, type(None)}  # long lists hold little else, and need no call each
+
+
 def state(thing, seen=None):
     """All that `thing` holds, as something that can be compared."""
     seen = set() if seen is None else seen
@@ -45,7 +48,7 @@ def state(thing, seen=None):
         return "again"
     seen.add(id(thing))
     if isinstance(thing, list | tuple | deque):
-        return [state(each, seen) for each in thing]
+        return [each if type(each) in PLAIN else state(each, seen) for each in thing]
     if isinstance(thing, dict):
         return {key: state(value, seen) for key, value in thing.items()}
     held = getattr(thing, "__dict__", None)
