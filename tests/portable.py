@@ -9,8 +9,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 TESTS = Path(__file__).parent
 ROOT = TESTS.parent
 CORE_FILES = sorted((TESTS / "core").glob("test_*.py"))
@@ -95,6 +93,8 @@ def output_of(command: list, what: str) -> str:
             process.kill()
             output = process.communicate()[0] + f"not done after {TIMEOUT_S} s\n"
     if process.returncode:
+        import pytest  # which benchmarks and nodes of tests, that import this, need not load
+
         pytest.fail(f"{what}:\n{output}", pytrace=False)
     return output
 
