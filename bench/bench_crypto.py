@@ -28,7 +28,7 @@ async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
     writer.close()
 
 
-async def run(rounds: int) -> int:
+async def run(*amounts: int) -> int:
     """Returns the exit status of the run on MicroPython."""
     context = tls_peer.server_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2  # the most that the port speaks
@@ -40,7 +40,8 @@ async def run(rounds: int) -> int:
     process = await asyncio.create_subprocess_exec(
         str(Path(sys.executable).with_name("micropython")),
         *("-X", "heapsize=4M"),
-        *(str(ROOT / "bench" / "crypto.py"), str(port), "127.0.0.1", str(OUTPUT), str(rounds)),
+        *(str(ROOT / "bench" / "crypto.py"), str(port), "127.0.0.1", str(OUTPUT)),
+        *map(str, amounts),
         env={**os.environ, "MICROPYPATH": ":".join(roots)},
     )
     status = await process.wait()
@@ -50,9 +51,11 @@ async def run(rounds: int) -> int:
 
 @click.command()
 @click.option("--rounds", default=5, show_default=True, help="Rounds of each measurement.")
-def main(rounds: int) -> None:
+@click.option("--sample-ms", default=40, show_default=True, help="How long a sample is.")
+@click.option("--mb", default=8, show_default=True, help="Megabytes of a transfer.")
+def main(rounds: int, sample_ms: int, mb: int) -> None:
     """Measures the crypto of the MicroPython unix port, beside its built-in ssl."""
-    sys.exit(asyncio.run(run(rounds)))
+    sys.exit(asyncio.run(run(rounds, sample_ms, mb)))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 `make bench-crypto` runs it on the unix port beside a TLS server. On a board, with dsoftbus and
 dsoftbus_mpy installed: `mpremote cp bench/table.py : + run bench/crypto.py`. Arguments, all
-optional: the TLS server's port and address, a file for the rows as JSON, and the number of rounds.
+optional: the TLS server's port and address, a file for the rows as JSON, the number of rounds, how
+long a sample is in ms, and the megabytes of a transfer.
 
 Each figure is the best of the rounds, taken in turn with its reference, because what else the
 machine does only adds to a time.
@@ -19,12 +20,13 @@ from dsoftbus.crypto import provider as portable
 from dsoftbus.noise.handshake_state import HandshakeState
 from dsoftbus_mpy import crypto
 
-rounds = 5  # the last argument, if it is given
-SAMPLE_MS = 40  # long beside the clock's tick
+# The last arguments, if they are given.
+rounds = 5
+sample_ms = 40  # long beside the clock's tick
+bulk_bytes = 8 * 1024 * 1024
 RECORD = 4096
 PACKET = 400
 TAG = 16
-BULK_BYTES = 8 * 1024 * 1024
 CHUNK = 16384
 P = (1 << 255) - 19
 
@@ -66,9 +68,9 @@ def once_us(call) -> float:
         for _ in range(calls):
             call()
         spent = time.ticks_diff(time.ticks_us(), start)
-        if spent > SAMPLE_MS * 500:
+        if spent > sample_ms * 500:
             return spent / calls
-        calls = max(2 * calls, calls * SAMPLE_MS * 1000 // max(spent, 1))
+        calls = max(2 * calls, calls * sample_ms * 1000 // max(spent, 1))
 
 
 def best_us(*calls) -> list:
@@ -194,19 +196,19 @@ class Tls:
         self._connect().close()
 
     def bulk_mb_s(self) -> float:
-        """BULK_BYTES in chunks, until the server has said that it has them all."""
+        """bulk_bytes in chunks, until the server has said that it has them all."""
         link = self._connect()
         chunk = bytes(CHUNK)
         start = time.ticks_us()
-        link.write(b"%10d" % BULK_BYTES)
-        for _ in range(BULK_BYTES // CHUNK):
+        link.write(b"%10d" % bulk_bytes)
+        for _ in range(bulk_bytes // CHUNK):
             link.write(chunk)
         answer = link.read(2)
         spent = time.ticks_diff(time.ticks_us(), start)
         link.close()
         if answer != b"ok":
             raise OSError("the server did not take it all")
-        return BULK_BYTES / spent
+        return bulk_bytes / spent
 
 
 def bulk_rows(tls) -> list:
@@ -216,9 +218,11 @@ def bulk_rows(tls) -> list:
     return [table.row("seal 4096 B", RECORD / best_us(seal)[0], "MB/s", "ssl bulk", theirs)]
 
 
-def main(port: str = "", host: str = "127.0.0.1", output: str = "", count: str = "") -> None:
-    global rounds
-    rounds = int(count or rounds)
+def main(port: str = "", host: str = "127.0.0.1", output: str = "", *amounts: str) -> None:
+    global rounds, sample_ms, bulk_bytes
+    if amounts:
+        rounds, sample_ms, megabytes = map(int, amounts)
+        bulk_bytes = megabytes * 1024 * 1024
     tls = Tls(int(port), host) if port else None
     rows = x25519_rows() + aead_rows(RECORD) + aead_rows(PACKET) + blake2s_rows()
     rows += handshake_rows(tls)

@@ -19,7 +19,14 @@ ONE_OF_EACH = (  # of the programs that bench/board.py has for a node
 BRIEF = {
     "bench": ("--rounds", "1", "--mb", "1", "--trips", "50", "--connects", "5"),
     "board": ("--messages", "2", *(f"--link={link}" for link in ONE_OF_EACH)),  # valgrind
-    "bench_crypto": ("--rounds", "1"),  # runs crypto on MicroPython
+    "bench_crypto": (
+        "--rounds",
+        "1",
+        "--sample-ms",
+        "2",
+        "--mb",
+        "1",
+    ),  # runs crypto on MicroPython
     "congestion": ("--seconds", "0.3", "--mb", "0.1"),
     "datagrams": ("--rounds", "1", "--mb", "1", "--trips", "50"),
     "links": ("--rounds", "1", "--mb", "1", "--trips", "20"),
