@@ -5,14 +5,13 @@ no more than its budgets. Runs on every interpreter.
 import sys
 
 from counting import CountingSuite
-from dsoftbus.const import EV_ESTABLISHED, FLIGHT_HEADER, HOST, PKT_COOKIE, REC_INIT, SMALL
-from dsoftbus.session.datagram_session import flight
+from dsoftbus.const import EV_ESTABLISHED, FLIGHT_HEADER, HOST, PKT_COOKIE, SMALL
 from dsoftbus_sim.chance import Chance
 from dsoftbus_sim.faults import Faults
 from dsoftbus_sim.network import Network
 from dsoftbus_sim.node import SimNode
 from dsoftbus_sim.world import World
-from simulated import SUITES
+from simulated import SUITES, opening
 
 LATENCY_MS = 20
 INIT_BYTES = 56
@@ -103,9 +102,9 @@ class Openings:
         link = self._links[self._turn % len(self._links)]
         self._turn += 1
         number = self._chance.below(1 << 30)
-        opening = flight(REC_INIT, number, b"\x01\x01\x00" + self._chance(48))
-        self._shown[number % _REMEMBERED] = number, opening
-        self.scene.send(link.address, opening)
+        sent = opening(number)
+        self._shown[number % _REMEMBERED] = number, sent
+        self.scene.send(link.address, sent)
         self.scene.world.at(self.scene.world.now_us + self._every_us, self._send)
 
     def _receive(self):
@@ -115,9 +114,9 @@ class Openings:
             while got is not None:
                 data = bytes(buffer[: got[0]])
                 number = int.from_bytes(data[1:5], "big")
-                known, opening = self._shown[number % _REMEMBERED]
+                known, shown = self._shown[number % _REMEMBERED]
                 if data[0] == PKT_COOKIE and number == known:
-                    self.scene.send(link.address, opening + data[FLIGHT_HEADER:])
+                    self.scene.send(link.address, shown + data[FLIGHT_HEADER:])
                 got = link.recvfrom_into(buffer)
 
 

@@ -1,6 +1,7 @@
 """Two nodes in a simulated network that send each other bytes: what the datagram tests share."""
 
 import sys
+from hashlib import sha256
 
 import provided
 from dsoftbus.const import (
@@ -14,9 +15,12 @@ from dsoftbus.const import (
     EV_RESET,
     EV_WRITABLE,
     HOST,
+    REC_INIT,
     SUITE_CHACHA_SHA256,
+    TAG_BYTES,
 )
 from dsoftbus.packet.drop_labels import labelled
+from dsoftbus.session.datagram_session import flight
 from dsoftbus_sim.faults import Faults
 from dsoftbus_sim.network import Network
 from dsoftbus_sim.node import SimNode
@@ -28,6 +32,12 @@ from pairs import ToySuite
 SUITE = ToySuite() if sys.platform == "webassembly" else provided.SUITE
 SUITES = {SUITE_CHACHA_SHA256: SUITE}
 LONG_MS = 3600000  # of virtual time: a bound for what ends long before
+
+
+def opening(number: int) -> bytes:
+    """An opening as anyone can make it: a fresh key, and a tag that nobody checks for free."""
+    key = sha256(number.to_bytes(4, "big")).digest()
+    return flight(REC_INIT, number, b"\x01\x01\x00" + key + key[:TAG_BYTES])
 
 
 _STEPS = bytes(i * 7 & 0xFF for i in range(512))

@@ -106,6 +106,15 @@ class Random:
         self._x, self._y = x, y
         return bytes(out)
 
+    def many(self, n: int) -> bytes:
+        """Some `n` bytes, for what is long: a hash spreads a few of the next ones in less time."""
+        block = hashlib.sha256(self(8)).digest()
+        out = bytearray(block)
+        while len(out) < n:
+            block = hashlib.sha256(block).digest()
+            out.extend(block)
+        return bytes(out[:n])
+
     def below(self, limit: int) -> int:
         """An int in range(limit), for limits up to 65536; the bias is of no matter to a test."""
         return self.bits16() % limit

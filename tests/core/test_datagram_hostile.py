@@ -8,7 +8,7 @@ from dsoftbus.handshake.datagram_handshake import DatagramHandshake
 from dsoftbus.packet.drop_labels import labelled
 from dsoftbus.session.datagram_session import flight
 from dsoftbus_sim.chance import Chance
-from simulated import Talk, pattern
+from simulated import Talk, opening, pattern
 
 # The port for a browser frees nothing while a test runs; the others have a whole flood.
 FLOOD = 500 if sys.platform == "webassembly" else 10000
@@ -150,11 +150,6 @@ def test_an_authenticated_packet_moves_the_session_and_only_a_newer_one():
     still_works(talk)
 
 
-def spoofed_init(chance):
-    """An opening as anyone can make it: a fresh key, and a tag that nobody checks for free."""
-    return flight(REC_INIT, chance.below(1 << 30), b"\x01\x01\x00" + chance(48))
-
-
 class Flood:
     """So many openings, one each 100 us of virtual time, all from different addresses."""
 
@@ -167,7 +162,7 @@ class Flood:
 
     def begin(self):
         self.left -= 1
-        inject(self.talk, spoofed_init(self._chance), 1000 + self.left)
+        inject(self.talk, opening(self._chance.below(1 << 30)), 1000 + self.left)
         self.most = max(self.most, len(self.talk.b.node.sessions))
         if self.left:
             self.talk.world.at(self.talk.world.now_us + 100, self.begin)

@@ -8,7 +8,7 @@ PERCENT = 655  # of 65536
 
 
 def datagrams(random, count: int, longest: int = 1200) -> list:
-    return [random(1 + random.below(longest)) for _ in range(count)]
+    return [random.many(1 + random.below(longest)) for _ in range(count)]
 
 
 def carry(cable, send, steps: int = 200000) -> list:
@@ -164,7 +164,7 @@ def test_the_line_is_used_well_when_it_is_clean():
     for baud in (115200, 921600):
         random = Random(baud & 0xFFFF)
         cable = Cable(random, baud)
-        send = [random(1200) for _ in range(40)], [random(1200) for _ in range(40)]
+        send = [random.many(1200) for _ in range(40)], [random.many(1200) for _ in range(40)]
         assert carry(cable, send) == [send[1], send[0]]
         used_us = cable.ways[0].carried * cable.ways[0].us_a_byte
         assert 40 * 1200 * cable.ways[0].us_a_byte > 0.94 * used_us
@@ -185,7 +185,9 @@ def test_every_channel_of_a_datagram_arrives_with_it():
     cable = Cable(random)
     buffer = bytearray(1200)
     arrived = []
-    sent = [(random(n), channel) for channel in range(CHANNEL_MAX + 1) for n in (0, 1, 239, 240)]
+    sent = [
+        (random.many(n), channel) for channel in range(CHANNEL_MAX + 1) for n in (0, 1, 239, 240)
+    ]
     waiting = list(sent)
     while len(arrived) < len(sent):
         if waiting and cable.lines[0].sendto(waiting[0][0], len(waiting[0][0]), waiting[0][1]):

@@ -23,7 +23,7 @@ def test_messages_arrive_whole_and_in_order():
         sent = []
         got = []
         while len(sent) < 300:
-            message = random(random.below(mine.max_message + 1))
+            message = random.many(random.below(mine.max_message + 1))
             if mine.send_message(message):
                 sent.append(message)
             if random.below(3):

@@ -393,7 +393,7 @@ def test_a_ring_is_a_queue_at_every_head_and_length():
         model = b""
         for _ in range(500):
             n = random.below(capacity - ring.used + 1)
-            data = random(n)
+            data = random.many(n)
             ring.put(b"--" + data, 2, n)
             model += data
             assert len(model) < 4 or ring.u32() == get_u32(model, 0)

@@ -20,6 +20,7 @@ class Way:
         self._delay_us = delay_us
         self._free_us = 0
         self._under_way = []
+        self.arrives_us = END_US  # when the first of what is under way does
 
     @property
     def noise(self) -> int:
@@ -49,13 +50,17 @@ class Way:
         self._clean -= len(data)
         self.carried += len(data)
         self._free_us = max(self._free_us, now_us) + len(data) * self.us_a_byte
-        self._under_way.append((self._free_us + self._delay_us, data))
+        at_us = self._free_us + self._delay_us
+        self._under_way.append((at_us, data))
+        self.arrives_us = min(self.arrives_us, at_us)
 
     def get(self, now_us: int):
         """Returns the bytes that have arrived by now."""
         arrived = b""
         while self._under_way and self._under_way[0][0] <= now_us:
             arrived += self._under_way.pop(0)[1]
+        if arrived:
+            self.arrives_us = self._under_way[0][0] if self._under_way else END_US
         return arrived
 
     def next_us(self):
@@ -67,8 +72,7 @@ class Way:
     def after(self, now_us: int) -> int:
         """Returns the first of these that is after `now_us`; END_US if none is."""
         free_us = self._free_us if self._free_us > now_us else END_US
-        arrives_us = self._under_way[0][0] if self._under_way else END_US
-        return arrives_us if now_us < arrives_us < free_us else free_us
+        return self.arrives_us if now_us < self.arrives_us < free_us else free_us
 
 
 class Cable:
@@ -87,18 +91,20 @@ class Cable:
 
     def step(self) -> bool:
         """Moves what can move, then the clock; False when nothing is left to wait for."""
+        now_us = self.now_us
         for side in range(2):
-            self.transmit(side)
-            self.deliver(1 - side, self.ways[side].get(self.now_us))
-            self.lines[side].handle_timer(self.now)
+            way = self.ways[side]
+            if way.free(now_us):
+                self._transmit(side, way)
+            if way.arrives_us <= now_us:
+                self.deliver(1 - side, way.get(now_us))
+            self.lines[side].handle_timer(now_us // 1000)
         return self._advance()
 
-    def transmit(self, side: int) -> None:
-        way = self.ways[side]
-        if way.free(self.now_us):
-            n = self.lines[side].poll_transmit(self._out, self.now)
-            if n:
-                way.put(memoryview(self._out)[:n], self.now_us)
+    def _transmit(self, side: int, way: Way) -> None:
+        n = self.lines[side].poll_transmit(self._out, self.now)
+        if n:
+            way.put(memoryview(self._out)[:n], self.now_us)
 
     def deliver(self, side: int, data) -> None:
         line = self.lines[side]
