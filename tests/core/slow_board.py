@@ -112,7 +112,7 @@ class Bounded(Way):
         self._arrived = bytearray()
 
     def _arrive(self, now_us: int) -> None:
-        if self._under_way and self._under_way[0][0] <= now_us:
+        if self.arrives_us <= now_us:
             self._arrived += self.get(now_us)
 
     def free(self, now_us: int) -> bool:
@@ -145,6 +145,8 @@ class Uart(Bounded):
         self.most = 0  # that have waited
 
     def _arrive(self, now_us: int) -> None:
+        if self.arrives_us > now_us:
+            return
         self._arrived += self.get(now_us)
         self.overrun += max(len(self._arrived) - self.rxbuf, 0)
         self._arrived = self._arrived[: self.rxbuf]
@@ -228,12 +230,17 @@ class Side:
             self.spend(GARBAGE_US)
 
     def has_work(self, now_us: int) -> bool:
+        due_us = self.due_us(now_us)
+        return due_us is not None and due_us <= now_us
+
+    def due_us(self, now_us: int):
+        """Returns when there is work, or None."""
         if not self.begun or self.into.waits(now_us):
-            return True
+            return now_us
         if self.link.blocked and self.out.free(now_us):
-            return True
+            return now_us
         due = self.deadline
-        return due is not None and due * 1000 <= now_us
+        return due if due is None else due * 1000
 
     @property
     def deadline(self):
@@ -439,12 +446,13 @@ class Desk:
             if side.clock_us > self.now_us:
                 times.append(side.clock_us)  # busy up to then
                 continue
-            if side.has_work(self.now_us):
+            due_us = side.due_us(self.now_us)
+            if due_us is None:
+                continue
+            if due_us <= self.now_us:
                 self.now_us += 1
                 return
-            due = side.deadline
-            if due is not None:
-                times.append(due * 1000)
+            times.append(due_us)
         for way in self.ways:
             times += way.next_us()
         later = [at for at in times if at > self.now_us]
