@@ -39,6 +39,8 @@ def WLAN(interface):
     return station
 """
 APP = """
+import time
+
 import network
 
 
@@ -52,7 +54,7 @@ async def change(session, stream):
 
 async def hang(session, stream):
     while True:
-        pass
+        time.sleep(1)
 
 
 async def main(bus):

@@ -46,7 +46,7 @@ BROKEN = {
     "has no network": b"async def main(bus):\n    bus.streams.close()\n    bus._listen = None\n",
     "ends the program": b"async def main(bus):\n    raise SystemExit\n",
     "resets in a loop": b"import sys\nsys.exit(3)\n",
-    "hangs": b"while True:\n    pass\n",
+    "hangs": b"import time\n\nwhile True:\n    time.sleep(1)\n",
     "takes all memory": b"x = []\nwhile True:\n    x.append(bytearray(4096))\n",
 }
 HANGS_S = 3  # so long a start is looked at that may hang

@@ -13,6 +13,7 @@ import pytest
 
 from board.conftest import HEAP, put
 from board.supervisor import Supervisor
+from command import quick_command
 from dsoftbus.trust.acl import grant
 from dsoftbus.trust.store import Entry
 from dsoftbus_host import BareBus, key_file
@@ -25,7 +26,6 @@ from updated_boards import trusted
 from updated_processes import ProcessBoard
 
 EXAMPLES = ROOT / "examples"
-COMMAND = [sys.executable, "-m", "dsoftbus_host.cli.command"]
 PIPES = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
 
 
@@ -49,10 +49,10 @@ class Host:
         return Running(self.command(program, *words), env=self.environment)
 
     def dsoftbus(self, *words: str, **more: str) -> str:
-        return output([*COMMAND, *words], env=self.environment, **more)
+        return output([*quick_command(), *words], env=self.environment, **more)
 
     def start_command(self, *words: str) -> "Running":
-        return Running([*COMMAND, *words], env=self.environment)
+        return Running([*quick_command(), *words], env=self.environment)
 
     def stays_on_loopback(self, discovery: int) -> None:
         """Configured by its settings."""
