@@ -74,7 +74,7 @@ class Cancel(Pesterer):
     def pester(self, peer: TcpPeer) -> None:
         talk = Talking(peer)
         talk.say(CANCEL, b"\x87")
-        talk.heard()
+        peer.is_heard()  # it is answered by nothing
 
 
 class CommitAndLeave(Pesterer):

@@ -210,6 +210,11 @@ class TcpPeer(Peer):
                 return until()
         return True
 
+    def is_heard(self) -> bool:
+        """Waits until the other side has read all that was sent, as its answer to a ping shows."""
+        self.session.ping(now_ms())
+        return self.exchange(lambda: self.session.keepalive.rtt_ms >= 0)
+
     def reset(self) -> None:
         """Closes with RST."""
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_RESET)
