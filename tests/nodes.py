@@ -8,9 +8,10 @@ import subprocess
 from pathlib import Path
 from types import TracebackType
 
+import compiled_modules
 from dsoftbus_host.bare_bus import ANYONE, BareBus
 from dsoftbus_host.discovery.interfaces import LOOPBACK
-from portable import ROOT, TIMEOUT_S, micropython
+from portable import TIMEOUT_S, micropython
 
 MB = 1 << 20
 KEY = bytes(range(32))
@@ -22,8 +23,9 @@ def command(*arguments: object, heap: str = HEAP, program: tuple = NODE) -> list
     return [*micropython(), "-X", f"heapsize={heap}", *program, *map(str, arguments)]
 
 
-def environment() -> dict:
-    return {**os.environ, "MICROPYPATH": f"{ROOT / 'core'}:{ROOT / 'micropython'}:.frozen"}
+def environment(modules: str = "") -> dict:
+    """`modules`: where the packages are, as sources or compiled, as they are by default."""
+    return {**os.environ, "MICROPYPATH": f"{modules or compiled_modules.path()}:.frozen"}
 
 
 def run(*arguments: object, heap: str = HEAP, cwd=None) -> subprocess.CompletedProcess:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from compiled_modules import SOURCES
 from nodes import environment
 from portable import TIMEOUT_S, micropython
 
@@ -41,7 +42,7 @@ def start(folder: Path, scene: str, first: int, step: int) -> subprocess.Popen:
         str(step),
     )
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    return subprocess.Popen(command, env=environment(), cwd=folder, **pipes)
+    return subprocess.Popen(command, env=environment(SOURCES), cwd=folder, **pipes)
 
 
 @pytest.mark.parametrize("scene", SCENES)

@@ -7,9 +7,11 @@ import random
 import re
 import socket
 import subprocess
+from pathlib import Path
 
 import pytest
 
+import compiled_modules
 import nodes
 from dsoftbus.errors import OVERSIZE, UNAUTHENTICATED
 from hostile import is_harmless
@@ -174,7 +176,8 @@ def test_a_folder_with_the_nodes_files_in_it_is_not_served(tmp_path, folder):
 
 
 def test_a_folder_that_modules_are_loaded_from_is_not_served(tmp_path):
-    for folder in (nodes.ROOT / "micropython", nodes.ROOT / "core/dsoftbus/trust", nodes.ROOT):
+    modules = Path(compiled_modules.path().split(":")[0])
+    for folder in (modules, modules / "dsoftbus/trust", modules.parent):
         done = nodes.run("serve", "--key", tmp_path / "key", "--dir", folder, cwd=tmp_path)
         assert (done.returncode, done.stdout) == (1, "")
         assert "programs" in done.stderr
