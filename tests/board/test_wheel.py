@@ -1,5 +1,6 @@
 """`dsoftbus board` out of an installed wheel, far from the project's folder."""
 
+import importlib.metadata
 import os
 import shutil
 import subprocess
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import made_once
 from board.supervisor import Supervisor
 from dsoftbus_host.board import install
 from dsoftbus_host.board.make import boards, slices
@@ -16,7 +18,9 @@ from portable import ROOT, TIMEOUT_S
 # The README's lines (`test_pages` holds that it has no others).
 WHEEL = "pip wheel --no-deps --wheel-dir dist ."
 INSTALL = "pip install dist/dsoftbus-*.whl"
+LOCAL = ("--quiet", "--disable-pip-version-check", "--no-index", "--no-build-isolation")
 PARTS = ("core", "host", "micropython", "boards")
+TEXTS = ("pyproject.toml", "README.md", "LICENSE")
 # Its sources are those of this checkout, file by file: one slice, with rare methods, is linked
 # anew, by the whole linker, and what is made of the others is read.
 LINKED = f"""
@@ -41,20 +45,30 @@ def run(*command: str, **more) -> str:
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory) -> Path:
+def installed() -> Path:
     """A folder with the wheel's packages, and nothing of this checkout: as the README says."""
-    folder = tmp_path_factory.mktemp("wheel")
-    local = ("--quiet", "--disable-pip-version-check", "--no-index", "--no-build-isolation")
-    copy = folder / "source"  # setuptools leaves folders of its own beside what it builds
+    texts = [ROOT / name for name in TEXTS]
+    files = [file for part in PARTS for file in (ROOT / part).rglob("*") if is_source(file)]
+    versions = (sys.version, *map(importlib.metadata.version, ("pip", "setuptools")))
+    made_of = made_once.digest([*texts, *files, Path(__file__)], *versions)
+    return made_once.folder("wheel", made_of, install_wheel) / "site"
+
+
+def is_source(file: Path) -> bool:
+    return file.is_file() and file.parent.name != "__pycache__"
+
+
+def install_wheel(folder: Path) -> None:
+    """Builds the wheel of a copy, for setuptools leaves folders of its own beside it."""
+    copy = folder / "source"
     for part in PARTS:
         shutil.copytree(ROOT / part, copy / part, ignore=shutil.ignore_patterns("__pycache__"))
-    for part in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / part, copy)
-    run("-m", *WHEEL.split(), *local, cwd=copy)
+    for text in TEXTS:
+        shutil.copy(ROOT / text, copy)
+    run("-m", *WHEEL.split(), *LOCAL, cwd=copy)
     (wheel,) = copy.glob(INSTALL.split()[-1])
     here = ("--no-deps", "--no-compile", "--target", str(folder / "site"))
-    run("-m", *INSTALL.split()[:-1], str(wheel), *local, *here)
-    return folder / "site"
+    run("-m", *INSTALL.split()[:-1], str(wheel), *LOCAL, *here)
 
 
 def dsoftbus(site: Path, *words: str, before: str = "") -> str:
