@@ -17,6 +17,7 @@ import draws
 import linked_once
 import portable
 import python_only
+from dsoftbus_host.board.make.tree import without_collections
 from dsoftbus_host.storage import secret_files
 
 # Compiled once, whatever the environment says of that: some tests start hundreds of commands.
@@ -39,22 +40,19 @@ if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_I
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
-def without_collection(parse):
+def without_a_collection(parse):
     """CPython 3.11 fails in `ast.parse` where a collection in its midst runs code that parses,
     too, as the report of a resource does that a test before has left open."""
 
     @functools.wraps(parse)
     def whole(*arguments, **options):
-        gc.disable()
-        try:
+        with without_collections():
             return parse(*arguments, **options)
-        finally:
-            gc.enable()
 
     return whole
 
 
-ast.parse = without_collection(ast.parse)
+ast.parse = without_a_collection(ast.parse)
 
 
 # What takes longest, or waits longest.

@@ -64,8 +64,8 @@ def shared(make, kind: str):
 
 def share(but: str = "") -> None:
     """Shares the texts of all slices and the files made of them; those of slice `but` are made by
-    whoever asks. Whoever comes first links all, or makes all files of a board: no second process
-    has to read the whole project for that."""
+    whoever asks. The first one links all, or makes all files of a board: no second process has to
+    read the whole project for that."""
     link, files_of, files = compiler._parts, compiler._files_of, compiler.files
     texts = shared(lambda: [(name, link(name)) for name in SLICES], "texts")
     files_once = in_hex(files_of, "files")

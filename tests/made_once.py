@@ -10,7 +10,7 @@ from portable import ROOT
 
 
 def digest(files: Iterable[Path], *words: str) -> str:
-    """Of these files of the project, by path, and of what else something is made of."""
+    """Returns one of these files of the project, by path, and of these words."""
     found = hashlib.sha256(repr(words).encode())
     for file in sorted(files):
         found.update(f"{file.relative_to(ROOT)} {file.stat().st_size} ".encode())

@@ -20,7 +20,7 @@ from dsoftbus_host.board.make.linker import linked, program
 from dsoftbus_host.board.make.public_names import PUBLIC
 from dsoftbus_host.board.make.rare_methods import RARE
 from dsoftbus_host.board.make.slices import LOOSE, source_of
-from dsoftbus_host.board.make.tree import walk
+from dsoftbus_host.board.make.tree import walk, without_collections
 
 ALL = "_all"
 _ASK = """
@@ -109,6 +109,7 @@ def rare_sources(name: str) -> tuple[str, ...]:
 
 
 @functools.cache
+@without_collections()
 def _parts(name: str) -> tuple[str, ...]:
     modules = [module for module in slices.modules_of(name) if module not in LOOSE]
     if not modules:

@@ -20,7 +20,7 @@ from dsoftbus_host.board.make.expressions import with_expressions
 from dsoftbus_host.board.make.rare_methods import RARE
 from dsoftbus_host.board.make.returns import ended_by_assignment, never_goes_on
 from dsoftbus_host.board.make.slices import every_module, source_of
-from dsoftbus_host.board.make.tree import walk
+from dsoftbus_host.board.make.tree import placed, walk
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 _LOCALS_MAX = 16  # each use of one beyond takes two bytes
@@ -46,7 +46,7 @@ def inlined(module: str) -> ast.Module:
     """The parsed source of `module`, of its own, in which such functions are gone."""
     tree = with_expressions(ast.parse(source_of(module)))
     if module in _FRAMES:
-        return ast.fix_missing_locations(tree)
+        return placed(tree)
     return written_out(tree, _shared(module))
 
 
@@ -61,7 +61,7 @@ def written_out(tree: ast.Module, shared: frozenset[str]) -> ast.Module:
                 body.remove(function)
                 if not body:
                     body.append(ast.Pass())
-    return ast.fix_missing_locations(tree)
+    return placed(tree)
 
 
 def _candidates(tree: ast.Module, stays: set[str]) -> Iterator[tuple[list[ast.stmt], Function]]:

@@ -16,7 +16,7 @@ from dsoftbus_host.board.make import short_names
 from dsoftbus_host.board.make.constants import constants, imports, is_ours
 from dsoftbus_host.board.make.heirs import is_base, with_heirs
 from dsoftbus_host.board.make.inline import inlined
-from dsoftbus_host.board.make.tree import walk
+from dsoftbus_host.board.make.tree import unparsed, walk
 
 # Each class notes where it was defined, and nobody asks: the places go to its first names.
 _NO_ORIGIN = "del __module__, __qualname__"
@@ -53,7 +53,7 @@ def program(text: str, home: Home) -> str:
 def _source(body: list[ast.stmt], needed: Needed) -> str:
     heads = [_import(unit, dict(sorted(wanted.items()))) for unit, wanted in needed.items()]
     tree = ast.Module(_without_doubles([*heads, *body]), [])
-    return ast.unparse(ast.fix_missing_locations(tree)) + "\n"
+    return unparsed(tree)
 
 
 def _import(unit: str, wanted: dict[str, str]) -> ast.ImportFrom:
@@ -244,7 +244,7 @@ def _is_machine_code(node: Function) -> bool:
 
 def _is_abstract(node: Function) -> bool:
     """Returns whether it only raises NotImplementedError."""
-    return "NotImplementedError" in ast.unparse(node.body[-1]) and len(node.body) <= 2
+    return len(node.body) <= 2 and "NotImplementedError" in ast.unparse(node.body[-1])
 
 
 def _is_assembly(node: Function) -> bool:

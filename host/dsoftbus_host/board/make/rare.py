@@ -19,7 +19,7 @@ from dsoftbus_host.board.make import short_names
 from dsoftbus_host.board.make.constants import tree_of
 from dsoftbus_host.board.make.rare_methods import RARE, SELDOM
 from dsoftbus_host.board.make.slices import every_module, modules_of
-from dsoftbus_host.board.make.tree import walk
+from dsoftbus_host.board.make.tree import unparsed, walk
 
 LOADER = "dsoftbus_mpy.base.rare"
 _ASK = "_rare, _begin = __import__({home!r}).{rare}({module!r})"
@@ -69,7 +69,7 @@ def parted(text: str, name: str, unit: str, home: str) -> tuple[str, ...]:
     tree.body = [node for node in tree.body if node not in functions]
     apart = _apart(tree, name, unit, functions, methods, begins)
     _ask(tree, home, unit + ENDS[0])
-    return tuple(map(_source, (tree, *_in_two(apart, name, unit))))
+    return tuple(map(unparsed, (tree, *_in_two(apart, name, unit))))
 
 
 def _in_two(rare: ast.Module, name: str, unit: str) -> list[ast.Module]:
@@ -82,10 +82,6 @@ def _in_two(rare: ast.Module, name: str, unit: str) -> list[ast.Module]:
     rare.body += ast.parse(_FIND_FURTHER.format(further=unit + ENDS[1])).body
     seldom.body += ast.parse(_FIND).body
     return [rare, seldom]
-
-
-def _source(tree: ast.Module) -> str:
-    return ast.unparse(ast.fix_missing_locations(tree)) + "\n"
 
 
 def _apart(
