@@ -33,16 +33,15 @@ def check_claim(claimed: str, channel_id: str) -> None:
 
 def base32(raw: bytes) -> str:
     """RFC 4648 base32 without padding, lower case."""
-    chars = []
+    chars = bytearray()
     bits = 0
     held = 0
-    for byte in raw:
+    for byte in raw + b"\0":  # the last character may need some more bits
         bits = bits << 8 | byte
         held += 8
         while held >= 5:
             held -= 5
-            chars.append(BASE32[bits >> held & 31])
+            five = bits >> held & 31
+            chars.append(five + (97 if five < 26 else 24))  # a to z, then 2 to 7
         bits &= (1 << held) - 1
-    if held:
-        chars.append(BASE32[bits << (5 - held) & 31])
-    return "".join(chars)
+    return str(chars[: (len(raw) * 8 + 4) // 5], "utf-8")

@@ -79,7 +79,9 @@ def text(raw: "Data") -> str:
 def is_name(found: str) -> bool:
     """Returns whether `found` keeps the rule for names (`names`); an empty one does. ASCII is
     judged here; the table for the rest is loaded when it is needed."""
-    if found and not " " <= min(found) <= max(found) < "\x7f":
+    # Each character of a str is looked for among all that MicroPython has interned.
+    raw = found.encode("utf-8", "surrogatepass")
+    if raw and not 0x20 <= min(raw) <= max(raw) < 0x7F:
         from dsoftbus.base.names import allowed
 
         return allowed(found)
