@@ -156,12 +156,22 @@ def update(board):
 def starts_whole(board) -> bool:
     """After a power cut: True as a node, False into the REPL. Anything else fails."""
     board.reset()
+    board.wait_for(b"started" if (board.folder / "main.py").exists() else b">>> ")
     with remote.connected(board.port) as there:
         said = there.start()
         if said.startswith("dsoftbus "):
             return True
         assert "Traceback" not in said and not (board.folder / "main.py").exists(), said
         return False
+
+
+def test_a_board_in_the_midst_of_its_start_may_miss_the_first_call(board, monkeypatch):
+    monkeypatch.setattr(remote, "ATTEMPT_SECONDS", 2)
+    board.wait_for(b"started")
+    board.reset()
+    with remote.connected(board.port) as there:
+        assert there.ask("1 + 1") == 2
+        assert "started" in there.start()
 
 
 class PullAfter:
