@@ -21,13 +21,15 @@ class SlowBoard(Supervisor):
     """A `Supervisor` whose board takes `turn_ms` for each answer; the next `keys` of them cost it
     two scalar multiplications more."""
 
-    def __init__(self, folder: Path, heap: str = "256k", turn_ms: int = 100) -> None:
+    def __init__(
+        self, folder: Path, heap: str = "256k", turn_ms: int = 100, modules: str = ""
+    ) -> None:
         self.keys = 0
         self.turns = 0
         self._turn_s = turn_ms / 1000
         self._read_at = 0.0  # it is free to read again
         self._answer_at: float | None = None  # the end of the turn that it is in
-        super().__init__(folder, heap)
+        super().__init__(folder, heap, modules)
 
     def pump(self, timeout_s: float | None = None) -> bool:
         now = time.monotonic()

@@ -54,11 +54,13 @@ def _clean(data: bytes) -> bytes:
 
 
 class Supervisor:
-    """One board; a context manager that ends it. `port` is the path of its serial port."""
+    """One board; a context manager that ends it. `port` is the path of its serial port. With
+    `modules` it finds there what does not lie on its flash, as in a firmware that has them."""
 
-    def __init__(self, folder: Path, heap: str = "256k") -> None:
+    def __init__(self, folder: Path, heap: str = "256k", modules: str = "") -> None:
         self.folder = folder
         self.heap = heap
+        self._modules = f":{modules}" if modules else ""
         self.to_board: Noise = _clean  # what the line makes of the bytes that pass
         self.to_host: Noise = _clean
         self.starts = 0
@@ -192,7 +194,7 @@ class Supervisor:
             stderr=console,
             start_new_session=True,
             preexec_fn=lambda: _own(console),
-            env={**os.environ, "MICROPYPATH": ".:lib:.frozen"},
+            env={**os.environ, "MICROPYPATH": f".:lib:.frozen{self._modules}"},
         )
         os.close(console)
         self._await_start()

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+import compiled_modules
 from board.conftest import HEAP
 from board.supervisor import Supervisor
 from command import quick_command
@@ -32,14 +33,13 @@ from free_ports import free_port
 from host.test_bridge import flood
 from nodes import KEY, digest, echoed, make_file
 from nodes import run as micropython
-from portable import ROOT
 
 WAIT_S = 60
 SIZE = 250_000
 # Serves, greets the nodes `host` and `desk-9` when it hears of them, and notes who greets it.
-MAIN = f"""
-import asyncio, sys
-sys.path[:0] = ["{ROOT}/core", "{ROOT}/micropython"]
+MAIN = """
+import asyncio
+
 from dsoftbus_aio.echo import serve_echo
 from dsoftbus_mpy import console_port, folder
 from dsoftbus_mpy.bare_bus import ANYONE, BareBus
@@ -93,7 +93,7 @@ def started(folder: Path, key: bytes = KEY):
     folder.mkdir()
     (folder / "main.py").write_text(MAIN)
     (folder / "key").write_bytes(key)
-    with Supervisor(folder, heap="2M") as supervisor:
+    with Supervisor(folder, heap="2M", modules=compiled_modules.path()) as supervisor:
         supervisor.wait_for(b"ready")
         yield supervisor
 

@@ -6,6 +6,7 @@ import os
 import pytest
 from click.testing import CliRunner
 
+import compiled_modules
 from board.conftest import HEAP
 from board.supervisor import Supervisor
 from dsoftbus.const import LINK_LINE
@@ -22,14 +23,14 @@ from dsoftbus_host.discovery.interfaces import LOOPBACK
 from dsoftbus_host.storage.trust_file import StoreFile
 from free_ports import free_port
 from nodes import KEY, echoed
-from portable import ROOT, TIMEOUT_S
+from portable import TIMEOUT_S
 
-MAIN = f"""
+MAIN = """
 import micropython
 
 micropython.kbd_intr(-1)  # what the host still sends must not interrupt the start
-import asyncio, sys
-sys.path[:0] = ["{ROOT}/core", "{ROOT}/micropython"]
+import asyncio
+
 from dsoftbus_aio.echo import serve_echo
 from dsoftbus_mpy import console_port
 from dsoftbus_mpy.bare_bus import ANYONE, BareBus
@@ -55,7 +56,7 @@ BOARD_ID = device_id(BareBus(KEY).public)
 def board(tmp_path):
     (tmp_path / "board").mkdir()
     (tmp_path / "board/main.py").write_text(MAIN)
-    with Supervisor(tmp_path / "board", heap="1M") as supervisor:
+    with Supervisor(tmp_path / "board", "1M", compiled_modules.path()) as supervisor:
         supervisor.wait_for(b"ready")
         yield supervisor
 

@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+import compiled_modules
 from board.supervisor import Supervisor
 from board.test_serial import HOST_SECRET, MAIN, SECRET, Noise
 from dsoftbus.const import HOST, KEEPALIVE_DEAD
@@ -36,7 +37,7 @@ class Hasty(HOST):
 @pytest.fixture
 def board(tmp_path):
     (tmp_path / "main.py").write_text(MAIN)
-    with Supervisor(tmp_path, heap="1M") as supervisor:
+    with Supervisor(tmp_path, heap="1M", modules=compiled_modules.path()) as supervisor:
         supervisor.wait_for(b"ready")
         yield supervisor
 

@@ -3,17 +3,18 @@
 import asyncio
 import os
 
+import compiled_modules
 from board.supervisor import Supervisor
 from cables import Network
 from dsoftbus.const import LINK_DATAGRAM, LINK_LINE
 from dsoftbus_host.bare_bus import BareBus
 from free_ports import free_port
-from portable import ROOT, TIMEOUT_S
+from portable import TIMEOUT_S
 
 SECRET = bytes(range(32))
-MAIN = f"""
-import asyncio, sys
-sys.path[:0] = ["{ROOT}/core", "{ROOT}/micropython"]
+MAIN = """
+import asyncio
+
 from dsoftbus.const import SMALL
 from dsoftbus_aio.echo import serve_echo
 from dsoftbus_mpy.bare_bus import ANYONE, BareBus
@@ -78,6 +79,6 @@ def test_from_the_cable_to_udp_and_back(tmp_path):
     (tmp_path / "main.py").write_text(MAIN)
     port = free_port()
     (tmp_path / "port").write_text(str(port))
-    with Supervisor(tmp_path, heap="1M") as board:
+    with Supervisor(tmp_path, heap="1M", modules=compiled_modules.path()) as board:
         board.wait_for(b"ready")
         asyncio.run(asyncio.wait_for(story(board, port), TIMEOUT_S))

@@ -7,15 +7,16 @@ import random
 import pytest
 import serial
 
+import compiled_modules
 from board.supervisor import Supervisor
 from dsoftbus.errors import END_PEER, PEER_NOT_ALLOWED, PeerError
 from dsoftbus_host.bare_bus import BareBus
-from portable import ROOT, TIMEOUT_S
+from portable import TIMEOUT_S
 
 SECRET = bytes(range(32))
-MAIN = f"""
-import asyncio, sys
-sys.path[:0] = ["{ROOT}/core", "{ROOT}/micropython"]
+MAIN = """
+import asyncio
+
 from dsoftbus_aio.echo import serve_echo
 from dsoftbus_mpy.bare_bus import ANYONE, BareBus
 from dsoftbus_mpy.console_port import ConsolePort
@@ -36,8 +37,6 @@ asyncio.run(main())
 # The minimal node: no asyncio, no trust store, a list of keys.
 HOST_SECRET = bytes(range(1, 33))
 MINIMAL = f"""
-import sys
-sys.path[:0] = ["{ROOT}/core", "{ROOT}/micropython"]
 from dsoftbus.const import EV_OPENED, EV_READABLE, EV_WRITABLE
 from dsoftbus_mpy import node
 from dsoftbus_mpy.console_port import ConsolePort
@@ -88,7 +87,7 @@ class Noise:
 def board(folder, program: str):
     """A board that runs `program`, once it is ready."""
     (folder / "main.py").write_text(program)
-    with Supervisor(folder, heap="1M") as supervisor:
+    with Supervisor(folder, heap="1M", modules=compiled_modules.path()) as supervisor:
         supervisor.wait_for(b"ready")
         yield supervisor
 

@@ -7,6 +7,7 @@ import asyncio
 import random
 import subprocess
 
+import compiled_modules
 from board.supervisor import Supervisor
 from board.test_serial import Noise
 from dsoftbus_host.bare_bus import BareBus
@@ -17,7 +18,8 @@ PROGRAM = ROOT / "tests" / "board" / "services_node.py"
 PUBLIC = BareBus(b"b" * 32).public
 MAIN = f"""
 import sys
-sys.path[:0] = ["{ROOT}/core", "{ROOT}/micropython", "{PROGRAM.parent}"]
+
+sys.path.insert(0, "{PROGRAM.parent}")
 import services_node
 services_node.begin("serial")
 """
@@ -89,7 +91,7 @@ def test_calls_and_topics_both_ways_over_tcp_and_udp():
 
 def test_calls_and_topics_both_ways_over_a_line_that_spoils_bytes(tmp_path):
     (tmp_path / "main.py").write_text(MAIN)
-    with Supervisor(tmp_path, heap="1M") as supervisor:
+    with Supervisor(tmp_path, heap="1M", modules=compiled_modules.path()) as supervisor:
         supervisor.wait_for(b"ready")
         supervisor.to_board = supervisor.to_host = Noise(1, 100)
         asyncio.run(asyncio.wait_for(over_line(supervisor), LIMIT_S))

@@ -7,6 +7,7 @@ import random
 
 import pytest
 
+import compiled_modules
 from board.slow import SlowBoard
 from board.test_serial import HOST_SECRET, MAIN, MINIMAL, SECRET, Noise
 from dsoftbus_host.bare_bus import BareBus
@@ -41,21 +42,21 @@ async def echoes(board, sizes, noise=None) -> None:
 @pytest.mark.parametrize("program", [MAIN, MINIMAL], ids=["bus", "minimal"])
 def test_echoes_come_back_from_a_slow_board(tmp_path, program, turn_ms):
     (tmp_path / "main.py").write_text(program)
-    with SlowBoard(tmp_path, "1M", turn_ms) as board:
+    with SlowBoard(tmp_path, "1M", turn_ms, compiled_modules.path()) as board:
         board.wait_for(b"ready")
         asyncio.run(asyncio.wait_for(echoes(board, SIZES), LIMIT_S))
 
 
 def test_both_directions_at_once_with_a_slow_board(tmp_path):
     (tmp_path / "main.py").write_text(MAIN)
-    with SlowBoard(tmp_path, "1M", 20) as board:
+    with SlowBoard(tmp_path, "1M", 20, compiled_modules.path()) as board:
         board.wait_for(b"ready")
         asyncio.run(asyncio.wait_for(echoes(board, (30_000,)), LIMIT_S))
 
 
 def test_a_slow_board_on_a_noisy_cable(tmp_path):
     (tmp_path / "main.py").write_text(MINIMAL)
-    with SlowBoard(tmp_path, "1M", 20) as board:
+    with SlowBoard(tmp_path, "1M", 20, compiled_modules.path()) as board:
         board.wait_for(b"ready")
         board.to_board = board.to_host = noise = Noise(1, 200)
         asyncio.run(asyncio.wait_for(echoes(board, (1000, 3000), noise), LIMIT_S))
