@@ -145,6 +145,32 @@ def test_the_end_is_told_although_packets_get_lost():
         Talk(seed, 0, {"latency_ms": 20, "loss": 200}).run().finish()
 
 
+class Hasty(Talk):
+    """`a` closes as soon as it has a session, before its last flight has left."""
+
+    def on_established(self, node, session):
+        self.sessions[node] = session
+        if node is self.a:
+            session.close(self.world.now_ms)
+
+
+def check_a_hasty_end(lost):
+    talk = Hasty(1, 0, {"latency_ms": 10}, lose=lambda kind, n: kind == REC_FINISH and n <= lost)
+    talk.world.run(60000, lambda: len(talk.closed) == 2 and not talk.a.node.sessions)
+    assert sorted(cause for _, cause in talk.closed) == [END_LOCAL, END_PEER]
+    assert talk.sessions[talk.b].peer_id == talk.a.node.id
+    talk.world.run(1000)
+    assert not talk.a.node.sessions and not talk.b.node.sessions
+    assert talk.kinds().count(REC_FINISH) == lost + 1
+    return talk.world.now_ms
+
+
+def test_the_last_flight_goes_before_a_farewell_and_with_each_where_it_gets_lost():
+    assert check_a_hasty_end(0) < 1100
+    for lost in (1, 2, 3):
+        check_a_hasty_end(lost)
+
+
 def test_a_peer_that_vanishes_is_noticed():
     talk = Talk(1, 1000, {"latency_ms": 10})
     talk.run()

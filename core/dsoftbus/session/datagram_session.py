@@ -242,11 +242,11 @@ class DatagramSession(Session):
             if end < 0:
                 return
         self.keepalive.heard = now
+        if not self._heard:
+            self._confirm()
         if self.state == CLOSED:
             self._on_afterwards(kind, now)
             return
-        if not self._heard:
-            self._confirm()
         try:
             if not self.reliable.receive(data, end, now, self._sink):
                 drops.add(NO_ROOM)
@@ -311,6 +311,8 @@ class DatagramSession(Session):
         self.farewells -= 1
         self._farewell_at = now + self._farewell_ms
         self._farewell_ms *= 2
+        if self.farewells and self.last_flight:
+            self.flight_at = self._farewell_at
         return self.reliable.write_close(out, self.cause)
 
     # What Session asks of its link
@@ -376,6 +378,8 @@ class DatagramSession(Session):
     def _farewell(self, code: int) -> None:
         self.flight_at = None
         if self.reliable is not None:
+            if self.last_flight:  # the peer may lack it, and reads no farewell without
+                self.flight_at = self._now
             self._say_farewell(FAREWELLS, self._now)
         elif not self.initiator and self.handshake.proved:  # else nobody may be there
             self.send_handshake(REC_REFUSE, bytes((code,)))
