@@ -41,6 +41,7 @@ def board(image, tmp_path_factory):
     folder = tmp_path_factory.mktemp("files") / "board"
     shutil.copytree(image, folder)
     with Supervisor(folder, heap="1M") as supervisor:
+        supervisor.wait_for(b"started")  # its key is there
         yield supervisor
 
 
