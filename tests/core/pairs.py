@@ -5,7 +5,7 @@ from hashlib import sha256
 from dsoftbus import errors
 from dsoftbus.base.codec import copy
 from dsoftbus.const import ANYONE, DATA, EV_CLOSED, OPEN, SMALL
-from dsoftbus.crypto.suite import SHA256, Hash
+from dsoftbus.crypto.suite import SHA256
 from dsoftbus.handshake.hello import own
 from dsoftbus.mux.frames import put_header
 from dsoftbus.mux.keepalive import Keepalive
@@ -24,7 +24,6 @@ from support import Random
 
 _PRIME = (1 << 61) - 1
 TAG = 16
-_MOST = 512  # derivations that are remembered
 AWAITING = (AWAIT_INIT, AWAIT_REPLY, AWAIT_FINISH)
 
 
@@ -69,26 +68,6 @@ class ToyAead:
         return at + len(text)
 
 
-class ToyHash(Hash):
-    """SHA-256 that derives no keys twice: sessions of tests have the same seeds over and over."""
-
-    def __init__(self):
-        super().__init__(SHA256.name, SHA256.digest)
-        self._known = {}
-
-    def hkdf(self, chaining_key, ikm, outputs):
-        asked = chaining_key, bytes(ikm), outputs
-        keys = self._known.get(asked)
-        if keys is None:
-            if len(self._known) > _MOST:
-                self._known.clear()
-            keys = self._known[asked] = super().hkdf(chaining_key, ikm, outputs)
-        return keys
-
-
-TOY_HASH = ToyHash()
-
-
 class ToySuite:
     """For tests of what is not crypto: fast on every interpreter, and readable in a dump."""
 
@@ -97,7 +76,7 @@ class ToySuite:
         self.name = b"25519_ChaChaPoly_SHA256"
         self.keypair = ToyPair
         self.cipher = ToyAead
-        self.hash = TOY_HASH
+        self.hash = SHA256
         self.copy = copy
 
 
