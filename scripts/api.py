@@ -1,9 +1,8 @@
 """Write docs/api.md: the public face of hosts and boards, from signatures and docstrings.
 
 The tree says what is public. A face lists its names (`__all__` of dsoftbus_host, `_HOME` of
-dsoftbus_mpy). Members of a class without an underscore are public, up to a comment that begins
-with `# Ours`: below it stand words that the project's own objects have for each other. Functions
-and classes of a public module are public.
+dsoftbus_mpy). Members of a class are public as marks in the sources say, which
+`board.make.public_names` reads. Functions and classes of a public module are public.
 """
 
 import ast
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dsoftbus_host.board.make import public_names
+from dsoftbus_host.board.make.public_names import Function, Marks
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "api.md"
@@ -27,7 +27,6 @@ ROOTS = {
 BOARDS = ("dsoftbus_aio.", "dsoftbus_mpy.")  # packages of a board's programs
 LAYER = ROOT / "core" / "dsoftbus_aio"
 WIDTH = 99
-OURS = "# Ours"  # begins the members that objects of the project have for each other
 
 HEAD = """\
 # API
@@ -49,7 +48,6 @@ AS_ON_HOSTS = """
 As on a host, above.
 """
 
-Function = ast.FunctionDef | ast.AsyncFunctionDef
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -126,15 +124,14 @@ def face(package: str) -> dict[str, str]:
 # Members
 
 
+def marks(file: Path) -> Marks:
+    return Marks(file.read_text())
+
+
 def public(file: Path, kind: ast.ClassDef) -> Iterator[Function]:
     """The methods and properties of a class that are for programs, in the source's order."""
-    lines = file.read_text().splitlines()
-    for node in kind.body:
-        between = lines[kind.lineno : node.lineno]
-        if any(line.strip().startswith(OURS) for line in between):
-            return
-        if isinstance(node, Function) and node.name[0] != "_":
-            yield node
+    may = public_names.members(marks(file), kind)
+    yield from (node for node in kind.body if isinstance(node, Function) and may[node.name])
 
 
 def members(file: Path, kind: ast.ClassDef) -> Iterator[Function]:

@@ -1,6 +1,79 @@
-"""The names that programs on a board use: they stay as they are when slices are linked."""
+"""What programs may use, read from marks in the sources; and the names that a linked slice keeps.
+
+Two comments say what stands below them in the same block, be it a module, a class or a method: one
+that begins with `# Public`, and one that begins with `# Ours`, for words that the project's own
+objects have for each other. What an underscore begins is never public. An attribute is what the
+statement is that binds it first.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
 
 from dsoftbus_host.board.make.slice import of
+from dsoftbus_host.board.make.tree import walk
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+_MARKS = {"# Public": True, "# Ours": False}
+
+
+class Marks:
+    """The marks of one source: which line in which column says what."""
+
+    def __init__(self, text: str) -> None:
+        self._found = [
+            (number, len(line) - len(line.lstrip()), says)
+            for number, line in enumerate(text.splitlines(), 1)
+            for mark, says in _MARKS.items()
+            if line.lstrip().startswith(mark)
+        ]
+
+    def say(self, block: ast.stmt | None, node: ast.stmt, otherwise: bool) -> bool:
+        """Returns whether `node` stands below a mark of `block` (None: the module) that lets
+        programs have it; `otherwise` is what holds where there is none."""
+        first = block.lineno if block else 0
+        for number, column, says in reversed(self._found):
+            if first < number < node.lineno and column == node.col_offset:
+                return says
+        return otherwise
+
+
+# Classes
+
+
+def members(marks: Marks, kind: ast.ClassDef) -> dict[str, bool]:
+    """The attributes and methods of a class, each with whether programs may have it."""
+    found: dict[str, bool] = {}
+    for part in kind.body:
+        public = marks.say(kind, part, True)
+        for name in bound_in(part):
+            found.setdefault(name, public and name[0] != "_")
+        for statement in part.body if isinstance(part, Function) else []:
+            inner = marks.say(part, statement, public)
+            for name in set_on_self(statement):
+                found.setdefault(name, inner and name[0] != "_")
+    return found
+
+
+def bound_in(node: ast.stmt) -> list[str]:
+    """The names that a statement of a class or of a module binds there."""
+    if isinstance(node, Function | ast.ClassDef):
+        return [node.name]
+    if isinstance(node, ast.ImportFrom):  # what is handed on
+        return [alias.name for alias in node.names if alias.asname == alias.name]
+    targets = node.targets if isinstance(node, ast.Assign) else []
+    targets = [node.target] if isinstance(node, ast.AnnAssign) else targets
+    return [target.id for target in targets if isinstance(target, ast.Name)]
+
+
+def set_on_self(node: ast.stmt) -> Iterator[str]:
+    for inner in walk(node):
+        if isinstance(inner, ast.Attribute) and isinstance(inner.ctx, ast.Store):
+            yield from [inner.attr] if ast.unparse(inner.value) == "self" else []
+
+
+# The names that stay
 
 # What programs on a board may import by its name. The rest is for the project's own modules.
 PUBLIC = (
