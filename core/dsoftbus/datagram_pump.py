@@ -37,6 +37,7 @@ class DatagramPump:
         self._in = bytearray(link.mtu + 1)  # one more, so that a longer datagram shows
         self._out = bytearray(link.mtu)
         self._stop = 0  # what the link has not taken yet is self._out[:self._stop]
+        # Ours
         self.blocked = False
 
     def run(self, now: int) -> "Deadline":

@@ -53,12 +53,59 @@ class Node(SessionTable):
             _check_keys(allowed)
         super().__init__(NodeConfig(suites, static, random, profile, name, psk), allowed)
         self.guard = guard
-        self.resize = resize
         self.peers: Peers | None = None  # a discovery.peers.Peers, made by discover()
+        # Ours
+        self.resize = resize
         self._met: dict[Session, str] = {}  # to its device: those that `peers` knows of
         self.answered: list[bytes] = []  # openings on stream links, for `handshake.arrivals`
 
-    # Sessions
+    def forget(self, session: "Session") -> None:
+        """`session` has ended, and its link needs it no more."""
+        super().forget(session)
+        device = self._met.pop(session, None)
+        if device is not None:
+            self.peers.left(device, session.keepalive.heard)  # type: ignore[union-attr] # has met it
+        if self.guard is not None:
+            self.guard.leave(session)
+
+    # Discovery and trust
+
+    def discover(self) -> "Peers":
+        """The table of peers, from now on."""
+        if self.peers is None:
+            from dsoftbus.discovery.peers import Peers
+
+            self.peers = Peers(self.profile, self.id, self._vouched)
+        return self.peers
+
+    def unpair(self, device: str) -> bool:
+        """See `Guard.unpair`; the peer is a stranger to discovery again, too."""
+        if self.peers is not None:
+            self.peers.forget(device)
+        return self.guard.unpair(device)  # type: ignore[union-attr] # who calls this has one
+
+    def handle_timer(self, now: int) -> None:
+        """Runs the timers that belong to no session."""
+        if self.peers is not None:
+            self.peers.handle_timer(now)
+        if self.guard is not None:
+            self.guard.handle_timer(now)
+
+    def poll_timer(self) -> "Deadline":
+        """The next deadline apart from sessions in ms, or None."""
+        deadline = self.peers.poll_timer() if self.peers is not None else None
+        if self.guard is not None:
+            deadline = earliest(deadline, self.guard.poll_timer())
+        return deadline
+
+    def next_event(self) -> "NodeEvent | None":
+        """The oldest event apart from sessions (a NodeEvent), or None."""
+        event = self.guard.next_event() if self.guard is not None else None
+        if event is None and self.peers is not None:
+            event = self.peers.next_event()
+        return event
+
+    # Ours: what its links and its sessions ask of it
 
     def connect(
         self,
@@ -103,14 +150,17 @@ class Node(SessionTable):
 
         return Endpoint(self, mtu, (SharedLine if line else SharedNetwork)(self))
 
-    def forget(self, session: "Session") -> None:
-        """`session` has ended, and its link needs it no more."""
-        super().forget(session)
-        device = self._met.pop(session, None)
-        if device is not None:
-            self.peers.left(device, session.keepalive.heard)  # type: ignore[union-attr] # has met it
+    def admit(self, session: "Session", now: int) -> None:
+        super().admit(session, now)
         if self.guard is not None:
-            self.guard.leave(session)
+            self.guard.admit(session, now)
+
+    def join(self, session: "Session", now: int) -> None:
+        if self.guard is not None:
+            self.guard.join(session, now)
+        if self.peers is not None:
+            self._met[session] = session.peer_id  # now: the end may be a lack of memory
+            self.peers.joined(session.peer_public, session.route)
 
     def _evict_half_open(self, path: "Address") -> None:
         kind = _over_stream()  # once: a flood brings a list of all sessions for each of its own
@@ -125,55 +175,6 @@ class Node(SessionTable):
                 raise PeerError(HALF_OPEN_LIMIT)
             leaving.refuse(HANDSHAKE_BUDGET if leaving.held else HALF_OPEN_LIMIT)
             self.evicted = leaving
-
-    # Discovery and trust
-
-    def discover(self) -> "Peers":
-        """The table of peers, from now on."""
-        if self.peers is None:
-            from dsoftbus.discovery.peers import Peers
-
-            self.peers = Peers(self.profile, self.id, self._vouched)
-        return self.peers
-
-    def unpair(self, device: str) -> bool:
-        """See `Guard.unpair`; the peer is a stranger to discovery again, too."""
-        if self.peers is not None:
-            self.peers.forget(device)
-        return self.guard.unpair(device)  # type: ignore[union-attr] # who calls this has one
-
-    def admit(self, session: "Session", now: int) -> None:
-        super().admit(session, now)
-        if self.guard is not None:
-            self.guard.admit(session, now)
-
-    def join(self, session: "Session", now: int) -> None:
-        if self.guard is not None:
-            self.guard.join(session, now)
-        if self.peers is not None:
-            self._met[session] = session.peer_id  # now: the end may be a lack of memory
-            self.peers.joined(session.peer_public, session.route)
-
-    def handle_timer(self, now: int) -> None:
-        """Runs the timers that belong to no session."""
-        if self.peers is not None:
-            self.peers.handle_timer(now)
-        if self.guard is not None:
-            self.guard.handle_timer(now)
-
-    def poll_timer(self) -> "Deadline":
-        """The next deadline apart from sessions in ms, or None."""
-        deadline = self.peers.poll_timer() if self.peers is not None else None
-        if self.guard is not None:
-            deadline = earliest(deadline, self.guard.poll_timer())
-        return deadline
-
-    def next_event(self) -> "NodeEvent | None":
-        """The oldest event apart from sessions (a NodeEvent), or None."""
-        event = self.guard.next_event() if self.guard is not None else None
-        if event is None and self.peers is not None:
-            event = self.peers.next_event()
-        return event
 
     def _vouched(self, device: str) -> bytes | None:
         """The key of a trusted peer, or None."""

@@ -34,6 +34,7 @@ class Pump:
         self._out = bytearray(SMALL_BUFFER)  # grows with the first turn that has much to send
         self._at = 0  # out[at:stop] is what the link has not taken yet
         self._stop = 0
+        # Ours
         self.blocked = False  # the link took less than it was given: turn again when it can
         # Once the session has ended: how long its last bytes may take
         self._linger_until: int | None = None
@@ -100,12 +101,6 @@ class Pump:
             self.session.link_lost()
             self._empty()
 
-    def abandon(self) -> None:
-        """The session has been ended and its link is not to be used again: tells the program."""
-        self._link_ended = True
-        self._empty()
-        self._tell()
-
     def poll_timer(self) -> "Deadline":
         """The next deadline in ms, or None: then the session's `handle_timer`, and a turn."""
         if self._linger_until is None:
@@ -165,3 +160,11 @@ class Pump:
                 pass  # more writes do, too
         self._at = self._stop = 0
         self.blocked = False
+
+    # Ours
+
+    def abandon(self) -> None:
+        """The session has been ended and its link is not to be used again: tells the program."""
+        self._link_ended = True
+        self._empty()
+        self._tell()

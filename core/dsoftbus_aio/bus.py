@@ -55,14 +55,14 @@ class BaseBus:
         self.node = node
         self.id = node.id
         self.public = node.public
-        self.runtime = runtime
         self.now = runtime.now
         self.spawn = runtime.spawn
         self.on_error: Callable[[Exception], object] = self._log_error
-        self.on_name: Callable[[str], object] | None = (
-            None  # on_name(name) hears the names of streams that are asked for here
-        )
         self.closed = False
+        # Ours
+        self.runtime = runtime
+        # on_name(name) hears the names of streams that are asked for here
+        self.on_name: Callable[[str], object] | None = None
         self.serves = False  # whether it answers the streams of its peers by itself
         self.handlers: dict[str, Handler] = {}  # by the name that they serve, or a prefix and "*"
         self.calls: dict[str, Callable[..., Any]] = {}  # by the name that they answer

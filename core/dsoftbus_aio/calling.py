@@ -1,5 +1,7 @@
 """Sessions that begin here. Nodes that only answer do not load this."""
 
+# Ours
+
 from dsoftbus.errors import END_HANDSHAKE_TIMEOUT, END_LINK_DOWN, LocalError, PeerError
 
 if False:  # for types

@@ -51,18 +51,21 @@ class Connection:
     Iterate over it for the streams that the peer opens. A subclass drives it.
     """
 
-    # Where there are calls and topics: the streams that carry them.
+    # Ours: where there are calls and topics, the streams that carry them
     calling: "Calling | None" = None
     answering: "Answering | None" = None
     subscribing: "SubscribingLine | None" = None
     subscribed: "Any" = None  # the peer's stream, which waits until this node publishes
 
+    # Public
+
     def __init__(self, bus: "BaseBus", session: "Any") -> None:
         self.session = session
+        self.bus = bus
+        # Ours
         self.runtime = bus.runtime
         self.released = False  # the link is gone
         self.serving = 0  # handlers of its streams that run now
-        self.bus = bus
         self._incoming: list[BusStream] = []  # no more than the peer may have open
         self._changed = bus.runtime.signal()  # established, a stream came, or the link went
         self._note_peer()

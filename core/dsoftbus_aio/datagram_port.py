@@ -1,5 +1,7 @@
 """Datagram links: several sessions on one, over the core's `DatagramPump`."""
 
+# Ours
+
 from dsoftbus.base.ticks import earliest
 from dsoftbus.const import EV_MESSAGE
 from dsoftbus.datagram_pump import DatagramPump

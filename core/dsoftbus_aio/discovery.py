@@ -1,5 +1,7 @@
 """Discovery on networks: announcements to everyone around, and answers. A port adds sockets."""
 
+# Ours
+
 from dsoftbus.discovery.announce import FLAG_QUERY, Announcement, pairing_flags
 from dsoftbus.discovery.announcer import ASK_BYTES, Announcer
 
@@ -38,12 +40,6 @@ class BaseDiscovery:
         self._announcer = Announcer(said, bus.now(), ASK_BYTES)
         self._timer = bus.runtime.timer(self._speak)
 
-    def announce_soon(self) -> None:
-        """Announces soon, for the announcement has changed (the node takes pairings now, or no
-        more)."""
-        self._announcer.announce_soon(self._bus.now())
-        self._timer.at(0)
-
     def stop(self) -> None:
         """Says goodbye."""
         self._timer.close()
@@ -72,3 +68,11 @@ class BaseDiscovery:
         if packet is not None:
             self._say(packet)
         self._timer.at(self._announcer.poll_timer())
+
+    # Ours
+
+    def announce_soon(self) -> None:
+        """Announces soon, for the announcement has changed (the node takes pairings now, or no
+        more)."""
+        self._announcer.announce_soon(self._bus.now())
+        self._timer.at(0)

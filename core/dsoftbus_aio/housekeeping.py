@@ -56,11 +56,11 @@ class Housekeeping:
             end(guard.store, now)
         self.look()
 
+    # Ours
+
     def wake(self) -> None:
         """Something may have happened: look soon."""
         self._timer.at(0)
-
-    # Ours
 
     def look(self) -> None:
         """A fault in one part keeps no other from its turn."""

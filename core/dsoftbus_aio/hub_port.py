@@ -1,5 +1,7 @@
 """A datagram link of many sessions: a turn is for those that have something to do."""
 
+# Ours
+
 from dsoftbus.base.ticks import earliest
 from dsoftbus.packet.rtt import ACK_DELAY_MS
 from dsoftbus_aio.datagram_port import DatagramPort

@@ -56,12 +56,6 @@ class LineDiscovery:
         in the table of peers `Peer.line` has the channel."""
         return await self._port.connect(peer_public, timeout_ms, psk, channel)
 
-    def announce_soon(self) -> None:
-        """Announces soon, for the announcement has changed (the node takes pairings now, or no
-        more)."""
-        self._line.announce_soon(self._bus.now())
-        self._timer.at(0)
-
     def stop(self) -> None:
         """Says goodbye."""
         self._timer.close()
@@ -81,3 +75,11 @@ class LineDiscovery:
             self._housekeeping.wake()
         self._bus.time_node()
         self._timer.at(self._line.poll_timer())
+
+    # Ours
+
+    def announce_soon(self) -> None:
+        """Announces soon, for the announcement has changed (the node takes pairings now, or no
+        more)."""
+        self._line.announce_soon(self._bus.now())
+        self._timer.at(0)

@@ -1,5 +1,7 @@
 """Serial lines: the sessions over a `LineLink`, with the node at its end or behind a bridge."""
 
+# Ours
+
 from dsoftbus.base.ticks import earliest
 from dsoftbus.const import LINK_LINE, SUITE_CHACHA_SHA256
 from dsoftbus.line.line import NEIGHBOUR

@@ -1,5 +1,7 @@
 """Streams of whole messages for programs. Those who have none do not load this."""
 
+# Ours
+
 import asyncio
 
 from dsoftbus_aio.stream import BusStream

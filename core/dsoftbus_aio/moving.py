@@ -1,5 +1,7 @@
 """The movers of the sessions that a bus has begun: what paths each may take (docs/moving.md)."""
 
+# Ours
+
 from dsoftbus.base.deadlines import Deadlines
 from dsoftbus.const import LINK_BROKER, LINK_DATAGRAM, LINK_LINE
 from dsoftbus.session.elsewhere import port_of

@@ -1,5 +1,7 @@
 """Names of peers, as programs show them."""
 
+# Ours
+
 if False:  # for types
     from dsoftbus.contracts import Any
     from dsoftbus_aio.bus import BaseBus

@@ -1,5 +1,7 @@
 """The path of a session in words, for people. Programs that do not ask do not load this."""
 
+# Ours
+
 from dsoftbus.const import LINK_DATAGRAM
 from dsoftbus.session.elsewhere import port_of
 

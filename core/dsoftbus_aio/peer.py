@@ -199,14 +199,6 @@ class Peer(ReconnectingSession):
         except LocalError:
             return None
 
-    def came(self, connection: "Connection") -> None:
-        """The peer has begun a session itself."""
-        if self._task is not None and self._ended is None and self.connection is None:
-            try:
-                self._adopt(self._proved(connection))
-            except LocalError:
-                pass  # another has the name now
-
     async def _wait(self) -> None:
         """While the peer sleeps nobody dials: it comes back by itself, or is overdue."""
         sleeper = self._sleeper()
@@ -267,6 +259,16 @@ class Peer(ReconnectingSession):
 
     def _named(self, detail: str) -> str:
         return detail if self.name in detail else self.name + ": " + detail
+
+    # Ours
+
+    def came(self, connection: "Connection") -> None:
+        """The peer has begun a session itself."""
+        if self._task is not None and self._ended is None and self.connection is None:
+            try:
+                self._adopt(self._proved(connection))
+            except LocalError:
+                pass  # another has the name now
 
 
 class _Seekers:

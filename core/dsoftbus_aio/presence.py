@@ -35,6 +35,65 @@ class Presence:
         self.lost = lost
 
 
+class PresenceWatch:
+    """The items for one `async for`. It keeps what it has told, and nothing that waits: who reads
+    slowly gets the latest state of each peer. Safe to cancel."""
+
+    def __init__(self, bus: "BaseBus", log: "PresenceLog") -> None:
+        self._bus = bus
+        self._log = log
+        # (name, state) of those that are here or asleep, as far as its reader knows
+        self._told: dict[str, tuple[str, int]] = {}
+        # Changes that were told, or said to be lost
+        self._counted = log.changes - len(log.present())
+        # Those of whom the reader knows something else, as of so many changes
+        self._left: dict[str, None] = {}
+        self._came: dict[str, None] = dict.fromkeys(log.present())
+        self._looked = log.changes
+
+    def __aiter__(self) -> "PresenceWatch":
+        return self
+
+    async def __anext__(self) -> Presence:
+        while True:
+            self._look()
+            waiting = len(self._left) + len(self._came)
+            if waiting:
+                return self._tell(next(iter(self._left or self._came)), waiting)
+            if self._bus.closed:
+                raise StopAsyncIteration
+            await self._log.changed.change()
+
+    def _look(self) -> None:
+        """Notes whose changes are to be told, those of peers that have left first."""
+        log, told = self._log, self._told
+        devices = log._since(self._looked)
+        self._looked = log.changes
+        for device in list(told) + log.present() if devices is None else devices:
+            self._left.pop(device, None)
+            self._came.pop(device, None)
+            if device in told and log.state(device) != told[device][1]:
+                self._left[device] = None
+            elif device not in told and log.state(device) != GONE:
+                self._came[device] = None
+
+    def _tell(self, device: str, waiting: int) -> Presence:
+        """The item for one of so many that wait to be told."""
+        log = self._log
+        self._left.pop(device, None)
+        self._came.pop(device, None)
+        said = log.item(device, self._told.pop(device, ("", GONE))[0])
+        said.lost = log.changes - self._counted - waiting
+        self._counted += said.lost + 1
+        state = log.state(device)
+        if state != GONE:
+            self._told[device] = (said.name, state)
+        return said
+
+
+# Ours
+
+
 class PresenceLog:
     """One for a bus, once it is asked: who is there now, why others have left, and how many
     changes there were."""
@@ -120,62 +179,6 @@ class PresenceLog:
             self._recent = self._recent[self._most :]
         self._recent.append(device)
         self.changed.set()
-
-
-class PresenceWatch:
-    """The items for one `async for`. It keeps what it has told, and nothing that waits: who reads
-    slowly gets the latest state of each peer. Safe to cancel."""
-
-    def __init__(self, bus: "BaseBus", log: PresenceLog) -> None:
-        self._bus = bus
-        self._log = log
-        # (name, state) of those that are here or asleep, as far as its reader knows
-        self._told: dict[str, tuple[str, int]] = {}
-        # Changes that were told, or said to be lost
-        self._counted = log.changes - len(log.present())
-        # Those of whom the reader knows something else, as of so many changes
-        self._left: dict[str, None] = {}
-        self._came: dict[str, None] = dict.fromkeys(log.present())
-        self._looked = log.changes
-
-    def __aiter__(self) -> "PresenceWatch":
-        return self
-
-    async def __anext__(self) -> Presence:
-        while True:
-            self._look()
-            waiting = len(self._left) + len(self._came)
-            if waiting:
-                return self._tell(next(iter(self._left or self._came)), waiting)
-            if self._bus.closed:
-                raise StopAsyncIteration
-            await self._log.changed.change()
-
-    def _look(self) -> None:
-        """Notes whose changes are to be told, those of peers that have left first."""
-        log, told = self._log, self._told
-        devices = log._since(self._looked)
-        self._looked = log.changes
-        for device in list(told) + log.present() if devices is None else devices:
-            self._left.pop(device, None)
-            self._came.pop(device, None)
-            if device in told and log.state(device) != told[device][1]:
-                self._left[device] = None
-            elif device not in told and log.state(device) != GONE:
-                self._came[device] = None
-
-    def _tell(self, device: str, waiting: int) -> Presence:
-        """The item for one of so many that wait to be told."""
-        log = self._log
-        self._left.pop(device, None)
-        self._came.pop(device, None)
-        said = log.item(device, self._told.pop(device, ("", GONE))[0])
-        said.lost = log.changes - self._counted - waiting
-        self._counted += said.lost + 1
-        state = log.state(device)
-        if state != GONE:
-            self._told[device] = (said.name, state)
-        return said
 
 
 def watch(bus: "BaseBus") -> PresenceWatch:

@@ -1,5 +1,7 @@
 """Peers that sleep: until when, and what they said last (docs/sleepers.md)."""
 
+# Ours
+
 from dsoftbus.base.sleep_times import planned_s
 from dsoftbus.errors import END_PEER, PEER_ASLEEP, BusError, PeerError
 from dsoftbus.service.filters import matches

@@ -1,5 +1,7 @@
 """Sessions that have a link of their own each, and the listeners that they come from."""
 
+# Ours
+
 from dsoftbus.errors import PeerError
 from dsoftbus.pump import Pump
 from dsoftbus.session.session import CLOSED, ESTABLISHED

@@ -1,5 +1,7 @@
 """A node as a program: `micropython -m dsoftbus_mpy`."""
 
+# Ours
+
 import asyncio
 import binascii
 import sys

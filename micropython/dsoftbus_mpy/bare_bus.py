@@ -21,6 +21,7 @@ class BareBus(BaseBus):
         from dsoftbus_mpy.node import make  # for a while, as `overlay` says
 
         super().__init__(make(key, name, profile, psk, guard, allow), Runtime(self))
+        # Ours
         self.drive = self.runtime.drive
         self.calling = None  # the UdpPort for sessions from here
 
@@ -30,14 +31,6 @@ class BareBus(BaseBus):
 
         self.check_open()
         return self.open_port(SerialPort(self, byte_port))
-
-    def update_place(self):
-        """This board, as `updates` needs it."""
-        from dsoftbus_mpy.services.update_place import (
-            UpdatePlace,  # only who is updated pays for it
-        )
-
-        return UpdatePlace()
 
     def alive(self, late_ms: int) -> bool:
         """Returns whether no timer is later than `late_ms`, and no task of a link has ended."""
@@ -50,14 +43,6 @@ class BareBus(BaseBus):
         from dsoftbus_mpy.services.late_share import LateShare  # only who shares pays for it
 
         LateShare(self, folder, quota, on_transfer)
-
-    def local_files(self):
-        """The files of this board, for shares."""
-        from dsoftbus_mpy.services.shared_files import (
-            Files,  # only who shares or sends files pays for it
-        )
-
-        return Files()
 
     # Ours: its links
 
@@ -113,3 +98,19 @@ class BareBus(BaseBus):
             from dsoftbus_mpy.base.display import print_error
 
             print_error(error)
+
+    def update_place(self):
+        """This board, as `updates` needs it."""
+        from dsoftbus_mpy.services.update_place import (
+            UpdatePlace,  # only who is updated pays for it
+        )
+
+        return UpdatePlace()
+
+    def local_files(self):
+        """The files of this board, for shares."""
+        from dsoftbus_mpy.services.shared_files import (
+            Files,  # only who shares or sends files pays for it
+        )
+
+        return Files()

@@ -5,6 +5,8 @@ Asked for at the start, so that a board which cannot be what its configuration s
 one line.
 """
 
+# Ours
+
 import gc
 
 from dsoftbus.errors import Unsupported

@@ -1,5 +1,7 @@
 """The node's clock: ms since it was first asked, never wrapping, never going back."""
 
+# Ours
+
 import time
 
 from dsoftbus.base.ticks import Ticks

@@ -4,6 +4,8 @@ Waiting allocates nothing but what asyncio's own queue of sockets needs, so that
 does not end for a lack of memory.
 """
 
+# Ours
+
 import asyncio
 import io
 

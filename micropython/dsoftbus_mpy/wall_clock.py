@@ -1,5 +1,7 @@
 """The clock of a board's calendar: what `time` says, and the RTC that keeps it."""
 
+# Ours
+
 import asyncio
 import time
 

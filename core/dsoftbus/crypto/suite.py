@@ -17,6 +17,8 @@ if False:  # for types
     from dsoftbus.contracts import Aead, Copy, Data, Keys
 
 
+# Public
+
 NAMES = {
     SUITE_CHACHA_SHA256: b"25519_ChaChaPoly_SHA256",
     SUITE_CHACHA_BLAKE2S: b"25519_ChaChaPoly_BLAKE2s",
@@ -46,8 +48,11 @@ class Suite:
 class Hash:
     """A hash of 32-byte digests over 64-byte blocks: `digest(data)` and HMAC over it."""
 
+    # Ours
     hash_len = 32
     block_len = 64
+
+    # Public
 
     def __init__(
         self,

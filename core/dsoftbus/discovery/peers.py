@@ -47,10 +47,16 @@ _HANDSHAKES_MS = 30000
 _WARNINGS = 4  # that wait for the program
 
 
+# Public
+
+
 class Peer:
     """One node that has been heard of. `links` are (kind, port); `source` is (host, port)."""
 
+    # Ours
     broker: "Route | None" = None  # (LINK_BROKER, group, 0) where it has a card there
+
+    # Public
 
     def __init__(self, device: str, public: bytes) -> None:
         self.id = device
@@ -58,14 +64,16 @@ class Peer:
         self.name = ""
         self.services: tuple[str, ...] = ()
         self.flags = 0
-        self.links: Sequence[tuple[int, int]] = ()
         self.source: tuple[str, int] | None = None  # where the last announcement came from
         self.host: Any = None  # the same without its port, or the place on a line
+        # (LINK_LINE, port, channel) where it is heard on a serial line
+        self.line: Route | None = None
+        self.online = False
+        # Ours
+        self.links: Sequence[tuple[int, int]] = ()
         # Sequences that did not follow, or not any more, by host
         self.others: dict[Any, int] | None = None
         self.turns = 0  # how often another host went on with a sequence of its own
-        # (LINK_LINE, port, channel) where it is heard on a serial line
-        self.line: Route | None = None
         # (kind, host, port) under which a handshake last succeeded
         self.proved: Route | None = None
         self.fixed: Route | None = None  # (kind, host, port) from the configuration
@@ -73,12 +81,13 @@ class Peer:
         self.heard = 0
         self.expires = 0  # what was announced holds until then
         self.repeated = False  # heard more than once
-        self.online = False
         self.connected = 0  # live sessions
         self.packets: TokenBucket | None = None  # a known peer's own TokenBucket
         self.handshakes: TokenBucket | None = None  # made at the first attempt to connect
         self.backoff: Backoff | None = None
         self.reported = False  # what the last event said
+
+    # Ours
 
     @property
     def known(self) -> bool:
@@ -101,9 +110,12 @@ class Peers:
     what this node says of itself, `own_hosts` from where: so it notices another with its key.
     """
 
+    # Ours
     own: "Announcement | None" = None
     on_heard: "Callable[[Peer], object] | None" = None  # on_heard(peer) hears of each announcement
     own_hosts: "Collection[Any]" = ()
+
+    # Public
 
     def __init__(
         self,
@@ -121,13 +133,14 @@ class Peers:
         self._strangers = Shares(*shared)
         # Known peers that are somewhere else than they were, and trusted ones that come back.
         self._returning = Shares(*shared)
+        # Ours
         self.warnings: deque[NodeEvent] = deque((), _WARNINGS)
         self.warn_at = 0  # of a second node with one's own key, at the earliest
         self._turned: dict[str, Peer] = {}  # by id: those of whom the last event is true no more
         self._gone: deque[Peer] = deque((), profile.peers)  # evicted, and not yet reported
         self.drops: dict[int, int] = {}
 
-    # Commands
+    # Ours: commands
 
     def know(self, public: bytes) -> Peer:
         """Makes the peer with this key a known one: it is trusted, configured or proved.
@@ -201,7 +214,7 @@ class Peers:
             peer.connected -= 1
             self._set_online(peer, peer.connected > 0 or now < peer.expires)
 
-    # Inputs
+    # Ours: inputs
 
     def receive_datagram(
         self, data: "Data", source: "Address", now: int
@@ -244,7 +257,7 @@ class Peers:
         peer.reported = peer.online
         return _event(peer, peer.online)
 
-    # Getters
+    # Public: getters
 
     def __len__(self) -> int:
         return len(self._table)
@@ -256,7 +269,7 @@ class Peers:
         """The peer with this id, or None."""
         return self._table.get(device)
 
-    # Announcements
+    # Ours: announcements
 
     def _take(self, data: "Data", source: "Address", now: int) -> "tuple[Peer | None, int] | None":
         if len(data) > ANNOUNCE_MAX:

@@ -5,6 +5,9 @@ if False:  # for types
     from dsoftbus.mux.stream import Stream
 
 
+# Public
+
+
 class Event:
     """`kind` is one of const.EV_*; `stream` where it concerns one; `code` says why things ended.
 
@@ -18,6 +21,7 @@ class Event:
         self.stream = stream
         self.code = code
         self.peer_code = peer_code
+        # Ours
         self.queued = False  # streams keep one object a kind, and queue it once
         self.next: Event | None = None  # the event after it in its mux's queue
 

@@ -44,6 +44,9 @@ OWE_RST = 16
 REMOTE_ENDED = (OFFERED_FINISHED, REMOTE_FINISHED, CLOSED, RESET)
 
 
+# Public
+
+
 class Stream:
     """Bytes in order in both directions; made by its `Mux`.
 
@@ -51,8 +54,11 @@ class Stream:
     queued beyond that one loan, so that back-pressure is always visible to the caller.
     """
 
+    # Ours
     context: "Any" = None  # the driver's own, not read here
     control: "Control | None" = None  # who takes its events, where it is one of the bus's own
+
+    # Public
 
     def __init__(self, mux: "Mux", number: int, name: str, priority: int, kind: int) -> None:
         self._mux = mux
@@ -62,6 +68,8 @@ class Stream:
         self.kind = kind
         self.state = 0
         self.code = 0  # why it was reset, or why its session ended
+        self.window = mux.profile.stream_credit
+        # Ours
         self.owes = 0
         self.credit = mux.initial_credit  # what we may still send
         self.pending = 0  # bytes on loan that no frame has taken yet, prefix included
@@ -72,7 +80,6 @@ class Stream:
         self._wants_writable = False
         ring = mux.ring or Ring
         self.ring: Any = ring(mux.profile.stream_credit, mux.copy, mux.spares)
-        self.window = mux.profile.stream_credit
         self.receive_credit = self.window  # what the peer may still send
         self.released = 0  # read by the application, not yet given back to the peer
         self.readable_event = Event(EV_READABLE, self)
@@ -101,16 +108,6 @@ class Stream:
         """Streams of messages have it (`message_stream.MessageStream`)."""
         raise LocalError(BAD_ARGUMENT, self.name + " carries bytes")
 
-    def want_writable(self) -> None:
-        """Asks for an EV_WRITABLE when the loan has been returned."""
-        self._wants_writable = True
-
-    def keep_loan(self) -> None:
-        """The lender takes its buffer back early: what is pending is copied."""
-        if self.pending:
-            self.loan = bytes(memoryview(self.loan)[self.loan_at : self.loan_at + self.pending])
-            self.loan_at = 0
-
     def finish(self) -> None:
         """Ends this direction after what is on loan; the peer reads up to the end."""
         self.state = self._require(SEND_FIN)
@@ -129,13 +126,6 @@ class Stream:
             self.abandon(code)
             self._mux.owe(self, OWE_RST)
         self._mux.forget_if_done(self)
-
-    def fail(self, code: int) -> None:
-        """The peer broke the rules of this stream: reset it, and let the program know."""
-        if self.state != RESET:
-            self.code = code
-            self.note_reset()  # first, for it keeps the stream's place until it has been told
-        self.reset(code)
 
     def accept(self) -> None:
         """Agrees to a stream that the peer opened."""
@@ -157,36 +147,12 @@ class Stream:
         self.pending = n
         self.credit -= n
 
-    def allow_messages(self, max_message: int) -> None:
-        """The peer takes messages of this size, where it is a stream of messages."""
-        self.note_writable()
-
-    def take_loan(self, out: "Buffer", at: int, n: int) -> None:
-        """Moves the next `n` bytes of the loan into a frame; the last one ends the loan."""
-        self.pending -= n
-        self._mux.copy(out, at, self.loan, self.loan_at, n)
-        self.loan_at += n
-        if not self.pending:
-            self.loan = b""
-            if self._wants_writable:
-                self.note_writable()
-
-    def note_writable(self) -> None:
-        if self._wants_writable and not self.pending:
-            self._wants_writable = False
-            self._mux.post(self._writable)
-
     # Receiving
 
     @property
     def readable(self) -> int:
         """Bytes that have been received and not read."""
         return self.ring.used
-
-    @property
-    def at_end(self) -> bool:
-        """True when all has been read and nothing more will come."""
-        return not self.ring.used and self.state in REMOTE_ENDED
 
     def recv_into(self, buffer: "Buffer", at: int = 0, n: int = -1) -> int:
         """Moves up to `n` bytes (or what `buffer` holds) to `buffer[at:]`; returns how many."""
@@ -207,12 +173,6 @@ class Stream:
         """A view of received bytes, borrowed until the next call; `drop(n)` takes them."""
         return self.ring.view()
 
-    def drop(self, n: int) -> None:
-        if not 0 <= n <= self.ring.used:
-            raise LocalError(BAD_ARGUMENT, "drop more than is there")
-        self.ring.drop(n)
-        self._grant(n)
-
     def _grant(self, n: int) -> None:
         """The application has read `n` bytes: credit for the stream, in steps, and session."""
         self._mux.release(n)
@@ -232,16 +192,72 @@ class Stream:
 
     # Ending
 
+    def _discard(self) -> None:
+        self._mux.release(self.ring.used)
+        self.ring.drop(self.ring.used)
+
+    @property
+    def over(self) -> bool:
+        """Nothing of it is to be sent any more, nor to come."""
+        if self.state == CLOSED:
+            return not (self.pending or self.owes & OWE_FIN)
+        return self.state == RESET
+
+    # Ours: what its mux, its driver and its guard ask of it
+
+    def want_writable(self) -> None:
+        """Asks for an EV_WRITABLE when the loan has been returned."""
+        self._wants_writable = True
+
+    def keep_loan(self) -> None:
+        """The lender takes its buffer back early: what is pending is copied."""
+        if self.pending:
+            self.loan = bytes(memoryview(self.loan)[self.loan_at : self.loan_at + self.pending])
+            self.loan_at = 0
+
+    def allow_messages(self, max_message: int) -> None:
+        """The peer takes messages of this size, where it is a stream of messages."""
+        self.note_writable()
+
+    def take_loan(self, out: "Buffer", at: int, n: int) -> None:
+        """Moves the next `n` bytes of the loan into a frame; the last one ends the loan."""
+        self.pending -= n
+        self._mux.copy(out, at, self.loan, self.loan_at, n)
+        self.loan_at += n
+        if not self.pending:
+            self.loan = b""
+            if self._wants_writable:
+                self.note_writable()
+
+    def note_writable(self) -> None:
+        if self._wants_writable and not self.pending:
+            self._wants_writable = False
+            self._mux.post(self._writable)
+
+    @property
+    def at_end(self) -> bool:
+        """True when all has been read and nothing more will come."""
+        return not self.ring.used and self.state in REMOTE_ENDED
+
+    def drop(self, n: int) -> None:
+        if not 0 <= n <= self.ring.used:
+            raise LocalError(BAD_ARGUMENT, "drop more than is there")
+        self.ring.drop(n)
+        self._grant(n)
+
+    def fail(self, code: int) -> None:
+        """The peer broke the rules of this stream: reset it, and let the program know."""
+        if self.state != RESET:
+            self.code = code
+            self.note_reset()  # first, for it keeps the stream's place until it has been told
+        self.reset(code)
+
     def abandon(self, code: int) -> None:
         """Drops what was to be sent and what was received."""
         self.code = code
         self.cancel_loan()
         self._mux.forgive(self)
         self._discard()
-
-    def _discard(self) -> None:
-        self._mux.release(self.ring.used)
-        self.ring.drop(self.ring.used)
 
     def cancel_loan(self) -> None:
         if self.pending:
@@ -265,13 +281,6 @@ class Stream:
     def note_reset(self) -> None:
         self._ended.code = self.code
         self._mux.post(self._ended)
-
-    @property
-    def over(self) -> bool:
-        """Nothing of it is to be sent any more, nor to come."""
-        if self.state == CLOSED:
-            return not (self.pending or self.owes & OWE_FIN)
-        return self.state == RESET
 
 
 def add_credit(credit: int, increment: int) -> int:

@@ -13,6 +13,9 @@ STEP_MAX_US = 1000000000  # PANICT of RFC 5905, section 7.2: beyond it, a person
 _END_US = 1 << 56  # in the year 4253: more is no time
 
 
+# Public
+
+
 class ClockSample:
     """`offset_us`: how far this node's clock is behind the peer's. `delay_us`: the way there and
     back; half of it is the most that the offset is wrong, where the peer's clock is right."""
@@ -20,6 +23,9 @@ class ClockSample:
     def __init__(self, offset_us: int, delay_us: int) -> None:
         self.offset_us = offset_us
         self.delay_us = delay_us
+
+
+# Ours
 
 
 def is_known(now_us: int) -> bool:

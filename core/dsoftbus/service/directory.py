@@ -16,6 +16,9 @@ _TEXTS = {"about": 120, "unit": 24, "shape": 120}  # bytes: a line of a table ea
 _BYTES_AN_ITEM = 64  # of the asker's limit for values: so many items it takes for each
 
 
+# Public
+
+
 class Offer:
     """One thing that a node offers. `kind` is "call", "state" or "event"; `about` (a line for
     people), `unit` and `shape` (of its values, in words) are "" where nothing was said."""
@@ -31,6 +34,9 @@ class Offer:
         self.about = about
         self.unit = unit
         self.shape = shape
+
+
+# Ours
 
 
 def check(**texts: str) -> None:

@@ -10,6 +10,8 @@ except ImportError:
         return value
 
 
+# Public
+
 OK = const(0)
 ERROR = const(0xA0)
 NO_METHOD = const(0xA1)

@@ -95,6 +95,9 @@ class Seen:
         return lost
 
 
+# Public
+
+
 class Update:
     """One publication as a subscriber has it. `lost` is how many of this topic it did not see
     since the one before, None where that is unknown; `event` is whether the topic has events, or
@@ -110,6 +113,9 @@ class Update:
         self.event = event
 
 
+# Ours
+
+
 class Subscription:
     """One, in one session. `error` is a BusError once the peer, or its end, has closed it."""
 
@@ -119,6 +125,7 @@ class Subscription:
         self.seen = seen
         self.state = WAITING
         self.error: BusError | None = None
+        # Ours
         self.context: Any = None  # its driver's
         self.credit = CREDIT  # updates that may still come
         self.told = True  # there is no event of it
@@ -131,7 +138,10 @@ class Subscription:
 class Subscriber:
     """`profile` bounds subscriptions (`subscriptions`) and values (`value_bytes`)."""
 
+    # Ours
     room = True  # what comes is read: it has credit
+
+    # Public
 
     def __init__(self, profile: "Any") -> None:
         self._profile = profile
@@ -188,7 +198,7 @@ class Subscriber:
                 return update
         return None
 
-    # For its driver
+    # Ours: for its driver
 
     @property
     def owes(self) -> bool:

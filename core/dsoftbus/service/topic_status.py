@@ -10,6 +10,8 @@ except ImportError:
         return value
 
 
+# Public
+
 UNSUBSCRIBED = const(0)
 DENIED = const(0xB0)
 BUSY = const(0xB1)

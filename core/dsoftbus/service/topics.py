@@ -26,6 +26,9 @@ class Item:
         self.data = data
 
 
+# Public
+
+
 class Topic:
     """`about`, `unit` and `shape` are for the directory."""
 
@@ -33,6 +36,7 @@ class Topic:
         self.name = name
         self.event = event
         self.about = self.unit = self.shape = ""
+        # Ours
         self.sequence = sequence  # of the last publication
         self.item: Item | None = None  # that publication, of a state
         self.own = is_own(name)
@@ -105,7 +109,7 @@ class Topics:
         """Those that are there, in no order."""
         return list(self._topics.values())
 
-    # For the bus
+    # Ours: for the bus
 
     def own(self, name: str) -> Topic:
         """A state topic of the bus's own, which everyone with a session may read."""

@@ -88,6 +88,9 @@ TABLE = {
 }
 
 
+# Public
+
+
 class Session:
     """One side of a session; with `remote_static` (32 bytes) the initiator, else the responder.
 
@@ -102,7 +105,11 @@ class Session:
     """
 
     path: "Address"  # where the peer is, as its link has it
-    # What a subclass gives, as above.
+    # Under which this side sought the peer: (kind, host, port)
+    route: "Route | None" = None
+    mover: object  # a `Mover`, of a side that has begun the session; others have none
+
+    # Ours: what a subclass gives, as above
     _new_handshake: "Callable[[int, bytes | None], Handshake]"
     send_handshake: "Callable[[int, bytes], None]"
     secure: "Callable[[Any], None]"
@@ -111,16 +118,16 @@ class Session:
 
     EAGER = 1  # see Mux
     # What few sessions need a place for.
-    route: "Route | None" = None  # (kind, host, port) under which this side sought the peer
-    reliable: "Reliable | None" = None  # a `Reliable`, where the link carries datagrams
     by_token = False  # both sides have shown that they hold the token
     resumed = False  # it began with a ticket: neither has shown its static key in this one
+    reliable: "Reliable | None" = None  # a `Reliable`, where the link carries datagrams
     held: bytes | None = None  # an INIT that waits for its budget; b"" before there is one
     stalled: int | None = None  # since when the peer's frames have found no memory
     again_at = 0  # when what waits is looked at again
     # A PathValidation, while an address of the peer is to be proved
     validation: "PathValidation | None" = None
-    mover: object  # a `Mover`, of a side that has begun the session; others have none
+
+    # Public
 
     def __init__(
         self,
@@ -140,6 +147,7 @@ class Session:
         self.peer_public: bytes = None  # type: ignore[assignment] # the peer's static key, and what follows, once proved
         self.peer_name = ""
         self.suite: Suite = None  # type: ignore[assignment]
+        # Ours
         self.handshake_hash = b""  # the same on both sides, and of this session alone
         # None once established, or refused
         self.handshake: Any = self._new_handshake(suite, remote_static)
@@ -166,11 +174,6 @@ class Session:
         if self.state == ESTABLISHED:
             self.mux.ping(now)
 
-    def limit_handshake(self, deadline: int) -> None:
-        """The handshake has no longer than this."""
-        if self.half_open:
-            self._deadline = min(self._deadline, deadline)
-
     def close(self, now: int) -> None:
         """Sends what was taken for sending, then ends the session."""
         if self.state == ESTABLISHED:
@@ -179,6 +182,16 @@ class Session:
             self._close_when_idle(now)
         elif self.half_open:
             self.end(END_LOCAL)
+
+    def refuse(self, code: int) -> None:
+        """Ends the session from this side, and tells the peer."""
+        if self.state != CLOSED:
+            self.end(code)
+            try:
+                self._farewell(code)
+            except MemoryError:
+                pass  # the peer will notice the silence
+            self.handshake = None  # its code may be given back before the session is
 
     # Inputs
 
@@ -241,11 +254,6 @@ class Session:
         return self.state == CLOSED
 
     @property
-    def parting(self) -> bool:
-        """Tells whether an authenticated peer has yet to read why this side ended the session."""
-        return self.peer_public is not None and self.cause not in _UNREAD
-
-    @property
     def failure(self) -> BusError | None:
         """The reason for the session's end, a BusError for the program, or None while it lives."""
         if self.state != CLOSED:
@@ -255,16 +263,11 @@ class Session:
         return PeerError(self.cause, "", self.peer_code)
 
     @property
-    def close_delivered(self) -> bool:
-        """True when EV_CLOSED, the last event, has been taken."""
-        return self.state == CLOSED and self._closed is None
-
-    @property
     def peer_id(self) -> "Any":
         """The peer's device id, a str, or None while it is not proved."""
         return None if self.peer_public is None else device_id(self.peer_public)
 
-    # The handshake
+    # Ours: the handshake
 
     def on_handshake(self, kind: int, body: bytes, now: int) -> None:
         """A handshake message, or what comes in the place of one."""
@@ -318,16 +321,6 @@ class Session:
         code = error.code if isinstance(error, BusError) else END_NO_MEMORY
         self.refuse(code)
 
-    def refuse(self, code: int) -> None:
-        """Ends the session from this side, and tells the peer."""
-        if self.state != CLOSED:
-            self.end(code)
-            try:
-                self._farewell(code)
-            except MemoryError:
-                pass  # the peer will notice the silence
-            self.handshake = None  # its code may be given back before the session is
-
     def end(self, code: int) -> None:
         self.state = CLOSED
         self.cause = code
@@ -341,3 +334,18 @@ class Session:
     def _drained(self) -> bool:
         """True when nothing that was taken for sending is left here."""
         return self.mux.idle
+
+    def limit_handshake(self, deadline: int) -> None:
+        """The handshake has no longer than this."""
+        if self.half_open:
+            self._deadline = min(self._deadline, deadline)
+
+    @property
+    def close_delivered(self) -> bool:
+        """True when EV_CLOSED, the last event, has been taken."""
+        return self.state == CLOSED and self._closed is None
+
+    @property
+    def parting(self) -> bool:
+        """Tells whether an authenticated peer has yet to read why this side ended the session."""
+        return self.peer_public is not None and self.cause not in _UNREAD

@@ -15,6 +15,9 @@ if False:  # for types
     from dsoftbus.session.session import Session
 
 
+# Public
+
+
 class SessionTable:
     """Holds sessions within the bounds of the profile of `local` (a `node_config.NodeConfig`).
 
@@ -24,6 +27,7 @@ class SessionTable:
     are left. The session waits while it says no, and so does its peer.
     """
 
+    # Ours: programs hand it on
     room: "Room | None" = None
     resize: "Callable[[Mux, Stream], None] | None" = None  # see `mux.windows`
     ring: "Any" = None  # `mux.chunks.Chunks`, where it is not `mux.ring.Ring`

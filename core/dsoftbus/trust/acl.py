@@ -17,6 +17,8 @@ if False:  # for types
     from dsoftbus.trust.store import Entry, TrustStore
 
 
+# Public
+
 IN = 1  # the peer opens a stream here
 OUT = 2  # this node opens a stream there
 PAIRED = "paired"  # whoever is in the trust store
@@ -41,12 +43,6 @@ class Rule:
             return name == self.pattern
         return name.startswith(self.pattern[:-1])
 
-    def covers(self, pattern: str) -> bool:
-        """Returns whether this rule matches every name that `pattern` matches."""
-        if self.pattern[-1] == "*":
-            return pattern.startswith(self.pattern[:-1])
-        return pattern == self.pattern
-
     def __str__(self) -> str:
         words = ["allow" if self.allow else "deny", _word(self.direction), self.pattern]
         if self.who:
@@ -55,6 +51,14 @@ class Rule:
 
     def __eq__(self, other: object) -> bool:
         return str(self) == str(other)
+
+    # Ours
+
+    def covers(self, pattern: str) -> bool:
+        """Returns whether this rule matches every name that `pattern` matches."""
+        if self.pattern[-1] == "*":
+            return pattern.startswith(self.pattern[:-1])
+        return pattern == self.pattern
 
 
 def grant(text: str) -> Rule:
@@ -137,6 +141,12 @@ class Acl:
                 allowed = True
         return allowed
 
+    def next_event(self) -> NodeEvent | None:
+        """The oldest denial that was not told, or None."""
+        return self._events.popleft() if self._events else None
+
+    # Ours
+
     def welcomes(self, device: str) -> bool:
         """Returns whether some rule allows a peer that is not trusted something that no rule
         denies."""
@@ -149,10 +159,6 @@ class Acl:
             if left:
                 return True
         return False
-
-    def next_event(self) -> NodeEvent | None:
-        """The oldest denial that was not told, or None."""
-        return self._events.popleft() if self._events else None
 
 
 def _concerns(who: str, device: str, entry: "Entry | None") -> bool:

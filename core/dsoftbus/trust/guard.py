@@ -46,6 +46,9 @@ if False:  # for types
 _EVENTS = 16  # that wait; each comes of a session or a person, which do not flood
 
 
+# Public
+
+
 class Guard:
     """`store` is a `TrustStore`, `random(n)` gives nonces, `today()` is the time in s since 1970.
 
@@ -61,9 +64,10 @@ class Guard:
     ) -> None:
         self.store = store
         self.acl = Acl(store)
-        self.desk = PairingWindow(random)
         self.grants = list(grants)
         self.rotation: Rotation | None = None  # a `Rotation` of this node's own key
+        # Ours
+        self.desk = PairingWindow(random)
         # (name, other): where a backend knows better what looks alike
         self.alike: Callable[[str, str], bool] | None = None
         self.refresh = _nothing  # called before a peer is judged: a backend may know more by now
@@ -111,17 +115,6 @@ class Guard:
             self.tell(EV_UNPAIRED, device, entry.name)
         return entry is not None
 
-    def recheck(self) -> None:
-        """The rules have changed: streams that they do not allow any more are reset, messages that
-        wait are dropped, and strangers leave that no rule lets in."""
-        for control in self._controls:
-            if control.messages is not None:
-                control.messages.recheck()
-            for stream in control.session.mux.live():
-                self._recheck_stream(control, stream)
-        self.strangers = True
-        self._dismiss()
-
     def rotate(self, next_pair: "Keys", grace_s: int, now: int) -> None:
         """This node will go by `next_pair` in `grace_s` seconds; trusted peers are told.
 
@@ -135,22 +128,6 @@ class Guard:
             self.add_pending(control.session)
 
     # Inputs
-
-    def admit(self, session: "Session", now: int) -> None:
-        """A handshake has proved the peer of `session`: may it stay?
-
-        Raises PeerError(NOT_PAIRED), which ends the session. Nothing is changed for the peer yet.
-        """
-        device = session.peer_id
-        if session.initiator or session.by_token:
-            return
-        self.refresh()
-        if self._knows(session, now):
-            return
-        # A stranger may stay where it could do anything at all: pair, or what `*` may.
-        if not (self.desk.is_open(now) or self.acl.welcomes(device)):
-            self.deny(device, IN, "", NOT_PAIRED)
-            raise PeerError(NOT_PAIRED)
 
     def join(self, session: "Session", now: int) -> None:
         """`session` was admitted and is established: as whom? Raises PeerError(STORE_FULL) for one
@@ -201,10 +178,6 @@ class Guard:
     def next_event(self) -> NodeEvent | None:
         """The oldest event, or None."""
         return self._events.popleft() if self._events else self.acl.next_event()
-
-    def pending_session(self) -> "Session | None":
-        """A session that wants a turn after a command, or None."""
-        return self._pending_sessions.pop(0) if self._pending_sessions else None
 
     # What sessions ask of it
 
@@ -300,13 +273,6 @@ class Guard:
                 return control
         raise LocalError(BAD_STATE, "no such session")
 
-    def under_way(self) -> Control:
-        """The Control of the session in which a pairing is under way, or LocalError(BAD_STATE)."""
-        for control in self._controls:
-            if control.attempt is not None:
-                return control
-        raise LocalError(BAD_STATE, "no pairing")
-
     def _end_sessions(self, device: str) -> None:
         for control in list(self._controls):
             if control.device == device:
@@ -334,10 +300,50 @@ class Guard:
                 stream.reset(OUTSIDE_ACL)
                 self.add_pending(control.session)
 
+    # Ours: what its node, its sessions and a driver ask of it
+
+    def admit(self, session: "Session", now: int) -> None:
+        """A handshake has proved the peer of `session`: may it stay?
+
+        Raises PeerError(NOT_PAIRED), which ends the session. Nothing is changed for the peer yet.
+        """
+        device = session.peer_id
+        if session.initiator or session.by_token:
+            return
+        self.refresh()
+        if self._knows(session, now):
+            return
+        # A stranger may stay where it could do anything at all: pair, or what `*` may.
+        if not (self.desk.is_open(now) or self.acl.welcomes(device)):
+            self.deny(device, IN, "", NOT_PAIRED)
+            raise PeerError(NOT_PAIRED)
+
+    def recheck(self) -> None:
+        """The rules have changed: streams that they do not allow any more are reset, messages that
+        wait are dropped, and strangers leave that no rule lets in."""
+        for control in self._controls:
+            if control.messages is not None:
+                control.messages.recheck()
+            for stream in control.session.mux.live():
+                self._recheck_stream(control, stream)
+        self.strangers = True
+        self._dismiss()
+
+    def under_way(self) -> Control:
+        """The Control of the session in which a pairing is under way, or LocalError(BAD_STATE)."""
+        for control in self._controls:
+            if control.attempt is not None:
+                return control
+        raise LocalError(BAD_STATE, "no pairing")
+
     def add_pending(self, session: "Session") -> None:
         if session not in self._pending_sessions:
             self._pending_sessions.append(session)
         self.wake()
+
+    def pending_session(self) -> "Session | None":
+        """A session that wants a turn after a command, or None."""
+        return self._pending_sessions.pop(0) if self._pending_sessions else None
 
 
 def _nothing() -> None:

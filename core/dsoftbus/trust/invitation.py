@@ -15,6 +15,8 @@ if False:  # for types
     from collections.abc import Collection
 
 
+# Public
+
 TOKEN_BYTES = 16
 URI_MAX = 512  # a QR code of this size is still read from a phone's screen
 _ADDRESSES_MAX = 4

@@ -36,6 +36,9 @@ RULES = '],\n"rules":'
 CHECK = '"check":"%s"}\n'
 
 
+# Public
+
+
 class Entry:
     """One trusted peer. `grants` are `acl.Rule`s; `paired_at` is in s since 1970, 0 if unknown.
 
@@ -43,11 +46,13 @@ class Entry:
     node's running time.
     """
 
-    # What few entries need a place for, and no file holds: see `trust.promise`.
+    # Ours: what few entries need a place for, and no file holds (see `trust.promise`)
     until: int | None = None  # in ms, when `next_public` is good no more
     noted = False  # what is left of it was written since the start
     news: "TokenBucket | None" = None  # a TokenBucket
     was = ""  # the id before its key moved
+
+    # Public
 
     def __init__(
         self, public: bytes, name: str = "", grants: "Iterable[Rule]" = (), paired_at: int = 0
@@ -59,6 +64,7 @@ class Entry:
         self.name = name
         self.grants = list(grants)
         self.paired_at = paired_at
+        # Ours
         self.next_public = b""
         self.next_for_s = 0
 
@@ -84,6 +90,7 @@ class TrustStore:
         self._profile = profile
         self._entries: dict[str, Entry] = {}
         self.rules: list[Rule] = []
+        # Ours
         self.revision = 0
 
     # Commands
@@ -124,12 +131,6 @@ class TrustStore:
             self.revision += 1
         return found
 
-    def adopt(self, other: "TrustStore") -> None:
-        """Takes over what another store holds."""
-        self._entries = other._entries
-        self.rules = other.rules
-        self.revision += 1
-
     def touch(self) -> None:
         """An entry was changed in place."""
         self.revision += 1
@@ -160,10 +161,6 @@ class TrustStore:
 
         return self._entries.get(find(text, self))
 
-    def promises(self) -> list[Entry]:
-        """The entries with a next key (`trust.promise`)."""
-        return [entry for entry in self._entries.values() if entry.next_public]
-
     # Text
 
     def encode(self) -> str:
@@ -186,6 +183,18 @@ class TrustStore:
             yield entry.encode() + (END if left else "\n")
         yield RULES if self._entries else "\n" + RULES
         yield listed(self.rules)
+
+    # Ours
+
+    def adopt(self, other: "TrustStore") -> None:
+        """Takes over what another store holds."""
+        self._entries = other._entries
+        self.rules = other.rules
+        self.revision += 1
+
+    def promises(self) -> list[Entry]:
+        """The entries with a next key (`trust.promise`)."""
+        return [entry for entry in self._entries.values() if entry.next_public]
 
 
 def hexed(raw: bytes) -> str:

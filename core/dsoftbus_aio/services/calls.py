@@ -72,6 +72,9 @@ class Calling(CallLine):
             call = self.machine.next_event()
 
 
+# Public
+
+
 class Parts:
     """A reply in parts, for `async for`. It is cancelled when the loop is left before its end,
     and `close()` is called or the program ends; `value` is its last word then."""
@@ -101,6 +104,9 @@ class Parts:
     def close(self) -> None:
         """No further part is wanted."""
         self._line.give_up(self._call)
+
+
+# Ours
 
 
 def open_line(connection: "Connection", name: str) -> Calling:

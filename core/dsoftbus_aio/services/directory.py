@@ -102,6 +102,9 @@ class Directory:
             publishing.publish_own(OFFERS, self.revision)
 
 
+# Public
+
+
 class OffersWatch:
     """The lists of one peer, for `async for`. `asker` is its Connection, or, `lasting`, its Peer;
     then the end of a session ends nothing. A program that leaves the loop calls `close()`."""

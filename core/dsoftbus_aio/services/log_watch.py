@@ -15,6 +15,9 @@ LOGS = "dsoftbus/logs"
 _HALF = 1 << 31
 
 
+# Public
+
+
 class LogRecord:
     """`sequence` counts from 1 in the log that began with the number `start`; `at_ms` is the time
     since then; `level` a word; `lost` how many records were lost before this one."""

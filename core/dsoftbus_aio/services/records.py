@@ -30,9 +30,14 @@ def say(bus: "BaseBus", level: str, text: str) -> None:
     records(bus).add((text + "\n").encode(), LEVELS.index(level))
 
 
+# Public
+
+
 class Records:
     """The records of `bus`, at most half of its profile's `value_bytes` and 64 KB. `start` is a
     number that another start of the node does not have."""
+
+    # Ours: programs only have it begin
 
     def __init__(self, bus: "BaseBus") -> None:
         self.start = int.from_bytes(bus.node.local.random(4), "big") >> 2

@@ -41,6 +41,9 @@ if False:  # for types
     from dsoftbus_aio.stream import BusStream
 
 
+# Public
+
+
 class Transfer:
     """A transfer that a peer began here, and that has ended: well (`code` 0), or refused or cut
     off with that error. `verb` is "put", "get" or "list"; `name` that of the file, or the
@@ -53,6 +56,9 @@ class Transfer:
         self.name = request.name
         self.replace = request.replace
         self.code = code
+
+
+# Ours
 
 
 class Sharing:

@@ -16,6 +16,9 @@ if False:  # for types
     from dsoftbus_aio.stream import BusStream
 
 
+# Public
+
+
 class Shared:
     """A file of a share: its name there and its size in bytes; `digest` is the SHA-256 of one that
     was moved (else b""), and `sent` how many bytes of it that took in the last session: 0 where
@@ -26,6 +29,9 @@ class Shared:
         self.size = size
         self.digest = digest
         self.sent = sent
+
+
+# Ours
 
 
 async def answer(

@@ -23,6 +23,94 @@ _RETRY_MAX_MS = 60000
 _LACKING = (END_NO_MEMORY, STREAM_REFUSED)  # memory, on either side, for the moment
 
 
+# Public
+
+
+class Updates:
+    """Updates, for `async for`: each has `topic`, `value`, `lost`, `event`, and `peer`, which is a
+    `Source`. A program that leaves the loop before its end calls `close()`, or has it in an
+    `async with` block."""
+
+    peer: "Any" = None  # the Peer whose they are, where they are one peer's
+
+    def __init__(self, bus: "BaseBus", text: str) -> None:
+        if not is_filter(text):
+            raise TopicError(BAD_FILTER, str(text))
+        self.bus = bus
+        self.filter = text
+        self._sources: dict[str, Source] = {}  # by the peer's id, where there are several
+        self._ready: list[Source] = []  # sources to look at
+        self._signal = bus.runtime.signal()
+        self._failure: BusError | None = None
+        self._closed = False
+
+    def __aiter__(self) -> "Updates":
+        return self
+
+    async def __anext__(self) -> "Update":
+        while True:
+            update = self._next()
+            if update is not None:
+                return update
+            if self._failure is not None:
+                failure, self._failure = self._failure, None
+                raise failure
+            if self._closed:
+                raise StopAsyncIteration
+            await self._signal.change()
+
+    async def __aenter__(self) -> "Updates":
+        return self
+
+    async def __aexit__(self, kind: "Any", error: "Any", trace: "Any") -> None:
+        self.close()
+
+    def close(self) -> None:
+        """No further update is wanted."""
+        for source in self._sources.values():
+            source.detach()
+        self.finish(None)
+        self._ready = []
+
+    # Ours
+
+    def finish(self, failure: BusError | None) -> None:
+        """Ends it; what has come can be taken, and then `failure` is raised."""
+        if not self._closed:
+            self._closed = True
+            self._failure = failure
+        self._signal.set()
+
+    def look_at(self, source: "Source") -> None:
+        """`source` has news."""
+        if not source.ready:
+            source.ready = True
+            self._ready.append(source)
+        self._signal.set()
+
+    def on_session(self, connection: "Connection") -> None:
+        """There is a session; it may be one of those that this waits for."""
+        raise NotImplementedError
+
+    def ended(self, source: "Source", error: BusError | None) -> None:
+        """The subscription to `source` is over, with its session unless `error` says why."""
+        raise NotImplementedError
+
+    def _next(self) -> "Update | None":
+        """The next update of those that have one, in turns."""
+        while self._ready:
+            source = self._ready.pop(0)
+            update = source.take()
+            if update is not None:
+                self._ready.append(source)
+                return update
+            source.ready = False
+        return None
+
+
+# Ours
+
+
 class SubscribingLine(ServiceLine):
     """The subscriptions of programs here to one peer."""
 
@@ -161,88 +249,6 @@ class Source:
         if connection is not None and connection.session.closed:
             error = None
         self._updates.ended(self, error)
-
-
-class Updates:
-    """Updates, for `async for`: each has `topic`, `value`, `lost`, `event`, and `peer`, which is a
-    `Source`. A program that leaves the loop before its end calls `close()`, or has it in an
-    `async with` block."""
-
-    peer: "Any" = None  # the Peer whose they are, where they are one peer's
-
-    def __init__(self, bus: "BaseBus", text: str) -> None:
-        if not is_filter(text):
-            raise TopicError(BAD_FILTER, str(text))
-        self.bus = bus
-        self.filter = text
-        self._sources: dict[str, Source] = {}  # by the peer's id, where there are several
-        self._ready: list[Source] = []  # sources to look at
-        self._signal = bus.runtime.signal()
-        self._failure: BusError | None = None
-        self._closed = False
-
-    def __aiter__(self) -> "Updates":
-        return self
-
-    async def __anext__(self) -> "Update":
-        while True:
-            update = self._next()
-            if update is not None:
-                return update
-            if self._failure is not None:
-                failure, self._failure = self._failure, None
-                raise failure
-            if self._closed:
-                raise StopAsyncIteration
-            await self._signal.change()
-
-    async def __aenter__(self) -> "Updates":
-        return self
-
-    async def __aexit__(self, kind: "Any", error: "Any", trace: "Any") -> None:
-        self.close()
-
-    def close(self) -> None:
-        """No further update is wanted."""
-        for source in self._sources.values():
-            source.detach()
-        self.finish(None)
-        self._ready = []
-
-    # Ours
-
-    def finish(self, failure: BusError | None) -> None:
-        """Ends it; what has come can be taken, and then `failure` is raised."""
-        if not self._closed:
-            self._closed = True
-            self._failure = failure
-        self._signal.set()
-
-    def look_at(self, source: Source) -> None:
-        """`source` has news."""
-        if not source.ready:
-            source.ready = True
-            self._ready.append(source)
-        self._signal.set()
-
-    def on_session(self, connection: "Connection") -> None:
-        """There is a session; it may be one of those that this waits for."""
-        raise NotImplementedError
-
-    def ended(self, source: Source, error: BusError | None) -> None:
-        """The subscription to `source` is over, with its session unless `error` says why."""
-        raise NotImplementedError
-
-    def _next(self) -> "Update | None":
-        """The next update of those that have one, in turns."""
-        while self._ready:
-            source = self._ready.pop(0)
-            update = source.take()
-            if update is not None:
-                self._ready.append(source)
-                return update
-            source.ready = False
-        return None
 
 
 class ConnectionUpdates(Updates):

@@ -1,5 +1,7 @@
 """The first sequence number of a node's announcements: above those of every start before."""
 
+# Public
+
 from dsoftbus.const import U30_MAX
 
 _STARTS_STEP = 4096  # announcements of one start: more than a day's at three a minute

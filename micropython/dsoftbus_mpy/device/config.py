@@ -27,6 +27,8 @@
 A board reads this module once, and lets go of it.
 """
 
+# Public
+
 import json
 import os
 

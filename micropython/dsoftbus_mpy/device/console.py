@@ -3,6 +3,8 @@
 The line `help` lists the others (`HELP`). Events are printed, one line each.
 """
 
+# Public
+
 import asyncio
 import json
 import sys

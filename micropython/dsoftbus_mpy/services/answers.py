@@ -1,5 +1,7 @@
 """Calls that a program on a bare loop answers (docs/services.md)."""
 
+# Public
+
 import sys
 
 from dsoftbus.const import CALLS_STREAM

@@ -1,5 +1,7 @@
 """Topics that a program on a bare loop publishes (docs/services.md)."""
 
+# Public
+
 from dsoftbus.const import TOPICS_STREAM
 from dsoftbus.service.publisher import Publisher, TopicRules
 from dsoftbus.service.topics import Topics
