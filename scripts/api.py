@@ -1,8 +1,8 @@
 """Write docs/api.md: the public face of hosts and boards, from signatures and docstrings.
 
 The tree says what is public. A face lists its names (`__all__` of dsoftbus_host, `_HOME` of
-dsoftbus_mpy). Members of a class are public as marks in the sources say, which
-`board.make.public_names` reads. Functions and classes of a public module are public.
+dsoftbus_mpy); the modules of a board's programs, and what their functions and classes have for
+programs, are those that `board.make.public_names` reads from the tree and from marks there.
 """
 
 import ast
@@ -237,14 +237,20 @@ def of_constant(name: str, found: Found) -> str:
     return f"\n### `{name}`\n\n{block(code)}\n{comment}\n"
 
 
+def is_top(file: Path) -> bool:
+    """Returns whether a module stands at the top level of its package, or is one of hosts, whose
+    face lists it."""
+    return file.parent.name in ROOTS
+
+
 def of_module(name: str, file: Path) -> str:
     """A module's functions and classes."""
     tree = ast.parse(file.read_text())
     text = f"\n### `{name}`\n\n{inspect.cleandoc(ast.get_docstring(tree) or '')}\n"
-    for node in tree.body:
-        if isinstance(node, Function) and node.name[0] != "_":
+    for node in public_names.public_of(tree, marks(file), is_top(file)):
+        if isinstance(node, Function):
             text += of_function(f"{name}.{node.name}", node)
-        elif isinstance(node, ast.ClassDef) and node.name[0] != "_":
+        elif isinstance(node, ast.ClassDef):
             text += of_class(f"{name}.{node.name}", file, node)
     return text
 
@@ -279,7 +285,7 @@ def of_face(package: str) -> dict[str, Found]:
 
 def board_modules(used: set[Path]) -> list[Path]:
     """The modules that a board's programs import beside the names of the face."""
-    names = sorted(name for name in public_names.PUBLIC if name.startswith(BOARDS))
+    names = sorted(name for name in public_names.public_modules() if name.startswith(BOARDS))
     return [file for file in map(path_of, names) if file not in used]
 
 

@@ -1,7 +1,7 @@
 """Compiles the project's sources for a board: one `.mpy` for each slice, by `mpy-cross`.
 
 A linked slice (`linker`) is the module `dsoftbus_NAME`. A small module at each place where
-programs look for one of the project (`public_names.PUBLIC`) gets its names from there.
+programs look for one of the project (`public_names.public_modules`) gets its names from there.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dsoftbus.errors import Unsupported
 from dsoftbus_host.board.make import rare, short_names, slices
 from dsoftbus_host.board.make.constants import constants, is_ours, tree_of
 from dsoftbus_host.board.make.linker import linked, program
-from dsoftbus_host.board.make.public_names import PUBLIC
+from dsoftbus_host.board.make.public_names import public_modules
 from dsoftbus_host.board.make.rare_methods import RARE
 from dsoftbus_host.board.make.slices import LOOSE, source_of
 from dsoftbus_host.board.make.tree import walk, without_collections
@@ -69,7 +69,7 @@ def _made(name: str, architecture: str) -> Iterator[tuple[str, bytes]]:
     for end, text in zip(rare.ENDS, rare_sources(name), strict=False):
         yield f"{unit(name)}{end}.mpy", compiled(text, unit(name), "", "-O3")
     for module in slices.modules_of(name):
-        for path, text in _by_name(module):
+        for path, text in by_name(module):
             yield _mpy(path), compiled(text, path, "", "-O3")
 
 
@@ -136,19 +136,19 @@ def _most_used_first(text: str) -> str:
 
 
 def program_source(text: str) -> str:
-    """A program that uses more of the project than `public_names.PUBLIC`, for linked slices."""
+    """A program that uses more of the project than `public_modules()`, for linked slices."""
     return program(text, home)
 
 
 # Modules that programs ask for by name
 
 
-def _by_name(module: str) -> Iterator[tuple[str, str]]:
+def by_name(module: str) -> Iterator[tuple[str, str]]:
     """Path and source of the files that stand for `module` itself beside a linked slice."""
     path = on_board(module)
     if module in LOOSE:
         yield path, program_source(source_of(module))
-    elif module in PUBLIC:
+    elif module in public_modules():
         has = {name: value for name, value in constants(module).items() if name[0] != "_"}
         yield path, _front(module) + (_ASK.format(module=module, all=ALL) if has else "")
         if has:

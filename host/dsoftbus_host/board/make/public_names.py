@@ -1,21 +1,26 @@
-"""What programs may use, read from marks in the sources; and the names that a linked slice keeps.
+"""The tree, and marks in the sources, say which names programs may use.
 
-Two comments say what stands below them in the same block, be it a module, a class or a method: one
-that begins with `# Public`, and one that begins with `# Ours`, for words that the project's own
-objects have for each other. What an underscore begins is never public. An attribute is what the
-statement is that binds it first.
+The top level of a package is public, a folder is the project's own. Two comments say otherwise of
+what stands below them in the same block, be it a module, a class or a method: one that begins with
+`# Public`, and one that begins with `# Ours`, for words that the project's own objects have for
+each other. A name that begins with an underscore never is. An attribute is what the statement is
+that binds it first.
 """
 
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterator
 
-from dsoftbus_host.board.make.slice import of
+from dsoftbus_host.board.make.constants import tree_of
+from dsoftbus_host.board.make.heirs import is_base
+from dsoftbus_host.board.make.slices import every_module, path_of, source_of
 from dsoftbus_host.board.make.tree import walk
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 _MARKS = {"# Public": True, "# Ours": False}
+_BY_NAME = ("dsoftbus_aio.", "dsoftbus_mpy.")  # their arguments may be passed by name
 
 
 class Marks:
@@ -73,40 +78,48 @@ def set_on_self(node: ast.stmt) -> Iterator[str]:
             yield from [inner.attr] if ast.unparse(inner.value) == "self" else []
 
 
-# The names that stay
+# Modules
 
-# What programs on a board may import by its name. The rest is for the project's own modules.
-PUBLIC = (
-    *of("dsoftbus", "const datagram_pump errors identity node pump crypto.suite mux.events"),
-    *of("dsoftbus", "session.session mux.stream trust.acl trust.guard trust.invitation"),
-    *of("dsoftbus", "trust.store"),
-    *of("dsoftbus.service", "caller clock directory status subscriber topic_status topics"),
-    *of("dsoftbus_aio", "bus connection echo housekeeping line_discovery peer presence"),
-    *of("dsoftbus_aio", "reconnecting_session stream"),
-    *of("dsoftbus_aio.services", "calls directory share share_listing subscriptions topics"),
-    *of("dsoftbus_mpy", "bare_bus board bus board_minimal device.config device.console crypto"),
-    *of(
-        "dsoftbus_mpy",
-        "console_port entropy folder key_file uart_port loop loop_serial",
-    ),
-    *of("dsoftbus_mpy", "trust_file watchdog wifi"),
-    *of("dsoftbus_mpy.services", "answers publications call_error"),
-    *of("dsoftbus_mpy", "node profiles serial discovery device.boot_counter"),
-)
-# Names without an underscore that these have for each other, and not for programs.
-_BETWEEN_US = """
-    abandon add_pending admit adopt allow_messages announce_soon answer begin begin_close
-    cancel_loan check_open close_delivered confirmed context drive end end_in_order
-    end_with_session evicted fail finishing free_id keep_loan late_ms limit_handshake loan
-    loan_at next_for_s next_public note_reset note_writable notify on_established on_handshake
-    on_released open_port opened parting pending readable_event receive_credit released report
-    again_at resize resume room spares stalled
-    runtime secure send_handshake streams take_loan time_node turn_evicted turn_if_owed unsaved
-    want_writable welcomes
-    EAGER abort alike answering at_end begun block_len blocked by_token came causes control
-    covers credit declare
-    desk drop handshake_hash hash_len news noted notify on_name on_session owes pending_session
-    presence_log promises publishing queued recheck refresh revision resumed ring serving strangers
-    subscribing tell_updates told under_way validation wake
-    """
-BETWEEN_US = frozenset(_BETWEEN_US.split())
+
+def public_of(tree: ast.Module, marks: Marks, otherwise: bool = True) -> Iterator[ast.stmt]:
+    """Yields the statements of a module that bind what programs may have."""
+    for node in tree.body:
+        if any(name[0] != "_" for name in bound_in(node)) and marks.say(None, node, otherwise):
+            yield node
+
+
+def public_in(module: str) -> Iterator[ast.stmt]:
+    """The same of a module of a slice."""
+    is_at_top = path_of(module).split("/")[-2] == module.split(".")[0]
+    return public_of(tree_of(module), Marks(source_of(module)), is_at_top)
+
+
+@functools.cache
+def public_modules() -> frozenset[str]:
+    """The modules of boards that have something for programs."""
+    return frozenset(module for module in every_module() if any(public_in(module)))
+
+
+@functools.cache
+def public_names() -> frozenset[str]:
+    """The attributes and methods that programs on a board may ask for; and the arguments of what
+    is meant for programs more than for the project itself."""
+    return frozenset(
+        name
+        for module in public_modules()
+        for node in public_in(module)
+        for name in _names_of(module, node)
+    )
+
+
+def _names_of(module: str, node: ast.stmt) -> Iterator[str]:
+    called = [node]
+    if isinstance(node, ast.ClassDef):
+        may = members(Marks(source_of(module)), node)
+        yield from (name for name, public in may.items() if public)
+        called = [part for part in node.body if may.get(getattr(part, "name", ""), False)]
+        if not is_base(node.name):  # which no program makes
+            called += [part for part in node.body if getattr(part, "name", "") == "__init__"]
+    if module.startswith(_BY_NAME):
+        functions = (part for part in called if isinstance(part, Function))
+        yield from (argument.arg for part in functions for argument in part.args.args)

@@ -18,13 +18,17 @@ from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 from dsoftbus_host.board.make.constants import constants, families, imports, tree_of
-from dsoftbus_host.board.make.public_names import BETWEEN_US, PUBLIC
+from dsoftbus_host.board.make.public_names import (
+    Function,
+    bound_in,
+    public_names,
+    set_on_self,
+)
 from dsoftbus_host.board.make.rare_methods import RARE
 from dsoftbus_host.board.make.slices import LOOSE, SLICES, every_module, modules_of
 from dsoftbus_host.board.make.tree import walk
 
 DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-Function = ast.FunctionDef | ast.AsyncFunctionDef
 Key = TypeVar("Key", str, tuple[str, str])
 
 # What MicroPython's modules and types have, and CPython's of the same name have not.
@@ -65,9 +69,7 @@ def kept() -> frozenset[str]:
         found |= set(dir(kind))
     for tree in map(tree_of, every_module()):
         found |= _keywords(tree)
-    for module in PUBLIC:
-        found |= set(_public(module)) - BETWEEN_US
-    return frozenset(found)
+    return frozenset(found | public_names())
 
 
 def _keywords(tree: ast.Module) -> set[str]:
@@ -75,29 +77,11 @@ def _keywords(tree: ast.Module) -> set[str]:
     return {keyword.arg for call in calls for keyword in call.keywords if keyword.arg}
 
 
-def _public(module: str) -> Iterator[str]:
-    """Attributes and methods without an underscore; and the arguments of what is meant for
-    programs more than for the project itself, since programs may pass them by name."""
-    for node in walk(tree_of(module)):
-        if isinstance(node, ast.ClassDef):
-            yield from (name for name in of_class(node) if name[0] != "_")
-        if isinstance(node, Function) and module.startswith(("dsoftbus_aio.", "dsoftbus_mpy.")):
-            called = node.name[0] != "_" or node.name == "__init__"
-            yield from (argument.arg for argument in node.args.args if called)
-
-
 def of_class(node: ast.ClassDef) -> Iterator[str]:
     """Yields the attributes of a class: methods, names in its body, and those set on `self`."""
     for part in node.body:
-        if isinstance(part, Function):
-            yield part.name
-        elif isinstance(part, ast.Assign):
-            yield from (t.id for t in part.targets if isinstance(t, ast.Name))
-        elif isinstance(part, ast.AnnAssign) and isinstance(part.target, ast.Name):
-            yield part.target.id
-    for inner in walk(node):
-        if isinstance(inner, ast.Attribute) and isinstance(inner.ctx, ast.Store):
-            yield from [inner.attr] if ast.unparse(inner.value) == "self" else []
+        yield from bound_in(part)
+        yield from set_on_self(part)
 
 
 # Attributes
