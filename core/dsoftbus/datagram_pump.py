@@ -31,13 +31,13 @@ class DatagramPump:
         link: "DatagramLink",
         on_event: "Callable[[DatagramSession, Event], object]",
     ) -> None:
+        # Ours
         self.endpoint = endpoint
         self.link: Any = link  # a backend may know more of it
         self._on_event = on_event
         self._in = bytearray(link.mtu + 1)  # one more, so that a longer datagram shows
         self._out = bytearray(link.mtu)
         self._stop = 0  # what the link has not taken yet is self._out[:self._stop]
-        # Ours
         self.blocked = False
 
     def run(self, now: int) -> "Deadline":

@@ -50,6 +50,7 @@ class Topics:
     def __init__(self, profile: "Any", random: "Random") -> None:
         self.profile = profile
         self._random = random
+        # Ours
         self.epoch = 0
         self._topics: dict[str, Topic] = {}
         self._gone: dict[str, int] = {}  # last sequences of topics that were withdrawn

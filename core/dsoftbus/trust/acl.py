@@ -103,28 +103,6 @@ class Acl:
         self.denied: dict[int, int] = {}
         self._events: deque[NodeEvent] = deque((), _EVENTS)
 
-    def check(self, device: str, direction: int, name: str) -> int:
-        """0 when the stream `name` may exist with this peer, else why not (an error code).
-
-        Each refusal is counted, and an event as long as there is room for it.
-        """
-        code = self.refusal(device, direction, name)
-        if code:
-            self.deny(device, direction, name, code)
-        return code
-
-    def refusal(self, device: str, direction: int, name: str) -> int:
-        """The same question, without consequence."""
-        if self.allows(device, direction, name):
-            return 0
-        return OUTSIDE_ACL if self._store.get(device) else NOT_PAIRED
-
-    def deny(self, device: str, direction: int, name: str, code: int) -> None:
-        """Counts and tells a refusal, whoever decided it."""
-        self.denied[code] = self.denied.get(code, 0) + 1
-        if len(self._events) < _EVENTS:
-            self._events.append(NodeEvent(EV_DENIED, device, name, code, direction))
-
     def allows(self, device: str, direction: int, name: str) -> bool:
         """Returns whether the stream `name` may exist with this peer."""
         entry = self._store.get(device)
@@ -159,6 +137,28 @@ class Acl:
             if left:
                 return True
         return False
+
+    def check(self, device: str, direction: int, name: str) -> int:
+        """0 when the stream `name` may exist with this peer, else why not (an error code).
+
+        Each refusal is counted, and an event as long as there is room for it.
+        """
+        code = self.refusal(device, direction, name)
+        if code:
+            self.deny(device, direction, name, code)
+        return code
+
+    def refusal(self, device: str, direction: int, name: str) -> int:
+        """The same question, without consequence."""
+        if self.allows(device, direction, name):
+            return 0
+        return OUTSIDE_ACL if self._store.get(device) else NOT_PAIRED
+
+    def deny(self, device: str, direction: int, name: str, code: int) -> None:
+        """Counts and tells a refusal, whoever decided it."""
+        self.denied[code] = self.denied.get(code, 0) + 1
+        if len(self._events) < _EVENTS:
+            self._events.append(NodeEvent(EV_DENIED, device, name, code, direction))
 
 
 def _concerns(who: str, device: str, entry: "Entry | None") -> bool:

@@ -151,13 +151,6 @@ class Guard:
             control.await_token(now)
         control.tell_next_key(now)
 
-    def leave(self, session: "Session") -> None:
-        """`session` has ended."""
-        control = session.mux.control if session.mux is not None else None
-        if control is not None and control in self._controls:
-            self._controls.remove(control)  # first, for telling of it may lack memory
-            control.session_left()
-
     def handle_timer(self, now: int) -> None:
         self._now = now
         self._dismiss()
@@ -193,18 +186,6 @@ class Guard:
             told = False
         self.wake()
         return told
-
-    def check(self, device: str, direction: int, name: str) -> int:
-        """See `Acl.check`."""
-        code = self.acl.check(device, direction, name)
-        if code:
-            self.wake()
-        return code
-
-    def deny(self, device: str, direction: int, name: str, code: int) -> None:
-        """See `Acl.deny`."""
-        self.acl.deny(device, direction, name, code)
-        self.wake()
 
     def trust(self, session: "Session") -> bool:
         """The peer of `session` has paired. False: there is no place for it in the store."""
@@ -344,6 +325,25 @@ class Guard:
     def pending_session(self) -> "Session | None":
         """A session that wants a turn after a command, or None."""
         return self._pending_sessions.pop(0) if self._pending_sessions else None
+
+    def leave(self, session: "Session") -> None:
+        """`session` has ended."""
+        control = session.mux.control if session.mux is not None else None
+        if control is not None and control in self._controls:
+            self._controls.remove(control)  # first, for telling of it may lack memory
+            control.session_left()
+
+    def check(self, device: str, direction: int, name: str) -> int:
+        """See `Acl.check`."""
+        code = self.acl.check(device, direction, name)
+        if code:
+            self.wake()
+        return code
+
+    def deny(self, device: str, direction: int, name: str, code: int) -> None:
+        """See `Acl.deny`."""
+        self.acl.deny(device, direction, name, code)
+        self.wake()
 
 
 def _nothing() -> None:
