@@ -59,6 +59,15 @@ class Node(SessionTable):
         self._met: dict[Session, str] = {}  # to its device: those that `peers` knows of
         self.answered: list[bytes] = []  # openings on stream links, for `handshake.arrivals`
 
+    def forget(self, session: "Session") -> None:
+        """`session` has ended, and its link needs it no more."""
+        super().forget(session)
+        device = self._met.pop(session, None)
+        if device is not None:
+            self.peers.left(device, session.keepalive.heard)  # type: ignore[union-attr] # has met it
+        if self.guard is not None:
+            self.guard.leave(session)
+
     # Discovery and trust
 
     def discover(self) -> "Peers":
@@ -171,15 +180,6 @@ class Node(SessionTable):
         """The key of a trusted peer, or None."""
         entry = self.guard.store.get(device) if self.guard is not None else None
         return None if entry is None else entry.public
-
-    def forget(self, session: "Session") -> None:
-        """`session` has ended, and its link needs it no more."""
-        super().forget(session)
-        device = self._met.pop(session, None)
-        if device is not None:
-            self.peers.left(device, session.keepalive.heard)  # type: ignore[union-attr] # has met it
-        if self.guard is not None:
-            self.guard.leave(session)
 
 
 def _check_keys(allowed: "Collection[bytes] | str") -> None:
