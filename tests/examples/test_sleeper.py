@@ -73,3 +73,14 @@ def test_it_wakes_says_what_it_has_measured_and_sleeps(hub, tmp_path):
         (sensor.folder / "rtc").unlink()  # the power was gone
         sensor.wake()
         showing.until("sensor: wakes is 1", "sensor: asleep for 10 min")
+
+
+def test_it_comes_back_with_its_ticket(hub, tmp_path):
+    """As it is installed, with linked slices."""
+    discovery = free_port()
+    hub.stays_on_loopback(discovery)
+    sensor = Sensor(tmp_path / "board", hub, discovery)
+    with hub.start(Path(__file__).with_name("resumed_hub.py")) as showing:
+        for reading in ("1 full", "2 resumed", "3 resumed"):
+            sensor.wake()
+            assert showing.line() == reading

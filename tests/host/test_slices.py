@@ -259,6 +259,15 @@ def test_no_two_attributes_of_related_classes_have_become_one():
         assert len({short_names.attribute(name) for name in mine}) == len(mine)
 
 
+@pytest.mark.parametrize("name", LINKED)
+def test_what_is_asked_for_by_its_name_has_the_name_of_a_board(name):
+    """Else a board would say of each attribute of ours that it is not there."""
+    for node in ast.walk(ast.parse(compiler.linked_source(name))):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("getattr", "hasattr"):
+            asked = getattr(node.args[1], "value", "")
+            assert asked == "trial" or short_names.attribute(asked) == asked  # of no linked file
+
+
 def class_of(kind) -> ast.ClassDef:
     body = constants.tree_of(kind.__module__).body
     return next(n for n in body if isinstance(n, ast.ClassDef) and n.name == kind.__name__)

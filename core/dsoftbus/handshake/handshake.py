@@ -63,14 +63,10 @@ class Handshake:
 
     def _shorten(self, suite_code: int, remote_static: bytes) -> bool:
         """Begins with a ticket where there is one. A token has to be shown each time."""
-        tickets = self._tickets
+        tickets = _tickets(self.local)
         if tickets is None or self.local.psk is not None:
             return False
         return tickets.shorten(self, suite_code, remote_static)
-
-    @property
-    def _tickets(self) -> "Any":
-        return getattr(self.local.gatekeeper, "tickets", None)
 
     def give_up_ticket(self) -> None:
         """The responder does not take it: this is a full handshake from here on."""
@@ -164,8 +160,9 @@ class Handshake:
     def _say_hello(self, record_bytes: int) -> bytes:
         """This node's HELLO on a link that takes so much at once."""
         said = hello.own(self.local.profile, self.local.name, record_bytes)
-        if self._tickets is not None:
-            said.features = self._tickets.features(self.initiator)
+        tickets = _tickets(self.local)
+        if tickets is not None:
+            said.features = tickets.features(self.initiator)
         return said.encode()
 
     def _on_payload(self, payload: bytes) -> None:
@@ -185,9 +182,14 @@ class Handshake:
         return self.noise.split()
 
 
+def _tickets(local: "NodeConfig") -> "Any":
+    """Its `resume.tickets.Tickets`, or None; a handshake by itself has no table of sessions."""
+    return getattr(local.gatekeeper, "tickets", None)
+
+
 def check_ticket(local: "NodeConfig", init: "Data") -> None:
     """Raises PeerError(RESUME_UNKNOWN) for an INIT whose ticket is not here."""
-    if getattr(local.gatekeeper, "tickets", None) is None:
+    if _tickets(local) is None:
         raise PeerError(RESUME_UNKNOWN)
     from dsoftbus.resume.showing import find
 

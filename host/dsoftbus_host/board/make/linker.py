@@ -21,6 +21,7 @@ from dsoftbus_host.board.make.tree import unparsed, walk
 # Each class notes where it was defined, and nobody asks: the places go to its first names.
 _NO_ORIGIN = "del __module__, __qualname__"
 _NEEDS_NO_WORDS = ("BAD_ARGUMENT", "BAD_STATE")
+_BY_NAME = ("getattr", "hasattr")  # they are given the name of an attribute
 
 # From a module of ours, and a name in it or "", to the linked one that it is in
 Home = Callable[[str, str], str]
@@ -120,15 +121,20 @@ class _Linker(ast.NodeTransformer):
         return ast.Name(self._own.get(node.id, node.id), node.ctx)
 
     def visit_Call(self, node: ast.Call) -> ast.Call:
-        """Faults of peers, and of a program's calls, are known by their labels: the words beside
-        them stay on hosts."""
-        if len(node.args) == 2 and isinstance(node.func, ast.Name):
-            code = getattr(node.args[0], "id", "")
-            local = node.func.id == "LocalError" and code in _NEEDS_NO_WORDS
-            if local or node.func.id == "PeerError":
+        if len(node.args) > 1 and isinstance(node.func, ast.Name):
+            name = node.args[1]
+            if node.func.id in _BY_NAME and isinstance(name, ast.Constant):
+                name.value = short_names.attribute(name.value)
+            elif len(node.args) == 2 and self._needs_no_words(node.func.id, node.args[0]):
                 del node.args[1]
         self.generic_visit(node)
         return node
+
+    def _needs_no_words(self, error: str, code: ast.expr) -> bool:
+        """Faults of peers, and of a program's calls, are known by their labels: the words beside
+        them stay on hosts."""
+        local = error == "LocalError" and getattr(code, "id", "") in _NEEDS_NO_WORDS
+        return local or error == "PeerError"
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
         if isinstance(node.value, ast.Name) and not self._is_local(node.value.id):
