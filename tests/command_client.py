@@ -23,9 +23,17 @@ def main(path: str, warning: str, *words: str) -> int:
     way.connect(path)
     rights = (_socket.SOL_SOCKET, _socket.SCM_RIGHTS, streams)
     sent = way.sendmsg([data], [rights])
-    way.sendall(data[sent:])
+    if sent < len(data):  # else the command may have ended already
+        way.sendall(data[sent:])
+
+    def pass_on(number, _frame):
+        try:
+            way.send(bytes((number,)))
+        except OSError:  # it has ended
+            return
+
     for number in (_signal.SIGINT, _signal.SIGTERM, _signal.SIGHUP):
-        _signal.signal(number, lambda number, _: way.send(bytes((number,))))
+        _signal.signal(number, pass_on)
     return int.from_bytes(way.recv(4), "little", signed=True)
 
 
