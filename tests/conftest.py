@@ -122,7 +122,7 @@ def pytest_configure(config):
 
 
 def pytest_collection(session):
-    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
+    worker = getattr(session.config, "workerinput", {}).get("workerid", "gw0")
     if worker != "gw0":
         wait_for_the_first(worker)
 

@@ -97,6 +97,7 @@ class Hub:
 
     async def open_and_close(self) -> None:
         session = await self.connect()
+        await asyncio.sleep(QUIET_S)  # else what the peer may lack comes with the farewell
         await session.close()
         await asyncio.sleep(QUIET_S)
 
