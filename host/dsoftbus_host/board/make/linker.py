@@ -124,7 +124,7 @@ class _Linker(ast.NodeTransformer):
         if len(node.args) > 1 and isinstance(node.func, ast.Name):
             name = node.args[1]
             if node.func.id in _BY_NAME and isinstance(name, ast.Constant):
-                name.value = short_names.attribute(name.value)
+                name.value = short_names.attribute(str(name.value))
             elif len(node.args) == 2 and self._needs_no_words(node.func.id, node.args[0]):
                 del node.args[1]
         self.generic_visit(node)
