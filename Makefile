@@ -105,12 +105,12 @@ build/typings/.installed: Makefile | $(VENV)/.installed
 demo: $(VENV)/.installed
 	@$(BIN)/dsoftbus demo
 
-# Three times as many workers as two cores: many tests wait, for lines and for timers. What is
+# Four times as many workers as two cores: many tests wait, for lines and for timers. What is
 # compiled for one of them is there for the others, whatever the environment says of that.
 test: export PYTHONDONTWRITEBYTECODE =
 test: export PYTHONPYCACHEPREFIX = $(CURDIR)/build/pycache
 test: $(VENV)/.installed build/node/.installed
-	@$(BIN)/python -m pytest -q -n 6 --dist worksteal
+	@$(BIN)/python -m pytest -q -n 8 --dist worksteal
 
 # The core as `DSOFTBUS_COMPILE=require pip wheel .` compiles it, in a folder of its own: .venv keeps
 # the files themselves, and so does everything but these two targets.
@@ -129,7 +129,7 @@ test-compiled: export PYTHONDONTWRITEBYTECODE =
 test-compiled: export PYTHONPYCACHEPREFIX = $(CURDIR)/build/pycache
 test-compiled: export PYTHONPATH = $(CURDIR)/host:$(CURDIR)/$(COMPILED)
 test-compiled: $(COMPILED)/.installed build/node/.installed
-	@$(BIN)/python -m pytest -q -n 6 --dist worksteal $(TESTS) \
+	@$(BIN)/python -m pytest -q -n 8 --dist worksteal $(TESTS) \
 		-o "pythonpath=host $(COMPILED) scripts tests tests/core tests/backends"
 
 test-versions: build/node/.installed

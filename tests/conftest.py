@@ -5,6 +5,7 @@ import functools
 import gc
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections import Counter
@@ -105,12 +106,22 @@ def spare_collections() -> None:
     gc.freeze()
 
 
+def compile_most_tests() -> None:
+    """Those of the host, which the first worker comes to last."""
+    words = ("-q", "--collect-only", "-p", "no:xdist", "-p", "no:cacheprovider", "tests/host")
+    command = (sys.executable, "-m", "pytest", *words)
+    subprocess.run(command, cwd=portable.ROOT, stdout=subprocess.DEVNULL, check=False)
+
+
+# In a fresh checkout the first worker compiles everything, for all of them. Meanwhile others do
+# what it comes to later, or what each would do.
+MEANWHILE = {"gw1": draws.make_tables, "gw2": compile_most_tests}
+
+
 def wait_for_the_first(worker: str) -> None:
-    """In a fresh checkout one worker compiles everything, for all of them. Another one has
-    hypothesis make its tables meanwhile, which they would all make."""
-    if worker == "gw1":
-        draws.make_tables()
     end = time.monotonic() + FIRST_S
+    if not COLLECTED.exists():
+        MEANWHILE.get(worker, lambda: None)()
     while not COLLECTED.exists() and time.monotonic() < end:
         time.sleep(0.05)
 
@@ -127,9 +138,10 @@ def pytest_collection(session):
         wait_for_the_first(worker)
 
 
-def pytest_collection_finish():
-    COLLECTED.parent.mkdir(parents=True, exist_ok=True)
-    COLLECTED.touch()
+def pytest_collection_finish(session):
+    if not session.config.option.collectonly:
+        COLLECTED.parent.mkdir(parents=True, exist_ok=True)
+        COLLECTED.touch()
     spare_collections()
 
 
