@@ -12,7 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 ENVIRONMENTS = ROOT / "build" / "versions"
 VERSIONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
-TESTS = ("-q", "-n", "6", "--dist", "worksteal")  # as `make test`
+TESTS = ("-q", "-n", "8", "--dist", "worksteal")  # as `make test`
 
 
 def output(*words: str | Path) -> str:

@@ -27,7 +27,8 @@ sys.dont_write_bytecode = False
 sys.pycache_prefix = str(portable.ROOT / "build" / "pycache")
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
-COLLECTED = Path(sys.pycache_prefix) / "collected"  # a worker has been through all files
+# A worker of this Python has been through all files.
+COLLECTED = Path(sys.pycache_prefix) / f"collected.{sys.implementation.cache_tag}"
 FIRST_S = 60  # until the others no longer wait for it
 
 draws.register()

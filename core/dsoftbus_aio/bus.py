@@ -328,7 +328,7 @@ class BaseBus:
             connection.begin_close()
         try:
             for connection in list(self._connections.values()):
-                await connection.close()  # bounded by the profile's close_ms
+                await connection.close()  # within `close_ms`, or what a slow path takes
         finally:
             self._close_links()
             await self.runtime.close()
