@@ -270,7 +270,8 @@ def test_a_peer_of_another_protocol_is_refused():
     async def test(server, port):
         stranger = Stranger(port, alpn="h3")
         ended = await stranger.turn(events.ConnectionTerminated)
-        assert ended.error_code == 0x100 + 120  # no_application_protocol, or handshake_failure
+        # no_application_protocol, of which aioquic 1.3 says handshake_failure
+        assert ended.error_code in (0x100 + 120, 0x100 + 40)
         await until(lambda: not server.node.sessions)
         stranger.close()
 
