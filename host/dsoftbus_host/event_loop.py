@@ -18,6 +18,7 @@ from dsoftbus_host.interrupt import KILLED, interruptible
 
 Result = TypeVar("Result")
 _PATIENCE_S = 5  # with what was cancelled
+_LOOK_S = 0.5  # a signal that comes just before a thread blocks is seen when it wakes
 _ADVICE = (
     "{} cannot watch sockets; start the program with dsoftbus_host.run(main())"
     " or on an asyncio.SelectorEventLoop"
@@ -93,6 +94,8 @@ class Background:
         job = _Job(main)
         try:
             self._loop.call_soon_threadsafe(job.begin)
+            while not wait([job.outcome], _LOOK_S).done:
+                continue
             return job.outcome.result()
         except BaseException:
             self._loop.call_soon_threadsafe(job.cancel)

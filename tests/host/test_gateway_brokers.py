@@ -209,8 +209,16 @@ def test_a_login_that_is_refused_is_said_and_tried_again(fleet, tmp_path):
         within(test(broker))
 
 
+def key_usage(signs: bool) -> x509.KeyUsage:
+    """Returns what the key of a CA, which signs certificates, or of a server is for."""
+    rest = ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement")
+    never = dict.fromkeys((*rest, "encipher_only", "decipher_only"), False)
+    return x509.KeyUsage(digital_signature=True, key_cert_sign=signs, crl_sign=signs, **never)
+
+
 def make_certificates(folder):
-    """Writes a CA and a certificate for localhost that it has signed."""
+    """Writes a CA and a certificate for localhost that it has signed, with all that RFC 5280 asks
+    for, and CPython since 3.13."""
     keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(2)]
     names = [x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, n)]) for n in ("ca", "localhost")]
     now = datetime.datetime.now(datetime.timezone.utc)
@@ -225,6 +233,11 @@ def make_certificates(folder):
             .not_valid_after(now + datetime.timedelta(days=2))
             .add_extension(x509.BasicConstraints(ca=not n, path_length=None), critical=True)
             .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), False)
+            .add_extension(key_usage(signs=not n), critical=True)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(keys[n].public_key()), False)
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(keys[0].public_key()), False
+            )
             .sign(keys[0], hashes.SHA256())
         )
         (folder / f"{what}.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
