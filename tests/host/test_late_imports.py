@@ -29,7 +29,7 @@ def test_one_command_is_not_the_others():
     found = loaded_by(run)
     assert "dsoftbus_host.cli.trust" in found
     assert not found & {
-        f"dsoftbus_host.cli.{name}" for name in ("gateway", "serve", "board.board")
+        f"dsoftbus_host.cli.{name}" for name in ("gateway", "serving.serve", "board.board")
     }
 
 

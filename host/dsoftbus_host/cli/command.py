@@ -26,7 +26,7 @@ _MODULES = {  # of this folder, with the commands that each has
     "peer_time": ("time",),
     "ping": ("ping",),
     "publish": ("publish",),
-    "serve": ("serve",),
+    "serving.serve": ("serve",),
     "status": ("status",),
     "transfer": ("send", "fetch", "ls"),
     "trust": ("peers", "unpair", "rotate", "allow", "deny", "trust"),

@@ -20,11 +20,11 @@ from dsoftbus_host import event_loop
 from dsoftbus_host.broker import url
 from dsoftbus_host.broker.url import BrokerUrl
 from dsoftbus_host.bus import Bus
-from dsoftbus_host.cli import serve_log
 from dsoftbus_host.cli.common import command, console, errors, short_id, warn_of_argument
 from dsoftbus_host.cli.publish import check_alone
 from dsoftbus_host.cli.reach import Place, place_options
-from dsoftbus_host.cli.service_manager import serve_until
+from dsoftbus_host.cli.serving import serve_log
+from dsoftbus_host.cli.serving.service_manager import serve_until
 from dsoftbus_host.display import shown
 from dsoftbus_host.gateway import home_assistant
 from dsoftbus_host.gateway.client import paho

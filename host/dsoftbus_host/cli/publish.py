@@ -15,11 +15,11 @@ from dsoftbus.mux.events import NodeEvent
 from dsoftbus_host import event_loop
 from dsoftbus_host import json_values as values
 from dsoftbus_host.bus import Bus
-from dsoftbus_host.cli import serve_log
 from dsoftbus_host.cli.call import VALUES
 from dsoftbus_host.cli.common import command, console, errors
 from dsoftbus_host.cli.reach import Place, place_options
-from dsoftbus_host.cli.service_manager import serve_until
+from dsoftbus_host.cli.serving import serve_log
+from dsoftbus_host.cli.serving.service_manager import serve_until
 from dsoftbus_host.cli.terminal import words
 from dsoftbus_host.cli.terminal.typed import Typed
 from dsoftbus_host.storage import serving_note

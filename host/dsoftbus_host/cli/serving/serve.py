@@ -16,10 +16,10 @@ from dsoftbus.const import EV_DENIED, EV_KEY_DUE
 from dsoftbus.mux.events import NodeEvent
 from dsoftbus_host import address, event_loop, files
 from dsoftbus_host.bare_bus import ANYONE, BareBus
-from dsoftbus_host.cli import serve_log
 from dsoftbus_host.cli.common import BYTES, PORT, command, console, node_name
 from dsoftbus_host.cli.reach import Place, place_options
-from dsoftbus_host.cli.service_manager import serve_until
+from dsoftbus_host.cli.serving import serve_log
+from dsoftbus_host.cli.serving.service_manager import serve_until
 from dsoftbus_host.discovery import interfaces
 from dsoftbus_host.display import time_log
 from dsoftbus_host.links.certificate import Certificate

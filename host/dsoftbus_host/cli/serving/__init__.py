@@ -1,0 +1,1 @@
+"""A command that serves until it is ended: what it prints meanwhile, and what ends it."""
