@@ -16,6 +16,8 @@ trust store, starts in a third of the time that the whole bus takes.
 
 from typing import TYPE_CHECKING
 
+from dsoftbus import lazy
+
 if TYPE_CHECKING:
     from dsoftbus.const import ANYONE, HOST, SMALL, TINY
     from dsoftbus.errors import BusError, LocalError, PeerError, Unsupported
@@ -51,39 +53,27 @@ __all__ = [
     "run",
 ]
 
-_HOME = {
-    **dict.fromkeys(("ANYONE", "HOST", "SMALL", "TINY"), "dsoftbus.const"),
-    **dict.fromkeys(("BusError", "LocalError", "PeerError", "Unsupported"), "dsoftbus.errors"),
-    "CallError": "dsoftbus.service.status",
-    "Connection": "dsoftbus_aio.connection",
-    "Peer": "dsoftbus_aio.peer",
-    "BusStream": "dsoftbus_aio.stream",
-    "BareBus": "dsoftbus_host.bare_bus",
-    "Bus": "dsoftbus_host.bus",
-    "run": "dsoftbus_host.event_loop",
+_HOMES = {
+    "dsoftbus": {
+        **dict.fromkeys(("ANYONE", "HOST", "SMALL", "TINY"), "const"),
+        **dict.fromkeys(("BusError", "LocalError", "PeerError", "Unsupported"), "errors"),
+        "CallError": "service.status",
+    },
+    "dsoftbus_aio": {"Connection": "connection", "Peer": "peer", "BusStream": "stream"},
+    "dsoftbus_host": {"BareBus": "bare_bus", "Bus": "bus", "run": "event_loop"},
 }
-
-
-def _loaded(name: str) -> object:
-    """Loads what a program asks for by this name."""
-    import importlib
-
-    if name in _HOME:
-        return getattr(importlib.import_module(_HOME[name]), name)
-    if name == "__version__":  # pyproject.toml has it and nothing else, and few ask
-        from importlib.metadata import version
-
-        return version("dsoftbus")
-    if name in __all__:
-        return importlib.import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+_FINDERS = {package: lazy(package, home, globals()) for package, home in _HOMES.items()}
 
 
 if not TYPE_CHECKING:  # a checker shall know what is there
 
     def __getattr__(name: str) -> object:
-        found = globals()[name] = _loaded(name)
-        return found
+        if name == "__version__":  # pyproject.toml has it and nothing else, and few ask
+            from importlib.metadata import version
+
+            return version("dsoftbus")
+        package = next((of for of, home in _HOMES.items() if name in home), __name__)
+        return _FINDERS[package](name)
 
 
 def __dir__() -> list[str]:
